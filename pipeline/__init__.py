@@ -1,0 +1,1 @@
+"""The configuration, the graph, the runners and the command line."""
