@@ -1,0 +1,137 @@
+"""Which images a training step sees. Step i of a seed is the same batch wherever and whenever it is asked for."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.dataset import ImageTable, Ints, PairTable, to_raw
+from models.settings import BatchSettings
+
+Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
+
+
+class Batches(Protocol):
+    """A source of batches: ``images_per_epoch``-sized steps, each a function of its number."""
+
+    steps_per_epoch: int
+    signature: tuple[tf.DType, ...]
+
+    def step(self, number: int) -> tuple[NDArray[Any], ...]:
+        """The batch of one step: raw pixels, ..., labels."""
+
+    def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        """The batch as the network takes it: (x, y)."""
+
+
+class IdentityBatches:
+    """Some identities, some images of each: every pair of the batch is a training pair.
+
+    The identities of a step come from a few groups, so that impostors of the same group, the hard ones, are in every
+    batch. Where there are fewer identities than asked for, each brings more images. An identity with fewer images than
+    asked for repeats them (augmented differently).
+
+    Args:
+      images: the table.
+      rows: the rows that may be used (those that the train pairs name).
+      settings: identities, images and groups a step.
+      seed: of everything random here.
+      quarter_turns: whether an image turned by a multiple of 90 degrees counts as another identity.
+    """
+
+    signature = (tf.string, tf.int64)
+
+    def __init__(
+        self, images: ImageTable, rows: Ints, settings: BatchSettings, seed: int, quarter_turns: bool = False
+    ) -> None:
+        self._images, self._seed, self._quarter_turns = images, seed, quarter_turns
+        order = rows[np.argsort(images.identity[rows], kind="stable")]
+        identities, starts = np.unique(images.identity[order], return_index=True)
+        self._members = np.split(order, starts[1:])
+        self._by_group = _positions_by(images.group[order[starts]])
+        size = settings.identities * settings.images
+        self._identities = min(settings.identities, len(identities))
+        self._each = max(settings.images, size // self._identities)
+        self._groups = min(settings.groups, len(self._by_group))
+        self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
+
+    def step(self, number: int) -> tuple[NDArray[Any], ...]:
+        """(raw pixels [n], labels [n]); images of one identity lie together."""
+        random = np.random.default_rng([self._seed, number])
+        chosen = self._choose(random)
+        rows = np.concatenate([self._draw(random, self._members[identity]) for identity in chosen])
+        labels = np.repeat(chosen, self._each)
+        pixels = self._images.pixels[rows]
+        if self._quarter_turns:
+            turns = np.repeat(random.integers(0, 4, len(chosen)), self._each)
+            pixels = np.stack([np.rot90(image, turn) for image, turn in zip(pixels, turns, strict=True)])
+            labels = labels * 4 + turns
+        return to_raw(pixels), labels
+
+    def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        raw, labels = batch
+        return normalise(raw), labels
+
+    def _choose(self, random: np.random.Generator) -> Ints:
+        sizes = np.array([len(group) for group in self._by_group], float)
+        groups = random.choice(len(sizes), self._groups, replace=False, p=sizes / sizes.sum())
+        share = -(-self._identities // self._groups)
+        chosen = [
+            random.choice(self._by_group[group], min(share, len(self._by_group[group])), replace=False)
+            for group in groups
+        ]
+        drawn = np.concatenate(chosen)[: self._identities]
+        if short := self._identities - len(drawn):
+            others = np.setdiff1d(np.arange(len(self._members)), drawn)
+            drawn = np.concatenate([drawn, random.choice(others, short, replace=False)])
+        return drawn.astype(np.int64)
+
+    def _draw(self, random: np.random.Generator, members: Ints) -> Ints:
+        whole, rest = divmod(self._each, len(members))
+        extra = random.choice(members, rest, replace=False) if rest else members[:0]
+        return np.concatenate([np.tile(members, whole), extra])
+
+
+class PairBatches:
+    """The generated pairs themselves, in a new order every epoch."""
+
+    signature = (tf.string, tf.string, tf.int64)
+
+    def __init__(self, images: ImageTable, pairs: PairTable, settings: BatchSettings, seed: int) -> None:
+        self._images, self._pairs, self._seed = images, pairs, seed
+        self._size = min(settings.pairs, len(pairs.same))
+        self.steps_per_epoch = len(pairs.same) // self._size
+
+    def step(self, number: int) -> tuple[NDArray[Any], ...]:
+        """(raw pixels of a [n], of b [n], same [n])."""
+        epoch, position = divmod(number, self.steps_per_epoch)
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._pairs.same))
+        rows = order[position * self._size : (position + 1) * self._size]
+        return self._images.raw(self._pairs.a[rows]), self._images.raw(self._pairs.b[rows]), self._pairs.same[rows]
+
+    def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
+        a, b, same = batch
+        return (normalise(a), normalise(b)), same
+
+
+def batch_dataset(batches: Batches, steps: int, normalise: Normalise) -> tf.data.Dataset:
+    """The first ``steps`` batches as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator."""
+
+    def batch(number: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        parts = tf.numpy_function(lambda n: batches.step(int(n)), [number], list(batches.signature), stateful=False)
+        for part in parts:
+            part.set_shape([None])
+        return batches.inputs(normalise, *parts)
+
+    dataset = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _positions_by(labels: Ints) -> list[Ints]:
+    order = np.argsort(labels, kind="stable")
+    _, starts = np.unique(labels[order], return_index=True)
+    return np.split(order, starts[1:])

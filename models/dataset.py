@@ -1,0 +1,115 @@
+"""The images and pairs of a split, and the batches made of them.
+
+Pixels are written once, in a row each, to a scratch file that is mapped into memory: a batch is a gather of rows,
+and what does not fit in memory stays on disk.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models import features
+from models.settings import ImageSettings
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """The images of a split.
+
+    Attributes:
+      pixels: uint8 [n, height, width, channels], mapped from disk.
+      row_of: image id -> row.
+      identity: [n], a number for each identity.
+      group: [n], a number for each group.
+    """
+
+    pixels: NDArray[np.uint8]
+    row_of: dict[bytes, int]
+    identity: Ints
+    group: Ints
+
+    def raw(self, rows: Ints) -> NDArray[np.object_]:
+        """The pixels of some rows as Transform reads them: bytes objects [n]."""
+        return to_raw(self.pixels[rows])
+
+
+def to_raw(pixels: NDArray[np.uint8]) -> NDArray[np.object_]:
+    """uint8 [n, height, width, channels] -> n bytes objects."""
+    return np.array([image.tobytes() for image in pixels], dtype=object)
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """The pairs of a split as rows of its ``ImageTable``: ``a``, ``b`` and ``same``, all [n]."""
+
+    a: Ints
+    b: Ints
+    same: Ints
+
+
+def split_files(pattern: str) -> tuple[list[str], list[str]]:
+    """The pair shards and the image shards of a split.
+
+    Args:
+      pattern: of the pair shards as TFX gives it: ``<artifact>/Split-<name>/*``.
+
+    Raises:
+      FileNotFoundError: either is missing.
+    """
+    folder = Path(pattern).parent
+    images = str(folder.parent / "images" / folder.name.removeprefix("Split-") / "*")
+    found = sorted(tf.io.gfile.glob(pattern)), sorted(tf.io.gfile.glob(images))
+    for wanted, files in zip((pattern, images), found, strict=True):
+        if not files:
+            raise FileNotFoundError(f"no shard matches {wanted}")
+    return found
+
+
+def read_images(files: Sequence[str], image: ImageSettings, scratch: Path) -> ImageTable:
+    """Reads image Examples into a table whose pixels lie in a file under ``scratch``."""
+    keys = (features.IMAGE_ID, features.IDENTITY, features.GROUP, features.PIXELS)
+    ids: list[bytes] = []
+    identities: list[bytes] = []
+    groups: list[bytes] = []
+    with tempfile.NamedTemporaryFile(dir=scratch, suffix=".pixels", delete=False) as rows:
+        for batch in _parsed(files, {key: tf.io.FixedLenFeature([], tf.string) for key in keys}):
+            ids.extend(batch[features.IMAGE_ID])
+            identities.extend(batch[features.IDENTITY])
+            groups.extend(batch[features.GROUP])
+            rows.write(b"".join(batch[features.PIXELS]))
+    shape = (len(ids), image.height, image.width, image.channels)
+    pixels = np.memmap(rows.name, np.uint8, "r", shape=shape)
+    row_of = {image_id: row for row, image_id in enumerate(ids)}
+    return ImageTable(pixels, row_of, _numbered(identities), _numbered(groups))
+
+
+def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:
+    """Reads pair Examples and finds the rows of their images."""
+    a, b = features.side(features.IMAGE_ID, "a"), features.side(features.IMAGE_ID, "b")
+    spec = {
+        a: tf.io.FixedLenFeature([], tf.string),
+        b: tf.io.FixedLenFeature([], tf.string),
+        features.SAME: tf.io.FixedLenFeature([], tf.int64),
+    }
+    columns: dict[str, list[int]] = {a: [], b: [], features.SAME: []}
+    for batch in _parsed(files, spec):
+        columns[a].extend(images.row_of[image_id] for image_id in batch[a])
+        columns[b].extend(images.row_of[image_id] for image_id in batch[b])
+        columns[features.SAME].extend(batch[features.SAME])
+    return PairTable(*(np.array(columns[key], np.int64) for key in (a, b, features.SAME)))
+
+
+def _parsed(files: Sequence[str], spec: dict[str, tf.io.FixedLenFeature]):  # type: ignore[no-untyped-def]
+    records = tf.data.TFRecordDataset(list(files)).batch(256)
+    return records.map(lambda batch: tf.io.parse_example(batch, spec)).prefetch(2).as_numpy_iterator()
+
+
+def _numbered(names: list[bytes]) -> Ints:
+    return np.unique(np.array(names, dtype=object), return_inverse=True)[1].astype(np.int64)

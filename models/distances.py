@@ -1,0 +1,73 @@
+"""Distances between embeddings: how far apart two images are. Zero is alike; larger is less alike.
+
+Each distance has two forms with the same meaning: ``paired`` compares row i with row i, ``pairwise`` every row with
+every other. Adding one touches this file and its test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+Tensor = Any  # a backend tensor
+
+# Roots are taken of at least this, so that the gradient at distance 0 is finite.
+EPSILON = 1e-12
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance between embeddings.
+
+    Attributes:
+      paired: ([n, d], [n, d]) -> [n].
+      pairwise: [n, d] -> [n, n], symmetric.
+    """
+
+    paired: Callable[[Tensor, Tensor], Tensor]
+    pairwise: Callable[[Tensor], Tensor]
+
+
+def _root(squared: Tensor) -> Tensor:
+    return ops.sqrt(ops.maximum(squared, EPSILON))
+
+
+def euclidean(a: Tensor, b: Tensor) -> Tensor:
+    """sqrt(sum((a - b)^2)): [n, d], [n, d] -> [n]. In [0, 2] on the unit sphere, where d^2 = 2 - 2 cos."""
+    return _root(ops.sum(ops.square(a - b), axis=-1))
+
+
+def _euclidean_pairwise(x: Tensor) -> Tensor:
+    squares = ops.sum(ops.square(x), axis=-1)
+    return _root(squares[:, None] + squares[None, :] - 2 * ops.matmul(x, ops.transpose(x)))
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """1 - cos(a, b): [n, d], [n, d] -> [n], in [0, 2]."""
+    return 1 - ops.sum(_unit(a) * _unit(b), axis=-1)
+
+
+def _cosine_pairwise(x: Tensor) -> Tensor:
+    unit = _unit(x)
+    return 1 - ops.matmul(unit, ops.transpose(unit))
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / _root(ops.sum(ops.square(x), axis=-1, keepdims=True))
+
+
+def manhattan(a: Tensor, b: Tensor) -> Tensor:
+    """sum(abs(a - b)): [n, d], [n, d] -> [n]."""
+    return ops.sum(ops.abs(a - b), axis=-1)
+
+
+def _manhattan_pairwise(x: Tensor) -> Tensor:
+    return ops.sum(ops.abs(x[:, None, :] - x[None, :, :]), axis=-1)
+
+
+DISTANCES = {
+    "euclidean": Distance(euclidean, _euclidean_pairwise),
+    "cosine": Distance(cosine, _cosine_pairwise),
+    "manhattan": Distance(manhattan, _manhattan_pairwise),
+}

@@ -1,0 +1,41 @@
+"""What the machine offers: one device or several, and the precision it is fast at."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+
+def distribution() -> tf.distribute.Strategy:
+    """Mirrored over all GPUs where there are several; the default otherwise."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def fast_policy(choice: str) -> str:
+    """The Keras dtype policy for ``choice`` ("auto", "on" or "off").
+
+    auto: bfloat16 from compute capability 8.0, float16 from 7.0, float32 elsewhere, as NVIDIA's tensor cores have them.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if choice == "off" or (choice == "auto" and not gpus):
+        return "float32"
+    if not gpus:
+        return "mixed_bfloat16"
+    capability = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus)
+    if capability >= (8, 0):
+        return "mixed_bfloat16"
+    return "mixed_float16" if capability >= (7, 0) or choice == "on" else "float32"
+
+
+@contextmanager
+def precision_policy(choice: str) -> Iterator[None]:
+    """Builds layers under ``fast_policy(choice)`` and puts the former policy back."""
+    former = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(fast_policy(choice))
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(former)

@@ -1,0 +1,31 @@
+"""What Transform fits on the train split and what training and serving then apply alike."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import features
+
+IMAGE = "image"  # the transformed feature: float32 [height, width, channels], mean 0 and variance 1 over the train split
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Raw pixels to a normalised image, by the mean and variance of each channel over the train split.
+
+    Args:
+      inputs: ``features.PIXELS``: string [n], uint8 row-major pixels.
+      custom_config: ``image``: the fields of ``ImageSettings``.
+
+    Returns:
+      ``IMAGE``: float32 [n, height, width, channels].
+    """
+    image = custom_config["image"]
+    height, width, channels = image["height"], image["width"], image["channels"]
+    decoded = tf.io.decode_raw(inputs[features.PIXELS], tf.uint8, fixed_length=height * width * channels)
+    pixels = tf.reshape(tf.cast(decoded, tf.float32) / 255.0, [-1, height, width, channels])
+    # Averaged within each image first: the analyzers then see [n, channels], not every pixel.
+    mean = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
+    square = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
+    deviation = tf.sqrt(tf.maximum(square - tf.square(mean), 1e-6))
+    return {IMAGE: (pixels - mean) / deviation}

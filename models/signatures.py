@@ -1,0 +1,162 @@
+"""The SavedModel that serves: from raw bytes or Examples to distance, score and verdict."""
+
+import hashlib
+import json
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import features, pixels
+from models.calibration import Calibration
+from models.distances import DISTANCES
+from models.preprocessing import IMAGE
+from models.settings import ImageSettings
+
+_EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
+_TWO_IMAGES = [tf.TensorSpec([None], tf.string, name="image_a"), tf.TensorSpec([None], tf.string, name="image_b")]
+_IMAGE = [tf.TensorSpec([None], tf.string, name="image")]
+
+
+class ServedModel(tf.Module):
+    """Encoder, normalisation and calibration in one, with the three signatures of serving.
+
+    Args:
+      encoder: [n, height, width, channels] -> [n, d].
+      transform: the output of Transform, whose graph normalises raw pixels.
+      distance: a name in ``DISTANCES``.
+      calibration: from distance to score.
+      image: the encoder's own input size.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        transform: tft.TFTransformOutput,
+        distance: str,
+        calibration: Calibration,
+        image: ImageSettings,
+    ) -> None:
+        super().__init__(name="siamese")
+        self._encoder = encoder
+        self._transform = transform.transform_features_layer()
+        self._distance, self._image = distance, image
+        self._threshold = tf.constant(calibration.threshold, tf.float32)
+        self._slope = tf.constant(calibration.slope, tf.float32)
+
+    @tf.function(input_signature=_EXAMPLES)
+    def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized pair Examples with pixels of any size [n] -> ``score`` and ``distance``, float32 [n]."""
+        strings, numbers = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.int64)
+        sizes = (features.HEIGHT, features.WIDTH, features.CHANNELS)
+        spec = {features.side(features.PIXELS, side): strings for side in features.SIDES}
+        spec |= {features.side(size, side): numbers for size in sizes for side in features.SIDES}
+        pairs = tf.io.parse_example(examples, spec)
+        a, b = (
+            self._embed_raw(
+                self._own_size(
+                    pairs[features.side(features.PIXELS, side)],
+                    tf.stack([pairs[features.side(size, side)] for size in sizes], axis=1),
+                )
+            )
+            for side in features.SIDES
+        )
+        return self._judge(a, b)
+
+    @tf.function(input_signature=_TWO_IMAGES)
+    def compare(self, image_a: tf.Tensor, image_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encoded images (JPEG, PNG, BMP, GIF bytes) [n], [n] -> ``score``, ``distance`` and ``same`` (bool), [n]."""
+        judged = self._judge(self._embed_encoded(image_a), self._embed_encoded(image_b))
+        return {**judged, "same": judged["score"] > 0.5}
+
+    @tf.function(input_signature=_IMAGE)
+    def embed(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encoded images [n] -> ``embedding``, float32 [n, d]."""
+        return {"embedding": self._embed_encoded(image)}
+
+    def save(self, path: str) -> None:
+        """Writes the SavedModel with its signatures."""
+        signatures = {name: getattr(self, name) for name in ("serving_default", "compare", "embed")}
+        tf.saved_model.save(self, path, signatures=signatures)
+
+    def digest(self) -> str:
+        """SHA-256 over everything that makes its answers: weights, architecture, normalisation, calibration."""
+        digest = hashlib.sha256()
+        described = [json.loads(self._encoder.to_json())["config"], self._distance, self._image.model_dump()]
+        digest.update(json.dumps(described, sort_keys=True).encode())
+        for weights in self._encoder.get_weights():
+            digest.update(np.ascontiguousarray(weights).tobytes())
+        size = self._image.height * self._image.width * self._image.channels
+        extremes = tf.constant([bytes(size), b"\xff" * size])
+        digest.update(self._transform({features.PIXELS: extremes})[IMAGE].numpy().tobytes())
+        digest.update(np.array([self._threshold, self._slope], np.float32).tobytes())
+        return digest.hexdigest()
+
+    def _judge(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        distance = tf.convert_to_tensor(DISTANCES[self._distance].paired(a, b))
+        return {"score": tf.sigmoid(self._slope * (self._threshold - distance)), "distance": distance}
+
+    def _embed_encoded(self, encoded: tf.Tensor) -> tf.Tensor:
+        def canonical(one: tf.Tensor) -> tf.Tensor:
+            return raw_bytes(pixels.decode(one, self._image))
+
+        return self._embed_raw(tf.map_fn(canonical, encoded, fn_output_signature=tf.string))
+
+    def _embed_raw(self, raw: tf.Tensor) -> tf.Tensor:
+        image = self._transform({features.PIXELS: raw})[IMAGE]
+        return self._encoder(tf.ensure_shape(image, self._encoder.input_shape), training=False)
+
+    def _own_size(self, raw: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """Raw pixels [n] of ``sizes`` [n, 3] -> raw pixels of this model's size; untouched where they have it."""
+        own = tf.constant([self._image.height, self._image.width, self._image.channels], tf.int64)
+
+        def resized(one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image = tf.reshape(tf.io.decode_raw(one[0], tf.uint8), one[1])
+            return raw_bytes(pixels.resize(image, self._image))
+
+        return tf.cond(
+            tf.reduce_all(sizes == own),
+            lambda: raw,
+            lambda: tf.map_fn(resized, (raw, sizes), fn_output_signature=tf.string),
+        )
+
+
+def raw_bytes(image: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels [...] -> a string scalar of the same bytes, row-major: the inverse of ``tf.io.decode_raw``.
+
+    TensorFlow has no such op; a serialised uint8 tensor ends with exactly these bytes.
+    """
+    return tf.strings.substr(tf.io.serialize_tensor(image), -tf.size(image), tf.size(image))
+
+
+def warmup_requests(image: ImageSettings) -> list[Any]:
+    """One request a signature, as TensorFlow Serving replays them before it serves."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    shape = (image.height, image.width, image.channels)
+    blank = tf.io.encode_png(tf.zeros(shape, tf.uint8)).numpy()
+    side_values: dict[str, bytes | int] = {features.PIXELS: bytes(int(np.prod(shape)))}
+    side_values |= dict(zip((features.HEIGHT, features.WIDTH, features.CHANNELS), shape, strict=True))
+    example = tf.train.Example()
+    for side in features.SIDES:
+        for key, value in side_values.items():
+            feature = example.features.feature[features.side(key, side)]
+            if isinstance(value, bytes):
+                feature.bytes_list.value.append(value)
+            else:
+                feature.int64_list.value.append(value)
+    inputs = {
+        "serving_default": {"examples": example.SerializeToString()},
+        "compare": {"image_a": blank, "image_b": blank},
+        "embed": {"image": blank},
+    }
+    logs = []
+    for signature, tensors in inputs.items():
+        request = predict_pb2.PredictRequest()
+        request.model_spec.signature_name = signature
+        for name, value in tensors.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto([value]))
+        logs.append(prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request)))
+    return logs

@@ -1,0 +1,142 @@
+"""``run_fn`` of the TFX Trainer: load, build, fit, calibrate, export."""
+
+import logging
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import features
+from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
+from models.calibration import Calibration, calibrate
+from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
+from models.hardware import distribution, precision_policy
+from models.manifest import ModelManifest
+from models.preprocessing import IMAGE
+from models.settings import ModelSettings
+from models.siamese import build_model
+from models.signatures import ServedModel, warmup_requests
+from models.validation import PairDistances, ValidationMonitor
+
+progress = logging.getLogger("siamese.progress")
+
+
+class TrainingFailed(RuntimeError):
+    """The training diverged or collapsed; there is no model worth judging."""
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains on ``train``, stops and calibrates on ``val``, exports a SavedModel.
+
+    Args:
+      fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` holds ``model`` (the fields of ``ModelSettings``),
+        ``split`` and ``config_digest`` (for the model's manifest).
+
+    Raises:
+      TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
+    """
+    settings = ModelSettings.model_validate(fn_args.custom_config["model"])
+    keras.utils.set_random_seed(settings.seed)
+    if settings.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    with tempfile.TemporaryDirectory(prefix="siamese-") as scratch:
+        train, val = (
+            load_split(files[0], settings, Path(scratch)) for files in (fn_args.train_files, fn_args.eval_files)
+        )
+        encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir)
+    served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
+    export(served, settings, calibration, fn_args)
+
+
+def load_split(pattern: str, settings: ModelSettings, scratch: Path) -> tuple[ImageTable, PairTable]:
+    """The images and pairs of the split whose pair shards match ``pattern``."""
+    pair_files, image_files = split_files(pattern)
+    images = read_images(image_files, settings.image, scratch)
+    return images, read_pairs(pair_files, images)
+
+
+def normaliser(transform: tft.TFTransformOutput) -> Normalise:
+    """The graph of Transform as a function: raw pixels, string [n] -> float32 [n, height, width, channels]."""
+    layer = transform.transform_features_layer()
+    return lambda raw: layer({features.PIXELS: raw})[IMAGE]
+
+
+def fit(
+    settings: ModelSettings,
+    normalise: Normalise,
+    train: tuple[ImageTable, PairTable],
+    val: tuple[ImageTable, PairTable],
+    log_dir: str,
+) -> tuple[keras.Model, Calibration]:
+    """The trained encoder (float32, best epoch by validation AUC) and its calibration."""
+    training = settings.training
+    batches = _batches(settings, *train)
+    steps = training.steps_per_epoch or batches.steps_per_epoch
+    total = training.epochs * steps
+    with precision_policy(training.mixed_precision), distribution().scope():
+        model = build_model(settings, total)
+    distances = PairDistances(model.encoder, normalise, settings.loss.distance, *val)
+    same = val[1].same
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        ValidationMonitor(distances, same, training.epochs),
+        keras.callbacks.EarlyStopping("val_auc", mode="max", patience=training.patience, restore_best_weights=True),
+        keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),
+    ]
+    if total:
+        dataset = batch_dataset(batches, total, normalise)
+        model.fit(dataset, epochs=training.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+    encoder = _in_float32(model.encoder, settings)
+    try:
+        calibration = calibrate(same, PairDistances(encoder, normalise, settings.loss.distance, *val)())
+    except ValueError as error:
+        raise TrainingFailed(f"training failed: {error}") from None
+    progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
+    return encoder, calibration
+
+
+def _batches(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:
+    if settings.loss.form == "pairs":
+        return PairBatches(images, pairs, settings.training.batch, settings.seed)
+    named = np.unique(np.concatenate([pairs.a, pairs.b]))
+    turns = settings.augmentation.quarter_turns_are_identities
+    return IdentityBatches(images, named, settings.training.batch, settings.seed, turns)
+
+
+def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:
+    """The same encoder computing in float32: what a mixed-precision training exports runs on any server."""
+    if not np.isfinite(np.concatenate([np.ravel(weights) for weights in encoder.get_weights()])).all():
+        raise TrainingFailed("training failed: a weight is not a finite number; try a lower training.learning_rate")
+    from models.encoders import build_encoder
+
+    exported = build_encoder(settings.image, settings.encoder)
+    exported.set_weights(encoder.get_weights())
+    return exported
+
+
+def export(served: ServedModel, settings: ModelSettings, calibration: Calibration, fn_args: Any) -> None:
+    """Writes the SavedModel, its manifest and its warm-up requests."""
+    path = fn_args.serving_model_dir
+    served.save(path)
+    ModelManifest(
+        model_digest=served.digest(),
+        image=settings.image,
+        distance=settings.loss.distance,
+        threshold=calibration.threshold,
+        slope=calibration.slope,
+        embedding=settings.encoder.embedding,
+        split=fn_args.custom_config["split"],
+        config_digest=fn_args.custom_config["config_digest"],
+        versions={name: version(name) for name in ("tfx", "tensorflow", "keras", "tensorflow-transform")}
+        | {"python": sys.version.split()[0]},
+    ).write(path)
+    with tf.io.TFRecordWriter(str(Path(path) / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        for log in warmup_requests(settings.image):
+            writer.write(log.SerializeToString())

@@ -1,0 +1,73 @@
+"""Watching the validation pairs while the network trains."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.calibration import Floats, auc, best_accuracy
+from models.dataset import ImageTable, Ints, PairTable
+from models.distances import DISTANCES
+
+progress = logging.getLogger("siamese.progress")
+
+_CHUNK = 256
+
+
+class PairDistances:
+    """Distances of the pairs of a split under the encoder as it now is.
+
+    Every image is embedded once, however many pairs it is in; memory grows with the embeddings, not the pixels.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        normalise: Callable[[tf.Tensor], tf.Tensor],
+        distance: str,
+        images: ImageTable,
+        pairs: PairTable,
+    ) -> None:
+        self._images, self._pairs = images, pairs
+        self._rows: Ints = np.unique(np.concatenate([pairs.a, pairs.b]))
+        self._between = DISTANCES[distance].paired
+        spec = [tf.TensorSpec([None], tf.string)]
+        self._embed = tf.function(lambda raw: encoder(normalise(raw), training=False), input_signature=spec)
+
+    def __call__(self) -> Floats:
+        """[pairs] distances."""
+        embeddings = self.embeddings()
+        a, b = np.searchsorted(self._rows, self._pairs.a), np.searchsorted(self._rows, self._pairs.b)
+        return np.asarray(self._between(embeddings[a], embeddings[b]), np.float64)
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """[images, d]: of every image that a pair names."""
+        chunks = np.array_split(self._rows, -(-len(self._rows) // _CHUNK))
+        return np.concatenate([self._embed(tf.constant(self._images.raw(rows))).numpy() for rows in chunks])
+
+
+class ValidationMonitor(keras.callbacks.Callback):
+    """Adds the validation measures to each epoch's logs, where early stopping and TensorBoard find them.
+
+    ``val_auc`` and ``val_accuracy`` (at the best threshold), and the mean distance of genuine and impostor pairs.
+    """
+
+    def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
+        super().__init__()
+        self._distances, self._same, self._epochs = distances, same.astype(bool), epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs if logs is not None else {}
+        distance = self._distances()
+        logs["val_auc"] = auc(self._same, distance)
+        logs["val_accuracy"] = best_accuracy(self._same, distance)
+        logs["val_genuine_distance"] = float(distance[self._same].mean())
+        logs["val_impostor_distance"] = float(distance[~self._same].mean())
+        progress.info(
+            "epoch %d/%d  loss %.4f  validation AUC %.4f  accuracy %.4f",
+            *(epoch + 1, self._epochs, logs["loss"], logs["val_auc"], logs["val_accuracy"]),
+        )
