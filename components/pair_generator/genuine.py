@@ -1,0 +1,61 @@
+"""Genuine pairs: how many each identity gives, and which. Pure numpy."""
+
+import numpy as np
+
+from components.pair_generator.hashing import shuffled, uniform
+
+
+def possible(sizes: np.ndarray) -> np.ndarray:
+    """Distinct genuine pairs that identities of so many images have: n (n - 1) / 2."""
+    return sizes * (sizes - 1) // 2
+
+
+def rate_for(total: int, sizes: np.ndarray, limits: np.ndarray) -> float:
+    """Pairs per image at which identities of these sizes give ``total`` pairs together, each within its limit.
+
+    The sum of ``min(limit, rate * size)`` grows with the rate in straight pieces: it is computed where they meet and
+    read off between. Where the limits together are below ``total`` the rate at which all are reached is returned.
+    """
+    order = np.argsort(limits / sizes, kind="stable")
+    meets = (limits / sizes)[order]
+    reached = np.cumsum(limits[order])
+    growing = sizes.sum() - np.cumsum(sizes[order])
+    return float(np.interp(total, np.concatenate([[0], reached + meets * growing]), np.concatenate([[0], meets])))
+
+
+def quotas(sizes: np.ndarray, rate: float, cap: int, key: str) -> np.ndarray:
+    """Genuine pairs of each identity: ``rate * size``, at most ``cap`` and at most what it has. int64.
+
+    Fractions are rounded along a running sum over the identities in random order, so that the total is right too.
+    """
+    order = shuffled(f"{key}/rounding", len(sizes))
+    running = np.concatenate([[0.0], np.cumsum(sizes[order] * rate)]) + uniform(f"{key}/offset", 1)
+    whole = np.empty(len(sizes), np.int64)
+    whole[order] = np.diff(np.floor(running)).astype(np.int64)
+    return np.minimum(np.minimum(whole, cap), possible(sizes))
+
+
+def schedule(sizes: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first ``counts`` pairs of a round-robin tournament among the images of each identity.
+
+    In each round of the tournament every image plays at most once, and no two meet twice (the circle method), so
+    the pairs are distinct by construction and spread evenly, at a cost of the pairs taken, not of those possible.
+
+    Args:
+      sizes: images of each identity, int64 [identities].
+      counts: pairs wanted of each, at most ``possible(sizes)``, int64 [identities].
+
+    Returns:
+      identity of each pair, and the positions of its two images within the identity; int64 [sum of counts] each.
+    """
+    who = np.repeat(np.arange(len(sizes)), counts)
+    turn = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
+    size = sizes[who]
+    even = size % 2 == 0
+    circle = size - even  # an even number of players: the last one sits in the middle of the circle
+    per_round = size // 2
+    game, step = np.divmod(turn, per_round)
+    step = step + ~even
+    first = (game + step) % circle
+    second = np.where(even & (step == 0), size - 1, (game - step) % circle)
+    return who, first, second

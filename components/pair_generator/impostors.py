@@ -1,0 +1,190 @@
+"""Impostor pairs: as many as genuine ones, from a mix of near and far identities. Pure numpy.
+
+Each genuine pair gives one *anchor*: an image of its identity, to be paired with an image of another one. So an identity is
+in impostor pairs as it is in genuine ones, and a model that knows identities alone cannot tell the labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.pair_generator.hashing import hashed, shuffled, uniform
+
+_ROUNDS = 8
+_ENUMERABLE = 1500  # images of a split up to which all its pairs may be listed
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The images of a split, ordered by group, identity and, within it, at random. Identities are ranks in that order."""
+
+    images: np.ndarray  # index of each image, int64 [images]
+    sizes: np.ndarray  # images of each identity, int64 [identities]
+    starts: np.ndarray  # where an identity begins in ``images``
+    group_from: np.ndarray  # first identity of the identity's group
+    group_to: np.ndarray  # one past its last
+
+    @property
+    def grouped(self) -> np.ndarray:
+        """Identities whose group has another one."""
+        return self.group_to - self.group_from > 1
+
+
+@dataclass
+class _Chosen:
+    """Impostor pairs so far: positions in ``Layout.images``."""
+
+    size: int
+    keys: np.ndarray  # sorted, lower * size + higher
+    same_group: list[np.ndarray]
+    random: list[np.ndarray]
+
+    def add(self, keys: np.ndarray, hard: np.ndarray) -> None:
+        self.keys = np.sort(np.concatenate([self.keys, keys]), kind="stable")
+        self.same_group.append(keys[hard])
+        self.random.append(keys[~hard])
+
+    def fresh(self, keys: np.ndarray) -> np.ndarray:
+        """The first of equal keys, unless it is taken already."""
+        first = np.zeros(len(keys), bool)
+        first[np.unique(keys, return_index=True)[1]] = True
+        if len(self.keys):
+            at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            first &= self.keys[at] != keys
+        return first
+
+
+def choose_impostors(
+    layout: Layout, anchors: np.ndarray, fair: np.ndarray, cap: int, same_group: float, key: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses at most one impostor pair per anchor: distinct, within the caps, partners spread evenly.
+
+    A ``same_group`` share of the anchors whose group has another identity gets its partner there; all others get
+    theirs from anywhere in the split. A split too small for that gives other same-group pairs, then any pairs, then
+    fewer pairs.
+
+    Args:
+      anchors: anchors of each identity, int64 [identities].
+      fair: impostor pairs that each identity should be in, anchors included; held while there are others.
+      cap: impostor pairs that an identity may be in.
+
+    Returns:
+      positions in ``layout.images``, int64 [pairs, 2], and whether each is a same-group pair, bool [pairs].
+    """
+    who = np.repeat(np.arange(len(anchors)), anchors)
+    turn = np.arange(len(who)) - np.repeat(np.cumsum(anchors) - anchors, anchors)
+    image = layout.starts[who] + turn % layout.sizes[who]
+    mix = shuffled(f"{key}/anchors", len(who))
+    who, image = who[mix], image[mix]
+    near = layout.grouped[who]
+    near &= np.cumsum(near) <= round(same_group * near.sum())
+
+    size = len(layout.images)
+    chosen = _Chosen(size, np.empty(0, np.int64), [], [])
+    used = anchors.astype(np.int64)
+    left = np.arange(len(who))
+    limit = np.full(len(anchors), cap)
+    for number, ceiling in enumerate([np.minimum(fair, cap)] * _ROUNDS + [limit] * _ROUNDS):
+        if not len(left):
+            break
+        left = _round(layout, chosen, who, image, near, left, used, ceiling, f"{key}/{number}")
+    if len(left) and size <= _ENUMERABLE:
+        used = used - np.bincount(who[left], minlength=len(used))
+        _enumerate(layout, chosen, int(near[left].sum()), len(left), used, limit, f"{key}/all")
+    elif len(left):
+        anywhere = np.zeros_like(near)
+        for number in range(_ROUNDS):
+            left = _round(layout, chosen, who, image, anywhere, left, used, limit, f"{key}/any{number}")
+
+    hard, random = np.concatenate(chosen.same_group or [left[:0]]), np.concatenate(chosen.random or [left[:0]])
+    keys = np.concatenate([hard, random])
+    return np.stack(np.divmod(keys, size), axis=1), np.arange(len(keys)) < len(hard)
+
+
+def _round(
+    layout: Layout,
+    chosen: _Chosen,
+    who: np.ndarray,
+    image: np.ndarray,
+    near: np.ndarray,
+    left: np.ndarray,
+    used: np.ndarray,
+    ceiling: np.ndarray,
+    key: str,
+) -> np.ndarray:
+    """Draws a partner for every anchor in ``left``, keeps what is new and within the ceiling, returns the rest.
+
+    An identity is drawn by the room it has left. The draws of one group (and those from anywhere) are spread over the
+    room at even distances, not independently, so that partners come evenly.
+    """
+    room = np.maximum(ceiling - used, 0)
+    edges = np.concatenate([[0], np.cumsum(room)])
+    own, hard = who[left], near[left]
+    low = np.where(hard, edges[layout.group_from[own]], 0)
+    high = np.where(hard, edges[layout.group_to[own]], edges[-1])
+    width = high - low - room[own]  # the anchor's own identity is stepped over
+    pool = np.where(hard, layout.group_from[own], len(room))
+    nth, pool_sizes = _occurrence(pool), np.bincount(pool)
+    slot = ((nth + uniform(key, len(left))) / pool_sizes[pool] * width).astype(np.int64)
+    slot = low + np.minimum(slot, width - 1)
+    slot += np.where(slot >= edges[own], room[own], 0)
+    partner = np.minimum(np.searchsorted(edges, slot, side="right") - 1, len(room) - 1)
+
+    turn = used[partner] + slot - edges[partner]
+    other = layout.starts[partner] + turn % layout.sizes[partner]
+    keys = np.minimum(image[left], other) * chosen.size + np.maximum(image[left], other)
+    keep = np.flatnonzero(width > 0)
+    keep = keep[chosen.fresh(keys[keep])]
+    keep = keep[_occurrence(partner[keep]) < room[partner[keep]]]
+    chosen.add(keys[keep], hard[keep])
+    used += np.bincount(partner[keep], minlength=len(used))
+    return np.delete(left, keep)
+
+
+def _enumerate(
+    layout: Layout, chosen: _Chosen, near: int, count: int, used: np.ndarray, limit: np.ndarray, key: str
+) -> None:
+    """Fills ``count`` places from the list of all impostor pairs not taken, the first ``near`` of them within a group."""
+    first, second = np.triu_indices(chosen.size, 1)
+    rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
+    keys = first * chosen.size + second
+    keep = (rank[first] != rank[second]) & chosen.fresh(keys)
+    keys = keys[keep]
+    keys = keys[np.argsort(hashed(key, keys), kind="stable")]
+    for hard, places in ((True, near), (False, count)):
+        one, two = (rank[end] for end in np.divmod(keys, chosen.size))
+        fits = (layout.group_from[one] == layout.group_from[two]) & layout.grouped[one]
+        pool = np.flatnonzero(fits) if hard else np.arange(len(keys))
+        picked = _greedy(one, two, pool, places, used, limit)
+        chosen.add(keys[picked], np.full(len(picked), hard))
+        keys = np.delete(keys, picked)
+        count -= len(picked)
+
+
+def _greedy(
+    one: np.ndarray, two: np.ndarray, pool: np.ndarray, places: int, used: np.ndarray, limit: np.ndarray
+) -> np.ndarray:
+    """Takes pairs of the pool in order while both identities are below their limit; adds to ``used``."""
+    picked = [pool[:0]]
+    while places > 0:
+        pool = pool[(used[one[pool]] < limit[one[pool]]) & (used[two[pool]] < limit[two[pool]])]
+        if not len(pool):
+            break
+        ends = np.stack([one[pool], two[pool]], axis=1)
+        nth = _occurrence(ends.ravel()).reshape(ends.shape)  # as if all before were taken: the first always is
+        takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:places]
+        picked.append(pool[takes])
+        used += np.bincount(ends[takes].ravel(), minlength=len(used))
+        places -= len(takes)
+        pool = np.delete(pool, takes)
+    return np.concatenate(picked)
+
+
+def _occurrence(values: np.ndarray) -> np.ndarray:
+    """How often each value came before: ``[7, 3, 7, 7]`` gives ``[0, 0, 1, 2]``."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(values) else order
+    nth = np.empty(len(values), np.int64)
+    nth[order] = np.arange(len(values)) - np.repeat(begins, np.diff(np.append(begins, len(values))))
+    return nth

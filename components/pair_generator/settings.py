@@ -1,0 +1,39 @@
+"""What a user may set about the pairs."""
+
+from pydantic import Field, model_validator
+
+from models.settings import Settings
+
+
+class PairCounts(Settings):
+    """How many pairs a split shall have, genuine and impostor together; takes the place of ``per_image`` there."""
+
+    train: int | None = Field(None, ge=2)
+    val: int | None = Field(None, ge=2)
+    test: int | None = Field(None, ge=2, description="a false accept rate of 1e-3 needs about 60,000")
+
+
+class PairSettings(Settings):
+    """How many pairs, and which impostors."""
+
+    per_image: float = Field(4, gt=0, le=1000, description="pairs per image of a split, half of them genuine")
+    count: PairCounts = Field(PairCounts(), description="pairs of a split, where per_image is not the measure")
+    max_per_identity: int = Field(500, ge=1, description="genuine pairs of one identity; twice as many impostors")
+    same_group: float = Field(0.5, ge=0, le=1, description="share of the impostors that come from the same group")
+
+    @model_validator(mode="after")
+    def _counts_are_even(self) -> "PairSettings":
+        for split, count in self.count:
+            if count is not None and count % 2:
+                raise ValueError(f"count.{split} is {count}: half of the pairs are genuine, so an even number")
+        return self
+
+    def counted(self, split: str) -> bool:
+        """Whether the user gave the number of pairs of this split."""
+        return getattr(self.count, split, None) is not None
+
+    def asked(self, split: str, images: int) -> int:
+        """Pairs asked of a split of so many images: even, two or more."""
+        if self.counted(split):
+            return int(getattr(self.count, split))
+        return max(2, 2 * round(self.per_image * images / 2))
