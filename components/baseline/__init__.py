@@ -1,0 +1,1 @@
+"""The model that now serves, as an artifact to compare a candidate with."""

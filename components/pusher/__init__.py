@@ -1,0 +1,1 @@
+"""Puts a blessed model into the folder that the model server watches."""

@@ -1,0 +1,60 @@
+"""The stock Pusher with a blessing more and an executor of our own."""
+
+from tfx.components.pusher.component import Pusher
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter
+from tfx.utils import json_utils
+
+from components.pusher.executor import Executor
+
+
+class ServingPusherSpec(standard_component_specs.PusherSpec):
+    """The stock specification; ``gate_blessing`` is an input of its own since Kubeflow takes no union of channels."""
+
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+    }
+
+
+class ServingPusher(Pusher):
+    """Pushes ``model`` to ``serving_dir/<version>`` when every blessing that is wired is given.
+
+    Args:
+      model: the candidate.
+      serving_dir: the folder that the model server watches.
+      model_blessing: the Evaluator's.
+      gate_blessing: the ModelGate's.
+      infra_blessing: the ServingValidator's.
+      cache_key: changes whenever this must run again; the serving folder is no input that TFX knows of. The run's id
+        is right: an old verdict is then never taken for a push.
+    """
+
+    SPEC_CLASS = ServingPusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: BaseChannel,
+        serving_dir: str,
+        model_blessing: BaseChannel | None = None,
+        gate_blessing: BaseChannel | None = None,
+        infra_blessing: BaseChannel | None = None,
+        cache_key: str = "",
+    ) -> None:
+        spec = ServingPusherSpec(
+            model=model,
+            model_blessing=model_blessing,
+            gate_blessing=gate_blessing,
+            infra_blessing=infra_blessing,
+            push_destination=pusher_pb2.PushDestination(
+                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
+            ),
+            custom_config=json_utils.dumps({"cache_key": cache_key}),
+            pushed_model=Channel(type=standard_artifacts.PushedModel),
+        )
+        # Past the stock constructor, which knows only the stock inputs.
+        base_component.BaseComponent.__init__(self, spec=spec)

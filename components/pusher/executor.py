@@ -1,0 +1,77 @@
+"""Pushes a model that every gate blessed, through ``serving_folder.push``."""
+
+from pathlib import Path
+from typing import Any
+
+from tfx.components.pusher import executor as stock
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import proto_utils
+
+from components.pusher import serving_folder
+
+ALREADY_SERVING = "already_serving"
+PLACEHOLDER = "not-pushed.txt"
+
+
+class Executor(stock.Executor):
+    """The stock executor with versions that rise, whole versions only, and any number of blessings.
+
+    Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where the
+    identical model served before, blessed again or not), ``pushed_version`` and ``pushed_destination`` in either case.
+    """
+
+    def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
+        """Whether every blessing is given; one that is wired but was never written counts as refused."""
+        blessings = [artifacts for key, artifacts in input_dict.items() if key.endswith("blessing")]
+        return all(
+            artifacts and all(blessing.get_int_custom_property("blessed") == 1 for blessing in artifacts)
+            for artifacts in blessings
+        )
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes ``model`` to the filesystem destination, or marks ``pushed_model`` as not pushed."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        model_dir = self.GetModelPath(input_dict)
+        serving_dir = _serving_dir(exec_properties)
+
+        if serving_folder.already_serves(model_dir, serving_dir):
+            self._mark_already_serving(pushed_model, serving_dir)
+        elif self.CheckBlessing(input_dict):
+            result = serving_folder.push(model_dir, serving_dir)
+            serving_folder.link_or_copy(result.path, pushed_model.uri)
+            self._MarkPushed(pushed_model, pushed_destination=str(result.path), pushed_version=str(result.version))
+            pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
+        else:
+            self._MarkNotPushed(pushed_model)
+            pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
+            _fill(pushed_model, "The model was not blessed.")
+
+    def _mark_already_serving(self, pushed_model: Artifact, serving_dir: str) -> None:
+        path = serving_folder.served(serving_dir)
+        self._MarkPushed(pushed_model, pushed_destination=str(path), pushed_version=path.name if path else None)
+        self._MarkNotPushed(pushed_model)
+        pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
+        _fill(pushed_model, f"The identical model already serves: {path}")
+
+
+def _serving_dir(exec_properties: dict[str, Any]) -> str:
+    destination = pusher_pb2.PushDestination()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+    if not destination.filesystem.base_directory:
+        raise ValueError(f"push_destination must name filesystem.base_directory, got {destination}")
+    return str(destination.filesystem.base_directory)
+
+
+def _fill(artifact: Artifact, text: str) -> None:
+    """An artifact without a file is lost on Kubeflow."""
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PLACEHOLDER).write_text(text + "\n", encoding="utf-8")
