@@ -1,0 +1,28 @@
+"""Anomalies as sentences that a person can act on."""
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+
+def reasons(split: str, anomalies: anomalies_pb2.Anomalies) -> list[str]:
+    """One sentence an anomaly: which split, which feature, what is wrong. Empty where nothing is."""
+    named = [
+        (_feature(key, info), info) for key, info in anomalies.anomaly_info.items()
+    ]
+    found = [
+        f"split {split}, {feature}: {_what(info)}"
+        for feature, info in sorted(named, key=lambda pair: pair[0])
+    ]
+    if anomalies.HasField("dataset_anomaly_info"):
+        found.append(f"split {split}: {_what(anomalies.dataset_anomaly_info)}")
+    if anomalies.data_missing:
+        found.append(f"split {split}: it holds no examples.")
+    return found
+
+
+def _feature(key: str, info: anomalies_pb2.AnomalyInfo) -> str:
+    return ".".join(info.path.step) or key
+
+
+def _what(info: anomalies_pb2.AnomalyInfo) -> str:
+    text = " ".join((info.description or info.short_description).split())
+    return text if text.endswith(".") else f"{text}."

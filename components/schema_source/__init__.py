@@ -1,0 +1,1 @@
+"""The schema of the images: from the configuration, or a reviewed one."""

@@ -1,0 +1,31 @@
+"""The SchemaSource component."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.schema_source.executor import Executor
+
+
+class SchemaSourceSpec(ComponentSpec):
+    """A text in, a Schema out."""
+
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
+    PARAMETERS = {"schema_text": ExecutionParameter(type=str)}
+
+
+class SchemaSource(base_component.BaseComponent):
+    """Emits a schema given as text, so that its content is the cache key (the stock ImportSchemaGen keys by path)."""
+
+    SPEC_CLASS = SchemaSourceSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, schema_text: str) -> None:
+        """``schema_text`` is a text-format ``Schema``: see ``image_schema.as_text`` and ``image_schema.read_reviewed``."""
+        super().__init__(
+            SchemaSourceSpec(
+                schema_text=schema_text, schema=Channel(type=standard_artifacts.Schema)
+            )
+        )

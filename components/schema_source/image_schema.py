@@ -1,0 +1,114 @@
+"""What an image Example must look like.
+
+Nothing here but ``format`` has a string domain's kind of values, and even there the ingest's allow-list decides. A
+domain of identities would make an anomaly of each new one.
+"""
+
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from models import features
+from models.errors import UserError
+from models.settings import ImageSettings
+
+_BYTES, _INT, _FLOAT = schema_pb2.BYTES, schema_pb2.INT, schema_pb2.FLOAT
+
+_TYPES = {
+    features.IMAGE_ID: _BYTES,
+    features.IMAGE_DIGEST: _BYTES,
+    features.PIXELS: _BYTES,
+    features.HEIGHT: _INT,
+    features.WIDTH: _INT,
+    features.CHANNELS: _INT,
+    features.IDENTITY: _BYTES,
+    features.GROUP: _BYTES,
+    features.FORMAT: _BYTES,
+    features.SOURCE_HEIGHT: _INT,
+    features.SOURCE_WIDTH: _INT,
+    features.BRIGHTNESS: _FLOAT,
+    features.CONTRAST: _FLOAT,
+}
+
+
+def image_schema(image: ImageSettings) -> schema_pb2.Schema:
+    """The schema of image Examples of the configured size."""
+    schema = schema_pb2.Schema(
+        feature=[_feature(name, kind) for name, kind in _TYPES.items()]
+    )
+    feature = {one.name: one for one in schema.feature}
+    # Pixels that happen to be valid UTF-8 enter TFDV's string statistics unless it is told that they are an image.
+    feature[features.PIXELS].image_domain.SetInParent()
+    sizes = {
+        features.HEIGHT: image.height,
+        features.WIDTH: image.width,
+        features.CHANNELS: image.channels,
+    }
+    for name, size in sizes.items():
+        feature[name].int_domain.CopyFrom(
+            schema_pb2.IntDomain(name=name, min=size, max=size)
+        )
+    for name in (features.SOURCE_HEIGHT, features.SOURCE_WIDTH):
+        feature[name].int_domain.CopyFrom(schema_pb2.IntDomain(name=name, min=1))
+    for name in (features.BRIGHTNESS, features.CONTRAST):
+        feature[name].float_domain.CopyFrom(
+            schema_pb2.FloatDomain(name=name, min=0, max=1, disallow_nan=True)
+        )
+    return schema
+
+
+def as_text(schema: schema_pb2.Schema) -> str:
+    """The schema in text format: what ``SchemaSource`` takes."""
+    return text_format.MessageToString(schema)
+
+
+def read_reviewed(path: Path | str) -> str:
+    """The text of a schema that a person reviewed, without its comments.
+
+    Raises:
+      UserError: it cannot be read, or an image Example could never match it.
+    """
+    try:
+        schema = text_format.Parse(
+            Path(path).read_text(encoding="utf-8"), schema_pb2.Schema()
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: the schema cannot be read: {error}") from None
+    except text_format.ParseError as error:
+        raise UserError(f"{path}: not a schema in text format: line {error}") from None
+    problems = _problems(schema)
+    if problems:
+        raise UserError(
+            f"{path}: not a schema of image Examples: {'; '.join(problems)}"
+        )
+    return as_text(schema)
+
+
+def _feature(name: str, kind: "schema_pb2.FeatureType.ValueType") -> schema_pb2.Feature:
+    return schema_pb2.Feature(
+        name=name,
+        type=kind,
+        shape=schema_pb2.FixedShape(),  # a scalar
+        presence=schema_pb2.FeaturePresence(min_fraction=1, min_count=1),
+    )
+
+
+def _problems(schema: schema_pb2.Schema) -> list[str]:
+    found = {feature.name: feature for feature in schema.feature}
+    missing = sorted(_TYPES.keys() - found)
+    problems = [f"missing: {', '.join(missing)}"] if missing else []
+    problems += [
+        f"{name} must be {_name(kind)}, not {_name(found[name].type)}"
+        for name, kind in _TYPES.items()
+        if name in found and found[name].type != kind
+    ]
+    if features.PIXELS in found and not found[features.PIXELS].HasField("image_domain"):
+        problems.append(
+            f"{features.PIXELS} must have image_domain {{}}, or they are counted as strings"
+        )
+    return problems
+
+
+def _name(kind: "schema_pb2.FeatureType.ValueType") -> str:
+    return str(schema_pb2.FeatureType.Name(kind))
