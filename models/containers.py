@@ -1,0 +1,196 @@
+"""Container normalisation: any allowed image file becomes an upright 8-bit grey or RGB PNG or JPEG.
+
+The first of the two steps from a file to canonical pixels (the second is ``models.pixels``), done the same way at
+ingest and by the clients of a served model. Pillow only, so that a client needs no TensorFlow.
+"""
+
+import io
+import threading
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
+
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 64 * 1024**2
+
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "BMP": (b"BM",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "WEBP": (b"RIFF",),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
+}
+FORMATS = tuple(_MAGIC)
+
+_ORIENTATION = int(ExifTags.Base.Orientation)
+_open_lock = threading.Lock()
+
+
+class UnreadableImage(Exception):
+    """The file is not usable as an image.
+
+    Attributes:
+      reason: short; what stands before its first colon is the same for all files of one kind of fault.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Normalised(NamedTuple):
+    """An upright 8-bit grey or RGB image.
+
+    Attributes:
+      data: PNG or JPEG bytes.
+      format: the container as found, one of ``FORMATS``.
+      width: upright.
+      height: upright.
+    """
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+
+
+def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Normalised:
+    """The first frame of an image file as upright 8-bit grey or RGB.
+
+    A plain upright 8-bit JPEG or PNG is decoded once, to see that it is whole, and passes through byte for byte.
+    Everything else is encoded anew as PNG: turned upright by its EXIF orientation; transparency composited on white;
+    16 bits scaled to 8; CMYK, palette and 1 bit converted. Colour profiles are not applied.
+
+    Args:
+      data: the whole file.
+      max_pixels: an image whose header announces more is refused before anything of it is decoded.
+      max_bytes: a longer file is refused.
+
+    Raises:
+      UnreadableImage: of no allowed format, too large, truncated, damaged, or of pixels without a fixed range.
+    """
+    if not data:
+        raise UnreadableImage("empty file")
+    if len(data) > max_bytes:
+        raise UnreadableImage(f"too many bytes: {len(data)} > {max_bytes}")
+    kind = _format_of(data)
+    image = _open(data, kind)
+    _check_size(image, max_pixels)
+    try:
+        image.load()
+        if kind == "PNG":
+            _check_sums(data)
+        plain = kind in ("JPEG", "PNG") and _is_plain(image, data)
+        upright = image if plain else _flattened(_upright(image))
+    except UnreadableImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a broken file makes them stumble over
+        raise UnreadableImage(_fault(error)) from error
+    width, height = upright.size
+    return Normalised(data if plain else _png(upright), kind, width, height)
+
+
+def _format_of(data: bytes) -> str:
+    for name, magics in _MAGIC.items():
+        if data.startswith(magics) and (name != "WEBP" or data[8:12] == b"WEBP"):
+            return name
+    raise UnreadableImage(f"not an image of an allowed format ({', '.join(FORMATS)})")
+
+
+def _open(data: bytes, kind: str) -> Image.Image:
+    """The image with its header read, its size not judged: Pillow's own limit is neither ours nor settable."""
+    with _open_lock:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data), formats=[kind])
+        except Exception as error:
+            raise UnreadableImage(f"damaged header: {kind}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    sizes = [image.size]
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # a tile may be larger than the image it is cut from
+        tags = image.tag_v2
+        sizes.append((int(tags.get(322, 0)), int(tags.get(323, 0))))
+    for width, height in sizes:
+        if width * height > max_pixels:
+            raise UnreadableImage(f"too many pixels: {width}x{height} > {max_pixels}")
+    if 0 in image.size:
+        raise UnreadableImage("no pixels")
+
+
+def _check_sums(data: bytes) -> None:
+    """Pillow skips the checksums of a PNG's pixels when it decodes; other decoders do not."""
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        image.verify()
+
+
+def _is_plain(image: Image.Image, data: bytes) -> bool:
+    if image.format == "PNG" and (data[24] != 8 or getattr(image, "is_animated", False)):
+        return False
+    return image.mode in ("L", "RGB") and not image.has_transparency_data and _orientation(image) == 1
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block says nothing of how the image is to be held
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    if _orientation(image) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """Any mode to ``L`` or ``RGB``."""
+    if image.mode.startswith("I"):
+        return _eight_bits(image)
+    if image.mode in ("F", "LAB", "HSV"):
+        raise UnreadableImage(f"unsupported pixels: {'32-bit float' if image.mode == 'F' else image.mode}")
+    if image.has_transparency_data or image.mode in ("La", "RGBa"):
+        grey = image.mode in ("1", "L", "LA", "La")
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, (255, 255, 255))
+        white.paste(image.convert("RGB"), mask=image.getchannel("A"))
+        return white.convert("L") if grey else white
+    target: Literal["L", "RGB"] = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == target else image.convert(target)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16 bits of grey to 8: 65535 becomes 255, not everything above 255."""
+    bits, inverted = 16, False
+    tags = getattr(image, "tag_v2", None)
+    if tags is not None:
+        bits = int(tags.get(258, (1,))[0])
+        inverted = tags.get(262) == 0  # white is zero
+    values = np.asarray(image)
+    if bits > 16 or (values.size and int(values.min()) < 0):
+        raise UnreadableImage("unsupported pixels: 32-bit integers")
+    largest = 2**bits - 1
+    grey = np.empty(values.shape, np.uint8)
+    for row, line in enumerate(values):  # by the line: no second image of wider numbers
+        grey[row] = (line.astype(np.uint32) * 255 + largest // 2) // largest
+    return Image.fromarray(255 - grey if inverted else grey)
+
+
+def _png(image: Image.Image) -> bytes:
+    image.info = {}  # neither a colour profile nor a transparent colour goes along
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG", compress_level=1)
+    return encoded.getvalue()
+
+
+def _fault(error: Exception) -> str:
+    if "truncated" in str(error).lower():
+        return "truncated"
+    return f"damaged: {type(error).__name__}"

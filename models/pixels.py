@@ -1,0 +1,120 @@
+"""Canonical pixels: the one way from an encoded image to the uint8 array that a model sees.
+
+The second of the two steps from a file to canonical pixels (the first is ``models.containers``). The same functions
+run at ingest and within the serving signatures, so that there is no skew between training and serving.
+"""
+
+import hashlib
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
+
+
+class CanonicalSize(Protocol):
+    """What is needed of ``models.settings.ImageSettings``."""
+
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def fit(self) -> str: ...
+    @property
+    def pad_value(self) -> int: ...
+
+
+def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+    """Canonical pixels of an encoded image.
+
+    Args:
+      encoded: JPEG, PNG, BMP or GIF bytes (of which the first frame counts), a string scalar.
+      image: the size, channels and fit wanted.
+
+    Returns:
+      uint8 [image.height, image.width, image.channels].
+
+    Raises:
+      InvalidArgumentError: TensorFlow cannot decode it.
+    """
+    pixels = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    pixels = tf.ensure_shape(pixels, [None, None, None])
+    channels = tf.shape(pixels)[2]
+    opaque = tf.cond(tf.math.floormod(channels, 2) == 0, lambda: _on_white(pixels), lambda: pixels)
+    return resize(tf.ensure_shape(opaque, [None, None, None]), image)
+
+
+def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+    """Decoded pixels brought to the size and channels wanted; those that have them already are left as they are.
+
+    Sampled with a triangle filter as wide as the reduction (antialiased bilinear). Grey is BT.601 luma. Rounded once,
+    to the nearest.
+
+    Args:
+      pixels: uint8 [any height, any width, 1 or 3].
+      image: the size, channels and fit wanted.
+
+    Returns:
+      uint8 [image.height, image.width, image.channels].
+    """
+    size = tf.constant([image.height, image.width])
+    fitted = tf.cond(
+        tf.reduce_all(tf.shape(pixels)[:2] == size),
+        lambda: _rounded(_with_channels(tf.cast(pixels, tf.float32), image.channels)),
+        lambda: _resized(pixels, image),
+    )
+    return tf.ensure_shape(fitted, [image.height, image.width, image.channels])
+
+
+def digest(pixels: np.ndarray) -> str:
+    """SHA-256 of the pixels and their shape, hex: equal for what a model cannot tell apart."""
+    shape = "x".join(str(length) for length in pixels.shape)
+    return hashlib.sha256(f"{shape}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def _resized(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+    size = tf.constant([image.height, image.width])
+    if image.fit == "stretch":
+        inner = size
+    else:
+        given = tf.cast(tf.shape(pixels)[:2], tf.float32)
+        wanted = tf.cast(size, tf.float32)
+        inner = tf.cast(tf.round(given * tf.reduce_min(wanted / given)), tf.int32)
+        inner = tf.clip_by_value(inner, 1, size)
+    sampled = tf.image.resize(pixels, inner, method=tf.image.ResizeMethod.BILINEAR, antialias=True)
+    fitted = _rounded(_with_channels(sampled, image.channels))
+    if image.fit == "stretch":
+        return fitted
+    before = (size - inner) // 2
+    after = size - inner - before
+    paddings = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
+    return tf.pad(fitted, paddings, constant_values=tf.constant(image.pad_value, tf.uint8))
+
+
+def _with_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
+    """float32 [h, w, 1 or 3] -> float32 [h, w, channels]; how many there are may be known only at run time."""
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:  # a grey image is added to three channels of zeros
+        return pixels + tf.zeros([1, 1, 3])
+    if pixels.shape[2] is not None:
+        return _luma(pixels)
+    return tf.cond(tf.shape(pixels)[2] == 1, lambda: pixels, lambda: _luma(pixels))
+
+
+def _luma(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(pixels * tf.constant(_LUMA), axis=2, keepdims=True)
+
+
+def _on_white(pixels: tf.Tensor) -> tf.Tensor:
+    """uint8 [h, w, 2 or 4] whose last channel is alpha -> uint8 [h, w, 1 or 3], composited on white."""
+    colour, alpha = tf.cast(pixels[:, :, :-1], tf.float32), tf.cast(pixels[:, :, -1:], tf.float32) / 255
+    return _rounded(255 - alpha * (255 - colour))
+
+
+def _rounded(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)
