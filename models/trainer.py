@@ -16,6 +16,7 @@ from models import features
 from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
 from models.calibration import Calibration, calibrate
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
+from models.encoders import build_encoder
 from models.hardware import distribution, precision_policy
 from models.manifest import ModelManifest
 from models.preprocessing import IMAGE
@@ -114,8 +115,6 @@ def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:
     """The same encoder computing in float32: what a mixed-precision training exports runs on any server."""
     if not np.isfinite(np.concatenate([np.ravel(weights) for weights in encoder.get_weights()])).all():
         raise TrainingFailed("training failed: a weight is not a finite number; try a lower training.learning_rate")
-    from models.encoders import build_encoder
-
     exported = build_encoder(settings.image, settings.encoder)
     exported.set_weights(encoder.get_weights())
     return exported

@@ -1,0 +1,91 @@
+"""A pushed model asked directly, without a server: what ``compare``, ``evaluate`` and ``embed`` do."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration import Calibration, Floats
+from models.containers import UnreadableImage, normalise
+from models.errors import UserError
+from models.manifest import ModelManifest
+
+_BATCH = 64
+
+
+class Comparison(NamedTuple):
+    """Two images compared: ``same`` is score > 0.5; a higher score and a smaller distance are more alike."""
+
+    distance: float
+    score: float
+    same: bool
+    threshold: float
+
+
+class LoadedModel:
+    """A SavedModel of this pipeline in this process.
+
+    Raises:
+      UserError: ``model_dir`` holds no model of this pipeline.
+    """
+
+    def __init__(self, model_dir: Path) -> None:
+        self.manifest = ModelManifest.read(model_dir)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        import tensorflow as tf  # seconds: only once the manifest has been found
+
+        self._constant = tf.constant
+        try:
+            self._model = tf.saved_model.load(str(model_dir))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{model_dir}: TensorFlow cannot load it: {str(error).splitlines()[0]}") from None
+
+    def compare(self, image_a: Path, image_b: Path) -> Comparison:
+        """Compares two image files.
+
+        Raises:
+          UserError: one of them cannot be read.
+        """
+        a, b = (self._constant([read_image(path)]) for path in (image_a, image_b))
+        answer = self._model.signatures["compare"](image_a=a, image_b=b)
+        distance, score, same = (answer[key].numpy()[0] for key in ("distance", "score", "same"))
+        return Comparison(float(distance), float(score), bool(same), self.manifest.threshold)
+
+    def embed(self, encoded: Iterable[bytes], on_batch: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:
+        """Normalised encoded images -> embeddings [n, d]; ``on_batch`` hears how many are done."""
+        embed, parts = self._model.signatures["embed"], []
+        for batch in _batches(encoded):
+            parts.append(embed(image=self._constant(batch))["embedding"].numpy())
+            on_batch(len(batch))
+        return np.concatenate(parts) if parts else np.zeros((0, self.manifest.embedding), np.float32)
+
+    def judge(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Embeddings [n, d], [n, d] -> (distances [n], scores [n])."""
+        from models.distances import DISTANCES
+
+        distance = np.asarray(DISTANCES[self.manifest.distance].paired(a, b), np.float64)
+        return distance, Calibration(self.manifest.threshold, self.manifest.slope).score(distance)
+
+
+def read_image(path: Path) -> bytes:
+    """A file's image as the model's signatures take it.
+
+    Raises:
+      UserError: it is missing or no image that can be read.
+    """
+    try:
+        return normalise(path.read_bytes()).data
+    except UnreadableImage as error:
+        raise UserError(f"{path}: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _batches(items: Iterable[bytes]) -> Iterator[Sequence[bytes]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch

@@ -1,0 +1,202 @@
+"""The one configuration: read from YAML, checked once at the edge, passed whole."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from components.image_example_gen.settings import IngestSettings, SplitSettings
+from components.pair_generator.settings import PairSettings
+from models.errors import UserError
+from models.settings import (
+    AugmentationSettings,
+    EncoderSettings,
+    ImageSettings,
+    LossSettings,
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+)
+
+DEFAULT = "digits"  # the embedded configuration of a run without arguments
+DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
+
+METRICS = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+class DataSettings(IngestSettings):
+    """Where the images are and how they are read."""
+
+    source: str | None = Field(None, description=f"a folder, or {DIGITS}")
+    schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
+
+
+class GateSettings(Settings):
+    """What a model must reach on the test split to be pushed."""
+
+    floors: dict[str, float] = Field({"accuracy": 0.7}, description="lowest value allowed, by metric")
+    max_drop: dict[str, float] = Field({"accuracy": 0.005}, description="how far below the served model, by metric")
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuses metrics that do not exist and a gate without any floor."""
+        for key in ("floors", "max_drop"):
+            for metric, value in getattr(self, key).items():
+                if metric not in METRICS:
+                    raise ValueError(f"{key}.{metric} is not a metric; allowed: {', '.join(METRICS)}")
+                if not 0 <= value <= 1:
+                    raise ValueError(f"{key}.{metric} is {value}; allowed: 0 to 1")
+        if not self.floors:
+            raise ValueError("floors is empty; a gate needs at least one, e.g. {accuracy: 0.8}")
+
+
+class BeamSettings(Settings):
+    """How Beam runs; anything else that its runners take goes into ``args``."""
+
+    runner: str = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+    args: tuple[str, ...] = ()
+
+
+class Config(Settings):
+    """Everything a run depends on, but for where it writes."""
+
+    name: str = Field("siamese", pattern=r"^[a-z][a-z0-9-]*$")
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataSettings = DataSettings()
+    split: SplitSettings = SplitSettings()
+    image: ImageSettings = ImageSettings()
+    pairs: PairSettings = PairSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    loss: LossSettings = LossSettings()
+    training: TrainingSettings = TrainingSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    gates: GateSettings = GateSettings()
+    beam: BeamSettings = BeamSettings()
+
+    @property
+    def ingest(self) -> IngestSettings:
+        """What ImageExampleGen reads."""
+        return IngestSettings(**{key: getattr(self.data, key) for key in IngestSettings.model_fields})
+
+    @property
+    def model(self) -> ModelSettings:
+        """What the Trainer reads.
+
+        Raises:
+          ValueError: the sections do not fit together.
+        """
+        return ModelSettings(
+            image=self.image,
+            encoder=self.encoder,
+            loss=self.loss,
+            training=self.training,
+            augmentation=self.augmentation,
+            seed=self.seed,
+        )
+
+    def model_post_init(self, _context: object) -> None:
+        """Checks what spans sections."""
+        _ = self.model
+
+    def digest(self) -> str:
+        """SHA-256 of what is configured, the place of the images left out."""
+        content = self.model_dump(mode="json", exclude={"data": {"source"}})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Reads a configuration file, or the embedded default, and applies ``a.b=value`` overrides.
+
+    Raises:
+      UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
+        fault: the key, what was given, what is allowed.
+    """
+    name = str(path) if path else f"{DEFAULT}.yaml"
+    try:
+        text = (path or resources.files("configs") / f"{DEFAULT}.yaml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
+    try:
+        content = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
+    for override in overrides:
+        _apply(content, override)
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{name}: {_sentence(fault)}" for fault in error.errors())) from None
+    source = config.data.source
+    if path and source and source != DIGITS and not Path(source).is_absolute() and "data.source" not in str(overrides):
+        placed = config.data.model_copy(update={"source": str(path.parent / source)})
+        config = config.model_copy(update={"data": placed})
+    return config
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {override}: must be KEY=VALUE, e.g. --set training.epochs=20")
+    *path, last = key.strip().split(".")
+    place = content
+    for part in path:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise UserError(f"--set {override}: {part} holds {place!r}, not keys")
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: the value is not YAML") from None
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """One fault of pydantic's in our words: the key, what was given, what is allowed."""
+    key = ".".join(str(part) for part in fault["loc"]) or "the configuration"
+    if fault["type"] == "extra_forbidden":
+        known = _keys_at(fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return message if key == "the configuration" else f"{key}: {message}"
+    return f"{key}: got {fault['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in loc:
+        annotation = section.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        section = annotation
+    return list(section.model_fields)
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def code_digest(*packages: str) -> str:
+    """SHA-256 over the Python sources of packages: a parameter of each node, so that new code is never cached away."""
+    digest = hashlib.sha256()
+    for package in packages:
+        root = Path(str(resources.files(package)))
+        for file in sorted(root.rglob("*.py")):
+            digest.update(f"{package}/{file.relative_to(root).as_posix()}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def as_json(value: BaseModel | Mapping[str, Any]) -> str:
+    """Canonical JSON, as components take their settings."""
+    content = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return json.dumps(content, sort_keys=True)

@@ -1,0 +1,117 @@
+"""The graph. Only wiring: what each node does is in its own room."""
+
+from dataclasses import dataclass
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2, transform_pb2
+
+from components.anomaly_gate.component import AnomalyGate
+from components.baseline.component import Baseline
+from components.image_example_gen.component import ImageExampleGen
+from components.pair_generator.component import PairGenerator
+from components.pusher.component import ServingPusher
+from components.schema_source.component import SchemaSource
+from components.schema_source.image_schema import as_text, image_schema, read_reviewed
+from models import features
+from pipeline.config import Config, as_json, code_digest
+from pipeline.evaluation import eval_config
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run reads and writes, and what it finds there: what a cache key must know of the world outside.
+
+    Attributes:
+      data_root: the folder of images.
+      data_digest: a fingerprint of what is in it.
+      serving_dir: the folder that the model server watches.
+      served_digest: of the model that now serves, or "none".
+      artifacts: TFX's pipeline root.
+      run_id: of this run.
+      metadata: the metadata store; none on a cluster, which has its own.
+    """
+
+    data_root: str
+    data_digest: str
+    serving_dir: str
+    served_digest: str
+    artifacts: str
+    run_id: str
+    metadata: metadata_store_pb2.ConnectionConfig | None = None
+
+
+def create_pipeline(config: Config, site: Site) -> Pipeline:
+    """The same graph for every runner: images to a model in serving, or to the reasons why not."""
+    code = code_digest("models")
+    images = ImageExampleGen(
+        data_root=site.data_root,
+        data_digest=site.data_digest,
+        settings=as_json(config.ingest),
+        split=as_json(config.split),
+        image=as_json(config.image),
+        seed=config.seed,
+        code_digest=code_digest("components.image_example_gen", "models"),
+    )
+    reviewed = config.data.schema_file
+    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(image_schema(config.image)))
+    statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    gate = AnomalyGate(validator.outputs["anomalies"], code_digest("components.anomaly_gate"))
+    pairs = PairGenerator(
+        images=images.outputs["examples"],
+        gate=gate.outputs["verdict"],
+        settings=as_json(config.pairs),
+        seed=config.seed,
+        code_digest=code_digest("components.pair_generator", "models"),
+    )
+    # Each image once, not once a pair: the normalisation is of images, and serving applies it to single ones.
+    transform = Transform(
+        examples=images.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=[]),
+        custom_config={"image": config.image.model_dump(mode="json"), "code_digest": code},
+        materialize=False,
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(gate)
+    trainer = Trainer(
+        run_fn="models.trainer.run_fn",
+        examples=pairs.outputs["pairs"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+        eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
+        custom_config={
+            "model": config.model.model_dump(mode="json"),
+            "split": {**config.split.model_dump(mode="json"), "seed": config.seed},
+            "config_digest": config.digest(),
+            "code_digest": code,
+        },
+    )
+    baseline = Baseline(site.serving_dir, site.served_digest, code_digest("components.baseline"))
+    evaluator = Evaluator(
+        examples=pairs.outputs["pairs"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        example_splits=[features.TEST],
+        eval_config=eval_config(config.gates),
+    )
+    pusher = ServingPusher(
+        model=trainer.outputs["model"],
+        serving_dir=site.serving_dir,
+        model_blessing=evaluator.outputs["blessing"],
+        cache_key=site.run_id,
+    )
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=site.artifacts,
+        components=[
+            *(images, schema, statistics, validator, gate, pairs),
+            *(transform, trainer, baseline, evaluator, pusher),
+        ],
+        enable_cache=True,
+        metadata_connection_config=site.metadata,
+        beam_pipeline_args=[f"--runner={config.beam.runner}", *config.beam.args],
+    )

@@ -1,0 +1,1 @@
+"""What executes the graph, one module or folder a runner."""
