@@ -18,15 +18,11 @@ class GateVerdict(Artifact):
     TYPE_NAME = "GateVerdict"
 
 
-def write_verdict(
-    artifact: Artifact, gate: str, passed: bool, reasons: Sequence[str] = ()
-) -> None:
+def write_verdict(artifact: Artifact, gate: str, passed: bool, reasons: Sequence[str] = ()) -> None:
     """Writes ``verdict.json`` into the artifact and sets its custom properties."""
     folder = Path(artifact.uri)
     folder.mkdir(parents=True, exist_ok=True)
     verdict = {"gate": gate, "passed": passed, "reasons": list(reasons)}
-    (folder / VERDICT_FILE).write_text(
-        json.dumps(verdict, indent=2) + "\n", encoding="utf-8"
-    )
+    (folder / VERDICT_FILE).write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
     artifact.set_int_custom_property("passed", int(passed))
     artifact.set_string_custom_property("reason", "; ".join(reasons))

@@ -1,5 +1,7 @@
 """The AnomalyGate component."""
 
+from typing import ClassVar
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
@@ -12,9 +14,9 @@ from components.anomaly_gate.executor import Executor
 class AnomalyGateSpec(ComponentSpec):
     """Anomalies in, a verdict out."""
 
-    INPUTS = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
-    OUTPUTS = {"verdict": ChannelParameter(type=GateVerdict)}
-    PARAMETERS = {"code_digest": ExecutionParameter(type=str)}
+    INPUTS: ClassVar = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
+    OUTPUTS: ClassVar = {"verdict": ChannelParameter(type=GateVerdict)}
+    PARAMETERS: ClassVar = {"code_digest": ExecutionParameter(type=str)}
 
 
 class AnomalyGate(base_component.BaseComponent):

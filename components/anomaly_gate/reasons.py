@@ -5,13 +5,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 def reasons(split: str, anomalies: anomalies_pb2.Anomalies) -> list[str]:
     """One sentence an anomaly: which split, which feature, what is wrong. Empty where nothing is."""
-    named = [
-        (_feature(key, info), info) for key, info in anomalies.anomaly_info.items()
-    ]
-    found = [
-        f"split {split}, {feature}: {_what(info)}"
-        for feature, info in sorted(named, key=lambda pair: pair[0])
-    ]
+    named = [(_feature(key, info), info) for key, info in anomalies.anomaly_info.items()]
+    found = [f"split {split}, {feature}: {_what(info)}" for feature, info in sorted(named, key=lambda pair: pair[0])]
     if anomalies.HasField("dataset_anomaly_info"):
         found.append(f"split {split}: {_what(anomalies.dataset_anomaly_info)}")
     if anomalies.data_missing:

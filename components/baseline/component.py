@@ -1,5 +1,7 @@
 """The Baseline component."""
 
+from typing import ClassVar
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
@@ -11,9 +13,9 @@ from components.baseline.executor import Executor
 class BaselineSpec(ComponentSpec):
     """Where to look, and what is there: the second is the cache key of the first."""
 
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}
-    PARAMETERS = {
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {"model": ChannelParameter(type=standard_artifacts.Model)}
+    PARAMETERS: ClassVar = {
         "serving_dir": ExecutionParameter(type=str),
         "served_digest": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),

@@ -1,9 +1,9 @@
 """Copies the served model into a Model artifact, or emits none."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
+from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact

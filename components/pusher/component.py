@@ -1,5 +1,7 @@
 """The stock Pusher with a blessing more and an executor of our own."""
 
+from typing import ClassVar
+
 from tfx.components.pusher.component import Pusher
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import pusher_pb2
@@ -14,7 +16,7 @@ from components.pusher.executor import Executor
 class ServingPusherSpec(standard_component_specs.PusherSpec):
     """The stock specification; ``gate_blessing`` is an input of its own since Kubeflow takes no union of channels."""
 
-    INPUTS = {
+    INPUTS: ClassVar = {
         **standard_component_specs.PusherSpec.INPUTS,
         "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
     }

@@ -18,8 +18,9 @@ PLACEHOLDER = "not-pushed.txt"
 class Executor(stock.Executor):
     """The stock executor with versions that rise, whole versions only, and any number of blessings.
 
-    Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where the
-    identical model served before, blessed again or not), ``pushed_version`` and ``pushed_destination`` in either case.
+    Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where
+    the identical model served before, blessed again or not), ``pushed_version`` and ``pushed_destination`` in either
+    case.
     """
 
     def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
@@ -42,24 +43,20 @@ class Executor(stock.Executor):
         model_dir = self.GetModelPath(input_dict)
         serving_dir = _serving_dir(exec_properties)
 
-        if serving_folder.already_serves(model_dir, serving_dir):
-            self._mark_already_serving(pushed_model, serving_dir)
+        serving = serving_folder.served(serving_dir)
+        identical = serving is not None and serving_folder.digest(serving) == serving_folder.digest(model_dir)
+        pushed_model.set_int_custom_property(ALREADY_SERVING, int(identical))
+        if serving and identical:
+            self._MarkPushed(pushed_model, str(serving), serving.name)
+            self._MarkNotPushed(pushed_model)  # not by this execution
+            _fill(pushed_model, f"The identical model already serves: {serving}")
         elif self.CheckBlessing(input_dict):
             result = serving_folder.push(model_dir, serving_dir)
             serving_folder.link_or_copy(result.path, pushed_model.uri)
-            self._MarkPushed(pushed_model, pushed_destination=str(result.path), pushed_version=str(result.version))
-            pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
+            self._MarkPushed(pushed_model, str(result.path), str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
-            pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
             _fill(pushed_model, "The model was not blessed.")
-
-    def _mark_already_serving(self, pushed_model: Artifact, serving_dir: str) -> None:
-        path = serving_folder.served(serving_dir)
-        self._MarkPushed(pushed_model, pushed_destination=str(path), pushed_version=path.name if path else None)
-        self._MarkNotPushed(pushed_model)
-        pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
-        _fill(pushed_model, f"The identical model already serves: {path}")
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:

@@ -56,13 +56,8 @@ def digest(model_dir: Path | str) -> str:
     """The ``model_digest`` of a model of this pipeline; for any other one, a digest of its files."""
     try:
         return ModelManifest.read(model_dir).model_digest
-    except (UserError, UnicodeDecodeError):
+    except (UserError, UnicodeDecodeError):  # none, another project's, or damaged
         return _files_digest(Path(model_dir))
-
-
-def already_serves(model_dir: Path | str, serving_dir: Path | str) -> bool:
-    """Whether the identical model is the one that serves."""
-    return digest(model_dir) == served_digest(serving_dir)
 
 
 def push(model_dir: Path | str, serving_dir: Path | str) -> PushResult:
@@ -122,7 +117,7 @@ def _is_saved_model(path: Path) -> bool:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One push at a time; the lock of a killed process is gone with it."""
-    with open(folder / _LOCK, "w", encoding="utf-8") as lock:
+    with (folder / _LOCK).open("w", encoding="utf-8") as lock:
         # Some network mounts have no locks. There, runs must not overlap, as the schedule sees to.
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,7 +129,7 @@ def _place(source: Path, staging: Path, target: Path) -> None:
         _copy_tree(source, staging, _copy_durably)
         if _files_digest(staging) != _files_digest(source):
             raise OSError(f"{staging}: the copy differs from {source}")
-        os.rename(staging, target)
+        staging.rename(target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -178,7 +173,7 @@ def _files_digest(folder: Path) -> str:
     sha = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         sha.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 sha.update(chunk)
     return sha.hexdigest()

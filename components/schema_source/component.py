@@ -1,5 +1,7 @@
 """The SchemaSource component."""
 
+from typing import ClassVar
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
@@ -11,9 +13,9 @@ from components.schema_source.executor import Executor
 class SchemaSourceSpec(ComponentSpec):
     """A text in, a Schema out."""
 
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
-    PARAMETERS = {"schema_text": ExecutionParameter(type=str)}
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
+    PARAMETERS: ClassVar = {"schema_text": ExecutionParameter(type=str)}
 
 
 class SchemaSource(base_component.BaseComponent):
@@ -23,9 +25,5 @@ class SchemaSource(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, schema_text: str) -> None:
-        """``schema_text`` is a text-format ``Schema``: see ``image_schema.as_text`` and ``image_schema.read_reviewed``."""
-        super().__init__(
-            SchemaSourceSpec(
-                schema_text=schema_text, schema=Channel(type=standard_artifacts.Schema)
-            )
-        )
+        """``schema_text`` is a ``Schema`` in text format: ``image_schema.as_text`` and ``read_reviewed`` give it."""
+        super().__init__(SchemaSourceSpec(schema_text=schema_text, schema=Channel(type=standard_artifacts.Schema)))

@@ -22,6 +22,4 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         folder = Path(artifact_utils.get_single_uri(output_dict["schema"]))
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DEFAULT_FILE_NAME).write_text(
-            exec_properties["schema_text"], encoding="utf-8"
-        )
+        (folder / DEFAULT_FILE_NAME).write_text(exec_properties["schema_text"], encoding="utf-8")

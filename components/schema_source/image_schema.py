@@ -1,7 +1,7 @@
 """What an image Example must look like.
 
-Nothing here but ``format`` has a string domain's kind of values, and even there the ingest's allow-list decides. A
-domain of identities would make an anomaly of each new one.
+No feature has a string domain: one of identities would make an anomaly of each new one, and which formats are allowed
+is the ingest's to decide.
 """
 
 from pathlib import Path
@@ -34,9 +34,7 @@ _TYPES = {
 
 def image_schema(image: ImageSettings) -> schema_pb2.Schema:
     """The schema of image Examples of the configured size."""
-    schema = schema_pb2.Schema(
-        feature=[_feature(name, kind) for name, kind in _TYPES.items()]
-    )
+    schema = schema_pb2.Schema(feature=[_feature(name, kind) for name, kind in _TYPES.items()])
     feature = {one.name: one for one in schema.feature}
     # Pixels that happen to be valid UTF-8 enter TFDV's string statistics unless it is told that they are an image.
     feature[features.PIXELS].image_domain.SetInParent()
@@ -46,15 +44,11 @@ def image_schema(image: ImageSettings) -> schema_pb2.Schema:
         features.CHANNELS: image.channels,
     }
     for name, size in sizes.items():
-        feature[name].int_domain.CopyFrom(
-            schema_pb2.IntDomain(name=name, min=size, max=size)
-        )
+        feature[name].int_domain.CopyFrom(schema_pb2.IntDomain(name=name, min=size, max=size))
     for name in (features.SOURCE_HEIGHT, features.SOURCE_WIDTH):
         feature[name].int_domain.CopyFrom(schema_pb2.IntDomain(name=name, min=1))
     for name in (features.BRIGHTNESS, features.CONTRAST):
-        feature[name].float_domain.CopyFrom(
-            schema_pb2.FloatDomain(name=name, min=0, max=1, disallow_nan=True)
-        )
+        feature[name].float_domain.CopyFrom(schema_pb2.FloatDomain(name=name, min=0, max=1, disallow_nan=True))
     return schema
 
 
@@ -70,18 +64,14 @@ def read_reviewed(path: Path | str) -> str:
       UserError: it cannot be read, or an image Example could never match it.
     """
     try:
-        schema = text_format.Parse(
-            Path(path).read_text(encoding="utf-8"), schema_pb2.Schema()
-        )
+        schema = text_format.Parse(Path(path).read_text(encoding="utf-8"), schema_pb2.Schema())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: the schema cannot be read: {error}") from None
     except text_format.ParseError as error:
         raise UserError(f"{path}: not a schema in text format: line {error}") from None
     problems = _problems(schema)
     if problems:
-        raise UserError(
-            f"{path}: not a schema of image Examples: {'; '.join(problems)}"
-        )
+        raise UserError(f"{path}: not a schema of image Examples: {'; '.join(problems)}")
     return as_text(schema)
 
 
@@ -104,9 +94,7 @@ def _problems(schema: schema_pb2.Schema) -> list[str]:
         if name in found and found[name].type != kind
     ]
     if features.PIXELS in found and not found[features.PIXELS].HasField("image_domain"):
-        problems.append(
-            f"{features.PIXELS} must have image_domain {{}}, or they are counted as strings"
-        )
+        problems.append(f"{features.PIXELS} must have image_domain {{}}, or they are counted as strings")
     return problems
 
 
