@@ -1,0 +1,168 @@
+"""The ``siamese`` command. Heavy libraries are imported by the commands that need them, never here."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import UserError
+from pipeline.summary import RunSummary, read_summaries
+
+app = typer.Typer(
+    help="Siamese models from folders of images: train, gate, push, compare.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+Output = Annotated[Path, typer.Option("--output", help="Where runs write.")]
+
+
+def main() -> None:
+    """Entry point: a user's error is one clear line and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {_escaped(str(error))}")
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _root(show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if show_version:
+        print(f"siamese {version('siamese-pipeline')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Option(help="A YAML file; default: the digits of scikit-learn.")] = None,
+    data: Annotated[str | None, typer.Option(help="A folder of images: <identity>/<image>.")] = None,
+    output: Output = Path("output"),
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
+) -> NoReturn:
+    """Train, gate and push a model.
+
+    Exit code 0: pushed, or this very model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
+    """
+    from pipeline.config import load_config
+    from pipeline.run import run as run_pipeline
+
+    changes = [*(overrides or []), *([f"data.source={json.dumps(data)}"] if data is not None else [])]
+    raise typer.Exit(run_pipeline(load_config(config, changes), output))
+
+
+@app.command()
+def compare(image_a: Path, image_b: Path, model: Model, as_json: AsJson = False) -> None:
+    """Do two images show the same identity? Distance, score and verdict of a pushed model."""
+    from models.inference import read_image
+
+    for path in (image_a, image_b):
+        read_image(path)  # before the seconds that a model takes to load
+    answer = _loaded(model).compare(image_a, image_b)
+    if as_json:
+        print(json.dumps(answer._asdict()))
+        return
+    verdict = "[bold green]the same[/]" if answer.same else "[bold red]different[/]"
+    Console(highlight=False).print(
+        f"{verdict}   score {answer.score:.4f} (same above 0.5), "
+        f"distance {answer.distance:.4f} (same below {answer.threshold:.4f})"
+    )
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    pairs: Annotated[Path, typer.Option(help="CSV with the columns image_a,image_b,same (1 or 0).")],
+    root: Annotated[Path | None, typer.Option(help="What the paths are relative to; default: the CSV's folder.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="Write every pair's distance and score to this CSV.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a pushed model on pairs of your own, at its stored threshold."""
+    from models.measures import verification_measures
+    from pipeline.protocol import read_protocol, score_pairs, write_scores
+
+    protocol = read_protocol(pairs, root or pairs.parent)
+    loaded = _loaded(model)
+    distance, score = score_pairs(loaded, protocol)
+    measures = verification_measures(protocol.same, distance, loaded.manifest.threshold)
+    if scores:
+        write_scores(scores, protocol, distance, score)
+    if as_json:
+        print(json.dumps({"pairs": len(distance), "threshold": loaded.manifest.threshold, "metrics": measures}))
+        return
+    table = Table(title=f"{len(distance):,} pairs at threshold {loaded.manifest.threshold:.4f}", box=None)
+    table.add_column("", justify="left")
+    table.add_column("", justify="right")
+    for name, value in measures.items():
+        table.add_row(name, f"{value:.4f}")
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def embed(
+    model: Model,
+    images: Annotated[Path, typer.Option(help="A folder; every image below it is embedded.")],
+    output: Annotated[Path, typer.Option(help="An .npz file: embeddings float32 [n, d] and paths [n].")],
+) -> None:
+    """Turn a folder of images into embeddings."""
+    from pipeline.embedding import embed_folder
+
+    done, unreadable = embed_folder(_resolved(model), images, output)
+    for path, reason in unreadable:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(f"{output}: {done:,} embeddings" + (f", {len(unreadable):,} images skipped" if unreadable else ""))
+
+
+@app.command()
+def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
+    """List the runs under an output folder: when, how they ended, what they reached."""
+    if not output.is_dir():
+        raise UserError(f"--output {output}: there is no such folder; nothing has run there")
+    summaries = read_summaries(output)
+    if as_json:
+        print(json.dumps([summary.model_dump(mode="json") for summary in summaries]))
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("run", "status", "version", "accuracy", "auc", "seconds", "reason"):
+        table.add_column(column)
+    for summary in summaries:
+        table.add_row(*_row(summary))
+    Console(highlight=False).print(table if summaries else f"no run under {output}")
+
+
+def _row(summary: RunSummary) -> tuple[Any, ...]:
+    refused = "; ".join(gate.reason for gate in summary.gates if not gate.passed)
+    values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
+    status = "already serving" if summary.already_serving else summary.status
+    version_pushed = str(summary.pushed_version or "-")
+    return summary.run_id, status, version_pushed, *values, f"{summary.seconds:.0f}", summary.error or refused
+
+
+def _resolved(model: Path) -> Path:
+    """A model folder as given, or the newest version of a serving folder."""
+    from components.pusher.serving_folder import served
+
+    if (model / "saved_model.pb").is_file():
+        return model
+    newest = served(model) if model.is_dir() else None
+    if newest is None:
+        raise UserError(f"--model {model}: neither a SavedModel nor a folder of versions of one")
+    return newest
+
+
+def _loaded(model: Path) -> Any:
+    from models.inference import LoadedModel
+
+    return LoadedModel(_resolved(model))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,55 @@
+"""A folder of images turned into a file of embeddings."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from models.errors import UserError
+from models.inference import LoadedModel, read_image
+
+
+def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Embeds every image below ``images`` into ``output``: ``embeddings`` float32 [n, d] and ``paths`` [n].
+
+    Returns:
+      (how many were embedded, (path, reason) of each file that could not be).
+
+    Raises:
+      UserError: no folder, no readable image, or the output cannot be written.
+    """
+    if not images.is_dir():
+        raise UserError(f"--images {images}: not a folder")
+    if output.suffix != ".npz" or not output.absolute().parent.is_dir():
+        raise UserError(f"--output {output}: must be an .npz file in a folder that exists")
+    names = sorted(
+        (Path(folder) / name).relative_to(images).as_posix() for folder, _, files in os.walk(images) for name in files
+    )
+    paths: list[str] = []
+    unreadable: list[tuple[str, str]] = []
+    model = LoadedModel(model_dir)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("images", total=len(names))
+
+        def readable() -> Iterator[bytes]:
+            for name in names:
+                progress.advance(task)
+                try:
+                    encoded = read_image(images / name)
+                except UserError as error:
+                    unreadable.append((name, str(error).partition(": ")[2]))
+                    continue
+                paths.append(name)
+                yield encoded
+
+        embeddings = model.embed(readable())
+    if not paths:
+        raise UserError(f"--images {images}: no image in it can be read ({len(names)} files)")
+    try:
+        np.savez(output, embeddings=embeddings, paths=np.array(paths))
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}") from None
+    return len(paths), unreadable

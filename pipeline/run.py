@@ -1,0 +1,194 @@
+"""One local run from the command line's arguments to its exit code."""
+
+import fcntl
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from components.image_example_gen.listing import fingerprint
+from components.pusher.serving_folder import served_digest
+from models.errors import UserError
+from pipeline.config import DIGITS, Config
+from pipeline.digits import write_digits
+from pipeline.summary import RunSummary
+from pipeline.terminal import Stages, quiet, show_summary
+
+if TYPE_CHECKING:
+    from pipeline.runs import RunRecord
+
+PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3
+
+
+def run(config: Config, output: Path) -> int:
+    """Runs the pipeline on the images of ``config`` and writes everything under ``output``.
+
+    Returns:
+      The exit code: 0 pushed or already serving, 3 refused, 2 the user's to mend, 1 anything else.
+
+    Raises:
+      UserError: before anything has run: no images, or another run is at work in ``output``.
+    """
+    output = _writable(output)
+    with _alone(output):
+        data_root = _images(config, output)
+        data_digest = fingerprint(data_root)
+        run_id = _new_run_id(output)
+        run_dir = output / "runs" / run_id
+        run_dir.mkdir(parents=True)
+        started = time.monotonic()
+        with quiet(run_dir / "log.txt") as console:
+            console.print(f"[bold]{config.name}[/]  images in {data_root}, output in {output}", soft_wrap=True)
+            summary = _execute(config, output, str(data_root), data_digest, run_id, console)
+            summary.seconds = round(time.monotonic() - started, 1)
+            summary.write(run_dir)
+            _point_latest(output, run_id)
+            show_summary(console, summary, run_dir, output / "serving")
+    return summary.exit_code
+
+
+def _execute(
+    config: Config, output: Path, data_root: str, data_digest: str, run_id: str, console: Console
+) -> RunSummary:
+    stages = Stages(console)
+    stages.start("load TFX")
+    from pipeline.graph import Site  # ten seconds
+    from pipeline.runners import local
+    from pipeline.runs import RunRecord
+
+    stages.finish()
+    serving = output / "serving"
+    metadata = local.sqlite(output / "metadata.sqlite")
+    site = Site(
+        data_root=data_root,
+        data_digest=data_digest,
+        serving_dir=str(serving),
+        served_digest=served_digest(serving),
+        artifacts=str(output / "artifacts"),
+        run_id=run_id,
+        metadata=metadata,
+    )
+    error: BaseException | None = None
+    with stages.progress():
+        try:
+            local.run(config, site, stages.on_node)
+        except (Exception, KeyboardInterrupt) as raised:
+            error = raised
+            traceback.print_exception(raised)  # into the log
+    return summarise(config, RunRecord(metadata, run_id), run_id, error, stages)
+
+
+def summarise(
+    config: Config, record: "RunRecord", run_id: str, error: BaseException | None, stages: Stages
+) -> RunSummary:
+    """What the metadata store holds of a run, and how it ended."""
+    pushed, already, pushed_version = record.push()
+    metrics, baseline, slices = record.metrics()
+    summary = RunSummary(
+        run_id=run_id,
+        status="pushed" if pushed or already else "refused",
+        exit_code=PUSHED if pushed or already else REFUSED,
+        already_serving=already,
+        gates=record.gates(),
+        metrics=metrics,
+        baseline_metrics=baseline,
+        slices=slices,
+        threshold=record.threshold(),
+        pushed_version=pushed_version,
+        counts=record.counts(),
+        timings={node.id: round(node.seconds, 2) for node in record.nodes.values()},
+        cached=[node.id for node in record.nodes.values() if node.cached],
+        peak_memory_mb=stages.peak_memory_mb,
+        seed=config.seed,
+        config_digest=config.digest(),
+        config=config.model_dump(mode="json"),
+        versions=_versions(),
+    )
+    if error:
+        mine = user_error(error)
+        summary.status, summary.error = "failed", str(mine) if mine else _one_line(error)
+        summary.exit_code = USER_ERROR if mine else FAILED
+        summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
+    return summary
+
+
+def user_error(error: BaseException) -> UserError | None:
+    """The ``UserError`` behind an exception, however often it was wrapped on its way."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current and id(current) not in seen:
+        if isinstance(current, UserError):
+            return current
+        seen.add(id(current))
+        current = current.__cause__ or current.__context__
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+
+
+def _writable(output: Path) -> Path:
+    output = output.absolute()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be made: {error.strerror}") from None
+    if not os.access(output, os.W_OK):
+        raise UserError(f"--output {output}: cannot be written to")
+    return output
+
+
+def _images(config: Config, output: Path) -> Path:
+    source = config.data.source
+    if source is None:
+        raise UserError("no images: say --data DIR, or set data.source in the configuration")
+    if source == DIGITS:
+        return write_digits(output / "data" / "digits")
+    root = Path(source).absolute()
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise UserError(f"--data {source}: {what}; it must be a folder such as <identity>/<image>")
+    return root
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """One run at a time an output folder; a killed run leaves no lock behind."""
+    with open(output / ".lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"--output {output}: another run is at work there; wait for it or choose another") from None
+        yield
+
+
+def _new_run_id(output: Path) -> str:
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    taken = {path.name for path in (output / "runs").glob(f"{stamp}*")}
+    return next(name for n in range(1000) if (name := f"{stamp}-{n}" if n else stamp) not in taken)
+
+
+def _point_latest(output: Path, run_id: str) -> None:
+    link, staging = output / "runs" / "latest", output / "runs" / ".latest"
+    with suppress(FileNotFoundError):
+        staging.unlink()
+    staging.symlink_to(run_id)
+    staging.replace(link)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in ("siamese-pipeline", "tfx", "tensorflow", "keras", "apache-beam", "tensorflow-model-analysis"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

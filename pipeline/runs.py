@@ -1,0 +1,165 @@
+"""Reads back what a run left in the metadata store and its artifacts."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from models.manifest import ModelManifest
+from pipeline.config import METRICS
+from pipeline.summary import GateResult, Metric
+
+_FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
+
+
+@dataclass
+class Node:
+    """One node of a run: how it ended, how long it took and what it gave."""
+
+    id: str
+    state: "mlmd.Execution.State.ValueType"
+    seconds: float
+    outputs: dict[str, list[mlmd.Artifact]] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ran to its end, now or in the run that this one reused."""
+        return self.state in _FINISHED
+
+    @property
+    def cached(self) -> bool:
+        """Whether an earlier run's result was reused."""
+        return self.state == mlmd.Execution.CACHED
+
+    def artifact(self, key: str) -> mlmd.Artifact | None:
+        """The only artifact under ``key``, where there is one."""
+        found = self.outputs.get(key, [])
+        return found[0] if found else None
+
+
+class RunRecord:
+    """The nodes of one run, by id.
+
+    Args:
+      connection: of the metadata store.
+      run_id: TFX's id of the run.
+    """
+
+    def __init__(self, connection: mlmd.ConnectionConfig, run_id: str) -> None:
+        store = metadata_store.MetadataStore(connection)
+        context = store.get_context_by_type_and_name("pipeline_run", run_id)
+        executions = store.get_executions_by_context(context.id) if context else []
+        self.nodes = {node.id: node for node in (_node(store, execution) for execution in executions)}
+
+    def counts(self) -> dict[str, Any]:
+        """Of the images and of the pairs, as their components reported them."""
+        reports = {"images": "ImageExampleGen", "pairs": "PairGenerator"}
+        return {name: self._report(node) for name, node in reports.items() if self._report(node)}
+
+    def model_dir(self) -> Path | None:
+        """The SavedModel that this run trained or reused."""
+        model = self._artifact("Trainer", "model")
+        return Path(model.uri) / "Format-Serving" if model else None
+
+    def threshold(self) -> float | None:
+        """The operating threshold on the distance."""
+        path = self.model_dir()
+        return ModelManifest.read(path).threshold if path else None
+
+    def gates(self) -> list[GateResult]:
+        """The verdicts, in the order of the graph; only of gates that were reached."""
+        gates = []
+        if self._finished("AnomalyGate"):
+            gates.append(GateResult(name="anomalies", passed=True, reason="no anomaly in the images"))
+        if evaluation := self._artifact("Evaluator", "evaluation"):
+            gates.extend(_evaluator_gates(evaluation.uri))
+        return gates
+
+    def metrics(self) -> tuple[dict[str, Metric], dict[str, Metric], dict[str, dict[str, float]]]:
+        """(the candidate's, the baseline's, the candidate's by slice) on the test split."""
+        evaluation = self._artifact("Evaluator", "evaluation")
+        if not evaluation:
+            return {}, {}, {}
+        results = tfma.load_eval_results(evaluation.uri)
+        by_model = {result.model_name: _by_slice(result) for result in getattr(results, "get_results", list)()}
+        candidate = by_model.get("candidate") or by_model.get("") or {}
+        baseline = by_model.get("baseline", {})
+        slices = {name: measures for name, measures in candidate.items() if name}
+        return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
+
+    def push(self) -> tuple[bool, bool, int | None]:
+        """(pushed now, the identical model already serves, the version that serves it)."""
+        pushed = self._artifact("Pusher", "pushed_model") or self._artifact("ServingPusher", "pushed_model")
+        if not pushed:
+            return False, False, None
+        properties = pushed.custom_properties
+        version = properties["pushed_version"].string_value
+        now, already = properties["pushed"].int_value == 1, properties["already_serving"].int_value == 1
+        return now, already, int(version) if version and (now or already) else None
+
+    def _finished(self, node: str) -> bool:
+        return node in self.nodes and self.nodes[node].finished
+
+    def _artifact(self, node: str, key: str) -> mlmd.Artifact | None:
+        return self.nodes[node].artifact(key) if self._finished(node) else None
+
+    def _report(self, node: str) -> dict[str, Any]:
+        report = self._artifact(node, "report")
+        path = Path(report.uri) / "counts.json" if report else None
+        return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+
+
+def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:
+    contexts = store.get_contexts_by_execution(execution.id)
+    name = next(context.name for context in contexts if context.type == "node").rpartition(".")[2]
+    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    node = Node(name, execution.last_known_state, milliseconds / 1000)
+    outputs = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == mlmd.Event.OUTPUT]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
+    for event in outputs:
+        key = next(step.key for step in event.path.steps if step.HasField("key"))
+        node.outputs.setdefault(key, []).append(artifacts[event.artifact_id])
+    return node
+
+
+def _by_slice(result: Any) -> dict[str, dict[str, float]]:
+    """Slice name ("" for the whole) -> metric -> value."""
+    slices = {}
+    for key, outputs in result.slicing_metrics:
+        name = ", ".join(f"{column}: {value}" for column, value in key)
+        measures = outputs[""][""]
+        slices[name] = {metric: value["doubleValue"] for metric, value in measures.items() if "doubleValue" in value}
+    return slices
+
+
+def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
+    return {name: Metric(value=measures[name]) for name in METRICS if not math.isnan(measures.get(name, math.nan))}
+
+
+def _evaluator_gates(uri: str) -> list[GateResult]:
+    """The floors and the change bound, each a gate; what failed is told with its figures."""
+    result = tfma.load_validation_result(uri)
+    floors: list[str] = []
+    drops: list[str] = []
+    for in_slice in result.metric_validations_per_slice:
+        for failure in in_slice.failures:
+            name, value, bound = failure.metric_key.name, failure.metric_value, failure.metric_threshold
+            measured = value.double_value.value
+            if failure.metric_key.is_diff:
+                allowed = -bound.change_threshold.absolute.value
+                drops.append(f"{name} is {-measured:.4f} below the served model's, {allowed:g} is allowed")
+            elif value.WhichOneof("type") is None or math.isnan(measured):
+                floors.append(f"{name} could not be measured: {failure.message or 'it is not a number'}")
+            else:
+                floors.append(f"{name} {measured:.4f} is below the floor {bound.value_threshold.lower_bound.value:g}")
+    unharmed = "not worse than the served model beyond what is allowed"
+    reason = "nothing serves yet to compare with" if result.rubber_stamp else unharmed
+    return [
+        GateResult(name="floors", passed=not floors, reason="; ".join(floors) or "every floor is reached"),
+        GateResult(name="baseline", passed=not drops, reason="; ".join(drops) or reason),
+    ]

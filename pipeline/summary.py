@@ -1,0 +1,65 @@
+"""``summary.json``: what a run came to. Fields are added, never renamed."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FILE = "summary.json"
+
+
+class GateResult(BaseModel):
+    """One gate's verdict and its reason in a sentence."""
+
+    name: str
+    passed: bool
+    reason: str
+
+
+class Metric(BaseModel):
+    """A measure on the test split; the interval is absent where nothing has measured it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class RunSummary(BaseModel):
+    """The outcome of one run, written also after a failure."""
+
+    model_config = ConfigDict(extra="allow")
+
+    run_id: str
+    status: Literal["pushed", "refused", "failed"]
+    already_serving: bool = False  # the identical model served before: nothing new was pushed
+    exit_code: int
+    error: str | None = None
+    failed_component: str | None = None
+    gates: list[GateResult] = []
+    metrics: dict[str, Metric] = {}
+    baseline_metrics: dict[str, Metric] = {}
+    slices: dict[str, dict[str, float]] = {}
+    threshold: float | None = None
+    pushed_version: int | None = None
+    counts: dict[str, Any] = {}
+    timings: dict[str, float] = {}  # seconds a component
+    peak_memory_mb: dict[str, float] = {}  # of the process while the component ran
+    cached: list[str] = []
+    seconds: float = 0.0
+    seed: int
+    config_digest: str
+    config: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+
+    def write(self, run_dir: Path) -> Path:
+        """Writes ``run_dir/summary.json`` in one step."""
+        path, staging = run_dir / FILE, run_dir / f".{FILE}"
+        staging.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        staging.replace(path)
+        return path
+
+
+def read_summaries(output: Path) -> list[RunSummary]:
+    """The summaries of all runs under an output folder, oldest first."""
+    paths = sorted((output / "runs").glob(f"*/{FILE}"))
+    return [RunSummary.model_validate_json(path.read_text("utf-8")) for path in paths if not path.parent.is_symlink()]

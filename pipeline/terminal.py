@@ -1,0 +1,174 @@
+"""What a person sees: stages as they start and end, progress, the summary. Library noise goes to a file."""
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from pipeline.summary import RunSummary
+
+# Read by C++ libraries as they load.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[Console]:
+    """Sends everything that libraries print, from Python or C++, to ``log``; yields a console on the real terminal."""
+    for key, value in _QUIET.items():
+        os.environ.setdefault(key, value)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminals = os.dup(1), os.dup(2)
+    with open(log, "ab", buffering=0) as file, open(terminals[0], "w", encoding="utf-8", closefd=False) as screen:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        handler = logging.StreamHandler(open(log, "a", encoding="utf-8"))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+        root, level = logging.getLogger(), logging.getLogger().level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield Console(file=screen, highlight=False)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            screen.flush()
+            root.removeHandler(handler)
+            root.setLevel(level)
+            handler.close()
+            for number, descriptor in enumerate(terminals, start=1):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+
+
+class Stages:
+    """Shows each stage of a run with its time, and progress lines from the logger ``siamese.progress``.
+
+    Also notes the peak memory of this process in each stage, where Linux tells it.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._status = console, Status("", console=console)
+        self._since = 0.0
+        self._name: str | None = None
+        self.peak_memory_mb: dict[str, float] = {}
+
+    def start(self, name: str) -> None:
+        """A stage begins."""
+        self._name, self._since = name, time.monotonic()
+        _reset_peak_memory()
+        self._status.update(f"{name} ...")
+        self._status.start()
+
+    def finish(self, failed: bool = False) -> None:
+        """The stage that runs has ended; does nothing where none runs."""
+        if not self._name:
+            return
+        self._status.stop()
+        mark = "[red]✗[/]" if failed else "[green]✓[/]"
+        self._console.print(f"{mark} {self._name:<18} {time.monotonic() - self._since:6.1f} s")
+        if peak := _peak_memory_mb():
+            self.peak_memory_mb[self._name] = peak
+        self._name = None
+
+    def on_node(self, node: str, finished: bool) -> None:
+        """What the runner tells of a node."""
+        if finished:
+            self.finish()
+        else:
+            self.start(node)
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """Shows progress lines while it is entered."""
+        logger, handler = logging.getLogger("siamese.progress"), _Lines(self._console)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            self.finish(failed=True)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"    [dim]{record.getMessage()}[/]")
+
+
+def _reset_peak_memory() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory_mb() -> float | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return round(int(kilobytes) / 1024, 1) if kilobytes else None
+
+
+def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: Path) -> None:
+    """The end of a run: the data, the measures beside the served model's, the gates, the verdict."""
+    if summary.counts:
+        console.print(_counts_line(summary))
+    if summary.metrics:
+        console.print(_metrics_table(summary))
+    for gate in summary.gates:
+        mark = "[green]passed [/]" if gate.passed else "[red]refused[/]"
+        console.print(f"  gate {gate.name:<10} {mark} {gate.reason}")
+    console.print()
+    console.print(_verdict(summary, serving), soft_wrap=True)
+    console.print(f"[dim]{run_dir}: summary.json, log.txt; {summary.seconds:.0f} s[/]", soft_wrap=True)
+
+
+def _counts_line(summary: RunSummary) -> str:
+    images, pairs = summary.counts.get("images", {}), summary.counts.get("pairs", {})
+    parts = []
+    if "read" in images:
+        parts.append(f"{images['read']:,} images of {images.get('identities', 0):,} identities")
+    if images.get("quarantined"):
+        parts.append(f"{images['quarantined']:,} quarantined")
+    for split, counts in pairs.get("splits", {}).items():
+        parts.append(f"{split} {counts['pairs']:,} pairs")
+    return "\n" + ", ".join(parts)
+
+
+def _metrics_table(summary: RunSummary) -> Table:
+    table = Table(title="test split", title_justify="left", box=None, padding=(0, 2, 0, 2))
+    table.add_column("")
+    table.add_column("new model", justify="right")
+    if summary.baseline_metrics:
+        table.add_column("served model", justify="right")
+    for name, metric in summary.metrics.items():
+        served = summary.baseline_metrics.get(name)
+        table.add_row(name, f"{metric.value:.4f}", *([f"{served.value:.4f}"] if served else []))
+    return table
+
+
+def _verdict(summary: RunSummary, serving: Path) -> str:
+    if summary.status == "pushed" and summary.already_serving:
+        return f"[bold green]Already serving:[/] version {summary.pushed_version} is this very model."
+    if summary.status == "pushed":
+        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {serving / str(summary.pushed_version)}"
+    if summary.status == "refused":
+        return "[bold red]Refused:[/] nothing was pushed; what served before still serves."
+    return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {summary.error}"
