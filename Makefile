@@ -1,0 +1,53 @@
+# Every target sets up .venv by itself the first time, and after requirements.lock or pyproject.toml changed.
+#   make run ARGS="--data photos"   passes arguments on
+#   make test PYTHON=3.13           takes another Python than 3.10 (3.11-3.13: the current stack, needs glibc 2.39)
+# make itself exits with 2 when a command fails; `.venv/bin/siamese run` keeps its own exit codes.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+# Absolute names last: a pyenv shim may be all that the PATH offers, and it fails where its version is missing.
+PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
+  /usr/bin/python3 /usr/local/bin/python3
+
+.PHONY: help setup run test test-fast check format lock bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+	  printf '  make %-11s%s\n' "$$name" "$$text"; done
+
+setup: ## Make or mend .venv and stop there
+	@cd / && for python in $(PYTHONS); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
+	    exec "$$python" -I "$(CURDIR)/scripts/bootstrap.py"; \
+	  fi; \
+	done; echo "error: no Python 3.9 or later on the PATH" >&2; exit 2
+
+run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
+	@$(BIN)/siamese run $(ARGS)
+
+test: setup ## Run all tests (ARGS="-k gate")
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup ## Run the tests that take seconds: all but the whole-pipeline ones
+	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+
+check: setup ## Lint, formatting, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+lock: setup ## Resolve pyproject.toml into requirements.lock, both stacks (ARGS="--upgrade")
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10 \
+	  --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+
+bench: setup ## Run the benchmarks (ARGS="--help")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove caches and build products; .venv and output/ stay
+	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
