@@ -1,0 +1,1 @@
+"""Makes balanced genuine and impostor pairs out of each split of the images."""

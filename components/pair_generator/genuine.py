@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from components.pair_generator.hashing import shuffled, uniform
+from components.pair_generator.hashing import Ints, shuffled, uniform
 
 
-def possible(sizes: np.ndarray) -> np.ndarray:
+def possible(sizes: Ints) -> Ints:
     """Distinct genuine pairs that identities of so many images have: n (n - 1) / 2."""
     return sizes * (sizes - 1) // 2
 
 
-def rate_for(total: int, sizes: np.ndarray, limits: np.ndarray) -> float:
+def rate_for(total: int, sizes: Ints, limits: Ints) -> float:
     """Pairs per image at which identities of these sizes give ``total`` pairs together, each within its limit.
 
     The sum of ``min(limit, rate * size)`` grows with the rate in straight pieces: it is computed where they meet and
@@ -23,7 +23,7 @@ def rate_for(total: int, sizes: np.ndarray, limits: np.ndarray) -> float:
     return float(np.interp(total, np.concatenate([[0], reached + meets * growing]), np.concatenate([[0], meets])))
 
 
-def quotas(sizes: np.ndarray, rate: float, cap: int, key: str) -> np.ndarray:
+def quotas(sizes: Ints, rate: float, cap: int, key: str) -> Ints:
     """Genuine pairs of each identity: ``rate * size``, at most ``cap`` and at most what it has. int64.
 
     Fractions are rounded along a running sum over the identities in random order, so that the total is right too.
@@ -35,7 +35,7 @@ def quotas(sizes: np.ndarray, rate: float, cap: int, key: str) -> np.ndarray:
     return np.minimum(np.minimum(whole, cap), possible(sizes))
 
 
-def schedule(sizes: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def schedule(sizes: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
     """The first ``counts`` pairs of a round-robin tournament among the images of each identity.
 
     In each round of the tournament every image plays at most once, and no two meet twice (the circle method), so

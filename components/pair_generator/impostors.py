@@ -1,14 +1,15 @@
 """Impostor pairs: as many as genuine ones, from a mix of near and far identities. Pure numpy.
 
-Each genuine pair gives one *anchor*: an image of its identity, to be paired with an image of another one. So an identity is
-in impostor pairs as it is in genuine ones, and a model that knows identities alone cannot tell the labels.
+Each genuine pair gives one *anchor*: an image of its identity, to be paired with an image of another one. So an
+identity is in impostor pairs as it is in genuine ones, and a model that knows identities alone cannot tell the labels.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from components.pair_generator.hashing import hashed, shuffled, uniform
+from components.pair_generator.hashing import Ints, hashed, shuffled, uniform
 
 _ROUNDS = 8
 _ENUMERABLE = 1500  # images of a split up to which all its pairs may be listed
@@ -16,16 +17,16 @@ _ENUMERABLE = 1500  # images of a split up to which all its pairs may be listed
 
 @dataclass(frozen=True)
 class Layout:
-    """The images of a split, ordered by group, identity and, within it, at random. Identities are ranks in that order."""
+    """The images of a split by group, by identity and, within it, at random. Identities are ranks in that order."""
 
-    images: np.ndarray  # index of each image, int64 [images]
-    sizes: np.ndarray  # images of each identity, int64 [identities]
-    starts: np.ndarray  # where an identity begins in ``images``
-    group_from: np.ndarray  # first identity of the identity's group
-    group_to: np.ndarray  # one past its last
+    images: Ints  # index of each image, int64 [images]
+    sizes: Ints  # images of each identity, int64 [identities]
+    starts: Ints  # where an identity begins in ``images``
+    group_from: Ints  # first identity of the identity's group
+    group_to: Ints  # one past its last
 
     @property
-    def grouped(self) -> np.ndarray:
+    def grouped(self) -> NDArray[np.bool_]:
         """Identities whose group has another one."""
         return self.group_to - self.group_from > 1
 
@@ -35,16 +36,16 @@ class _Chosen:
     """Impostor pairs so far: positions in ``Layout.images``."""
 
     size: int
-    keys: np.ndarray  # sorted, lower * size + higher
-    same_group: list[np.ndarray]
-    random: list[np.ndarray]
+    keys: Ints  # sorted, lower * size + higher
+    same_group: list[Ints]
+    random: list[Ints]
 
-    def add(self, keys: np.ndarray, hard: np.ndarray) -> None:
+    def add(self, keys: Ints, hard: NDArray[np.bool_]) -> None:
         self.keys = np.sort(np.concatenate([self.keys, keys]), kind="stable")
         self.same_group.append(keys[hard])
         self.random.append(keys[~hard])
 
-    def fresh(self, keys: np.ndarray) -> np.ndarray:
+    def fresh(self, keys: Ints) -> NDArray[np.bool_]:
         """The first of equal keys, unless it is taken already."""
         first = np.zeros(len(keys), bool)
         first[np.unique(keys, return_index=True)[1]] = True
@@ -55,8 +56,8 @@ class _Chosen:
 
 
 def choose_impostors(
-    layout: Layout, anchors: np.ndarray, fair: np.ndarray, cap: int, same_group: float, key: str
-) -> tuple[np.ndarray, np.ndarray]:
+    layout: Layout, anchors: Ints, fair: Ints, cap: int, same_group: float, key: str
+) -> tuple[Ints, NDArray[np.bool_]]:
     """Chooses at most one impostor pair per anchor: distinct, within the caps, partners spread evenly.
 
     A ``same_group`` share of the anchors whose group has another identity gets its partner there; all others get
@@ -104,14 +105,14 @@ def choose_impostors(
 def _round(
     layout: Layout,
     chosen: _Chosen,
-    who: np.ndarray,
-    image: np.ndarray,
-    near: np.ndarray,
-    left: np.ndarray,
-    used: np.ndarray,
-    ceiling: np.ndarray,
+    who: Ints,
+    image: Ints,
+    near: NDArray[np.bool_],
+    left: Ints,
+    used: Ints,
+    ceiling: Ints,
     key: str,
-) -> np.ndarray:
+) -> Ints:
     """Draws a partner for every anchor in ``left``, keeps what is new and within the ceiling, returns the rest.
 
     An identity is drawn by the room it has left. The draws of one group (and those from anywhere) are spread over the
@@ -141,10 +142,8 @@ def _round(
     return np.delete(left, keep)
 
 
-def _enumerate(
-    layout: Layout, chosen: _Chosen, near: int, count: int, used: np.ndarray, limit: np.ndarray, key: str
-) -> None:
-    """Fills ``count`` places from the list of all impostor pairs not taken, the first ``near`` of them within a group."""
+def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Ints, limit: Ints, key: str) -> None:
+    """Fills ``count`` places from all impostor pairs not taken, the first ``near`` of them within a group."""
     first, second = np.triu_indices(chosen.size, 1)
     rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
     keys = first * chosen.size + second
@@ -161,9 +160,7 @@ def _enumerate(
         count -= len(picked)
 
 
-def _greedy(
-    one: np.ndarray, two: np.ndarray, pool: np.ndarray, places: int, used: np.ndarray, limit: np.ndarray
-) -> np.ndarray:
+def _greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: Ints) -> Ints:
     """Takes pairs of the pool in order while both identities are below their limit; adds to ``used``."""
     picked = [pool[:0]]
     while places > 0:
@@ -180,7 +177,7 @@ def _greedy(
     return np.concatenate(picked)
 
 
-def _occurrence(values: np.ndarray) -> np.ndarray:
+def _occurrence(values: Ints) -> Ints:
     """How often each value came before: ``[7, 3, 7, 7]`` gives ``[0, 0, 1, 2]``."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]

@@ -1,19 +1,20 @@
 """Which pairs a split gets. What the component means is written here: pure numpy, no files, no Beam.
 
 Pairs are chosen on ids. As many impostor as genuine pairs, exactly; never an image with itself; never the same two
-images twice, in either order; no identity in more than ``max_per_identity`` genuine or twice as many impostor pairs. The same
-images, settings and seed give the same pairs, whatever order the images came in.
+images twice, in either order; no identity in more than ``max_per_identity`` genuine or twice as many impostor pairs.
+The same images, settings and seed give the same pairs, whatever order the images came in.
 
-Kinds: ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was drawn from anywhere in the split, so
-now and then it is of the same group too.
+Kinds: ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was drawn from anywhere in the
+split, so now and then it is of the same group too.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.pair_generator.genuine import possible, quotas, rate_for, schedule
-from components.pair_generator.hashing import hashed, shuffled
+from components.pair_generator.hashing import Ints, hashed, shuffled
 from components.pair_generator.impostors import Layout, choose_impostors
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
@@ -24,20 +25,18 @@ from models.features import GENUINE, KINDS, RANDOM, SAME_GROUP
 class Selection:
     """The pairs of a split in random order, and what held identities back."""
 
-    a: np.ndarray  # index of the image, int64 [pairs]; a < b
-    b: np.ndarray
-    kind: np.ndarray  # index into KINDS, int8 [pairs]
+    a: Ints  # index of the image, int64 [pairs]; a < b
+    b: Ints
+    kind: NDArray[np.int8]  # index into KINDS, int8 [pairs]
     asked: int  # pairs asked for
     unmatched: int  # genuine pairs left out because there was no impostor pair to balance them
-    single: np.ndarray  # identities with one image: no genuine pair
-    few: np.ndarray  # identities with fewer genuine pairs than their images should give
-    capped: np.ndarray  # identities held at max_per_identity
-    unpaired: np.ndarray  # identities in no pair at all
+    single: Ints  # identities with one image: no genuine pair
+    few: Ints  # identities with fewer genuine pairs than their images should give
+    capped: Ints  # identities held at max_per_identity
+    unpaired: Ints  # identities in no pair at all
 
 
-def choose_pairs(
-    identities: np.ndarray, groups: np.ndarray, settings: PairSettings, split: str, seed: int
-) -> Selection:
+def choose_pairs(identities: Ints, groups: Ints, settings: PairSettings, split: str, seed: int) -> Selection:
     """Chooses the pairs of one split.
 
     Args:
@@ -92,7 +91,7 @@ def choose_pairs(
     )
 
 
-def _check(sizes: np.ndarray, split: str) -> None:
+def _check(sizes: Ints, split: str) -> None:
     images, identities = int(sizes.sum()), len(sizes)
     if identities < 2:
         raise UserError(
@@ -106,7 +105,7 @@ def _check(sizes: np.ndarray, split: str) -> None:
         )
 
 
-def _layout(identities: np.ndarray, groups: np.ndarray, key: str) -> tuple[Layout, np.ndarray]:
+def _layout(identities: Ints, groups: Ints, key: str) -> tuple[Layout, Ints]:
     """Orders the images; also returns the code of the identity at each rank."""
     codes, first = np.unique(identities, return_index=True)
     group_of = groups[first]

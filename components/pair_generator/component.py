@@ -1,0 +1,68 @@
+"""The component: what it takes and gives."""
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import BaseChannel, channel_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.anomaly_gate.artifacts import GateVerdict
+from components.pair_generator.artifacts import PairReport
+from components.pair_generator.executor import Executor
+from components.pair_generator.settings import PairSettings
+
+
+class PairGeneratorSpec(ComponentSpec):
+    """Image Examples in, pair Examples and a report out."""
+
+    INPUTS = {
+        "images": ChannelParameter(type=standard_artifacts.Examples),
+        "gate": ChannelParameter(type=GateVerdict, optional=True),
+    }
+    OUTPUTS = {
+        "pairs": ChannelParameter(type=standard_artifacts.Examples),
+        "report": ChannelParameter(type=PairReport),
+    }
+    PARAMETERS = {
+        "settings": ExecutionParameter(type=str),
+        "seed": ExecutionParameter(type=int),
+        "code_digest": ExecutionParameter(type=str),
+    }
+
+
+class PairGenerator(base_beam_component.BaseBeamComponent):
+    """Makes balanced pairs out of each split of the images.
+
+    The ``pairs`` artifact: ``Split-train`` and ``Split-val`` name images (ids, identities, groups, kind, label), whose
+    records lie in ``images/train`` and ``images/val`` of the same artifact; ``Split-test`` carries the pixels of both
+    sides.
+    """
+
+    SPEC_CLASS = PairGeneratorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        images: BaseChannel,
+        settings: PairSettings,
+        seed: int,
+        code_digest: str,
+        gate: BaseChannel | None = None,
+    ) -> None:
+        """Builds the component.
+
+        Args:
+          images: Examples with splits, one image an Example, uncompressed TFRecords.
+          settings: how many pairs, and which.
+          seed: of every choice.
+          code_digest: changes when the code does, so that no stale result is taken from the cache.
+          gate: a verdict that must exist before pairs are made; not read.
+        """
+        spec = PairGeneratorSpec(
+            images=images,
+            gate=gate,
+            settings=settings.model_dump_json(),
+            seed=seed,
+            code_digest=code_digest,
+            pairs=channel_utils.as_channel([standard_artifacts.Examples()]),
+            report=channel_utils.as_channel([PairReport()]),
+        )
+        super().__init__(spec=spec)

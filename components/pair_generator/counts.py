@@ -1,0 +1,76 @@
+"""What was asked for, what was given and who was left out: for machines and for people. Pure."""
+
+from typing import Any
+
+import numpy as np
+
+from components.pair_generator.index import ImageIndex
+from components.pair_generator.selection import Selection
+from components.pair_generator.settings import PairSettings
+from models.features import KINDS
+
+_NAMES = 20
+_REASONS = {
+    "single": "one image only: no genuine pair, used in impostor pairs alone",
+    "few": "few images: all their genuine pairs taken, or fewer than their share",
+    "capped": "held at max_per_identity",
+    "unpaired": "in no pair",
+}
+
+
+def count_split(index: ImageIndex, selection: Selection) -> dict[str, Any]:
+    """The counts of one split, ready for JSON."""
+    used = np.unique(np.concatenate([selection.a, selection.b]))
+    by_kind = np.bincount(selection.kind, minlength=len(KINDS))
+    limited = []
+    for field, reason in _REASONS.items():
+        codes = getattr(selection, field)
+        if len(codes):
+            names = [index.names[code] for code in codes[:_NAMES]]
+            limited.append({"reason": reason, "count": len(codes), "names": names})
+    return {
+        "images": len(index.identities),
+        "images_used": len(used),
+        "identities": len(index.names),
+        "identities_used": len(np.unique(index.identities[used])),
+        "pairs_asked": selection.asked,
+        "pairs": len(selection.kind),
+        "kinds": {kind: int(number) for kind, number in zip(KINDS, by_kind, strict=True)},
+        "genuine_without_impostor": selection.unmatched,
+        "limited": limited,
+    }
+
+
+def count_all(splits: dict[str, dict[str, Any]], settings: PairSettings, seed: int) -> dict[str, Any]:
+    """The whole of ``counts.json``."""
+    return {"seed": seed, "settings": settings.model_dump(mode="json"), "splits": splits}
+
+
+def as_markdown(counts: dict[str, Any]) -> str:
+    """The whole of ``counts.md``."""
+    heads = ("split", "images used", "identities used", "pairs asked", "pairs given", *KINDS)
+    rows = [heads, ("---", *["---:"] * (len(heads) - 1))]
+    notes: list[str] = []
+    for split, found in counts["splits"].items():
+        rows.append(
+            (
+                split,
+                f"{found['images_used']:,} of {found['images']:,}",
+                f"{found['identities_used']:,} of {found['identities']:,}",
+                f"{found['pairs_asked']:,}",
+                f"{found['pairs']:,}",
+                *(f"{found['kinds'][kind]:,}" for kind in KINDS),
+            )
+        )
+        for limit in found["limited"]:
+            names = ", ".join(limit["names"]) + (", ..." if limit["count"] > len(limit["names"]) else "")
+            notes.append(f"- {split}: {limit['count']:,} identities: {limit['reason']} ({names})")
+        if found["genuine_without_impostor"]:
+            notes.append(
+                f"- {split}: {found['genuine_without_impostor']:,} genuine pairs left out: too few impostor pairs exist"
+                " to balance them"
+            )
+    lines = ["# Pairs", "", *("| " + " | ".join(row) + " |" for row in rows), ""]
+    if notes:
+        lines += ["## Who was held back", "", *notes, ""]
+    return "\n".join(lines)

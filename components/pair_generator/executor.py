@@ -1,0 +1,167 @@
+"""From the artifacts to the transforms and back."""
+
+import json
+import shutil
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from absl import logging
+from apache_beam.io.filesystems import FileSystems
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils
+
+from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE
+from components.pair_generator.counts import as_markdown, count_all, count_split
+from components.pair_generator.index import LENGTH, ImageIndex, check_apart
+from components.pair_generator.records import find_shards
+from components.pair_generator.references import is_local, link_or_copy, must_copy
+from components.pair_generator.selection import Selection, choose_pairs
+from components.pair_generator.settings import PairSettings
+from components.pair_generator.transforms import (
+    ID_COLUMNS,
+    PLACE_COLUMNS,
+    IndexShards,
+    PairsToWrite,
+    ShardToIndex,
+    WritePairs,
+    read_table,
+    write_table,
+)
+from models.errors import UserError
+from models.features import TEST
+
+_RANGE_PAIRS = 1 << 16  # pairs a file
+_RANGE_BYTES = 64 << 20  # of pixels a file, where it carries them
+_ID_PAIR_BYTES = 512  # a generous guess of a pair Example without pixels
+_WORK = "_work"  # folder of the pairs artifact that is gone at the end
+
+
+class Executor(BaseBeamExecutor):
+    """Chooses the pairs of every split on ids, then writes them."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reads ``images``; writes ``pairs`` and ``report``.
+
+        Raises:
+          UserError: a split gives no pairs, an image is in two splits, images are compressed, or the disk is too small.
+        """
+        images = artifact_utils.get_single_instance(input_dict["images"])
+        pairs = artifact_utils.get_single_instance(output_dict["pairs"])
+        report = artifact_utils.get_single_instance(output_dict["report"])
+        settings = PairSettings.model_validate_json(exec_properties["settings"])
+        seed = exec_properties["seed"]
+
+        shards = {split: find_shards(artifact_utils.get_split_uri([images], split)) for split in images.splits}
+        fileio.makedirs(pairs.uri)
+        work = FileSystems.join(pairs.uri, _WORK)
+        try:
+            indices = self._index(shards, work)
+            check_apart(indices)
+            chosen = {
+                split: choose_pairs(index.identities, index.groups, settings, split, seed)
+                for split, index in indices.items()
+            }
+            _check_disk(shards, indices, chosen, pairs.uri)
+            pairs.splits = list(shards)
+            examples_utils.set_payload_format(pairs, examples_utils.get_payload_format(images))
+            self._write(shards, indices, chosen, pairs, work)
+        finally:
+            if fileio.exists(work):
+                fileio.rmtree(work)
+        _report(indices, chosen, settings, seed, report.uri)
+
+    def _index(self, shards: dict[str, list[str]], work: str) -> dict[str, ImageIndex]:
+        tasks = {
+            split: [
+                ShardToIndex(shard, number, FileSystems.join(work, f"{split}-{number:05}.index"))
+                for number, shard in enumerate(files)
+            ]
+            for split, files in shards.items()
+        }
+        fileio.makedirs(work)
+        with self._make_beam_pipeline() as pipeline:
+            pipeline | beam.Create([task for some in tasks.values() for task in some]) | IndexShards()
+        return {
+            split: ImageIndex.of(split, [read_table(task.target) for task in some]) for split, some in tasks.items()
+        }
+
+    def _write(
+        self,
+        shards: dict[str, list[str]],
+        indices: dict[str, ImageIndex],
+        chosen: dict[str, Selection],
+        pairs: Artifact,
+        work: str,
+    ) -> None:
+        tasks = []
+        for split, selection in chosen.items():
+            folder = artifact_utils.get_split_uri([pairs], split)
+            fileio.makedirs(folder)
+            if split == TEST:
+                tasks += _ranges(split, indices[split], selection, folder, work, tuple(shards[split]))
+            else:
+                tasks += _ranges(split, indices[split], selection, folder, work)
+                linked = link_or_copy(shards[split], FileSystems.join(pairs.uri, "images", split))
+                logging.info("%s: %d image files, %d of them linked", split, len(shards[split]), linked)
+        with self._make_beam_pipeline() as pipeline:
+            pipeline | beam.Create(tasks) | WritePairs()
+
+
+def _ranges(
+    split: str, index: ImageIndex, selection: Selection, folder: str, work: str, shards: tuple[str, ...] = ()
+) -> list[PairsToWrite]:
+    """Cuts the pairs into ranges that depend on nothing but the images and the settings."""
+    table = index.sides(selection, (*ID_COLUMNS, *PLACE_COLUMNS) if shards else ID_COLUMNS)
+    size = _RANGE_PAIRS
+    if shards:
+        size = int(np.clip(_RANGE_BYTES * len(table) // index.record_bytes(selection), 1, _RANGE_PAIRS))
+    count = -(-len(table) // size)
+    tasks = []
+    for number in range(count):
+        task = PairsToWrite(
+            FileSystems.join(work, f"{split}-{number:05}.pairs"),
+            FileSystems.join(folder, f"pairs-{number:05}-of-{count:05}.tfrecord"),
+            shards,
+        )
+        write_table(task.table, table.slice(number * size, size))
+        tasks.append(task)
+    return tasks
+
+
+def _check_disk(
+    shards: dict[str, list[str]], indices: dict[str, ImageIndex], chosen: dict[str, Selection], uri: str
+) -> None:
+    """Fails before the first byte rather than after the last that fitted."""
+    if not is_local(uri):
+        return
+    need = sum(len(selection.kind) for selection in chosen.values()) * _ID_PAIR_BYTES
+    for split, selection in chosen.items():
+        if split == TEST:
+            need += indices[split].record_bytes(selection)
+        elif must_copy(shards[split][0], uri):
+            need += int(indices[split].table[LENGTH].to_numpy().sum())
+    free = shutil.disk_usage(uri).free
+    if need > free:
+        raise UserError(
+            f"{uri}: the pairs need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some, or lower "
+            f"pairs.count.{TEST} or pairs.per_image"
+        )
+
+
+def _report(
+    indices: dict[str, ImageIndex], chosen: dict[str, Selection], settings: PairSettings, seed: int, uri: str
+) -> None:
+    splits = {split: count_split(indices[split], selection) for split, selection in chosen.items()}
+    counts = count_all(splits, settings, seed)
+    fileio.makedirs(uri)
+    for name, text in ((COUNTS_FILE, json.dumps(counts, indent=2) + "\n"), (TABLE_FILE, as_markdown(counts))):
+        with fileio.open(FileSystems.join(uri, name), "w") as file:
+            file.write(text)

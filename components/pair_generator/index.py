@@ -1,0 +1,103 @@
+"""The table of a split's images: ids and where each lies, in memory. No pixels.
+
+A row an image, sorted by id, so that neither the order of the shards nor the number of workers can be seen in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.pair_generator.hashing import Ints
+from components.pair_generator.selection import Selection
+from models.errors import UserError
+from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, KIND, SIDES, side
+
+FILE, OFFSET, LENGTH = "file", "offset", "length"  # the shard, where in it the record begins, bytes of the Example
+SCHEMA = pa.schema(
+    [
+        (IMAGE_ID, pa.binary()),
+        (IMAGE_DIGEST, pa.binary()),
+        (IDENTITY, pa.binary()),
+        (GROUP, pa.binary()),
+        (FILE, pa.int32()),
+        (OFFSET, pa.int64()),
+        (LENGTH, pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ImageIndex:
+    """The images of one split."""
+
+    table: pa.Table  # SCHEMA, sorted by image id
+    identities: Ints  # int64 [images]: index into ``names``
+    groups: Ints  # int64 [images]: -1 for none
+    names: list[str]  # of the identities
+
+    @classmethod
+    def of(cls, split: str, parts: Sequence[pa.Table]) -> "ImageIndex":
+        """Puts the rows of the shards together.
+
+        Raises:
+          UserError: the split is empty, or an image id occurs twice.
+        """
+        table = pa.concat_tables(parts).combine_chunks()
+        if not len(table):
+            raise UserError(f"split {split}: no images; change the split's share, or give more data")
+        table = table.take(pc.sort_indices(table, sort_keys=[(IMAGE_ID, "ascending")])).combine_chunks()
+        ids = table[IMAGE_ID]
+        repeated = np.flatnonzero(pc.equal(ids[1:], ids[:-1]).to_numpy())
+        if len(repeated):
+            raise UserError(f"split {split}: image {_text(ids[int(repeated[0])])} occurs twice")
+        identities, names = _codes(table[IDENTITY])
+        groups, group_names = _codes(table[GROUP])
+        nameless = [code for code, name in enumerate(group_names) if not name]
+        return cls(table, identities, np.where(np.isin(groups, nameless), -1, groups), names)
+
+    def sides(self, selection: Selection, columns: Sequence[str]) -> pa.Table:
+        """A row a pair: ``a_...`` and ``b_...`` of the columns, and the kind as an index into KINDS."""
+        rows = dict(zip(SIDES, (selection.a, selection.b), strict=True))
+        data = {
+            side(column, which): self.table[column].take(pa.array(rows[which])) for which in SIDES for column in columns
+        }
+        return pa.table({**data, KIND: pa.array(selection.kind)})
+
+    def record_bytes(self, selection: Selection) -> int:
+        """Bytes that the chosen images' Examples take when each pair stores both of its own."""
+        lengths = self.table[LENGTH].to_numpy()
+        return int(lengths[selection.a].sum() + lengths[selection.b].sum())
+
+
+def check_apart(indices: Mapping[str, ImageIndex]) -> None:
+    """Checks that no image, by id or by content, is in two splits.
+
+    Raises:
+      UserError: one is; it and the splits are named.
+    """
+    splits = list(indices)
+    for number, one in enumerate(splits):
+        for other in splits[number + 1 :]:
+            for column, what in ((IMAGE_ID, "image"), (IMAGE_DIGEST, "the content of image")):
+                here, there = indices[one].table, indices[other].table
+                shared = np.flatnonzero(pc.is_in(here[column], value_set=there[column].combine_chunks()).to_numpy())
+                if len(shared):
+                    name = _text(here[IMAGE_ID][int(shared[0])])
+                    raise UserError(
+                        f"{what} {name} is in both splits {one} and {other} ({len(shared)} such): "
+                        "the test would be seen in training; remove duplicates, or split again"
+                    )
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
+    encoded = pc.dictionary_encode(column).combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    return encoded.indices.to_numpy().astype(np.int64), [_text(name) for name in encoded.dictionary]
+
+
+def _text(value: pa.Scalar) -> str:
+    return str(value.as_py().decode("utf-8", "replace"))

@@ -1,0 +1,100 @@
+"""TFRecord files with the offset of every record, through Beam's file systems.
+
+A record is its length (uint64), the CRC of the length (uint32), the bytes, their CRC (uint32), little-endian. CRCs are
+CRC-32C, masked. Only uncompressed files: a compressed one cannot be sought in.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import google_crc32c
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from models.errors import UserError
+
+_HEADER = struct.Struct("<QI")
+_CRC = struct.Struct("<I")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def find_shards(folder: str) -> list[str]:
+    """The record files of a folder, sorted by name.
+
+    Raises:
+      UserError: there are none, or they are compressed.
+    """
+    matches = FileSystems.match([f"{folder.rstrip('/')}/*"])[0].metadata_list
+    shards = sorted(match.path for match in matches)
+    if not shards:
+        raise UserError(f"{folder}: no image shards")
+    for shard in shards:
+        with open_records(shard) as file:
+            compressed = shard.endswith(".gz") or file.read(2) == _GZIP_MAGIC
+        if compressed:
+            raise UserError(f"{shard}: compressed with gzip; images are read by offset: write uncompressed TFRecords")
+    return shards
+
+
+def open_records(path: str) -> BinaryIO:
+    """Opens a file of records for reading."""
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def create_records(path: str) -> BinaryIO:
+    """Opens a file for records to be written."""
+    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def read_records(path: str) -> Iterator[tuple[int, bytes]]:
+    """Each record of a file with its offset, in order.
+
+    Raises:
+      ValueError: the file is damaged, or no TFRecord file.
+    """
+    with open_records(path) as file:
+        offset = 0
+        while header := file.read(_HEADER.size):
+            if len(header) < _HEADER.size:
+                raise ValueError(f"{path}: cut off at byte {offset}")
+            record = _body(file, header, path, offset)
+            yield offset, record
+            offset += _HEADER.size + len(record) + _CRC.size
+
+
+def read_record(file: BinaryIO, offset: int, path: str) -> bytes:
+    """The record at an offset of an open file; ``path`` is for the message.
+
+    Raises:
+      ValueError: there is no whole record there.
+    """
+    file.seek(offset)
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        raise ValueError(f"{path}: no record at byte {offset}")
+    return _body(file, header, path, offset)
+
+
+def write_record(file: BinaryIO, record: bytes) -> None:
+    """Appends a record."""
+    length = struct.pack("<Q", len(record))
+    file.write(length + _CRC.pack(_masked_crc(length)) + record + _CRC.pack(_masked_crc(record)))
+
+
+def _body(file: BinaryIO, header: bytes, path: str, offset: int) -> bytes:
+    length, crc = _HEADER.unpack(header)
+    if _masked_crc(header[:8]) != crc:
+        raise ValueError(f"{path}: no TFRecord at byte {offset} (the checksum of its length is wrong)")
+    body: bytes = file.read(length + _CRC.size)
+    if len(body) < length + _CRC.size:
+        raise ValueError(f"{path}: the record at byte {offset} is cut off")
+    record = body[:length]
+    if _CRC.unpack_from(body, length)[0] != _masked_crc(record):
+        raise ValueError(f"{path}: the record at byte {offset} is damaged (its checksum is wrong)")
+    return record
+
+
+def _masked_crc(data: bytes) -> int:
+    crc: int = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,192 @@
+"""Two passes over the images: what is where, and then the chosen pairs.
+
+Neither shuffles a record: an element is a file to read, or a file to write. Every file is written under another name
+and then renamed, with the same bytes at every attempt, so that a retry does no harm.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import BinaryIO
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+
+from components.pair_generator import index
+from components.pair_generator.encoding import encode_example
+from components.pair_generator.records import (
+    create_records,
+    open_records,
+    read_record,
+    read_records,
+    write_record,
+)
+from models.features import (
+    CHANNELS,
+    GENUINE,
+    GROUP,
+    HEIGHT,
+    IDENTITY,
+    IMAGE_DIGEST,
+    IMAGE_ID,
+    KIND,
+    KINDS,
+    PAIR_ID,
+    PIXELS,
+    SAME,
+    SIDES,
+    WIDTH,
+    side,
+)
+
+_NAMESPACE = "PairGenerator"
+_ROWS = 8192  # of a table in memory as Python objects
+
+ID_COLUMNS = (IMAGE_ID, IDENTITY, GROUP)
+PLACE_COLUMNS = (index.FILE, index.OFFSET)
+Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel features by shard number and offset
+
+
+@dataclass(frozen=True)
+class ShardToIndex:
+    """One image shard, and where its rows go (an Arrow stream of ``index.SCHEMA``)."""
+
+    shard: str
+    number: int  # in the split's sorted list of shards
+    target: str
+
+
+@dataclass(frozen=True)
+class PairsToWrite:
+    """One range of chosen pairs (an Arrow stream), and the record file that it becomes."""
+
+    table: str
+    target: str
+    shards: tuple[str, ...] = ()  # with pixels, read from these; without any, ids alone
+
+
+@beam.typehints.with_input_types(ShardToIndex)
+@beam.typehints.with_output_types(str)
+class IndexShards(beam.PTransform):
+    """Reads every shard once, from its beginning to its end, and writes its rows. Gives the paths written."""
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | "SpreadShards" >> beam.Reshuffle() | "Index" >> beam.ParDo(_IndexShard())
+
+
+@beam.typehints.with_input_types(PairsToWrite)
+@beam.typehints.with_output_types(str)
+class WritePairs(beam.PTransform):
+    """Writes every range of pairs into its file. Gives the paths written.
+
+    The pixels of a range are read in the order in which they lie and held until the range is written: memory is that
+    of one range, however many images there are.
+    """
+
+    def expand(self, ranges: beam.PCollection) -> beam.PCollection:
+        return ranges | "SpreadRanges" >> beam.Reshuffle() | "Write" >> beam.ParDo(_WritePairs())
+
+
+def read_table(path: str) -> pa.Table:
+    """Reads an Arrow stream."""
+    with open_records(path) as file:
+        return pa.ipc.open_stream(file).read_all()
+
+
+def write_table(path: str, table: pa.Table) -> None:
+    """Writes an Arrow stream."""
+    with create_records(path) as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+
+
+class _IndexShard(beam.DoFn):
+    def __init__(self) -> None:
+        self._images = Metrics.counter(_NAMESPACE, "images_indexed")
+
+    def process(self, element: ShardToIndex) -> Iterator[str]:
+        rows: dict[str, list[bytes | int]] = {name: [] for name in index.SCHEMA.names}
+        for offset, record in read_records(element.shard):
+            example = tf.train.Example.FromString(record)
+            for key in (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP):
+                rows[key].append(_scalar(example, key, element.shard, offset))
+            rows[index.FILE].append(element.number)
+            rows[index.OFFSET].append(offset)
+            rows[index.LENGTH].append(len(record))
+        table = pa.table(rows, schema=index.SCHEMA)
+        _write_once(element.target, lambda path: write_table(path, table))
+        self._images.inc(len(table))
+        yield element.target
+
+
+class _WritePairs(beam.DoFn):
+    def __init__(self) -> None:
+        self._pairs = Metrics.counter(_NAMESPACE, "pairs_written")
+
+    def process(self, element: PairsToWrite) -> Iterator[str]:
+        table = read_table(element.table)
+        pixels = _read_pixels(table, element.shards) if element.shards else {}
+
+        def write(path: str) -> None:
+            with create_records(path) as file:
+                for batch in table.to_batches(max_chunksize=_ROWS):
+                    _write_batch(file, batch, pixels)
+
+        _write_once(element.target, write)
+        self._pairs.inc(len(table))
+        yield element.target
+
+
+def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
+    columns = batch.to_pydict()
+    ids = {side(key, which): columns[side(key, which)] for which in SIDES for key in ID_COLUMNS}
+    id_a, id_b = (columns[side(IMAGE_ID, which)] for which in SIDES)
+    kinds = [KINDS[number].encode() for number in columns[KIND]]
+    places = {
+        which: list(zip(*(columns[side(key, which)] for key in PLACE_COLUMNS), strict=True))
+        for which in SIDES
+        if pixels
+    }
+    for row, kind in enumerate(kinds):
+        features: dict[str, bytes | int] = {key: values[row] for key, values in ids.items()}
+        features[PAIR_ID] = id_a[row] + b"|" + id_b[row]
+        features[KIND] = kind
+        features[SAME] = int(kind == GENUINE.encode())
+        for which, place in places.items():
+            features.update({side(key, which): value for key, value in pixels[place[row]].items()})
+        write_record(file, encode_example(features))
+
+
+def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
+    """The pixel features of every image that the pairs name, by its place: shard number and offset."""
+    places: set[tuple[int, int]] = set()
+    for which in SIDES:
+        places.update(zip(*(table[side(key, which)].to_pylist() for key in PLACE_COLUMNS), strict=True))
+    pixels: Pixels = {}
+    keys = (PIXELS, HEIGHT, WIDTH, CHANNELS)
+    for number, group in groupby(sorted(places), key=itemgetter(0)):
+        with open_records(shards[number]) as file:
+            for place in group:
+                example = tf.train.Example.FromString(read_record(file, place[1], shards[number]))
+                pixels[place] = {key: _scalar(example, key, shards[number], place[1]) for key in keys}
+    return pixels
+
+
+def _scalar(example: tf.train.Example, key: str, shard: str, offset: int) -> bytes | int:
+    feature = example.features.feature[key]
+    values = feature.int64_list.value if feature.HasField("int64_list") else feature.bytes_list.value
+    if len(values) != 1:
+        raise ValueError(f"{shard}: the Example at byte {offset} has {len(values)} values of {key!r}, not one")
+    value: bytes | int = values[0]
+    return value
+
+
+def _write_once(target: str, write: Callable[[str], None]) -> None:
+    # Two attempts may run at the same time: the name differs, the bytes do not.
+    temporary = f"{target}.{uuid.uuid4().hex}"
+    write(temporary)
+    FileSystems.rename([temporary], [target])

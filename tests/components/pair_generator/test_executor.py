@@ -1,0 +1,132 @@
+import hashlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import channel_utils, standard_artifacts
+
+from components.pair_generator import executor as module
+from components.pair_generator.artifacts import PairReport
+from components.pair_generator.component import PairGenerator
+from components.pair_generator.executor import Executor
+from components.pair_generator.settings import PairSettings
+from models.errors import UserError
+
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+def generate(images: Path, output: Path, *args: str, seed: int = 1, **settings: Any) -> Path:
+    examples = standard_artifacts.Examples()
+    examples.uri = str(images)
+    examples.splits = sorted(path.name.removeprefix("Split-") for path in images.iterdir())
+    pairs, report = standard_artifacts.Examples(), PairReport()
+    pairs.uri, report.uri = str(output / "pairs"), str(output / "report")
+    Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER, *args])).Do(
+        {"images": [examples]},
+        {"pairs": [pairs], "report": [report]},
+        {"settings": PairSettings(**settings).model_dump_json(), "seed": seed, "code_digest": ""},
+    )
+    assert pairs.splits == examples.splits
+    return output
+
+
+def digests(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, splits, tmp_path: Path):
+    images = write_images(splits)
+    out = generate(images, tmp_path / "out")
+    files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert files == [
+        "pairs/Split-test/pairs-00000-of-00001.tfrecord",
+        "pairs/Split-train/pairs-00000-of-00001.tfrecord",
+        "pairs/Split-val/pairs-00000-of-00001.tfrecord",
+        *(f"pairs/images/{split}/images-0000{n}-of-00002.tfrecord" for split in ("train", "val") for n in (0, 1)),
+        "report/counts.json",
+        "report/counts.md",
+    ]
+    shard = "images-00000-of-00002.tfrecord"
+    assert (out / "pairs/images/train" / shard).samefile(images / "Split-train" / shard), "stored once"
+    assert set(read_examples(out / "pairs/Split-train")[0]) == {
+        "pair_id", "kind", "same", *(f"{which}_{key}" for which in "ab" for key in ("image_id", "identity", "group")),
+    }  # fmt: skip
+    assert len(read_examples(out / "pairs/Split-test")[0]["a_pixels"]) == 16
+
+    counts = json.loads((out / "report/counts.json").read_text())
+    train = counts["splits"]["train"]
+    assert (train["pairs_asked"], train["pairs"]) == (192, 192)
+    assert train["kinds"] == {"genuine": 96, "impostor_random": 48, "impostor_same_group": 48}
+    assert train["images_used"] == train["images"] == 48
+    assert "| train | 48 of 48 | 8 of 8 | 192 | 192 | 96 | 48 | 48 |" in (out / "report/counts.md").read_text()
+
+
+def test_the_same_bytes_again_from_other_shards_another_order_and_other_workers(
+    write_images, splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_RANGE_PAIRS", 50)
+    first = digests(generate(write_images(splits), tmp_path / "one") / "pairs")
+    again = digests(generate(tmp_path / "images", tmp_path / "two") / "pairs")
+    assert first == again
+    assert sum("Split-train" in name for name in first) == 4
+    other = write_images(splits, "other", shards=3, order=5)
+    args = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
+    third = digests(generate(other, tmp_path / "three", *args) / "pairs")
+    pairs = {name: digest for name, digest in first.items() if name.startswith("Split-")}
+    assert pairs == {name: digest for name, digest in third.items() if name.startswith("Split-")}
+    fourth = digests(generate(tmp_path / "images", tmp_path / "four", seed=2) / "pairs")
+    assert not set(pairs.values()) & set(fourth.values())
+
+
+def test_pixels_are_cut_into_files_of_a_bounded_size(
+    write_images, splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_RANGE_BYTES", 10_000)
+    out = generate(write_images(splits), tmp_path / "out")
+    assert 2 < len(list((out / "pairs/Split-test").iterdir())) < 10
+
+
+def test_an_identity_with_one_image_is_reported(write_images, splits, tmp_path: Path):
+    splits["train"].append(("train/lone/0.png", "lone", ""))
+    out = generate(write_images(splits), tmp_path / "out")
+    limited = json.loads((out / "report/counts.json").read_text())["splits"]["train"]["limited"]
+    reason = "one image only: no genuine pair, used in impostor pairs alone"
+    assert limited == [{"reason": reason, "count": 1, "names": ["lone"]}]
+    assert f"- train: 1 identities: {reason} (lone)" in (out / "report/counts.md").read_text()
+
+
+def test_user_errors_arrive_unwrapped_and_leave_nothing_behind(write_images, splits, tmp_path: Path):
+    one = {**splits, "val": [image for image in splits["val"] if image[1] == "val-p00"]}
+    with pytest.raises(UserError, match="split val: 1 identity with 4 images"):
+        generate(write_images(one, "one"), tmp_path / "out")
+    assert list((tmp_path / "out" / "pairs").iterdir()) == []
+    with pytest.raises(UserError, match=r"images-00000-of-00002.tfrecord.gz: compressed"):
+        generate(write_images(splits, "gz", gz=True), tmp_path / "out")
+    crossing = {**splits, "test": [*splits["test"], splits["train"][3]]}
+    with pytest.raises(UserError, match=r"image train/p00/3.png is in both splits test and train \(1 such\)"):
+        generate(write_images(crossing, "crossing"), tmp_path / "out")
+    twice = {**splits, "val": [*splits["val"], splits["val"][0]]}
+    with pytest.raises(UserError, match=r"split val: image val/p00/0.png occurs twice"):
+        generate(write_images(twice, "twice"), tmp_path / "out")
+    with pytest.raises(UserError, match="split val: no images"):
+        generate(write_images({**splits, "val": []}, "empty"), tmp_path / "out")
+
+
+def test_a_disk_too_small_is_found_before_writing(
+    write_images, splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="the pairs need about 0.0 GB"):
+        generate(write_images(splits), tmp_path / "out")
+
+
+def test_the_component_takes_its_settings_whole():
+    images = channel_utils.as_channel([standard_artifacts.Examples()])
+    settings = PairSettings(per_image=2, count={"test": 60})
+    component = PairGenerator(images=images, settings=settings, seed=3, code_digest="abc")
+    assert PairSettings.model_validate_json(component.exec_properties["settings"]) == settings
+    assert component.outputs["report"].type is PairReport

@@ -1,0 +1,72 @@
+import gzip
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.pair_generator.encoding import encode_example
+from components.pair_generator.records import (
+    create_records,
+    find_shards,
+    open_records,
+    read_record,
+    read_records,
+    write_record,
+)
+from models.errors import UserError
+
+
+@given(st.dictionaries(st.text(max_size=200), st.binary(max_size=400) | st.integers(0, 2**63 - 1), max_size=12))
+def test_the_bytes_are_those_of_protobuf(values):
+    example = tf.train.Example()
+    for key, value in values.items():
+        feature = example.features.feature[key]
+        (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
+    encoded = encode_example(values)
+    assert tf.train.Example.FromString(encoded) == example
+    if values and all(key.isascii() for key in values):
+        assert encoded == example.SerializeToString(deterministic=True)
+
+
+def test_tensorflow_reads_what_is_written_and_offsets_lead_back(tmp_path: Path):
+    path = str(tmp_path / "a.tfrecord")
+    records = [b"", b"x" * 300, bytes(range(256))]
+    with create_records(path) as file:
+        for record in records:
+            write_record(file, record)
+    assert list(tf.data.TFRecordDataset(path).as_numpy_iterator()) == records
+    with open_records(path) as file:
+        for offset, record in reversed(list(read_records(path))):
+            assert read_record(file, offset, path) == record
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:-3], "cut off"),
+        (lambda data: data + b"abc", "cut off at byte 26"),
+        (lambda data: b"\x07" + data[1:], "no TFRecord at byte 0"),
+        (lambda data: data[:14] + b"!" + data[15:], "record at byte 0 is damaged"),
+    ],
+)
+def test_damage_is_named(tmp_path: Path, change, message):
+    path = tmp_path / "a.tfrecord"
+    with create_records(str(path)) as file:
+        write_record(file, b"0123456789")
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"a.tfrecord.*{message}"):
+        list(read_records(str(path)))
+
+
+@pytest.mark.parametrize("name", ["a.tfrecord.gz", "a.tfrecord"])
+def test_gzip_is_refused_by_name_and_by_content(tmp_path: Path, name):
+    (tmp_path / name).write_bytes(gzip.compress(b"records"))
+    with pytest.raises(UserError, match=f"{name}: compressed"):
+        find_shards(str(tmp_path))
+
+
+def test_a_folder_without_shards_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match="no image shards"):
+        find_shards(str(tmp_path))
