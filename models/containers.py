@@ -126,14 +126,36 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 def _check_sums(data: bytes) -> None:
     """Pillow skips the checksums of a PNG's pixels when it decodes; other decoders do not."""
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        image.verify()
+    try:
+        _open(data, "PNG").verify()
+    except SyntaxError as error:
+        raise UnreadableImage("damaged: wrong checksum") from error
 
 
 def _is_plain(image: Image.Image, data: bytes) -> bool:
-    if image.format == "PNG" and (data[24] != 8 or getattr(image, "is_animated", False)):
+    if image.format == "PNG":
+        eight_bits = data[24] == 8 and not getattr(image, "is_animated", False)
+    else:
+        eight_bits = _is_common_jpeg(data)
+    if not eight_bits:
         return False
     return image.mode in ("L", "RGB") and not image.has_transparency_data and _orientation(image) == 1
+
+
+def _is_common_jpeg(data: bytes) -> bool:
+    """Whether its frame is baseline, extended or progressive Huffman: what every decoder can read."""
+    position = 2
+    while position + 4 <= len(data):
+        marker = data[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+        elif data[position] != 0xFF or marker == 0xDA:
+            return False
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return marker <= 0xC2
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,0 +1,65 @@
+"""ImageExampleGen, the TFX component."""
+
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.image_example_gen.artifacts import IngestReport
+from components.image_example_gen.executor import Executor
+
+
+class ImageExampleGenSpec(ComponentSpec):
+    """What ImageExampleGen takes and gives."""
+
+    PARAMETERS = {
+        "data_root": ExecutionParameter(type=str),
+        "data_digest": ExecutionParameter(type=str),
+        "settings": ExecutionParameter(type=str),
+        "image": ExecutionParameter(type=str),
+        "seed": ExecutionParameter(type=int),
+        "code_digest": ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "report": ChannelParameter(type=IngestReport),
+    }
+
+
+class ImageExampleGen(BaseBeamComponent):
+    """Folders of images in, image Examples (``models.features``) in the splits train, val and test out.
+
+    Not one of TFX's file-based ExampleGens: their driver, which fingerprints the input, does not run on Kubeflow, so
+    that the fingerprint is a parameter here.
+    """
+
+    SPEC_CLASS = ImageExampleGenSpec
+    EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+
+    def __init__(
+        self, data_root: str, data_digest: str, settings: str, image: str, seed: int, code_digest: str
+    ) -> None:
+        """Constructs the component.
+
+        Args:
+          data_root: folder of ``<identity>/<image>`` or ``<group>/<identity>/<image>``.
+          data_digest: ``listing.fingerprint(data_root)``; read by nothing but the cache.
+          settings: ``IngestSettings`` as JSON.
+          image: ``models.settings.ImageSettings`` as JSON.
+          seed: of the split.
+          code_digest: changes with the code; read by nothing but the cache.
+        """
+        super().__init__(
+            spec=ImageExampleGenSpec(
+                data_root=data_root,
+                data_digest=data_digest,
+                settings=settings,
+                image=image,
+                seed=seed,
+                code_digest=code_digest,
+                examples=Channel(type=standard_artifacts.Examples),
+                report=Channel(type=IngestReport),
+            )
+        )

@@ -1,0 +1,86 @@
+"""What was read, kept and set aside, in figures (``counts.json``) and by file (``quarantine.csv``)."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+
+from components.image_example_gen.conflicts import CONFLICT, DUPLICATE
+from components.image_example_gen.listing import MISPLACED, STRAY, SetAside
+from components.image_example_gen.rows import Row
+from models.errors import UserError
+from models.features import SPLITS
+
+_REASONS_SHOWN = 3
+
+
+def quarantine(rows: Iterable[Row], dropped: dict[str, str], set_aside: Iterable[SetAside]) -> list[SetAside]:
+    """Every file that is not used, with its reason, sorted by path."""
+    listed = list(set_aside)
+    for row in rows:
+        reason = row.reason or dropped.get(row.image_id)
+        if reason:
+            listed.append(SetAside(row.image_id, reason, row.bytes))
+    return sorted(listed)
+
+
+def count(kept: Iterable[Row], quarantined: Iterable[SetAside], bytes_written: dict[str, int]) -> dict[str, object]:
+    """The figures of ``counts.json``.
+
+    ``unreadable``, ``misplaced``, ``duplicates``, ``conflicts`` and ``stray`` (files that are no images) add up to
+    ``quarantined``; ``images_read`` are all files but the stray ones; ``reasons`` groups by what stands before a
+    reason's first colon.
+    """
+    kept, reasons = list(kept), [_kind(entry.reason) for entry in quarantined]
+    kinds = Counter(reason if reason in (STRAY, MISPLACED, DUPLICATE, CONFLICT) else "" for reason in reasons)
+    return {
+        "images_read": len(kept) + len(reasons) - kinds[STRAY],
+        "images": len(kept),
+        "identities": len({row.identity for row in kept}),
+        "groups": len({row.group for row in kept if row.group}),
+        "quarantined": len(reasons),
+        "unreadable": kinds[""],
+        "misplaced": kinds[MISPLACED],
+        "duplicates": kinds[DUPLICATE],
+        "conflicts": kinds[CONFLICT],
+        "stray": kinds[STRAY],
+        "reasons": dict(sorted(Counter(reasons).items())),
+        "splits": {split: _count_split(kept, split, bytes_written.get(split, 0)) for split in SPLITS},
+    }
+
+
+def check_quarantined(counts: dict, root: str, limit: float, hint: str = "") -> None:
+    """Raises UserError, with the commonest reasons, if too large a share is unreadable or misplaced."""
+    unusable, read = counts["unreadable"] + counts["misplaced"], counts["images_read"]
+    if unusable <= limit * read:
+        return
+    apart = (STRAY, DUPLICATE, CONFLICT)
+    commonest = Counter({reason: times for reason, times in counts["reasons"].items() if reason not in apart})
+    shown = ", ".join(f"{reason} ({times})" for reason, times in commonest.most_common(_REASONS_SHOWN))
+    raise UserError(
+        f"{root}: {unusable} of {read} images are unusable, more than data.max_quarantined {limit:g} allows: "
+        f"{shown}{hint}"
+    )
+
+
+def as_csv(quarantined: Iterable[SetAside]) -> str:
+    """The text of ``quarantine.csv``: path, reason, bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "reason", "bytes"))
+    writer.writerows(quarantined)
+    return text.getvalue()
+
+
+def _kind(reason: str) -> str:
+    return DUPLICATE if reason.startswith(DUPLICATE) else reason.split(":")[0]
+
+
+def _count_split(kept: list[Row], split: str, written: int) -> dict[str, int]:
+    rows = [row for row in kept if row.split == split]
+    return {
+        "images": len(rows),
+        "identities": len({row.identity for row in rows}),
+        "groups": len({row.group for row in rows if row.group}),
+        "bytes": written,
+    }

@@ -1,0 +1,111 @@
+"""Runs ImageExampleGen: list, write in Beam, drop copies, check, report."""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from absl import logging
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from components.image_example_gen import conflicts, counts, disk_space, listing, records, splits
+from components.image_example_gen.rows import Row
+from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.transforms import WriteImages, chunked
+from models.features import SPLITS
+from models.settings import ImageSettings
+
+COUNTS, QUARANTINE = "counts.json", "quarantine.csv"
+
+
+class Executor(BaseBeamExecutor):
+    """What the user has to mend is raised as UserError before or after the Beam pipeline, never within."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes ``examples`` (splits train, val, test) and ``report``.
+
+        Raises:
+          UserError: no images, too many unusable ones, too few identities in a split, or too little disk space.
+        """
+        settings = IngestSettings.model_validate_json(exec_properties["settings"])
+        image = ImageSettings.model_validate_json(exec_properties["image"])
+        root, seed = exec_properties["data_root"], exec_properties["seed"]
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        report = artifact_utils.get_single_instance(output_dict["report"])
+
+        listed = listing.list_images(root, settings.layout)
+        disk_space.check_space(examples.uri, disk_space.bytes_needed(len(listed.found), image))
+        logging.info("%d images in %s", len(listed.found), root)
+        rows = self._write_images(root, examples.uri, report.uri, listed, settings, image, seed)
+
+        dropped = conflicts.dropped(rows)
+        _drop(examples.uri, rows, dropped, len(chunked(listed.found)))
+        kept = [row for row in rows if not row.reason and row.image_id not in dropped]
+        quarantined = counts.quarantine(rows, dropped, listed.set_aside)
+        figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        _write_text(os.path.join(report.uri, COUNTS), json.dumps(figures, indent=2) + "\n")
+        _write_text(os.path.join(report.uri, QUARANTINE), counts.as_csv(quarantined))
+        hint = listing.other_layout_hint(listed, settings.layout)
+        counts.check_quarantined(figures, root, settings.max_quarantined, hint)
+        splits.check_splits(kept, settings.split, seed)
+
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        logging.info("%d images kept, %d files set aside", len(kept), len(quarantined))
+
+    def _write_images(
+        self,
+        root: str,
+        uri: str,
+        report_uri: str,
+        listed: listing.Listing,
+        settings: IngestSettings,
+        image: ImageSettings,
+        seed: int,
+    ) -> list[Row]:
+        """Runs the Beam pipeline; its rows come back through files, sorted by path."""
+        folder = os.path.join(report_uri, ".rows")
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Chunks" >> beam.Create(chunked(listed.found))
+                | "WriteImages" >> WriteImages(root, uri, settings, image, seed)
+                | "ToJson" >> beam.Map(Row.to_json)
+                | "WriteRows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
+            )
+        rows = []
+        for path in tf.io.gfile.glob(os.path.join(folder, "rows*")):
+            with tf.io.gfile.GFile(path) as file:
+                rows += [Row.from_json(line) for line in file]
+        tf.io.gfile.rmtree(folder)
+        records.remove_half_written(uri)
+        if len(rows) != len(listed.found):
+            raise RuntimeError(f"{uri}: {len(rows)} of {len(listed.found)} files are accounted for")
+        return sorted(rows)
+
+
+def _drop(uri: str, rows: list[Row], dropped: dict[str, str], chunks: int) -> None:
+    """Rewrites the files that hold dropped images, and no others."""
+    touched: dict[tuple[str, int], set[str]] = {}
+    for row in rows:
+        if row.image_id in dropped:
+            touched.setdefault((row.split, row.chunk), set()).add(row.image_id)
+    for (split, chunk), image_ids in sorted(touched.items()):
+        records.drop_records(uri, split, chunk, chunks, image_ids)
+    records.remove_half_written(uri)
+
+
+def _write_text(path: str, text: str) -> None:
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)

@@ -1,0 +1,163 @@
+"""What lies in a data folder: which files are images, of whom, and which are not. Reads names, never contents."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from components.image_example_gen.settings import Layout
+from models.errors import UserError
+
+EXTENSIONS = frozenset(".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .tif .tiff .webp .pgm .ppm .pbm .pnm".split()) | {
+    ""
+}  # a file without an extension is judged by its content
+
+STRAY, MISPLACED = "not an image file", "misplaced"
+_FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
+_DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
+
+
+class Found(NamedTuple):
+    """An image file at its right place.
+
+    Attributes:
+      image_id: path relative to the data root, POSIX.
+      identity: unique over all groups.
+      group: "" where there are no groups.
+    """
+
+    image_id: str
+    identity: str
+    group: str
+
+
+class SetAside(NamedTuple):
+    """A file that is not taken for an image, and why."""
+
+    image_id: str
+    reason: str
+    bytes: int
+
+
+class Listing(NamedTuple):
+    """All files of a data folder, each once, sorted by path."""
+
+    found: list[Found]
+    set_aside: list[SetAside]
+
+
+class _File(NamedTuple):
+    path: str  # relative, POSIX
+    bytes: int
+    mtime_ns: int
+    regular: bool
+
+
+def list_images(root: str, layout: Layout) -> Listing:
+    """The images under ``root`` and whom they show, by their folders' names. Hidden files are passed over.
+
+    Raises:
+      UserError: there is no such folder, or no image where the layout has them.
+    """
+    listing = Listing([], [])
+    depths: dict[int, int] = {}
+    for file in _files(root):
+        parts = file.path.split("/")
+        reason = _unfit(file, len(parts), layout)
+        if reason is None or reason.startswith(MISPLACED):
+            depths[len(parts)] = depths.get(len(parts), 0) + 1
+        if reason is None:
+            group = parts[0] if layout == "group/identity" else ""
+            listing.found.append(Found(file.path, "/".join(parts[:-1]), group))
+        else:
+            listing.set_aside.append(SetAside(_printable(file.path), reason, file.bytes))
+    if not listing.found:
+        raise UserError(_nothing_found(root, layout, depths, len(listing.set_aside)))
+    return listing
+
+
+def other_layout_hint(listing: Listing, layout: Layout) -> str:
+    """Names the other layout if most images lie at its depth, else empty."""
+    other: Layout = "identity" if layout == "group/identity" else "group/identity"
+    elsewhere = sum(
+        entry.reason.startswith(MISPLACED) and entry.image_id.count("/") + 1 == _DEPTHS[other]
+        for entry in listing.set_aside
+    )
+    return f"; data.layout: {other} would fit {elsewhere} images" if elsewhere > len(listing.found) else ""
+
+
+def fingerprint(root: str) -> str:
+    """Changes when a file under ``root`` is added, removed, renamed or written anew; SHA-256, hex.
+
+    Raises:
+      UserError: there is no such folder.
+    """
+    digest = hashlib.sha256()
+    for file in _files(root):
+        digest.update(os.fsencode(file.path) + f"\0{file.bytes}\0{file.mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(root: str) -> list[_File]:
+    if not os.path.isdir(root):
+        state = "not a folder" if os.path.exists(root) else "no such folder"
+        raise UserError(f"{root}: {state}; expected a folder of images, {' or '.join(_FORMS.values())}")
+    try:
+        return sorted(_walk(Path(root), "", frozenset()))
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: may not be read (permission denied)") from None
+
+
+def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[_File]:
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link to a folder that it lies in
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = prefix + entry.name
+            if entry.is_dir():
+                yield from _walk(folder / entry.name, path + "/", above | {here})
+                continue
+            try:
+                status = entry.stat()
+            except OSError:  # a link to nowhere
+                yield _File(path, 0, 0, False)
+            else:
+                yield _File(path, status.st_size, status.st_mtime_ns, entry.is_file())
+
+
+def _unfit(file: _File, depth: int, layout: Layout) -> str | None:
+    if not file.regular:
+        return f"{STRAY}: not a regular file"
+    extension = os.path.splitext(file.path)[1].lower()
+    if extension not in EXTENSIONS:
+        return f"{STRAY}: {_printable(extension)}"
+    if depth != _DEPTHS[layout]:
+        direction = "deep" if depth > _DEPTHS[layout] else "shallow"
+        return f"{MISPLACED}: too {direction} for {_FORMS[layout]}"
+    if _printable(file.path) != file.path:
+        return f"{STRAY}: its name is not UTF-8"
+    return None
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _nothing_found(root: str, layout: Layout, depths: dict[int, int], files: int) -> str:
+    wanted = f"{root}: no image found as {_FORMS[layout]} (data.layout: {layout})"
+    fitting = [other for other, depth in _DEPTHS.items() if depth in depths]
+    if fitting:
+        return f"{wanted}, but {depths[_DEPTHS[fitting[0]]]} as {_FORMS[fitting[0]]}: set data.layout: {fitting[0]}"
+    if 1 in depths:
+        return f"{wanted}: its {depths[1]} images lie in no folder; make one folder for each identity"
+    if depths:
+        deepest = max(depths, key=lambda depth: depths[depth])
+        return f"{wanted}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
+    return (
+        f"{wanted}: {f'its {files} files are no images' if files else 'it is empty'}; expected JPEG, PNG and the like"
+    )

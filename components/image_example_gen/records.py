@@ -1,0 +1,120 @@
+"""Image Examples and the files that hold them: one uncompressed TFRecord file for every split and chunk.
+
+Uncompressed, so that what reads pixels by reference can seek to a record. The order within a file is the listing's.
+"""
+
+import os
+import secrets
+from collections.abc import Container, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from components.image_example_gen.listing import Found
+from models import features
+from models.containers import Normalised
+
+_HALF_WRITTEN = ".half-written"  # a folder, beside the splits: nothing that reads a split may see such files
+
+
+def image_example(found: Found, source: Normalised, pixels: np.ndarray, digest: str) -> bytes:
+    """The serialized image Example, always the same bytes for the same image."""
+    height, width, channels = pixels.shape
+    example = tf.train.Example()
+    feature = example.features.feature
+    for key, text in (
+        (features.IMAGE_ID, found.image_id),
+        (features.IMAGE_DIGEST, digest),
+        (features.IDENTITY, found.identity),
+        (features.GROUP, found.group),
+        (features.FORMAT, source.format),
+    ):
+        feature[key].bytes_list.value.append(text.encode())
+    for key, number in (
+        (features.HEIGHT, height),
+        (features.WIDTH, width),
+        (features.CHANNELS, channels),
+        (features.SOURCE_HEIGHT, source.height),
+        (features.SOURCE_WIDTH, source.width),
+    ):
+        feature[key].int64_list.value.append(number)
+    feature[features.PIXELS].bytes_list.value.append(pixels.tobytes())
+    feature[features.BRIGHTNESS].float_list.value.append(float(pixels.mean()) / 255)
+    feature[features.CONTRAST].float_list.value.append(float(pixels.std()) / 255)
+    return example.SerializeToString(deterministic=True)
+
+
+def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:
+    """Where the images of one chunk and split lie."""
+    return os.path.join(uri, f"Split-{split}", f"images-{chunk:05d}-of-{chunks:05d}.tfrecord")
+
+
+class ChunkWriter:
+    """Writes the files of one chunk, which appear all at once under their final names when the block ends well.
+
+    Writing a chunk again replaces its files by the same.
+    """
+
+    def __init__(self, uri: str, chunk: int, chunks: int) -> None:
+        self._uri, self._chunk, self._chunks = uri, chunk, chunks
+        self._attempt = secrets.token_hex(8)
+        self._writers: dict[str, tf.io.TFRecordWriter] = {}
+
+    def __enter__(self) -> "ChunkWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        for split in self._writers:
+            if kind is not None:
+                tf.io.gfile.remove(self._half_written(split))
+                continue
+            final = chunk_path(self._uri, split, self._chunk, self._chunks)
+            tf.io.gfile.makedirs(os.path.dirname(final))
+            tf.io.gfile.rename(self._half_written(split), final, overwrite=True)
+
+    def write(self, split: str, record: bytes) -> None:
+        """Appends a record to the chunk's file of ``split``."""
+        if split not in self._writers:
+            tf.io.gfile.makedirs(os.path.join(self._uri, _HALF_WRITTEN))
+            self._writers[split] = tf.io.TFRecordWriter(self._half_written(split))
+        self._writers[split].write(record)
+
+    def _half_written(self, split: str) -> str:
+        return os.path.join(self._uri, _HALF_WRITTEN, f"{split}-{self._chunk:05d}-{self._attempt}")
+
+
+def read_records(path: str) -> Iterator[bytes]:
+    """The records of one file, in order, one in memory at a time."""
+    return iter(tf.data.TFRecordDataset(path).as_numpy_iterator())
+
+
+def drop_records(uri: str, split: str, chunk: int, chunks: int, image_ids: Container[str]) -> None:
+    """Rewrites one file without some of its images; removes it if none is left."""
+    left = False
+    path = chunk_path(uri, split, chunk, chunks)
+    with ChunkWriter(uri, chunk, chunks) as writer:
+        for record in read_records(path):
+            example = tf.train.Example.FromString(record)
+            if example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode() not in image_ids:
+                writer.write(split, record)
+                left = True
+    if not left:
+        tf.io.gfile.remove(path)
+
+
+def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
+    """Bytes of the files of every split."""
+    sizes = {}
+    for split in splits:
+        files = tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*.tfrecord"))
+        sizes[split] = sum(tf.io.gfile.stat(file).length for file in files)
+    return sizes
+
+
+def remove_half_written(uri: str) -> None:
+    """Removes what failed attempts left."""
+    folder = os.path.join(uri, _HALF_WRITTEN)
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)

@@ -1,0 +1,46 @@
+"""What a user may set about reading and splitting the images."""
+
+import math
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from models import containers
+from models.settings import Settings
+
+Layout = Literal["identity", "group/identity"]
+
+
+class SplitSettings(Settings):
+    """What is held together, and how much of it goes where."""
+
+    by: Literal["identity", "image", "group"] = Field(
+        "identity",
+        description="identity: test identities are never seen in training; image: exact copies stay together",
+    )
+    train: float = Field(0.7, gt=0, lt=1)
+    val: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fractions_sum_to_one(self) -> "SplitSettings":
+        total = self.train + self.val + self.test
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"train, val and test must sum to 1, not {total:g}")
+        return self
+
+
+class IngestSettings(Settings):
+    """How the images lie in their folder, and what is refused."""
+
+    layout: Layout = Field("identity", description="<identity>/<image> or <group>/<identity>/<image>")
+    max_pixels: int = Field(containers.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")
+    max_bytes: int = Field(containers.MAX_BYTES, ge=1024, description="a longer file is set aside")
+    max_quarantined: float = Field(0.1, ge=0, le=1, description="a larger share of unusable images stops the run")
+    split: SplitSettings = SplitSettings()
+
+    @model_validator(mode="after")
+    def _groups_need_a_layout(self) -> "IngestSettings":
+        if self.split.by == "group" and self.layout != "group/identity":
+            raise ValueError("split.by: group needs layout: group/identity")
+        return self
