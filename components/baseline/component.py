@@ -13,7 +13,7 @@ from components.baseline.executor import Executor
 class BaselineSpec(ComponentSpec):
     """Where to look, and what is there: the second is the cache key of the first."""
 
-    INPUTS: ClassVar = {}
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"model": ChannelParameter(type=standard_artifacts.Model)}
     PARAMETERS: ClassVar = {
         "serving_dir": ExecutionParameter(type=str),

@@ -13,7 +13,7 @@ from components.schema_source.executor import Executor
 class SchemaSourceSpec(ComponentSpec):
     """A text in, a Schema out."""
 
-    INPUTS: ClassVar = {}
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
     PARAMETERS: ClassVar = {"schema_text": ExecutionParameter(type=str)}
 

@@ -1,0 +1,81 @@
+"""What serves reaches an optional input; nothing served reaches it as nothing, also from the cache."""
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import path_utils
+
+from components.baseline.component import Baseline
+from components.pusher import serving_folder
+
+
+class CompareExecutor(base_executor.BaseExecutor):
+    """Notes what it was given."""
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: ARG002, N802
+        seen = [
+            {
+                "files": sorted(file.name for file in Path(path_utils.serving_model_path(model.uri)).rglob("*")),
+                "version": model.get_int_custom_property("version"),
+            }
+            for model in input_dict["baseline_model"]
+        ]
+        Path(exec_properties["note"]).write_text(json.dumps(seen))
+
+
+class CompareSpec(ComponentSpec):
+    INPUTS: ClassVar = {"baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True)}
+    OUTPUTS: ClassVar = {}
+    PARAMETERS: ClassVar = {"note": ExecutionParameter(type=str)}
+
+
+class Compare(base_component.BaseComponent):
+    """Stands for the Evaluator: the baseline is optional."""
+
+    SPEC_CLASS = CompareSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(CompareExecutor)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs Baseline and Compare, and returns what Compare saw."""
+
+    def run(note: str) -> list:
+        serving = tmp_path / "serving"
+        baseline = Baseline(str(serving), serving_folder.served_digest(serving), code_digest="c")
+        compare = Compare(CompareSpec(baseline_model=baseline.outputs["model"], note=str(tmp_path / note)))
+        LocalDagRunner().run(
+            Pipeline(
+                pipeline_name="baseline",
+                pipeline_root=str(tmp_path / "artifacts"),
+                components=[baseline, compare],
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "m.sqlite")),
+            )
+        )
+        return json.loads((tmp_path / note).read_text())
+
+    return run
+
+
+def test_the_served_model_reaches_an_optional_input(tmp_path, run):
+    assert run("first") == []
+    assert run("from the cache") == []
+
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "saved_model.pb").write_text("graph")
+    pushed = serving_folder.push(model, tmp_path / "serving")
+
+    assert run("served") == [{"files": ["saved_model.pb"], "version": pushed.version}]
+    assert run("served, from the cache") == [{"files": ["saved_model.pb"], "version": pushed.version}]
+    executions = list((tmp_path / "artifacts" / "Baseline" / "model").iterdir())
+    assert len(executions) == 2, "one with no model, one with it; the others came from the cache"

@@ -1,0 +1,137 @@
+"""The executor on real artifacts: of the stock Pusher and of ours."""
+
+from pathlib import Path
+
+import pytest
+from tfx.components import Pusher
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import channel_utils, standard_artifacts
+from tfx.utils import path_utils, proto_utils
+
+from components.pusher import serving_folder
+from components.pusher.component import ServingPusher
+from components.pusher.executor import Executor
+
+
+def model_artifact(folder: Path, text: str = "graph") -> standard_artifacts.Model:
+    model = standard_artifacts.Model()
+    model.uri = str(folder)
+    path = Path(path_utils.serving_model_dir(model.uri))
+    path.mkdir(parents=True)
+    (path / "saved_model.pb").write_text(text)
+    return model
+
+
+def blessing(value: int | None, kind: type = standard_artifacts.ModelBlessing):
+    artifact = kind()
+    if value is not None:
+        artifact.set_int_custom_property("blessed", value)
+    return [artifact]
+
+
+@pytest.fixture
+def serving(tmp_path):
+    return tmp_path / "serving"
+
+
+@pytest.fixture
+def run(tmp_path, serving):
+    """Runs the executor and returns the pushed_model artifact."""
+
+    def run(name: str, inputs: dict[str, list], text: str = "graph"):
+        pushed = standard_artifacts.PushedModel()
+        pushed.uri = str(tmp_path / name / "pushed")
+        Path(pushed.uri).mkdir(parents=True)
+        destination = pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
+        )
+        Executor().Do(
+            {"model": [model_artifact(tmp_path / name / "model", text)], **inputs},
+            {"pushed_model": [pushed]},
+            {"push_destination": proto_utils.proto_to_json(destination)},
+        )
+        return pushed
+
+    return run
+
+
+INFRA = standard_artifacts.InfraBlessing
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"model_blessing": blessing(1)},
+        {"model_blessing": blessing(1), "gate_blessing": blessing(1), "infra_blessing": blessing(1, INFRA)},
+        {},
+    ],
+)
+def test_a_blessed_model_is_pushed(run, serving, inputs):
+    pushed = run("first", inputs)
+
+    path = serving_folder.served(serving)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_int_custom_property("already_serving") == 0
+    assert pushed.get_string_custom_property("pushed_version") == path.name
+    assert pushed.get_string_custom_property("pushed_destination") == str(path)
+    assert (path / "saved_model.pb").read_text() == "graph"
+    assert (Path(pushed.uri) / "saved_model.pb").read_text() == "graph"
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"model_blessing": blessing(0)},
+        {"model_blessing": blessing(None)},
+        {"model_blessing": []},  # wired, never written
+        {"model_blessing": blessing(1) + blessing(0)},
+        {"model_blessing": blessing(1), "gate_blessing": blessing(0)},
+        {"model_blessing": blessing(1), "gate_blessing": blessing(1), "infra_blessing": blessing(0, INFRA)},
+    ],
+)
+def test_one_refusal_is_enough(run, serving, inputs):
+    pushed = run("refused", inputs)
+
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert pushed.get_int_custom_property("already_serving") == 0
+    assert serving_folder.versions(serving) == []
+    assert list(Path(pushed.uri).iterdir()), "an empty artifact is lost on Kubeflow"
+
+
+@pytest.mark.parametrize("blessed", [0, 1])
+def test_the_identical_model_is_said_to_serve_already(run, serving, blessed):
+    first = run("first", {"model_blessing": blessing(1)})
+    again = run("again", {"model_blessing": blessing(blessed)})
+
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_int_custom_property("already_serving") == 1
+    for key in ("pushed_version", "pushed_destination"):
+        assert again.get_string_custom_property(key) == first.get_string_custom_property(key)
+    assert len(serving_folder.versions(serving)) == 1
+
+
+def test_two_models_in_one_second_are_both_pushed(run, serving):
+    run("first", {"model_blessing": blessing(1)})
+    second = run("second", {"model_blessing": blessing(1)}, text="better graph")
+
+    assert second.get_int_custom_property("pushed") == 1
+    assert (serving_folder.served(serving) / "saved_model.pb").read_text() == "better graph"
+
+
+def test_the_components_take_what_they_need():
+    model = channel_utils.as_channel([standard_artifacts.Model()])
+    blessed = channel_utils.as_channel([standard_artifacts.ModelBlessing()])
+    stock = Pusher(
+        model=model,
+        model_blessing=blessed,
+        push_destination=pusher_pb2.PushDestination(),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(Executor),
+    )
+    ours = ServingPusher(model, "/serving", model_blessing=blessed, gate_blessing=blessed, cache_key="run-1")
+
+    assert stock.executor_spec.executor_class is Executor
+    assert ours.executor_spec.executor_class is Executor
+    assert set(ours.inputs) == {"model", "model_blessing", "gate_blessing"}
+    assert set(ours.outputs) == {"pushed_model"}
+    assert "run-1" in ours.exec_properties["custom_config"]
