@@ -4,14 +4,16 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from models.errors import UserError
-from pipeline.summary import RunSummary, read_summaries
+
+if TYPE_CHECKING:
+    from pipeline.summary import RunSummary
 
 app = typer.Typer(
     help="Siamese models from folders of images: train, gate, push, compare.",
@@ -124,6 +126,8 @@ def embed(
 @app.command()
 def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
     """List the runs under an output folder: when, how they ended, what they reached."""
+    from pipeline.summary import read_summaries
+
     if not output.is_dir():
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
     summaries = read_summaries(output)
@@ -138,7 +142,7 @@ def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
     Console(highlight=False).print(table if summaries else f"no run under {output}")
 
 
-def _row(summary: RunSummary) -> tuple[Any, ...]:
+def _row(summary: "RunSummary") -> tuple[Any, ...]:
     refused = "; ".join(gate.reason for gate in summary.gates if not gate.passed)
     values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
     status = "already serving" if summary.already_serving else summary.status

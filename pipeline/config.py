@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from components.image_example_gen.settings import IngestSettings, SplitSettings
+from components.image_example_gen.settings import IngestSettings
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
 from models.settings import (
@@ -69,7 +69,6 @@ class Config(Settings):
     name: str = Field("siamese", pattern=r"^[a-z][a-z0-9-]*$")
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataSettings = DataSettings()
-    split: SplitSettings = SplitSettings()
     image: ImageSettings = ImageSettings()
     pairs: PairSettings = PairSettings()
     encoder: EncoderSettings = EncoderSettings()

@@ -49,7 +49,6 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         data_root=site.data_root,
         data_digest=site.data_digest,
         settings=as_json(config.ingest),
-        split=as_json(config.split),
         image=as_json(config.image),
         seed=config.seed,
         code_digest=code_digest("components.image_example_gen", "models"),
@@ -85,7 +84,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
         custom_config={
             "model": config.model.model_dump(mode="json"),
-            "split": {**config.split.model_dump(mode="json"), "seed": config.seed},
+            "split": {**config.data.split.model_dump(mode="json"), "seed": config.seed},
             "config_digest": config.digest(),
             "code_digest": code,
         },

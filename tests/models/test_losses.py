@@ -1,0 +1,52 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.distances import DISTANCES
+from models.losses import ContrastiveLoss, InBatchContrastiveLoss, contrastive, in_batch_contrastive
+
+
+def test_contrastive_by_hand():
+    # Y = 1 - same: genuine 0.5 D^2; impostor 0.5 max(0, m - D)^2.
+    loss = contrastive(np.array([1, 1, 0, 0, 0]), np.array([0.0, 2.0, 0.0, 0.5, 3.0], np.float32), margin=1.0)
+    np.testing.assert_allclose(loss, [0, 2, 0.5, 0.125, 0], atol=1e-6)
+
+
+def test_polarity_a_close_genuine_pair_is_cheap_and_a_close_impostor_dear():
+    close, far = np.array([0.1], np.float32), np.array([1.5], np.float32)
+    genuine, impostor = np.array([1]), np.array([0])
+    assert contrastive(genuine, close, 1.0) < contrastive(genuine, far, 1.0)
+    assert contrastive(impostor, close, 1.0) > contrastive(impostor, far, 1.0)
+
+
+def test_in_batch_by_hand():
+    # Points on a line at 0, 1 (identity 7) and 1.5 (identity 9); m+ = 0.4, m- = 1.2.
+    x = np.array([[0.0], [1.0], [1.5]], np.float32)
+    loss = in_batch_contrastive(np.array([7, 7, 9]), x, distance="euclidean", margin=1.2, positive_margin=0.4)
+    pull = 1.0 - 0.4  # the one genuine pair, both ways
+    push = 1.2 - 0.5  # 1 against 1.5; 0 against 1.5 is beyond the margin and not averaged in
+    assert float(loss) == pytest.approx(pull + push, abs=1e-5)
+
+
+def test_in_batch_of_one_identity_is_finite():
+    x = np.eye(3, dtype=np.float32)
+    loss = in_batch_contrastive(np.array([1, 1, 1]), x, distance="euclidean", margin=1.1, positive_margin=2.0)
+    assert float(loss) == 0
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_gradients_are_finite_at_distance_zero(distance):
+    x = tf.Variable(np.ones((4, 3), np.float32))
+    with tf.GradientTape() as tape:
+        loss = InBatchContrastiveLoss(distance)(tf.constant([0, 0, 1, 1]), x)
+    assert np.isfinite(tape.gradient(loss, x).numpy()).all()
+    with tf.GradientTape() as tape:
+        loss = ContrastiveLoss(1.0)(tf.constant([1, 0, 1, 0]), DISTANCES[distance].paired(x, tf.ones((4, 3))))
+    assert np.isfinite(tape.gradient(loss, x).numpy()).all()
+
+
+@pytest.mark.parametrize("loss", [ContrastiveLoss(0.7), InBatchContrastiveLoss("cosine", 0.9, 0.2)])
+def test_losses_survive_serialisation(loss):
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert again.get_config() == loss.get_config()
