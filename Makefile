@@ -17,8 +17,8 @@ help: ## List the targets
 
 setup: ## Make or mend .venv and stop there
 	@cd / && for python in $(PYTHONS); do \
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
-	    exec "$$python" -I "$(CURDIR)/scripts/bootstrap.py"; \
+	  if "$$python" -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
+	    exec "$$python" -IS "$(CURDIR)/scripts/bootstrap.py"; \
 	  fi; \
 	done; echo "error: no Python 3.9 or later on the PATH" >&2; exit 2
 

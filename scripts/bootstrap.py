@@ -18,9 +18,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.parse
-import urllib.request
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,7 +161,7 @@ def python_candidates(wanted: str) -> Iterator[str | Path]:
 
 def probe(python: str | Path) -> tuple[str, str] | None:
     """(version, path) of an interpreter, found out by running it; of a virtual environment the path of its base."""
-    if Path(python) == VENV_PYTHON and sys.prefix == str(VENV):
+    if str(python) == sys.executable == str(VENV_PYTHON):
         return "{}.{}".format(*sys.version_info), getattr(sys, "_base_executable", sys.executable)
     if os.sep in str(python) and not os.access(python, os.X_OK):
         return None
@@ -196,6 +193,10 @@ def find_uv(folder: Path) -> str:
 
 def download_uv(entry: str, folder: Path) -> str:
     """Fetches uv's wheel without pip, accepting only a file that the lock's entry names by its hash."""
+    import urllib.parse  # late: every call of make pays for what is imported above
+    import urllib.request
+    import zipfile
+
     version = entry.split(maxsplit=1)[0].removeprefix("uv==")
     index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
     page = f"{index.rstrip('/')}/uv/"

@@ -1,0 +1,1 @@
+"""One YAML a use of the pipeline; ``importlib.resources.files("configs")`` finds them."""
