@@ -88,14 +88,14 @@ def choose_impostors(
     for number, ceiling in enumerate([np.minimum(fair, cap)] * _ROUNDS + [limit] * _ROUNDS):
         if not len(left):
             break
-        left = _round(layout, chosen, who, image, near, left, used, ceiling, f"{key}/{number}")
+        left = _round(layout, chosen, who, image, near, left, used, ceiling, number, f"{key}/{number}")
     if len(left) and size <= _ENUMERABLE:
         used = used - np.bincount(who[left], minlength=len(used))
         _enumerate(layout, chosen, int(near[left].sum()), len(left), used, limit, f"{key}/all")
     elif len(left):
         anywhere = np.zeros_like(near)
         for number in range(_ROUNDS):
-            left = _round(layout, chosen, who, image, anywhere, left, used, limit, f"{key}/any{number}")
+            left = _round(layout, chosen, who, image, anywhere, left, used, limit, number, f"{key}/any{number}")
 
     hard, random = np.concatenate(chosen.same_group or [left[:0]]), np.concatenate(chosen.random or [left[:0]])
     keys = np.concatenate([hard, random])
@@ -111,6 +111,7 @@ def _round(
     left: Ints,
     used: Ints,
     ceiling: Ints,
+    number: int,
     key: str,
 ) -> Ints:
     """Draws a partner for every anchor in ``left``, keeps what is new and within the ceiling, returns the rest.
@@ -131,7 +132,8 @@ def _round(
     slot += np.where(slot >= edges[own], room[own], 0)
     partner = np.minimum(np.searchsorted(edges, slot, side="right") - 1, len(room) - 1)
 
-    turn = used[partner] + slot - edges[partner]
+    # The images of the partner take turns; from round to round one is skipped, lest the same pair be drawn for ever.
+    turn = used[partner] + _occurrence(partner) + number
     other = layout.starts[partner] + turn % layout.sizes[partner]
     keys = np.minimum(image[left], other) * chosen.size + np.maximum(image[left], other)
     keep = np.flatnonzero(width > 0)
@@ -150,11 +152,11 @@ def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Int
     keep = (rank[first] != rank[second]) & chosen.fresh(keys)
     keys = keys[keep]
     keys = keys[np.argsort(hashed(key, keys), kind="stable")]
-    for hard, places in ((True, near), (False, count)):
+    for hard in (True, False):
         one, two = (rank[end] for end in np.divmod(keys, chosen.size))
         fits = (layout.group_from[one] == layout.group_from[two]) & layout.grouped[one]
         pool = np.flatnonzero(fits) if hard else np.arange(len(keys))
-        picked = _greedy(one, two, pool, places, used, limit)
+        picked = _greedy(one, two, pool, near if hard else count, used, limit)
         chosen.add(keys[picked], np.full(len(picked), hard))
         keys = np.delete(keys, picked)
         count -= len(picked)

@@ -120,7 +120,7 @@ def test_a_disk_too_small_is_found_before_writing(
     write_images, splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(UserError, match="the pairs need about 0.0 GB"):
+    with pytest.raises(UserError, match=r"the pairs need about 0\.0 GB"):
         generate(write_images(splits), tmp_path / "out")
 
 

@@ -17,7 +17,8 @@ def test_a_tournament_pairs_nobody_twice_and_everybody_evenly(sizes, data):
     assert len(pairs) == len(who)
     for number, size in enumerate(sizes):
         games = np.bincount(np.concatenate([first[who == number], second[who == number]]), minlength=size)
-        assert len(games) == size and np.ptp(games) <= 2
+        assert len(games) == size
+        assert np.ptp(games) <= 2
 
 
 @given(sizes, st.floats(0.05, 20), st.integers(1, 50))

@@ -18,7 +18,9 @@ from components.pair_generator.records import (
 from models.errors import UserError
 
 
-@given(st.dictionaries(st.text(max_size=200), st.binary(max_size=400) | st.integers(0, 2**63 - 1), max_size=12))
+@given(
+    st.dictionaries(st.text(max_size=200), st.binary(max_size=400) | st.integers(0, 2**63 - 1), min_size=1, max_size=12)
+)
 def test_the_bytes_are_those_of_protobuf(values):
     example = tf.train.Example()
     for key, value in values.items():
@@ -26,7 +28,7 @@ def test_the_bytes_are_those_of_protobuf(values):
         (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
     encoded = encode_example(values)
     assert tf.train.Example.FromString(encoded) == example
-    if values and all(key.isascii() for key in values):
+    if all(key.isascii() for key in values):
         assert encoded == example.SerializeToString(deterministic=True)
 
 
