@@ -19,5 +19,8 @@ def _feature(key: str, info: anomalies_pb2.AnomalyInfo) -> str:
 
 
 def _what(info: anomalies_pb2.AnomalyInfo) -> str:
-    text = " ".join((info.description or info.short_description).split())
+    # A missing value also breaks the shape, and that sentence only hides the other one.
+    shape = anomalies_pb2.AnomalyInfo.INVALID_FEATURE_SHAPE
+    telling = [reason.description for reason in info.reason if reason.type != shape and reason.description]
+    text = " ".join(" ".join(telling or [info.description or info.short_description]).split())
     return text if text.endswith(".") else f"{text}."

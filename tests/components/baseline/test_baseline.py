@@ -20,7 +20,7 @@ from components.pusher import serving_folder
 class CompareExecutor(base_executor.BaseExecutor):
     """Notes what it was given."""
 
-    def Do(self, input_dict, output_dict, exec_properties):  # noqa: ARG002, N802
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         seen = [
             {
                 "files": sorted(file.name for file in Path(path_utils.serving_model_path(model.uri)).rglob("*")),

@@ -1,12 +1,18 @@
 """The executor on real artifacts: of the stock Pusher and of ours."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from tfx.components import Pusher
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 from tfx.types import channel_utils, standard_artifacts
+from tfx.types.channel import Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils, proto_utils
 
 from components.pusher import serving_folder
@@ -135,3 +141,61 @@ def test_the_components_take_what_they_need():
     assert set(ours.inputs) == {"model", "model_blessing", "gate_blessing"}
     assert set(ours.outputs) == {"pushed_model"}
     assert "run-1" in ours.exec_properties["custom_config"]
+
+
+class CandidateExecutor(base_executor.BaseExecutor):
+    """Writes a model and blesses it."""
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        path = Path(path_utils.serving_model_dir(output_dict["model"][0].uri))
+        path.mkdir(parents=True)
+        (path / "saved_model.pb").write_text(exec_properties["text"])
+        output_dict["blessing"][0].set_int_custom_property("blessed", 1)
+
+
+class CandidateSpec(ComponentSpec):
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+    PARAMETERS: ClassVar = {"text": ExecutionParameter(type=str)}
+
+
+class Candidate(base_component.BaseComponent):
+    """Stands for the Trainer and the Evaluator."""
+
+    SPEC_CLASS = CandidateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(CandidateExecutor)
+
+
+def test_in_a_pipeline_the_same_candidate_is_pushed_again_once_another_serves(tmp_path, serving):
+    def run(text: str, run_id: str) -> None:
+        candidate = Candidate(
+            CandidateSpec(
+                text=text,
+                model=Channel(type=standard_artifacts.Model),
+                blessing=Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )
+        pusher = ServingPusher(
+            model=candidate.outputs["model"],
+            serving_dir=str(serving),
+            model_blessing=candidate.outputs["blessing"],  # the other two are not wired
+            cache_key=run_id,
+        )
+        LocalDagRunner().run(
+            Pipeline(
+                pipeline_name="push",
+                pipeline_root=str(tmp_path / "artifacts"),
+                components=[candidate, pusher],
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "m.sqlite")),
+            )
+        )
+
+    for run_id, text in enumerate(["A", "B", "A", "A"]):
+        run(text, str(run_id))
+        assert (serving_folder.served(serving) / "saved_model.pb").read_text() == text
+
+    assert len(serving_folder.versions(serving)) == 3
