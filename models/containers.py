@@ -161,7 +161,7 @@ def _is_common_jpeg(data: bytes) -> bool:
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken EXIF block says nothing of how the image is to be held
+    except Exception:  # noqa: BLE001 - a broken EXIF block says nothing of how the image is to be held
         return 1
     return orientation if orientation in range(1, 9) else 1
 

@@ -45,7 +45,7 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     pixels = tf.ensure_shape(pixels, [None, None, None])
     channels = tf.shape(pixels)[2]
     opaque = tf.cond(tf.math.floormod(channels, 2) == 0, lambda: _on_white(pixels), lambda: pixels)
-    return resize(tf.ensure_shape(opaque, [None, None, None]), image)
+    return resize(opaque, image)
 
 
 def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
@@ -61,6 +61,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     Returns:
       uint8 [image.height, image.width, image.channels].
     """
+    pixels = tf.ensure_shape(pixels, [None, None, None])
     size = tf.constant([image.height, image.width])
     fitted = tf.cond(
         tf.reduce_all(tf.shape(pixels)[:2] == size),

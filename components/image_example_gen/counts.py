@@ -73,7 +73,7 @@ def as_csv(quarantined: Iterable[SetAside]) -> str:
 
 
 def _kind(reason: str) -> str:
-    return DUPLICATE if reason.startswith(DUPLICATE) else reason.split(":")[0]
+    return DUPLICATE if reason.startswith(DUPLICATE) else reason.partition(":")[0]
 
 
 def _count_split(kept: list[Row], split: str, written: int) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Whether what is about to be written fits."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def check_space(uri: str, needed: int) -> None:
     """
     if "://" in uri:
         return
-    folder = Path(os.path.abspath(uri))
+    folder = Path(uri).absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

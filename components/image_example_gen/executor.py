@@ -1,7 +1,6 @@
 """Runs ImageExampleGen: list, write in Beam, drop copies, check, report."""
 
 import json
-import os
 from typing import Any
 
 import apache_beam as beam
@@ -26,7 +25,7 @@ COUNTS, QUARANTINE = "counts.json", "quarantine.csv"
 class Executor(BaseBeamExecutor):
     """What the user has to mend is raised as UserError before or after the Beam pipeline, never within."""
 
-    def Do(
+    def Do(  # noqa: N802 - TFX's name
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -40,6 +39,7 @@ class Executor(BaseBeamExecutor):
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         image = ImageSettings.model_validate_json(exec_properties["image"])
         root, seed = exec_properties["data_root"], exec_properties["seed"]
+        del input_dict  # there is none
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         report = artifact_utils.get_single_instance(output_dict["report"])
 
@@ -53,8 +53,8 @@ class Executor(BaseBeamExecutor):
         kept = [row for row in rows if not row.reason and row.image_id not in dropped]
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
         figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
-        _write_text(os.path.join(report.uri, COUNTS), json.dumps(figures, indent=2) + "\n")
-        _write_text(os.path.join(report.uri, QUARANTINE), counts.as_csv(quarantined))
+        _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
+        _write_text(f"{report.uri}/{QUARANTINE}", counts.as_csv(quarantined))
         hint = listing.other_layout_hint(listed, settings.layout)
         counts.check_quarantined(figures, root, settings.max_quarantined, hint)
         splits.check_splits(kept, settings.split, seed)
@@ -74,17 +74,17 @@ class Executor(BaseBeamExecutor):
         seed: int,
     ) -> list[Row]:
         """Runs the Beam pipeline; its rows come back through files, sorted by path."""
-        folder = os.path.join(report_uri, ".rows")
+        folder = f"{report_uri}/.rows"
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Chunks" >> beam.Create(chunked(listed.found))
                 | "WriteImages" >> WriteImages(root, uri, settings, image, seed)
                 | "ToJson" >> beam.Map(Row.to_json)
-                | "WriteRows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
+                | "WriteRows" >> beam.io.WriteToText(f"{folder}/rows")
             )
         rows = []
-        for path in tf.io.gfile.glob(os.path.join(folder, "rows*")):
+        for path in tf.io.gfile.glob(f"{folder}/rows*"):
             with tf.io.gfile.GFile(path) as file:
                 rows += [Row.from_json(line) for line in file]
         tf.io.gfile.rmtree(folder)
@@ -106,6 +106,6 @@ def _drop(uri: str, rows: list[Row], dropped: dict[str, str], chunks: int) -> No
 
 
 def _write_text(path: str, text: str) -> None:
-    tf.io.gfile.makedirs(os.path.dirname(path))
+    tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(text)

@@ -3,15 +3,14 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
 from models.errors import UserError
 
-EXTENSIONS = frozenset(".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .tif .tiff .webp .pgm .ppm .pbm .pnm".split()) | {
-    ""
-}  # a file without an extension is judged by its content
+_IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
+EXTENSIONS = frozenset({f".{name}" for name in _IMAGES} | {""})  # without one, a file is judged by its content
 
 STRAY, MISPLACED = "not an image file", "misplaced"
 _FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
@@ -100,11 +99,12 @@ def fingerprint(root: str) -> str:
 
 
 def _files(root: str) -> list[_File]:
-    if not os.path.isdir(root):
-        state = "not a folder" if os.path.exists(root) else "no such folder"
+    folder = Path(root)
+    if not folder.is_dir():
+        state = "not a folder" if folder.exists() else "no such folder"
         raise UserError(f"{root}: {state}; expected a folder of images, {' or '.join(_FORMS.values())}")
     try:
-        return sorted(_walk(Path(root), "", frozenset()))
+        return sorted(_walk(folder, "", frozenset()))
     except PermissionError as error:
         raise UserError(f"{error.filename}: may not be read (permission denied)") from None
 
@@ -133,7 +133,7 @@ def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Itera
 def _unfit(file: _File, depth: int, layout: Layout) -> str | None:
     if not file.regular:
         return f"{STRAY}: not a regular file"
-    extension = os.path.splitext(file.path)[1].lower()
+    extension = PurePosixPath(file.path).suffix.lower()
     if extension not in EXTENSIONS:
         return f"{STRAY}: {_printable(extension)}"
     if depth != _DEPTHS[layout]:
@@ -158,6 +158,5 @@ def _nothing_found(root: str, layout: Layout, depths: dict[int, int], files: int
     if depths:
         deepest = max(depths, key=lambda depth: depths[depth])
         return f"{wanted}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
-    return (
-        f"{wanted}: {f'its {files} files are no images' if files else 'it is empty'}; expected JPEG, PNG and the like"
-    )
+    state = f"its {files} files are no images" if files else "it is empty"
+    return f"{wanted}: {state}; expected JPEG, PNG and the like"

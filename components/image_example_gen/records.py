@@ -3,7 +3,6 @@
 Uncompressed, so that what reads pixels by reference can seek to a record. The order within a file is the listing's.
 """
 
-import os
 import secrets
 from collections.abc import Container, Iterator
 
@@ -46,7 +45,7 @@ def image_example(found: Found, source: Normalised, pixels: np.ndarray, digest: 
 
 def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:
     """Where the images of one chunk and split lie."""
-    return os.path.join(uri, f"Split-{split}", f"images-{chunk:05d}-of-{chunks:05d}.tfrecord")
+    return f"{uri}/Split-{split}/images-{chunk:05d}-of-{chunks:05d}.tfrecord"
 
 
 class ChunkWriter:
@@ -71,18 +70,18 @@ class ChunkWriter:
                 tf.io.gfile.remove(self._half_written(split))
                 continue
             final = chunk_path(self._uri, split, self._chunk, self._chunks)
-            tf.io.gfile.makedirs(os.path.dirname(final))
+            tf.io.gfile.makedirs(final.rpartition("/")[0])
             tf.io.gfile.rename(self._half_written(split), final, overwrite=True)
 
     def write(self, split: str, record: bytes) -> None:
         """Appends a record to the chunk's file of ``split``."""
         if split not in self._writers:
-            tf.io.gfile.makedirs(os.path.join(self._uri, _HALF_WRITTEN))
+            tf.io.gfile.makedirs(f"{self._uri}/{_HALF_WRITTEN}")
             self._writers[split] = tf.io.TFRecordWriter(self._half_written(split))
         self._writers[split].write(record)
 
     def _half_written(self, split: str) -> str:
-        return os.path.join(self._uri, _HALF_WRITTEN, f"{split}-{self._chunk:05d}-{self._attempt}")
+        return f"{self._uri}/{_HALF_WRITTEN}/{split}-{self._chunk:05d}-{self._attempt}"
 
 
 def read_records(path: str) -> Iterator[bytes]:
@@ -108,13 +107,13 @@ def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
     """Bytes of the files of every split."""
     sizes = {}
     for split in splits:
-        files = tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*.tfrecord"))
+        files = tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord")
         sizes[split] = sum(tf.io.gfile.stat(file).length for file in files)
     return sizes
 
 
 def remove_half_written(uri: str) -> None:
     """Removes what failed attempts left."""
-    folder = os.path.join(uri, _HALF_WRITTEN)
+    folder = f"{uri}/{_HALF_WRITTEN}"
     if tf.io.gfile.exists(folder):
         tf.io.gfile.rmtree(folder)

@@ -10,7 +10,7 @@ from models.errors import UserError
 from models.features import SPLITS
 
 _MIN_IDENTITIES = 2  # fewer make no impostor pair
-_SEEDS_TRIED, _KEYS_TRIED = 200, 5_000
+_SEEDS_TRIED, _ROWS_TRIED = 200, 5_000
 
 
 def fraction(seed: int, key: str) -> float:
@@ -45,7 +45,7 @@ def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> Non
         for key in (f"key {split_key(row, settings)}", f"digest {row.digest}"):
             if homes.setdefault(key, row.split) != row.split:
                 raise RuntimeError(f"{row.image_id}: its {key} is in the splits {homes[key]} and {row.split}")
-    identities = _identities(rows, lambda row: row.split)
+    identities = _identities(rows, [row.split for row in rows])
     if _enough(identities):
         return
     images = Counter(row.split for row in rows)
@@ -57,10 +57,10 @@ def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> Non
     )
 
 
-def _identities(rows, split_of_row) -> dict[str, set[str]]:
+def _identities(rows: list[Row], homes: list[str]) -> dict[str, set[str]]:
     identities: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        identities[split_of_row(row)].add(row.identity)
+    for row, home in zip(rows, homes, strict=True):
+        identities[home].add(row.identity)
     return identities
 
 
@@ -70,10 +70,9 @@ def _enough(identities: dict[str, set[str]]) -> bool:
 
 def _other_seed(rows: list[Row], settings: SplitSettings, seed: int) -> str:
     """Names a seed that would do, where one is soon found."""
-    if len({row.identity for row in rows}) >= _MIN_IDENTITIES and len(rows) <= _KEYS_TRIED:
+    if len(rows) <= _ROWS_TRIED:
         for other in range(_SEEDS_TRIED):
-            if other != seed and _enough(
-                _identities(rows, lambda row: split_of(other, split_key(row, settings), settings))
-            ):
+            homes = [split_of(other, split_key(row, settings), settings) for row in rows]
+            if other != seed and _enough(_identities(rows, homes)):
                 return f"another seed ({other} would do)"
     return "another seed"

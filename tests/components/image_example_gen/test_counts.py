@@ -1,0 +1,61 @@
+"""The figures add up, and too many unusable images stop the run."""
+
+import json
+
+import pytest
+
+from components.image_example_gen.counts import as_csv, check_quarantined, count, quarantine
+from components.image_example_gen.disk_space import bytes_needed, check_space
+from components.image_example_gen.listing import SetAside
+from components.image_example_gen.rows import Row
+from models.errors import UserError
+from models.settings import ImageSettings
+
+GOOD = [Row(f"{identity}/1.png", identity, "", 0, "train", identity, "", 9) for identity in "abcdefgh"]
+BROKEN = [Row(f"z/{n}.png", "z", "", 0, "", "", f"too many pixels: {n}x9 > 5", 7) for n in range(2)]
+LISTED = [SetAside("a/Thumbs.db", "not an image file: .db", 3), SetAside("x.png", "misplaced: too shallow for x", 4)]
+DROPPED = {"a/1.png": "exact duplicate of a/0.png", "b/1.png": "label conflict: also under c"}
+
+
+def figures() -> tuple[dict, list[SetAside]]:
+    quarantined = quarantine(GOOD + BROKEN, DROPPED, LISTED)
+    return count([row for row in GOOD if row.image_id not in DROPPED], quarantined, {"train": 100}), quarantined
+
+
+def test_figures_add_up():
+    counts, quarantined = figures()
+    kinds = ("unreadable", "misplaced", "duplicates", "conflicts", "stray")
+    assert [counts[kind] for kind in kinds] == [2, 1, 1, 1, 1]
+    assert counts["quarantined"] == len(quarantined) == 6
+    assert counts["images_read"] == counts["images"] + 6 - 1
+    assert counts["splits"]["train"] == {"images": 6, "identities": 6, "groups": 0, "bytes": 100}
+    assert counts["reasons"]["too many pixels"] == 2
+    json.dumps(counts)
+
+
+def test_only_unusable_images_count_towards_the_limit():
+    counts, _ = figures()
+    check_quarantined(counts, "data", limit=3 / 11)
+    with pytest.raises(UserError) as caught:
+        check_quarantined(counts, "data", limit=0.1, hint="; a hint")
+    assert str(caught.value) == (
+        "data: 3 of 11 images are unusable, more than data.max_quarantined 0.1 allows: "
+        "too many pixels (2), misplaced (1); a hint"
+    )
+
+
+def test_csv_quotes_what_needs_it():
+    assert as_csv([SetAside('a,"b"\n.png', "truncated", 5)]) == 'path,reason,bytes\n"a,""b""\n.png",truncated,5\n'
+
+
+def test_rows_survive_json():
+    row = Row("日本\n\u2028.png", "é", "", 1, "val", "d", "", 3)
+    assert "\n" not in row.to_json()
+    assert Row.from_json(row.to_json()) == row
+
+
+def test_disk_space(tmp_path):
+    check_space(str(tmp_path / "not" / "yet" / "there"), bytes_needed(10, ImageSettings()))
+    check_space("gs://bucket/x", 2**80)
+    with pytest.raises(UserError, match="GB free, but the images need about"):
+        check_space(str(tmp_path), 2**60)

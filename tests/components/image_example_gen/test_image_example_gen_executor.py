@@ -1,0 +1,188 @@
+"""The executor on real artifacts and real images: what is written, what is set aside, what stops the run."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from PIL import Image
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.image_example_gen import records, transforms
+from components.image_example_gen.artifacts import IngestReport
+from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.executor import Executor
+from components.image_example_gen.listing import fingerprint, list_images
+from components.image_example_gen.settings import IngestSettings, SplitSettings
+from models import features, pixels
+from models.errors import UserError
+from models.features import SPLITS
+from models.settings import ImageSettings
+
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+IMAGE = ImageSettings(height=12, width=12)
+SPLIT = SplitSettings(train=0.4, val=0.3, test=0.3)
+
+
+def save(path: Path, seed: int, **options) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)).save(path, **options)
+
+
+@pytest.fixture(name="data")
+def _data(tmp_path) -> Path:
+    root = tmp_path / "my images"
+    for identity in range(12):
+        for image in range(3):
+            save(root / f"identität {identity}" / f"{image}.png", 100 * identity + image)
+    return root
+
+
+def parameters(root: Path, **changes) -> dict:
+    settings = IngestSettings(split=SPLIT).model_copy(update=changes)
+    return {
+        "data_root": str(root),
+        "data_digest": fingerprint(str(root)),
+        "settings": settings.model_dump_json(),
+        "image": IMAGE.model_dump_json(),
+        "seed": 2,
+        "code_digest": "",
+    }
+
+
+def run(root: Path, output: Path, *beam_arguments: str, **changes) -> tuple[standard_artifacts.Examples, dict, dict]:
+    """Runs the executor; gives the Examples, the counts and the reasons by path."""
+    examples, report = standard_artifacts.Examples(), IngestReport()
+    for artifact, name in ((examples, "examples"), (report, "report")):
+        artifact.uri = str(output / name)
+        Path(artifact.uri).mkdir(parents=True)
+    context = Executor.Context(beam_pipeline_args=[RUNNER, *beam_arguments], tmp_dir=str(output / "tmp"), unique_id="1")
+    Executor(context).Do({}, {"examples": [examples], "report": [report]}, parameters(root, **changes))
+    with (output / "report" / "quarantine.csv").open(encoding="utf-8", newline="") as file:
+        reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
+    return examples, json.loads((output / "report" / "counts.json").read_text()), reasons
+
+
+def read(examples: standard_artifacts.Examples, split: str) -> list[tf.train.Example]:
+    folder = Path(artifact_utils.get_split_uri([examples], split))
+    return [
+        tf.train.Example.FromString(record)
+        for path in sorted(folder.iterdir())
+        for record in records.read_records(str(path))
+    ]
+
+
+def text(example: tf.train.Example, key: str) -> str:
+    return example.features.feature[key].bytes_list.value[0].decode()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_every_image_is_in_one_split_with_its_pixels(data, tmp_path):
+    examples, counts, reasons = run(data, tmp_path / "out")
+    assert json.loads(examples.split_names) == list(SPLITS)
+    seen: dict[str, set[str]] = {}
+    for split in SPLITS:
+        for example in read(examples, split):
+            feature = example.features.feature
+            assert set(feature) == {
+                features.IMAGE_ID, features.IMAGE_DIGEST, features.PIXELS, features.HEIGHT, features.WIDTH,
+                features.CHANNELS, features.IDENTITY, features.GROUP, features.FORMAT, features.SOURCE_HEIGHT,
+                features.SOURCE_WIDTH, features.BRIGHTNESS, features.CONTRAST,
+            }  # fmt: skip
+            expected = np.asarray(Image.open(data / text(example, features.IMAGE_ID)))
+            raw = feature[features.PIXELS].bytes_list.value[0]
+            assert raw == expected.tobytes()
+            assert text(example, features.IMAGE_DIGEST) == pixels.digest(expected[:, :, None])
+            assert feature[features.BRIGHTNESS].float_list.value[0] == pytest.approx(expected.mean() / 255)
+            assert feature[features.CONTRAST].float_list.value[0] == pytest.approx(expected.std() / 255)
+            seen.setdefault(text(example, features.IDENTITY), set()).add(split)
+    assert len(seen) == 12
+    assert all(len(splits) == 1 for splits in seen.values())
+    assert counts["images"] == sum(counts["splits"][split]["images"] for split in SPLITS) == 36
+    assert reasons == {}
+    assert {path.name for path in (tmp_path / "out" / "examples").iterdir()} == {f"Split-{split}" for split in SPLITS}
+    assert {path.name for path in (tmp_path / "out" / "report").iterdir()} == {"counts.json", "quarantine.csv"}
+
+
+def test_workers_and_order_change_nothing(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(transforms, "CHUNK", 5)
+    chunks = transforms.chunked
+    monkeypatch.setattr("components.image_example_gen.executor.chunked", lambda found: chunks(found, 5))
+    run(data, tmp_path / "one")
+    monkeypatch.setattr("components.image_example_gen.executor.chunked", lambda found: chunks(found, 5)[::-1])
+    run(data, tmp_path / "other", "--direct_running_mode=multi_threading", "--direct_num_workers=3")
+    one, other = contents(tmp_path / "one"), contents(tmp_path / "other")
+    assert len(one) > 8
+    assert one == other
+
+
+def test_copies_go_and_only_their_files_are_rewritten(data, tmp_path):
+    (data / "identität 1" / "copy.png").write_bytes((data / "identität 1" / "0.png").read_bytes())
+    (data / "identität 2" / "conflict.png").write_bytes((data / "identität 3" / "0.png").read_bytes())
+    examples, counts, reasons = run(data, tmp_path / "out")
+    assert reasons == {
+        "identität 1/copy.png": "exact duplicate of identität 1/0.png",
+        "identität 2/conflict.png": "label conflict: also under identität 3",
+        "identität 3/0.png": "label conflict: also under identität 2",
+    }
+    assert (counts["duplicates"], counts["conflicts"], counts["unreadable"]) == (1, 2, 0)
+    kept = [text(example, features.IMAGE_ID) for split in SPLITS for example in read(examples, split)]
+    assert len(kept) == 35
+    assert not set(kept) & set(reasons)
+
+
+def test_unreadable_files_are_set_aside_until_they_are_too_many(data, tmp_path):
+    (data / "identität 0" / "Thumbs.db").write_bytes(b"x")
+    (data / "identität 0" / "empty.png").write_bytes(b"")
+    (data / "identität 0" / "page.png").write_bytes(b"<html>")
+    _, counts, reasons = run(data, tmp_path / "out")
+    assert counts["unreadable"] == 2
+    assert counts["stray"] == 1
+    assert reasons["identität 0/empty.png"] == "empty file"
+    with pytest.raises(UserError, match="2 of 38 images are unusable"):
+        run(data, tmp_path / "again", max_quarantined=0.05)
+    assert (tmp_path / "again" / "report" / "quarantine.csv").exists()
+
+
+def test_too_few_identities_are_the_users_error(tmp_path):
+    for identity in range(3):
+        save(tmp_path / "data" / str(identity) / "0.png", identity)
+    with pytest.raises(UserError, match="too few identities in a split"):
+        run(tmp_path / "data", tmp_path / "out")
+
+
+def test_a_chunk_written_again_replaces_itself(data, tmp_path):
+    found = list_images(str(data), "identity").found
+    write = transforms.WriteImages(str(data), str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
+    ids = [one.image_id for one in found]
+    written = []
+    for _ in range(2):
+        with TestPipeline() as pipeline:
+            rows = pipeline | beam.Create(transforms.chunked(found, 7)) | write
+            assert_that(rows | beam.Map(lambda row: row.image_id), equal_to(ids))
+        written.append(contents(tmp_path / "out"))
+    assert written[0] == written[1]
+
+
+def test_a_failed_chunk_leaves_no_file_in_a_split(tmp_path):
+    writer = records.ChunkWriter(str(tmp_path), 0, 1)
+    writer.write("train", b"record")
+    error = RuntimeError("halfway")
+    writer.__exit__(type(error), error, None)
+    assert contents(tmp_path) == {}
+
+
+def test_component_gives_examples_and_report(data):
+    component = ImageExampleGen(**parameters(data))
+    assert component.outputs["examples"].type is standard_artifacts.Examples
+    assert component.outputs["report"].type is IngestReport

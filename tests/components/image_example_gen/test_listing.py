@@ -1,0 +1,106 @@
+"""Whom an image shows by where it lies, and what is said when nothing fits."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.image_example_gen.listing import Found, fingerprint, list_images, other_layout_hint
+from models.errors import UserError
+
+
+def touch(root: Path, *paths: str) -> str:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"x")
+    return str(root)
+
+
+def test_identity_layout_is_sorted_and_skips_hidden_files(tmp_path):
+    root = touch(tmp_path, "b/2.png", "b/1.JPG", "a é/日本.png", ".git/x.png", "b/.hidden.png", "b/no_extension")
+    listing = list_images(root, "identity")
+    assert [found.image_id for found in listing.found] == ["a é/日本.png", "b/1.JPG", "b/2.png", "b/no_extension"]
+    assert listing.found[0] == Found("a é/日本.png", "a é", "")
+    assert not listing.set_aside
+
+
+def test_group_layout_makes_identities_unique_over_groups(tmp_path):
+    listing = list_images(touch(tmp_path, "g/i/1.png", "h/i/1.png"), "group/identity")
+    assert listing.found == [Found("g/i/1.png", "g/i", "g"), Found("h/i/1.png", "h/i", "h")]
+
+
+def test_what_is_no_image_or_misplaced_is_set_aside_with_its_reason(tmp_path):
+    root = touch(tmp_path, "a/1.png", "a/Thumbs.db", "top.png", "a/deep/2.png")
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    (tmp_path / "a" / "gone.png").symlink_to("nowhere.png")
+    assert {entry.image_id: entry.reason for entry in list_images(root, "identity").set_aside} == {
+        "a/Thumbs.db": "not an image file: .db",
+        "a/pipe.png": "not an image file: not a regular file",
+        "a/gone.png": "not an image file: not a regular file",
+        "top.png": "misplaced: too shallow for <identity>/<image>",
+        "a/deep/2.png": "misplaced: too deep for <identity>/<image>",
+    }
+
+
+def test_a_name_that_is_not_utf8_is_set_aside(tmp_path):
+    root = touch(tmp_path, "a/1.png")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/a/\xff.png")).write_bytes(b"x")
+    (entry,) = list_images(root, "identity").set_aside
+    assert entry.reason == "not an image file: its name is not UTF-8"
+    entry.image_id.encode("utf-8")
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    root = touch(tmp_path / "data", "a/1.png")
+    (tmp_path / "data" / "a" / "loop").symlink_to("..")
+    touch(tmp_path / "elsewhere", "2.png")
+    (tmp_path / "data" / "b").symlink_to("../elsewhere")
+    assert [found.image_id for found in list_images(root, "identity").found] == ["a/1.png", "b/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "layout", "said"),
+    [
+        (["g/i/1.png"], "identity", "set data.layout: group/identity"),
+        (["i/1.png"], "group/identity", "set data.layout: identity"),
+        (["1.png", "2.png"], "identity", "2 images lie in no folder"),
+        (["a/b/c/d/1.png"], "identity", "4 folders deep"),
+        (["a/readme.txt"], "identity", "its 1 files are no images"),
+        ([], "identity", "it is empty"),
+    ],
+)
+def test_no_image_is_one_line_that_says_what_would_be_right(tmp_path, paths, layout, said):
+    with pytest.raises(UserError) as caught:
+        list_images(touch(tmp_path, *paths), layout)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_folder(tmp_path):
+    for use in (fingerprint, lambda root: list_images(root, "identity")):
+        with pytest.raises(UserError, match="no such folder"):
+            use(str(tmp_path / "gone"))
+    with pytest.raises(UserError, match="not a folder"):
+        fingerprint(touch(tmp_path, "file") + "/file")
+
+
+def test_the_other_layout_is_named_where_most_images_lie_at_its_depth(tmp_path):
+    listing = list_images(touch(tmp_path, "g/i/1.png", "g/i/2.png", "g/3.png"), "identity")
+    assert other_layout_hint(listing, "identity") == "; data.layout: group/identity would fit 2 images"
+    listing = list_images(touch(tmp_path, "g/4.png", "g/5.png"), "identity")
+    assert other_layout_hint(listing, "identity") == ""
+
+
+def test_fingerprint_changes_with_any_file(tmp_path):
+    root = touch(tmp_path, "a/1.png", "a/2.png")
+    seen = {fingerprint(root)}
+    assert fingerprint(root) in seen
+    os.utime(tmp_path / "a/1.png", ns=(1, 1))
+    seen.add(fingerprint(root))
+    (tmp_path / "a/1.png").rename(tmp_path / "a/3.png")
+    seen.add(fingerprint(root))
+    (tmp_path / "a/2.png").write_bytes(b"longer")
+    seen.add(fingerprint(root))
+    (tmp_path / "a/2.png").unlink()
+    seen.add(fingerprint(root))
+    assert len(seen) == 5

@@ -1,0 +1,112 @@
+"""Canonical pixels: sizes, channels, padding, and that nothing is touched that fits already."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models import pixels
+from models.settings import ImageSettings
+
+RNG = np.random.default_rng(0)
+
+
+def png(array: np.ndarray, mode: str | None = None) -> tf.Tensor:
+    file = io.BytesIO()
+    Image.fromarray(array, mode).save(file, "PNG")
+    return tf.constant(file.getvalue())
+
+
+def in_graph(function, image: ImageSettings, spec: tf.TensorSpec):
+    return tf.function(lambda given: function(given, image), input_signature=[spec])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_matching_size_is_left_alone(channels):
+    array = RNG.integers(0, 256, (12, 10, channels), dtype=np.uint8)
+    image = ImageSettings(height=12, width=10, channels=channels)
+    encoded = png(array[:, :, 0] if channels == 1 else array)
+    np.testing.assert_array_equal(pixels.decode(encoded, image), array)
+    np.testing.assert_array_equal(pixels.resize(tf.constant(array), image), array)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+def test_eager_graph_and_unknown_shapes_agree(fit):
+    array = RNG.integers(0, 256, (31, 17, 3), dtype=np.uint8)
+    image = ImageSettings(height=20, width=24, channels=1, fit=fit)
+    expected = pixels.decode(png(array), image).numpy()
+    decode = in_graph(pixels.decode, image, tf.TensorSpec([], tf.string))
+    resize = in_graph(pixels.resize, image, tf.TensorSpec(None, tf.uint8))
+    np.testing.assert_array_equal(decode(png(array)), expected)
+    np.testing.assert_array_equal(resize(tf.constant(array)), expected)
+
+
+def test_all_greys_survive_both_conversions():
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    colour = ImageSettings(height=16, width=16, channels=3)
+    grey = ImageSettings(height=16, width=16, channels=1)
+    rgb = pixels.decode(png(ramp), colour)
+    np.testing.assert_array_equal(rgb, np.repeat(ramp[:, :, None], 3, axis=2))
+    np.testing.assert_array_equal(pixels.decode(png(rgb.numpy()), grey)[:, :, 0], ramp)
+
+
+def test_grey_is_luma_rounded_to_the_nearest():
+    colours = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    grey = pixels.decode(png(colours), ImageSettings(height=8, width=8, channels=1))
+    exact = colours @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(grey[:, :, 0], exact, atol=0.5001)
+
+
+def test_reduction_is_antialiased():
+    lines = np.zeros((96, 96), np.uint8)
+    lines[:, ::2] = 255  # finer than the result can show: must become an even grey, not stripes
+    small = pixels.decode(png(lines), ImageSettings(height=16, width=16)).numpy()
+    assert np.ptp(small[:, 2:-2].astype(int)) <= 2
+    assert abs(float(small.mean()) - 127.5) < 2
+
+
+def test_pad_keeps_the_aspect_ratio_in_the_middle():
+    array = np.full((20, 40), 200, np.uint8)
+    image = ImageSettings(height=32, width=32, channels=3, fit="pad", pad_value=7)
+    padded = pixels.decode(png(array), image).numpy()
+    assert (padded[8:24] == 200).all()
+    assert (padded[:8] == 7).all()
+    assert (padded[24:] == 7).all()
+
+
+def test_alpha_is_composited_on_white_as_by_the_containers():
+    rgba = np.zeros((8, 8, 4), np.uint8)
+    rgba[:, :4, 3] = 255
+    opaque = pixels.decode(png(rgba), ImageSettings(height=8, width=8, channels=3)).numpy()
+    assert (opaque[:, :4] == 0).all()
+    assert (opaque[:, 4:] == 255).all()
+    grey = pixels.decode(png(rgba[:, :, 2:], "LA"), ImageSettings(height=8, width=8)).numpy()
+    np.testing.assert_array_equal(grey, opaque[:, :, :1])
+
+
+def test_the_containers_of_raw_serving_decode():
+    array = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    image = ImageSettings(height=8, width=8, channels=3)
+    for container in ("BMP", "PNG"):
+        file = io.BytesIO()
+        Image.fromarray(array).save(file, container)
+        np.testing.assert_array_equal(pixels.decode(tf.constant(file.getvalue()), image), array)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["stretch", "pad"]), st.integers(0, 255))
+def test_a_plain_colour_stays_plain_at_any_size(height, width, fit, value):
+    image = ImageSettings(height=24, width=16, channels=1, fit=fit, pad_value=value)
+    resized = pixels.resize(tf.fill([height, width, 1], tf.constant(value, tf.uint8)), image)
+    assert resized.shape == (24, 16, 1)
+    assert (resized.numpy() == value).all()
+
+
+def test_digest_tells_shapes_apart():
+    flat = np.zeros(12, np.uint8)
+    assert pixels.digest(flat.reshape(3, 4, 1)) != pixels.digest(flat.reshape(4, 3, 1))
+    assert pixels.digest(flat.reshape(3, 4, 1)) == pixels.digest(np.zeros((3, 8, 1), np.uint8)[:, ::2])
