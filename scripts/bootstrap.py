@@ -183,7 +183,7 @@ def find_uv(folder: Path) -> str:
         raise RuntimeError("requirements.lock pins no uv")
     requirement = folder / "uv.txt"
     requirement.write_text(entry[0])
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq")
     options = ("--target", str(folder), "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(requirement))
     if output_of(*pip, "--version"):
         run(*pip, "install", *options)

@@ -1,0 +1,241 @@
+"""What a fresh machine relies on: the lock, make, the set-up script, the package's data."""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PINS = [Requirement(line.rstrip("\\ ")) for line in LOCK.splitlines() if re.match(r"\w", line)]
+OTHER_PYTHON = "3.11" if sys.version_info < (3, 11) else "3.10"
+
+
+def pinned(name: str, python: str) -> str | None:
+    """The version of a package that the lock gives to a Python on Linux."""
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}
+    for pin in PINS:
+        if pin.name == name and (pin.marker is None or pin.marker.evaluate(environment)):
+            return str(pin.specifier).removeprefix("==")
+    return None
+
+
+def test_the_lock_names_no_address():
+    assert not re.findall(r"\w+://\S+|^--(?!hash)\S+|^-\w.*| @ .*", LOCK, re.MULTILINE)
+
+
+def test_every_pin_is_exact_and_hashed():
+    entries = re.split(r"\n(?=\w)", LOCK)
+    assert len(entries) == len(PINS)
+    assert [entry for entry in entries if not re.match(r"\S+==\S+ .*\\\n    --hash=sha256:", entry)] == []
+
+
+@pytest.mark.parametrize(
+    ("python", "versions"),
+    [
+        ("3.10", {"tfx": "1.16.0", "tensorflow": "2.16", "apache-beam": "2.61"}),
+        ("3.11", {"tfx": "1.21.0", "tensorflow": "2.21"}),
+        ("3.13", {"tfx": "1.21.0", "tensorflow": "2.21"}),
+    ],
+)
+def test_the_lock_holds_both_stacks(python, versions):
+    found = {name: pinned(name, python) or "" for name in versions}
+    assert {name: found[name][: len(version)] for name, version in versions.items()} == versions
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_the_lock_answers_pyproject(python):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [Requirement(text) for text in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    unanswered = [
+        str(requirement)
+        for requirement in asked
+        if (requirement.marker is None or requirement.marker.evaluate({"python_version": python}))
+        and not requirement.specifier.contains(
+            pinned(requirement.name.lower(), python) or "0.0.dev0", prereleases=False
+        )
+    ]
+    assert unanswered == []
+
+
+def test_help_lists_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[1].split()
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^  make (\S+) +\S", shown, re.MULTILINE) == targets
+
+
+def test_an_import_against_the_direction_is_found(tmp_path):
+    for package, text in {"models": "import components", "components": "", "pipeline": ""}.items():
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(text)
+    rules = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(rules[rules.index("[tool.importlinter]") :])
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "models is not allowed to import components" in done.stdout
+
+
+def test_the_configurations_come_with_the_package():
+    assert (resources.files("configs") / "digits.yaml").is_file()
+
+
+@pytest.fixture
+def bootstrap(tmp_path, monkeypatch):
+    """The set-up script, looking at a project of its own where the PATH offers nothing."""
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "scripts" / "bootstrap.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text("[project]\n")
+    (project / "requirements.lock").write_text("uv==1.0 \\\n    --hash=sha256:00\n")
+    venv = project / ".venv"
+    monkeypatch.setattr(module, "ROOT", project)
+    monkeypatch.setattr(module, "LOCK", project / "requirements.lock")
+    monkeypatch.setattr(module, "VENV", venv)
+    monkeypatch.setattr(module, "VENV_PYTHON", venv / "bin" / "python")
+    monkeypatch.setattr(module, "STAMP", venv / ".installed")
+    monkeypatch.setattr(module, "UNFINISHED", venv / ".installing")
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("PYENV_ROOT", "PYTHON", "UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return module
+
+
+def command(path: Path, script: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def python(path: Path, version: str) -> Path:
+    return command(path, f"echo {version}; echo {path}")
+
+
+def installed(bootstrap, version="3.10"):
+    """A finished installation."""
+    python(bootstrap.VENV_PYTHON, version)
+    bootstrap.STAMP.write_text(bootstrap.stamp())
+
+
+def test_a_finished_installation_is_ready(bootstrap):
+    installed(bootstrap)
+    assert bootstrap.main() == 0
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+def test_a_changed_project_installs_again(bootstrap, name):
+    installed(bootstrap)
+    (bootstrap.ROOT / name).write_text("changed")
+    assert not bootstrap.is_ready("3.10")
+    assert bootstrap.is_sound("3.10")
+
+
+def test_an_interrupted_installation_is_made_anew(bootstrap):
+    installed(bootstrap)
+    bootstrap.STAMP.unlink()
+    bootstrap.UNFINISHED.touch()
+    assert not bootstrap.is_ready("3.10")
+    assert not bootstrap.is_sound("3.10")
+
+
+def test_a_moved_project_is_made_anew(bootstrap, monkeypatch):
+    installed(bootstrap)
+    monkeypatch.setattr(bootstrap, "ROOT", bootstrap.ROOT.rename(bootstrap.ROOT.with_name("moved")))
+    for name in ("LOCK", "VENV", "VENV_PYTHON", "STAMP", "UNFINISHED"):
+        monkeypatch.setattr(bootstrap, name, Path(str(getattr(bootstrap, name)).replace("project", "moved")))
+    assert not bootstrap.is_ready("3.10")
+    assert not bootstrap.is_sound("3.10")
+
+
+def test_another_python_is_made_anew_and_then_kept(bootstrap):
+    installed(bootstrap, "3.10")
+    assert not bootstrap.is_ready("3.13")
+    assert not bootstrap.is_sound("3.13")
+    installed(bootstrap, "3.13")
+    assert bootstrap.is_ready(bootstrap.wanted_python(""))
+
+
+def test_pyenv_is_asked_before_the_path_and_shims_that_fail_are_passed_by(bootstrap, tmp_path):
+    wanted = OTHER_PYTHON
+    command(tmp_path / "bin" / f"python{wanted}", "echo pyenv: version not installed >&2; exit 127")
+    on_path = python(tmp_path / "bin" / "python3", wanted)
+    assert bootstrap.find_python(wanted) == str(on_path)
+    pyenvs = python(tmp_path / ".pyenv" / "versions" / f"{wanted}.4" / "bin" / f"python{wanted}", wanted)
+    assert bootstrap.find_python(wanted) == str(pyenvs)
+
+
+def test_without_a_python_uv_is_asked_and_then_one_line_says_so(bootstrap, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.39"))
+    monkeypatch.setenv("PYTHON", OTHER_PYTHON)
+    command(tmp_path / "bin" / "uv", f'echo "$@" >> {tmp_path}/calls; test "$1" = --version && echo uv 1.0')
+    assert bootstrap.main() == 2
+    assert f"venv --quiet --python {OTHER_PYTHON}" in (tmp_path / "calls").read_text()
+    assert capsys.readouterr().err.startswith(f"error: no Python {OTHER_PYTHON} in pyenv's versions, on the PATH or")
+
+
+@pytest.mark.parametrize("choice", ["3.9", "python2.7", "/nowhere/python"])
+def test_a_python_that_will_not_do_is_named(bootstrap, monkeypatch, capsys, choice):
+    monkeypatch.setenv("PYTHON", choice)
+    assert bootstrap.main() == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"error: PYTHON={choice} is ")
+    assert line.count("\n") == 1
+
+
+def test_the_current_stack_is_refused_on_an_old_glibc(bootstrap, monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    bootstrap.check_machine("3.10")
+    with pytest.raises(bootstrap.SetupError, match=r"needs glibc 2\.39 or later; this machine has 2\.36"):
+        bootstrap.check_machine("3.13")
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A package index on this machine with one wheel of uv 1.0; the wheel's hash."""
+    wheel = tmp_path / "index" / "uv" / "uv-1.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    wheel.parent.mkdir(parents=True)
+    with zipfile.ZipFile(wheel, "w") as files:
+        files.writestr("uv-1.0.data/scripts/uv", "#!/bin/sh\necho uv 1.0\n")
+    (wheel.parent / "index.html").write_text(
+        f'<a href="/uv/uv-1.0.tar.gz#x">a</a><a href="/uv/{wheel.name}#sha256=0">b</a>'
+    )
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "index")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/")
+        yield hashlib.sha256(wheel.read_bytes()).hexdigest()
+        server.shutdown()
+
+
+def test_uv_is_fetched_where_there_is_no_pip(bootstrap, index, tmp_path):
+    uv = bootstrap.download_uv(f"uv==1.0 \\\n    --hash=sha256:{index}\n", tmp_path)
+    assert bootstrap.output_of(uv) == "uv 1.0\n"
+    assert os.access(uv, os.X_OK)
+
+
+def test_a_uv_that_the_lock_does_not_name_is_refused(bootstrap, index, tmp_path):
+    with pytest.raises(bootstrap.SetupError, match="not the one that"):
+        bootstrap.download_uv("uv==1.0 \\\n    --hash=sha256:00\n", tmp_path)
