@@ -17,10 +17,10 @@ help: ## List the targets
 
 setup: ## Make or mend .venv and stop there
 	@cd / && for python in $(PYTHONS); do \
-	  if "$$python" -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
+	  if "$$python" -S -c 'import shutil, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
 	    exec "$$python" -IS "$(CURDIR)/scripts/bootstrap.py"; \
 	  fi; \
-	done; echo "error: no Python 3.9 or later on the PATH" >&2; exit 2
+	done; echo "error: no Python 3.9 or later, complete with its standard library, on the PATH" >&2; exit 2
 
 run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
 	@$(BIN)/siamese run $(ARGS)
