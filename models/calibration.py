@@ -30,13 +30,13 @@ def calibrate(same: NDArray[np.integer], distance: Floats) -> Calibration:
     Raises:
       ValueError: a distance is not finite, one kind is missing, or all distances are equal (a collapsed encoder).
     """
-    same, distance = np.asarray(same).astype(bool), np.asarray(distance, np.float64)
+    genuine, distance = np.asarray(same).astype(bool), np.asarray(distance, np.float64)
     if not np.isfinite(distance).all():
         raise ValueError("a validation distance is not a finite number: the training has diverged")
-    if same.all() or not same.any():
+    if genuine.all() or not genuine.any():
         raise ValueError("the validation pairs are all of one kind: nothing to calibrate on")
-    threshold = best_threshold(same, distance)
-    return Calibration(threshold, _slope(same, threshold - distance))
+    threshold = best_threshold(genuine, distance)
+    return Calibration(threshold, _slope(genuine, threshold - distance))
 
 
 def best_threshold(same: NDArray[np.bool_], distance: Floats) -> float:

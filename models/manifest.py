@@ -15,7 +15,7 @@ class ModelManifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    model_digest: str  # SHA-256 over weights, normalisation, architecture, threshold and slope
+    model_digest: str  # SHA-256 over weights, normalisation, calibration, architecture and code
     image: ImageSettings
     distance: str
     threshold: float  # distance below which a pair is called the same

@@ -81,9 +81,9 @@ class ServedModel(tf.Module):
         signatures = {name: getattr(self, name) for name in ("serving_default", "compare", "embed")}
         tf.saved_model.save(self, path, signatures=signatures)
 
-    def digest(self) -> str:
-        """SHA-256 over everything that makes its answers: weights, architecture, normalisation, calibration."""
-        digest = hashlib.sha256()
+    def digest(self, code_digest: str) -> str:
+        """SHA-256 over everything that makes its answers: weights, normalisation, calibration, architecture, code."""
+        digest = hashlib.sha256(code_digest.encode())
         described = [json.loads(self._encoder.to_json())["config"], self._distance, self._image.model_dump()]
         digest.update(json.dumps(described, sort_keys=True).encode())
         for weights in self._encoder.get_weights():

@@ -37,7 +37,7 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` holds ``model`` (the fields of ``ModelSettings``),
-        ``split`` and ``config_digest`` (for the model's manifest).
+        ``split``, ``config_digest`` and ``code_digest`` (for the model's manifest).
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
@@ -125,7 +125,7 @@ def export(served: ServedModel, settings: ModelSettings, calibration: Calibratio
     path = fn_args.serving_model_dir
     served.save(path)
     ModelManifest(
-        model_digest=served.digest(),
+        model_digest=served.digest(fn_args.custom_config["code_digest"]),
         image=settings.image,
         distance=settings.loss.distance,
         threshold=calibration.threshold,

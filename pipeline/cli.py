@@ -83,7 +83,9 @@ def compare(image_a: Path, image_b: Path, model: Model, as_json: AsJson = False)
 def evaluate(
     model: Model,
     pairs: Annotated[Path, typer.Option(help="CSV with the columns image_a,image_b,same (1 or 0).")],
-    root: Annotated[Path | None, typer.Option(help="What the paths are relative to; default: the CSV's folder.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="What the paths are relative to; default: the CSV's folder.")
+    ] = None,
     scores: Annotated[Path | None, typer.Option(help="Write every pair's distance and score to this CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -61,7 +61,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     pairs = PairGenerator(
         images=images.outputs["examples"],
         gate=gate.outputs["verdict"],
-        settings=as_json(config.pairs),
+        settings=config.pairs,
         seed=config.seed,
         code_digest=code_digest("components.pair_generator", "models"),
     )
@@ -89,7 +89,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
             "code_digest": code,
         },
     )
-    baseline = Baseline(site.serving_dir, site.served_digest, code_digest("components.baseline"))
+    baseline = Baseline(site.serving_dir, site.served_digest, code_digest("components.baseline", "components.pusher"))
     evaluator = Evaluator(
         examples=pairs.outputs["pairs"],
         model=trainer.outputs["model"],
@@ -102,7 +102,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         serving_dir=site.serving_dir,
         model_blessing=evaluator.outputs["blessing"],
         cache_key=site.run_id,
-    )
+    ).with_id("Pusher")
     return Pipeline(
         pipeline_name=config.name,
         pipeline_root=site.artifacts,

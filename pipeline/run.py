@@ -40,7 +40,7 @@ def run(config: Config, output: Path) -> int:
     output = _writable(output)
     with _alone(output):
         data_root = _images(config, output)
-        data_digest = fingerprint(data_root)
+        data_digest = fingerprint(str(data_root))
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)

@@ -54,6 +54,7 @@ class RunRecord:
         store = metadata_store.MetadataStore(connection)
         context = store.get_context_by_type_and_name("pipeline_run", run_id)
         executions = store.get_executions_by_context(context.id) if context else []
+        executions.sort(key=lambda execution: execution.id)  # as they ran
         self.nodes = {node.id: node for node in (_node(store, execution) for execution in executions)}
 
     def counts(self) -> dict[str, Any]:
@@ -85,16 +86,13 @@ class RunRecord:
         evaluation = self._artifact("Evaluator", "evaluation")
         if not evaluation:
             return {}, {}, {}
-        results = tfma.load_eval_results(evaluation.uri)
-        by_model = {result.model_name: _by_slice(result) for result in getattr(results, "get_results", list)()}
-        candidate = by_model.get("candidate") or by_model.get("") or {}
-        baseline = by_model.get("baseline", {})
+        candidate, baseline = (_by_slice(evaluation.uri, model) for model in ("candidate", "baseline"))
         slices = {name: measures for name, measures in candidate.items() if name}
         return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
 
     def push(self) -> tuple[bool, bool, int | None]:
         """(pushed now, the identical model already serves, the version that serves it)."""
-        pushed = self._artifact("Pusher", "pushed_model") or self._artifact("ServingPusher", "pushed_model")
+        pushed = self._artifact("Pusher", "pushed_model")
         if not pushed:
             return False, False, None
         properties = pushed.custom_properties
@@ -127,14 +125,22 @@ def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Nod
     return node
 
 
-def _by_slice(result: Any) -> dict[str, dict[str, float]]:
-    """Slice name ("" for the whole) -> metric -> value."""
-    slices = {}
-    for key, outputs in result.slicing_metrics:
-        name = ", ".join(f"{column}: {value}" for column, value in key)
-        measures = outputs[""][""]
-        slices[name] = {metric: value["doubleValue"] for metric, value in measures.items() if "doubleValue" in value}
+def _by_slice(evaluation: str, model: str) -> dict[str, dict[str, float]]:
+    """Slice name ("" for the whole) -> metric -> value; empty where that model was not evaluated."""
+    slices: dict[str, dict[str, float]] = {}
+    for record in tfma.load_metrics(evaluation):
+        name = ", ".join(f"{key.column}: {_slice_value(key)}" for key in record.slice_key.single_slice_keys)
+        for measure in record.metric_keys_and_values:
+            # Without a baseline TFMA leaves the candidate's name out.
+            if not measure.key.is_diff and (measure.key.model_name or "candidate") == model:
+                slices.setdefault(name, {})[measure.key.name] = measure.value.double_value.value
     return slices
+
+
+def _slice_value(key: Any) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind) if kind else ""
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _metrics(measures: dict[str, float]) -> dict[str, Metric]:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.status import Status
@@ -24,31 +25,43 @@ def quiet(log: Path) -> Iterator[Console]:
     """Sends everything that libraries print, from Python or C++, to ``log``; yields a console on the real terminal."""
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        with _into(log) as screen, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield Console(file=screen, highlight=False)
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+
+
+@contextmanager
+def _into(log: Path) -> Iterator[TextIO]:
+    """Points the descriptors of standard output and error at ``log``; yields the real standard output."""
     terminals = os.dup(1), os.dup(2)
-    with open(log, "ab", buffering=0) as file, open(terminals[0], "w", encoding="utf-8", closefd=False) as screen:
+    _flush()
+    with log.open("ab", buffering=0) as file, os.fdopen(terminals[0], "w", encoding="utf-8", closefd=False) as screen:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        handler = logging.StreamHandler(open(log, "a", encoding="utf-8"))
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
-        root, level = logging.getLogger(), logging.getLogger().level
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield Console(file=screen, highlight=False)
+            yield screen
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            screen.flush()
-            root.removeHandler(handler)
-            root.setLevel(level)
-            handler.close()
+            _flush()
             for number, descriptor in enumerate(terminals, start=1):
                 os.dup2(descriptor, number)
-                os.close(descriptor)
+    for descriptor in terminals:
+        os.close(descriptor)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 class Stages:
@@ -143,12 +156,11 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: 
 def _counts_line(summary: RunSummary) -> str:
     images, pairs = summary.counts.get("images", {}), summary.counts.get("pairs", {})
     parts = []
-    if "read" in images:
-        parts.append(f"{images['read']:,} images of {images.get('identities', 0):,} identities")
-    if images.get("quarantined"):
+    if images:
+        parts.append(f"{images['images']:,} images of {images['identities']:,} identities")
         parts.append(f"{images['quarantined']:,} quarantined")
-    for split, counts in pairs.get("splits", {}).items():
-        parts.append(f"{split} {counts['pairs']:,} pairs")
+    if pairs:
+        parts.append("pairs: " + " ".join(f"{name} {split['pairs']:,}" for name, split in pairs["splits"].items()))
     return "\n" + ", ".join(parts)
 
 

@@ -1,15 +1,16 @@
 """The graph on one machine: LocalDagRunner, sqlite metadata, Beam's in-process runner."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
-from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.config import Config
 from pipeline.graph import Site, create_pipeline
@@ -34,29 +35,20 @@ def run(config: Config, site: Site, on_node: OnNode) -> None:
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: site.run_id}
     )
     with _listening(on_node):
-        LocalDagRunner().run_with_ir(pipeline)
-
-
-class _NodeMessages(logging.Handler):
-    """The runner tells of its nodes in its log alone."""
-
-    def __init__(self, on_node: OnNode) -> None:
-        super().__init__(logging.INFO)
-        self._on_node = on_node
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.msg in ("Component %s is running.", "Component %s is finished.") and record.args:
-            self._on_node(str(record.args[0]), record.msg.endswith("finished."))  # type: ignore[index]
+        local_dag_runner.LocalDagRunner().run_with_ir(pipeline)
 
 
 @contextmanager
 def _listening(on_node: OnNode) -> Iterator[None]:
-    logger, handler = logging.getLogger("absl"), _NodeMessages(on_node)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
+    """LocalDagRunner has no hook: for the while, the launcher that it makes for each node is one that tells."""
+
+    class TellingLauncher(launcher.Launcher):
+        def launch(self) -> Any:
+            node = self._pipeline_node.node_info.id
+            on_node(node, False)
+            result = super().launch()
+            on_node(node, True)
+            return result
+
+    with mock.patch.object(local_dag_runner.launcher, "Launcher", TellingLauncher):
         yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
