@@ -28,11 +28,12 @@ def quotas(sizes: Ints, rate: float, cap: int, key: str) -> Ints:
 
     Fractions are rounded along a running sum over the identities in random order, so that the total is right too.
     """
+    limits = np.minimum(cap, possible(sizes))
     order = shuffled(f"{key}/rounding", len(sizes))
-    running = np.concatenate([[0.0], np.cumsum(sizes[order] * rate)]) + uniform(f"{key}/offset", 1)
+    running = np.cumsum(np.minimum(sizes * rate, limits)[order]).round(6) + uniform(f"{key}/offset", 1)
     whole = np.empty(len(sizes), np.int64)
-    whole[order] = np.diff(np.floor(running)).astype(np.int64)
-    return np.minimum(np.minimum(whole, cap), possible(sizes))
+    whole[order] = np.diff(np.floor(running), prepend=0).astype(np.int64)
+    return np.minimum(whole, limits)
 
 
 def schedule(sizes: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:

@@ -48,7 +48,7 @@ def test_every_promise_of_the_module(problem, split, seed):
     assert np.bincount(who_a[genuine], minlength=1).max() <= wanted.max_per_identity
     impostor_of = np.bincount(np.concatenate([who_a[~genuine], who_b[~genuine]]))
     assert impostor_of.max() <= 2 * wanted.max_per_identity
-    assert len(genuine) <= chosen.asked + 2, "not more than asked, but for rounding"
+    assert len(genuine) <= chosen.asked, "not more than asked"
 
     again = choose_pairs(identities, groups, wanted, split, seed)
     assert all(np.array_equal(one, two) for one, two in zip(vars(chosen).values(), vars(again).values(), strict=True))
@@ -86,15 +86,15 @@ def test_the_same_group_share_is_kept(share):
 def test_groups_of_one_identity_take_their_impostors_from_anywhere():
     identities = np.repeat(np.arange(10), 6)
     found = kinds(choose_pairs(identities, identities, PairSettings(same_group=1), "train", 0))
-    assert found[RANDOM] == found[GENUINE] and not found[SAME_GROUP]
+    assert found[RANDOM] == found[GENUINE]
+    assert not found[SAME_GROUP]
 
 
 def test_a_count_is_reached_where_a_rate_would_stop_at_small_identities():
     identities = np.concatenate([np.repeat(np.arange(50), 2), 50 + np.repeat(np.arange(10), 40)])
     wanted = PairSettings(count={"test": 3000})
-    assert len(choose_pairs(identities, np.full(len(identities), -1), wanted, "test", 0).kind) == pytest.approx(
-        3000, abs=4
-    )
+    chosen = choose_pairs(identities, np.full(len(identities), -1), wanted, "test", 0)
+    assert len(chosen.kind) == 3000
 
 
 def test_an_identity_with_one_image_is_in_impostor_pairs_alone():
@@ -102,7 +102,8 @@ def test_an_identity_with_one_image_is_in_impostor_pairs_alone():
     chosen = choose_pairs(identities, np.full(len(identities), -1), PairSettings(), "train", 0)
     lone = (identities[chosen.a] >= 10) | (identities[chosen.b] >= 10)
     assert chosen.single.tolist() == list(range(10, 40))
-    assert lone.any() and (chosen.kind[lone] == KINDS.index(RANDOM)).all()
+    assert lone.any()
+    assert (chosen.kind[lone] == KINDS.index(RANDOM)).all()
 
 
 def test_seeds_and_splits_differ():
