@@ -93,7 +93,7 @@ def _slope(same: NDArray[np.bool_], towards: Floats) -> float:
 def auc(same: NDArray[np.bool_], distance: Floats) -> float:
     """Area under the ROC curve: the chance that a genuine pair is closer than an impostor pair (ties count half)."""
     same = np.asarray(same).astype(bool)
-    unique, inverse, counts = np.unique(distance, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(distance, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives, negatives = same.sum(), (~same).sum()
     wins = ranks[~same].sum() - negatives * (negatives + 1) / 2

@@ -80,7 +80,7 @@ def _execute(
     with stages.progress():
         try:
             local.run(config, site, stages.on_node)
-        except (Exception, KeyboardInterrupt) as raised:
+        except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever a node raises, the summary tells it
             error = raised
             traceback.print_exception(raised)  # into the log
     return summarise(config, RunRecord(metadata, run_id), run_id, error, stages)
@@ -164,7 +164,7 @@ def _images(config: Config, output: Path) -> Path:
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
     """One run at a time an output folder; a killed run leaves no lock behind."""
-    with open(output / ".lock", "w", encoding="utf-8") as lock:
+    with (output / ".lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
