@@ -28,6 +28,9 @@ from models.settings import (
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
 
+# By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
+_IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
 METRICS = ("accuracy", "precision", "recall", "f1", "auc")
 
 
@@ -59,8 +62,18 @@ class GateSettings(Settings):
 class BeamSettings(Settings):
     """How Beam runs; anything else that its runners take goes into ``args``."""
 
-    runner: str = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+    runner: str = _IN_PROCESS
     args: tuple[str, ...] = ()
+
+    @property
+    def pipeline_args(self) -> list[str]:
+        """What each Beam pipeline is started with.
+
+        Unless a dependency is named, TFX packs its own sources anew for each component (5 s each), which a runner in
+        this process never installs.
+        """
+        unpacked = ["--sdk_container_image=in-process"] if self.runner == _IN_PROCESS else []
+        return [f"--runner={self.runner}", *unpacked, *self.args]
 
 
 class Config(Settings):

@@ -112,5 +112,5 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         ],
         enable_cache=True,
         metadata_connection_config=site.metadata,
-        beam_pipeline_args=[f"--runner={config.beam.runner}", *config.beam.args],
+        beam_pipeline_args=config.beam.pipeline_args,
     )

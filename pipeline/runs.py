@@ -78,7 +78,7 @@ class RunRecord:
         if self._finished("AnomalyGate"):
             gates.append(GateResult(name="anomalies", passed=True, reason="no anomaly in the images"))
         if evaluation := self._artifact("Evaluator", "evaluation"):
-            gates.extend(_evaluator_gates(evaluation.uri))
+            gates.extend(_evaluator_gates(evaluation.uri, bool(self.metrics()[1])))
         return gates
 
     def metrics(self) -> tuple[dict[str, Metric], dict[str, Metric], dict[str, dict[str, float]]]:
@@ -147,7 +147,7 @@ def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
     return {name: Metric(value=measures[name]) for name in METRICS if not math.isnan(measures.get(name, math.nan))}
 
 
-def _evaluator_gates(uri: str) -> list[GateResult]:
+def _evaluator_gates(uri: str, compared: bool) -> list[GateResult]:
     """The floors and the change bound, each a gate; what failed is told with its figures."""
     result = tfma.load_validation_result(uri)
     floors: list[str] = []
@@ -164,7 +164,7 @@ def _evaluator_gates(uri: str) -> list[GateResult]:
             else:
                 floors.append(f"{name} {measured:.4f} is below the floor {bound.value_threshold.lower_bound.value:g}")
     unharmed = "not worse than the served model beyond what is allowed"
-    reason = "nothing serves yet to compare with" if result.rubber_stamp else unharmed
+    reason = unharmed if compared else "nothing serves yet to compare with"
     return [
         GateResult(name="floors", passed=not floors, reason="; ".join(floors) or "every floor is reached"),
         GateResult(name="baseline", passed=not drops, reason="; ".join(drops) or reason),

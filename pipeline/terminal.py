@@ -142,7 +142,7 @@ def _peak_memory_mb() -> float | None:
 def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: Path) -> None:
     """The end of a run: the data, the measures beside the served model's, the gates, the verdict."""
     if summary.counts:
-        console.print(_counts_line(summary))
+        console.print(_counts_line(summary), soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
     for gate in summary.gates:

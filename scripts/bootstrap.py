@@ -20,9 +20,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+COMPILER_LOCK = ROOT / "scripts" / "compiler.lock"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".installed"  # the last thing that an installation writes
@@ -31,6 +33,14 @@ UNFINISHED = VENV / ".installing"  # there while one is under way, and after one
 DEFAULT_PYTHON = "3.10"
 # What the wheels of TensorFlow and TFX need, by Python.
 OLDEST_GLIBC = {"3.10": (2, 28), "3.11": (2, 39), "3.12": (2, 39), "3.13": (2, 39)}
+
+
+class Interpreter(NamedTuple):
+    """A Python that runs: its version, its path (of a virtual environment that of its base), whether it can compile."""
+
+    version: str
+    path: str
+    has_headers: bool
 
 
 class SetupError(Exception):
@@ -59,10 +69,10 @@ def wanted_python(choice: str) -> str:
     """The version that ``PYTHON`` asks for; without one that of a working ``.venv``, or else the default."""
     if not choice:
         found = probe(VENV_PYTHON)
-        return found[0] if found and found[0] in OLDEST_GLIBC else DEFAULT_PYTHON
+        return found.version if found and found.version in OLDEST_GLIBC else DEFAULT_PYTHON
     named = re.search(r"(?:^|/|python)(3\.\d+)$", choice)
     found = probe(choice)
-    version = found[0] if found else named[1] if named else ""
+    version = found.version if found else named[1] if named else ""
     if version not in OLDEST_GLIBC:
         versions = ", ".join(OLDEST_GLIBC)
         raise SetupError(f"PYTHON={choice} is {version or 'no Python that runs'}; this project runs on {versions}.")
@@ -72,7 +82,7 @@ def wanted_python(choice: str) -> str:
 def is_ready(wanted: str) -> bool:
     """Whether ``.venv`` has that Python and all that the lock and the project now ask for."""
     found = probe(VENV_PYTHON)
-    return bool(found and found[0] == wanted and STAMP.is_file() and STAMP.read_text() == stamp())
+    return bool(found and found.version == wanted and STAMP.is_file() and STAMP.read_text() == stamp())
 
 
 def stamp() -> str:
@@ -92,7 +102,7 @@ def install(wanted: str) -> None:
         STAMP.unlink(missing_ok=True)
         say("Installing what requirements.lock pins (about 3 GB the first time) ...")
         pip_install = (uv, "pip", "install", "--python", str(VENV_PYTHON))
-        run(*pip_install, "--require-hashes", "--requirements", str(LOCK))
+        run(*pip_install, "--require-hashes", "--requirements", str(LOCK), **compilers(uv, Path(folder)))
         run(*pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         UNFINISHED.unlink()
         STAMP.write_text(stamp())
@@ -113,7 +123,7 @@ def check_machine(wanted: str) -> None:
 def is_sound(wanted: str) -> bool:
     """Whether ``.venv`` can be added to: the right Python, no installation cut off midway, not moved from elsewhere."""
     found = probe(VENV_PYTHON)
-    if not found or found[0] != wanted or UNFINISHED.exists():
+    if not found or found.version != wanted or UNFINISHED.exists():
         return False
     return not STAMP.is_file() or STAMP.read_text().splitlines()[:1] == [str(ROOT)]
 
@@ -126,23 +136,28 @@ def create(uv: str, wanted: str) -> None:
     elif VENV.exists():
         shutil.rmtree(VENV)
     say(f"Making .venv with Python {wanted} ({python or 'uv looks for one, or fetches it'}) ...")
-    made = subprocess.run(
-        [uv, "venv", "--quiet", "--python", python or wanted, str(VENV)], stderr=subprocess.PIPE, text=True, check=False
-    )
+    command = [uv, "venv", "--quiet", "--python", python or wanted, str(VENV)]
+    if not python:
+        command += ["--python-preference", "only-managed"]  # the system's were looked at above
+    made = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode:
         print(made.stderr, file=sys.stderr, end="")
         raise SetupError(
-            f"no Python {wanted} in pyenv's versions, on the PATH or through uv. Install it "
-            f"(pyenv install {wanted}, or your system's python{wanted}), or name one: make PYTHON=/path/to/python."
+            f"no Python {wanted} with its headers in pyenv's versions, on the PATH or through uv. Install it (pyenv "
+            f"install {wanted}, or your system's python{wanted}-dev), or name one: make PYTHON=/path/to/python{wanted}."
         )
 
 
 def find_python(wanted: str) -> str | None:
-    """An interpreter of that version: PYTHON's, pyenv's, the PATH's or the one that runs this; None leaves it to uv."""
+    """An interpreter of that version: PYTHON's, pyenv's, the PATH's or the one that runs this; None leaves it to uv.
+
+    One without its C headers (a system's python3.10 without python3.10-dev) is passed by: some of the packages that the
+    lock pins are compiled here.
+    """
     for candidate in python_candidates(wanted):
         found = probe(candidate)
-        if found and found[0] == wanted:
-            return found[1]
+        if found and found.version == wanted and found.has_headers:
+            return found.path
     return None
 
 
@@ -159,15 +174,42 @@ def python_candidates(wanted: str) -> Iterator[str | Path]:
     yield sys.executable
 
 
-def probe(python: str | Path) -> tuple[str, str] | None:
-    """(version, path) of an interpreter, found out by running it; of a virtual environment the path of its base."""
-    if str(python) == sys.executable == str(VENV_PYTHON):
-        return "{}.{}".format(*sys.version_info), getattr(sys, "_base_executable", sys.executable)
+def probe(python: str | Path) -> Interpreter | None:
+    """What an interpreter is, found out by running it: pyenv's shims, for one, may be there and yet fail."""
+    if str(python) == sys.executable == str(VENV_PYTHON):  # the case that must be quick
+        return Interpreter("{}.{}".format(*sys.version_info), getattr(sys, "_base_executable", sys.executable), True)
     if os.sep in str(python) and not os.access(python, os.X_OK):
         return None
-    code = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys._base_executable)"
+    code = (
+        "import os, sys, sysconfig; print('%d.%d' % sys.version_info[:2]); print(sys._base_executable);"
+        "print(os.path.exists(os.path.join(sysconfig.get_paths()['include'], 'Python.h')))"
+    )
     lines = output_of(str(python), "-I", "-c", code).splitlines()
-    return (lines[0], lines[1]) if len(lines) == 2 else None
+    return Interpreter(lines[0], lines[1], lines[2] == "True") if len(lines) == 3 else None
+
+
+def compilers(uv: str, folder: Path) -> dict[str, str]:
+    """The variables that name a C and a C++ compiler: the user's, the system's or else Zig's, put into the folder."""
+    if os.environ.get("CC") and os.environ.get("CXX"):
+        return {}
+    if shutil.which("cc") and shutil.which("c++"):
+        return {"CC": "cc", "CXX": "c++"}
+    say("Fetching a C++ compiler (Zig), for there is none on the PATH ...")
+    run(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(VENV_PYTHON),
+        "--target",
+        str(folder / "compiler"),
+        "--require-hashes",
+        "--requirements",
+        str(COMPILER_LOCK),
+    )
+    zig = folder / "compiler" / "ziglang" / "zig"
+    return {"CC": f"{zig} cc", "CXX": f"{zig} c++"}
 
 
 def find_uv(folder: Path) -> str:
@@ -230,9 +272,9 @@ def output_of(*command: str) -> str:
     return done.stdout
 
 
-def run(*command: str) -> None:
-    """Runs a command in the open; raises CalledProcessError if it fails."""
-    subprocess.run(command, check=True)
+def run(*command: str, **variables: str) -> None:
+    """Runs a command in the open, with more environment variables; raises CalledProcessError if it fails."""
+    subprocess.run(command, env={**os.environ, **variables}, check=True)
 
 
 def say(line: str) -> None:

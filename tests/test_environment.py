@@ -118,7 +118,7 @@ def bootstrap(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("PYENV_ROOT", "PYTHON", "UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+    for name in ("CC", "CXX", "PYENV_ROOT", "PYTHON", "UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     return module
 
@@ -130,8 +130,8 @@ def command(path: Path, script: str) -> Path:
     return path
 
 
-def python(path: Path, version: str) -> Path:
-    return command(path, f"echo {version}; echo {path}")
+def python(path: Path, version: str, headers: bool = True) -> Path:
+    return command(path, f"echo {version}; echo {path}; echo {headers}")
 
 
 def installed(bootstrap, version="3.10"):
@@ -181,10 +181,28 @@ def test_another_python_is_made_anew_and_then_kept(bootstrap):
 def test_pyenv_is_asked_before_the_path_and_shims_that_fail_are_passed_by(bootstrap, tmp_path):
     wanted = OTHER_PYTHON
     command(tmp_path / "bin" / f"python{wanted}", "echo pyenv: version not installed >&2; exit 127")
+    assert bootstrap.find_python(wanted) is None
     on_path = python(tmp_path / "bin" / "python3", wanted)
     assert bootstrap.find_python(wanted) == str(on_path)
     pyenvs = python(tmp_path / ".pyenv" / "versions" / f"{wanted}.4" / "bin" / f"python{wanted}", wanted)
     assert bootstrap.find_python(wanted) == str(pyenvs)
+
+
+def test_a_python_that_cannot_compile_is_passed_by(bootstrap, tmp_path):
+    python(tmp_path / "bin" / f"python{OTHER_PYTHON}", OTHER_PYTHON, headers=False)
+    assert bootstrap.find_python(OTHER_PYTHON) is None
+
+
+def test_a_compiler_is_fetched_only_where_there_is_none(bootstrap, tmp_path, monkeypatch):
+    uv = command(tmp_path / "uv", f'echo "$@" >> {tmp_path}/calls')
+    fetched = bootstrap.compilers(str(uv), tmp_path)
+    assert fetched == {"CC": f"{tmp_path}/compiler/ziglang/zig cc", "CXX": f"{tmp_path}/compiler/ziglang/zig c++"}
+    calls = (tmp_path / "calls").read_text()
+    assert "--require-hashes" in calls
+    for name in ("cc", "c++"):
+        command(tmp_path / "bin" / name, "")
+    assert bootstrap.compilers(str(uv), tmp_path) == {"CC": "cc", "CXX": "c++"}
+    assert (tmp_path / "calls").read_text() == calls
 
 
 def test_without_a_python_uv_is_asked_and_then_one_line_says_so(bootstrap, tmp_path, monkeypatch, capsys):
@@ -193,7 +211,7 @@ def test_without_a_python_uv_is_asked_and_then_one_line_says_so(bootstrap, tmp_p
     command(tmp_path / "bin" / "uv", f'echo "$@" >> {tmp_path}/calls; test "$1" = --version && echo uv 1.0')
     assert bootstrap.main() == 2
     assert f"venv --quiet --python {OTHER_PYTHON}" in (tmp_path / "calls").read_text()
-    assert capsys.readouterr().err.startswith(f"error: no Python {OTHER_PYTHON} in pyenv's versions, on the PATH or")
+    assert capsys.readouterr().err.startswith(f"error: no Python {OTHER_PYTHON} with its headers in pyenv's versions,")
 
 
 @pytest.mark.parametrize("choice", ["3.9", "python2.7", "/nowhere/python"])

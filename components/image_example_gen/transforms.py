@@ -69,7 +69,7 @@ class _WriteChunk(beam.DoFn):
     def setup(self) -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow notices in passing is no fault
         image = self._image
-        decode = tf.function(lambda encoded: pixels.decode(encoded, image))
+        decode = tf.function(lambda encoded: pixels.decode(encoded, image), autograph=False)
         self._decode = decode.get_concrete_function(tf.TensorSpec([], tf.string))  # half a function call's overhead
 
     def process(self, chunk: Chunk) -> Iterator[Row]:

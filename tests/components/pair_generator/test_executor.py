@@ -15,7 +15,10 @@ from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+RUNNER = (
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--sdk_container_image=in-process",  # or TFX packs its sources for workers that there are not
+)
 
 
 def generate(images: Path, output: Path, *args: str, seed: int = 1, **settings: Any) -> Path:
@@ -24,7 +27,7 @@ def generate(images: Path, output: Path, *args: str, seed: int = 1, **settings: 
     examples.splits = sorted(path.name.removeprefix("Split-") for path in images.iterdir())
     pairs, report = standard_artifacts.Examples(), PairReport()
     pairs.uri, report.uri = str(output / "pairs"), str(output / "report")
-    Executor(BaseBeamExecutor.Context(beam_pipeline_args=[RUNNER, *args])).Do(
+    Executor(BaseBeamExecutor.Context(beam_pipeline_args=[*RUNNER, *args])).Do(
         {"images": [examples]},
         {"pairs": [pairs], "report": [report]},
         {"settings": PairSettings(**settings).model_dump_json(), "seed": seed, "code_digest": ""},
