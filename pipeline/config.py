@@ -140,17 +140,22 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
         raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
+    if path:
+        _place(content, path.parent)
     for override in overrides:
         _apply(content, override)
     try:
-        config = Config.model_validate(content)
+        return Config.model_validate(content)
     except ValidationError as error:
         raise UserError("\n".join(f"{name}: {_sentence(fault)}" for fault in error.errors())) from None
-    source = config.data.source
-    if path and source and source != DIGITS and not Path(source).is_absolute() and "data.source" not in str(overrides):
-        placed = config.data.model_copy(update={"source": str(path.parent / source)})
-        config = config.model_copy(update={"data": placed})
-    return config
+
+
+def _place(content: dict[str, Any], folder: Path) -> None:
+    """Paths in a file are relative to the file."""
+    data = content.get("data")
+    for key in ("source", "schema_file"):
+        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key] != DIGITS:
+            data[key] = str(folder / data[key])
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
