@@ -25,7 +25,10 @@ from models.errors import UserError
 from models.features import SPLITS
 from models.settings import ImageSettings
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+BEAM = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--sdk_container_image=none",  # unused in process; without it TFX builds a source package of itself each time
+]
 IMAGE = ImageSettings(height=12, width=12)
 SPLIT = SplitSettings(train=0.4, val=0.3, test=0.3)
 
@@ -62,7 +65,7 @@ def run(root: Path, output: Path, *beam_arguments: str, **changes) -> tuple[stan
     for artifact, name in ((examples, "examples"), (report, "report")):
         artifact.uri = str(output / name)
         Path(artifact.uri).mkdir(parents=True)
-    context = Executor.Context(beam_pipeline_args=[RUNNER, *beam_arguments], tmp_dir=str(output / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=[*BEAM, *beam_arguments], tmp_dir=str(output / "tmp"), unique_id="1")
     Executor(context).Do({}, {"examples": [examples], "report": [report]}, parameters(root, **changes))
     with (output / "report" / "quarantine.csv").open(encoding="utf-8", newline="") as file:
         reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
