@@ -14,6 +14,8 @@ from models.containers import UnreadableImage, normalise
 from models.errors import UserError
 from models.manifest import ModelManifest
 
+DAMAGED = "damaged: TensorFlow cannot decode it"
+
 _BATCH = 64
 
 
@@ -38,7 +40,7 @@ class LoadedModel:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow as tf  # seconds: only once the manifest has been found
 
-        self._constant = tf.constant
+        self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
             self._model = tf.saved_model.load(str(model_dir))
         except (OSError, ValueError) as error:
@@ -51,17 +53,34 @@ class LoadedModel:
           UserError: one of them cannot be read.
         """
         a, b = (self._constant([read_image(path)]) for path in (image_a, image_b))
-        answer = self._model.signatures["compare"](image_a=a, image_b=b)
+        try:
+            answer = self._model.signatures["compare"](image_a=a, image_b=b)
+        except self._undecodable:
+            raise UserError(f"{image_a} or {image_b}: {DAMAGED}") from None
         distance, score, same = (answer[key].numpy()[0] for key in ("distance", "score", "same"))
         return Comparison(float(distance), float(score), bool(same), self.manifest.threshold)
 
     def embed(self, encoded: Iterable[bytes], on_batch: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:
-        """Normalised encoded images -> embeddings [n, d]; ``on_batch`` hears how many are done."""
-        embed, parts = self._model.signatures["embed"], []
+        """Normalised encoded images -> embeddings [n, d]; ``on_batch`` hears how many are done.
+
+        The row of an image that TensorFlow cannot decode, though Pillow could, is NaN.
+        """
+        parts = [np.zeros((0, self.manifest.embedding), np.float32)]
         for batch in _batches(encoded):
-            parts.append(embed(image=self._constant(batch))["embedding"].numpy())
+            parts.append(self._embed_batch(batch))
             on_batch(len(batch))
-        return np.concatenate(parts) if parts else np.zeros((0, self.manifest.embedding), np.float32)
+        return np.concatenate(parts)
+
+    def _embed_batch(self, batch: Sequence[bytes]) -> NDArray[np.float32]:
+        try:
+            embedded: NDArray[np.float32] = self._model.signatures["embed"](image=self._constant(batch))[
+                "embedding"
+            ].numpy()
+        except self._undecodable:
+            if len(batch) == 1:
+                return np.full((1, self.manifest.embedding), np.nan, np.float32)
+            return np.concatenate([self._embed_batch([one]) for one in batch])
+        return embedded
 
     def judge(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Embeddings [n, d], [n, d] -> (distances [n], scores [n])."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.errors import UserError
-from models.inference import LoadedModel, read_image
+from models.inference import DAMAGED, LoadedModel, read_image
 
 
 def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:
@@ -46,6 +46,10 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
                 yield encoded
 
         embeddings = model.embed(readable())
+    damaged = np.isnan(embeddings).any(axis=1)
+    unreadable += [(path, DAMAGED) for path, bad in zip(paths, damaged, strict=True) if bad]
+    paths = [path for path, bad in zip(paths, damaged, strict=True) if not bad]
+    embeddings = embeddings[~damaged]
     if not paths:
         raise UserError(f"--images {images}: no image in it can be read ({len(names)} files)")
     try:

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from models.calibration import Floats
 from models.errors import UserError
-from models.inference import LoadedModel, read_image
+from models.inference import DAMAGED, LoadedModel, read_image
 
 COLUMNS = ("image_a", "image_b", "same")
 
@@ -70,6 +70,9 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
         task = progress.add_task("images", total=len(names))
         encoded = (read_image(protocol.root / name) for name in names)
         embeddings = model.embed(encoded, lambda count: progress.advance(task, count))
+    damaged = np.isnan(embeddings).any(axis=1)
+    if damaged.any():
+        raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}")
     a, b = (embeddings[[row_of[name] for name in side]] for side in (protocol.a, protocol.b))
     return model.judge(a, b)
 
