@@ -12,21 +12,28 @@ _FIELD_1, _FIELD_2, _FIELD_3 = b"\x0a", b"\x12", b"\x1a"  # each followed by a l
 
 def encode_example(features: Mapping[str, bytes | int]) -> bytes:
     """Serialises scalar features, bytes or non-negative integers, in the order of their keys."""
-    entries = b"".join([_entry(key, features[key]) for key in sorted(features)])
-    return _field(_FIELD_1, entries)
+    entries = [
+        _before_bytes(key, len(value)) + value if isinstance(value, bytes) else _integer(key, value)
+        for key, value in sorted(features.items())
+    ]
+    size = sum(map(len, entries))
+    return b"".join((_FIELD_1, _varint(size), *entries))
 
 
-def _entry(key: str, value: bytes | int) -> bytes:
-    if isinstance(value, bytes):
-        feature = _field(_FIELD_1, _field(_FIELD_1, value))
-    else:
-        feature = _field(_FIELD_3, _field(_FIELD_1, _varint(value)))
-    return _field(_FIELD_1, _key(key) + _field(_FIELD_2, feature))
+@lru_cache(maxsize=4096)
+def _before_bytes(key: str, size: int) -> bytes:
+    """All of a bytes feature's entry that precedes its value: it depends on the value's length alone."""
+    head = b""
+    for tag in (_FIELD_1, _FIELD_1, _FIELD_2):
+        head = tag + _varint(len(head) + size) + head
+    head = _field(_FIELD_1, key.encode()) + head
+    return _FIELD_1 + _varint(len(head) + size) + head
 
 
-@lru_cache(maxsize=256)
-def _key(key: str) -> bytes:
-    return _field(_FIELD_1, key.encode())
+@lru_cache(maxsize=4096)
+def _integer(key: str, value: int) -> bytes:
+    feature = _field(_FIELD_3, _field(_FIELD_1, _varint(value)))
+    return _field(_FIELD_1, _field(_FIELD_1, key.encode()) + _field(_FIELD_2, feature))
 
 
 def _field(tag: bytes, payload: bytes) -> bytes:
@@ -34,8 +41,6 @@ def _field(tag: bytes, payload: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return bytes((value,))
     digits = bytearray()
     while value >= 0x80:
         digits.append(value & 0x7F | 0x80)
