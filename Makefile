@@ -45,7 +45,7 @@ lock: setup ## Resolve pyproject.toml into requirements.lock, both stacks (ARGS=
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10 \
 	  --group dev pyproject.toml --output-file requirements.lock $(ARGS)
 
-bench: setup ## Run the benchmarks (ARGS="--help")
+bench: setup ## List the benchmarks, or run one (ARGS="bare_keras")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove caches and build products; .venv and output/ stay
