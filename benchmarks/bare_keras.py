@@ -3,8 +3,8 @@
     python benchmarks/bare_keras.py [--config configs/digits.yaml] [--runs 3]
 
 Runs the pipeline once to make the pairs, then in turn: the whole pipeline into a new output folder, and a script that
-reads the same images with Pillow and the same pair lists, trains the same network with Keras, finds the threshold on the
-validation pairs, measures the test pairs and saves a SavedModel. Prints seconds, peak memory and the ratio of medians.
+reads the same images with Pillow and the same pair lists, trains the same network with Keras, finds the threshold on
+the validation pairs, measures the test pairs and saves a SavedModel. Prints seconds, peak memory and the ratio of medians.
 """
 
 import argparse
