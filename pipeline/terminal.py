@@ -17,7 +17,7 @@ from rich.table import Table
 from pipeline.summary import RunSummary
 
 # Read by C++ libraries as they load.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "0"}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR"}
 
 
 @contextmanager
