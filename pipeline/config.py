@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -202,13 +203,19 @@ def _reason(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def code_digest(*packages: str) -> str:
-    """SHA-256 over the Python sources of packages: a parameter of each node, so that new code is never cached away."""
+def code_digest(*names: str) -> str:
+    """SHA-256 over the sources of modules and whole packages, by import name.
+
+    A parameter of each node, so that new code is never mistaken for old results.
+    """
     digest = hashlib.sha256()
-    for package in packages:
-        root = Path(str(resources.files(package)))
-        for file in sorted(root.rglob("*.py")):
-            digest.update(f"{package}/{file.relative_to(root).as_posix()}\n".encode())
+    for name in names:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(name)
+        origin = Path(spec.origin)
+        for file in sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]:
+            digest.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\n".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

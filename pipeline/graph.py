@@ -51,7 +51,9 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         settings=as_json(config.ingest),
         image=as_json(config.image),
         seed=config.seed,
-        code_digest=code_digest("components.image_example_gen", "models"),
+        code_digest=code_digest(
+            "components.image_example_gen", "models.containers", "models.features", "models.pixels"
+        ),
     )
     reviewed = config.data.schema_file
     schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(image_schema(config.image)))
@@ -63,7 +65,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         gate=gate.outputs["verdict"],
         settings=config.pairs,
         seed=config.seed,
-        code_digest=code_digest("components.pair_generator", "models"),
+        code_digest=code_digest("components.pair_generator", "models.features"),
     )
     # Each image once, not once a pair: the normalisation is of images, and serving applies it to single ones.
     transform = Transform(
