@@ -1,6 +1,7 @@
 """The ``siamese`` command. Heavy libraries are imported by the commands that need them, never here."""
 
 import json
+import math
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -100,7 +101,9 @@ def evaluate(
     if scores:
         write_scores(scores, protocol, distance, score)
     if as_json:
-        print(json.dumps({"pairs": len(distance), "threshold": loaded.manifest.threshold, "metrics": measures}))
+        # JSON has no NaN: a measure without a meaning is null.
+        told = {name: None if math.isnan(value) else value for name, value in measures.items()}
+        print(json.dumps({"pairs": len(distance), "threshold": loaded.manifest.threshold, "metrics": told}))
         return
     table = Table(title=f"{len(distance):,} pairs at threshold {loaded.manifest.threshold:.4f}", box=None)
     table.add_column("", justify="left")
