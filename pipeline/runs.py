@@ -87,7 +87,7 @@ class RunRecord:
         if not evaluation:
             return {}, {}, {}
         candidate, baseline = (_by_slice(evaluation.uri, model) for model in ("candidate", "baseline"))
-        slices = {name: measures for name, measures in candidate.items() if name}
+        slices = {name: _measured(measures) for name, measures in candidate.items() if name}
         return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
 
     def push(self) -> tuple[bool, bool, int | None]:
@@ -144,7 +144,13 @@ def _slice_value(key: Any) -> str:
 
 
 def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
-    return {name: Metric(value=measures[name]) for name in METRICS if not math.isnan(measures.get(name, math.nan))}
+    measured = _measured(measures)
+    return {name: Metric(value=measured[name]) for name in METRICS if name in measured}
+
+
+def _measured(measures: dict[str, float]) -> dict[str, float]:
+    """Without what has no meaning, such as the recall of a slice of impostors: JSON has no NaN."""
+    return {name: value for name, value in measures.items() if not math.isnan(value)}
 
 
 def _evaluator_gates(uri: str, compared: bool) -> list[GateResult]:
