@@ -195,19 +195,8 @@ def compilers(uv: str, folder: Path) -> dict[str, str]:
     if shutil.which("cc") and shutil.which("c++"):
         return {"CC": "cc", "CXX": "c++"}
     say("Fetching a C++ compiler (Zig), for there is none on the PATH ...")
-    run(
-        uv,
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        str(VENV_PYTHON),
-        "--target",
-        str(folder / "compiler"),
-        "--require-hashes",
-        "--requirements",
-        str(COMPILER_LOCK),
-    )
+    pip_install = (uv, "pip", "install", "--quiet", "--python", str(VENV_PYTHON), "--target", str(folder / "compiler"))
+    run(*pip_install, "--require-hashes", "--requirements", str(COMPILER_LOCK))
     zig = folder / "compiler" / "ziglang" / "zig"
     return {"CC": f"{zig} cc", "CXX": f"{zig} c++"}
 
