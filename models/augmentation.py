@@ -70,8 +70,8 @@ class RandomAffine(keras.layers.Layer):
 
 
 def build_augmentation(settings: AugmentationSettings, seed: int) -> keras.Sequential:
-    """The layers in front of the encoder while it trains; none where nothing is switched on."""
-    layers = []
+    """The layers in front of the encoder while it trains; one that does nothing where nothing is switched on."""
+    layers: list[keras.layers.Layer] = []
     if settings.rotation or settings.scale or settings.crop:
         layers.append(RandomAffine(settings.rotation, settings.scale, settings.crop, seed, dtype="float32"))
-    return keras.Sequential(layers, name="augmentation")
+    return keras.Sequential(layers or [keras.layers.Identity()], name="augmentation")

@@ -1,4 +1,7 @@
-"""Encoders: one tower of the network, an image in, an embedding out. Both towers are the same object."""
+"""Encoders: one tower of the network, an image in, an embedding out. Both towers are the same object.
+
+Every layer has a name: those that Keras makes up count the layers of the process, and a model's digest holds them.
+"""
 
 import keras
 
@@ -12,18 +15,18 @@ def small_cnn(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
     """
     inputs = keras.Input((image.height, image.width, image.channels), name="image")
     x = inputs
-    for filters in encoder.filters:
-        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = keras.layers.BatchNormalization()(x)
-        x = keras.layers.Activation("relu")(x)
+    for block, filters in enumerate(encoder.filters, start=1):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{block}")(x)
+        x = keras.layers.BatchNormalization(name=f"norm_{block}")(x)
+        x = keras.layers.Activation("relu", name=f"relu_{block}")(x)
         if min(x.shape[1], x.shape[2]) >= 2:
-            x = keras.layers.MaxPooling2D(2)(x)
-    x = keras.layers.Flatten()(x)
+            x = keras.layers.MaxPooling2D(2, name=f"pool_{block}")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
     if encoder.dropout:
-        x = keras.layers.Dropout(encoder.dropout)(x)
-    x = keras.layers.Dense(encoder.embedding, dtype="float32")(x)
+        x = keras.layers.Dropout(encoder.dropout, name="dropout")(x)
+    x = keras.layers.Dense(encoder.embedding, dtype="float32", name="embedding")(x)
     if encoder.unit_norm:
-        x = keras.layers.UnitNormalization(dtype="float32")(x)
+        x = keras.layers.UnitNormalization(dtype="float32", name="unit_norm")(x)
     return keras.Model(inputs, x, name="encoder")
 
 

@@ -93,7 +93,9 @@ def fit(
     ]
     if total:
         dataset = batch_dataset(batches, total, normalise)
-        model.fit(dataset, epochs=training.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+        history = model.fit(dataset, epochs=training.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
+        if not np.isfinite(history.history["loss"]).all():  # the best epoch before it is no model to trust either
+            raise TrainingFailed("training failed: the loss is not a finite number; try a lower training.learning_rate")
     encoder = _in_float32(model.encoder, settings)
     try:
         calibration = calibrate(same, PairDistances(encoder, normalise, settings.loss.distance, *val)())
