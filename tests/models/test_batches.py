@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.batches import IdentityBatches, PairBatches, batch_dataset
+from models.dataset import ImageTable, PairTable
+from models.settings import BatchSettings
+
+
+def table(identities: list[int], groups: list[int] | None = None, size: int = 3) -> ImageTable:
+    """Images that say which they are: the first pixel is the row, the second the identity, no two turns alike."""
+    pixels = np.zeros((len(identities), size, size, 1), np.uint8)
+    pixels[:, 0, 0, 0], pixels[:, 0, 1, 0] = np.arange(len(identities)), identities
+    group = np.zeros(len(identities), int) if groups is None else np.array(groups)[identities]
+    return ImageTable(pixels, {}, np.array(identities), group)
+
+
+def seen(raw: np.ndarray, size: int = 3) -> np.ndarray:
+    return np.stack([np.frombuffer(image, np.uint8).reshape(size, size) for image in raw])
+
+
+def batches(given: ImageTable, turns: bool = False, seed: int = 0, rows=None, **settings) -> IdentityBatches:
+    rows = np.arange(len(given.pixels)) if rows is None else rows
+    return IdentityBatches(given, rows, BatchSettings(**settings), seed, turns)
+
+
+TEN_EACH = [identity for identity in range(12) for _ in range(10)]
+
+
+class TestIdentityBatches:
+    def test_every_image_comes_with_its_own_label(self):
+        made = batches(table(TEN_EACH), identities=5, images=4)
+        for number in range(made.steps_per_epoch):
+            raw, labels = made.step(number)
+            pixels = seen(raw)
+            assert len(raw) == len(labels) == 20
+            np.testing.assert_array_equal(pixels[:, 0, 1], labels)
+            assert sorted(np.unique(labels, return_counts=True)[1]) == [4] * 5
+            assert len(np.unique(pixels[:, 0, 0])) == 20  # enough images: none twice
+
+    def test_an_epoch_is_about_as_long_as_the_images(self):
+        assert batches(table(TEN_EACH), identities=5, images=4).steps_per_epoch == 6
+        assert batches(table(TEN_EACH), identities=7, images=4).steps_per_epoch == 5
+
+    def test_the_identities_of_a_step_come_from_few_groups(self):
+        groups = [identity // 4 for identity in range(24)]
+        images = table([identity for identity in range(24) for _ in range(4)], groups)
+        made = batches(images, identities=8, images=2, groups=2)
+        met = set()
+        for number in range(20):
+            found = {groups[label] for label in made.step(number)[1]}
+            assert len(found) == 2
+            met |= found
+        assert met == set(range(6))
+
+    def test_where_the_groups_are_too_small_others_fill_up(self):
+        groups = list(range(12))  # each identity a group of its own
+        made = batches(table(TEN_EACH, groups), identities=6, images=2, groups=2)
+        assert len(np.unique(made.step(0)[1])) == 6
+
+    def test_few_identities_bring_more_images_each(self):
+        made = batches(table([i for i in range(3) for _ in range(40)]), identities=24, images=4)
+        raw, labels = made.step(0)
+        assert np.unique(labels, return_counts=True)[1].tolist() == [32, 32, 32]
+        assert len(np.unique(seen(raw)[:, 0, 0])) == 96
+
+    def test_an_identity_with_one_image_repeats_it(self):
+        made = batches(table([0, 1, 1, 1, 1, 1, 1]), identities=2, images=4)
+        raw, labels = made.step(0)
+        pixels = seen(raw)
+        assert np.bincount(labels).tolist() == [4, 4]
+        assert set(pixels[labels == 0, 0, 0]) == {0}
+        assert len(set(pixels[labels == 1, 0, 0])) == 4
+
+    def test_only_the_rows_given_are_used(self):
+        made = batches(table(TEN_EACH), identities=12, images=2, rows=np.arange(0, 120, 5))
+        assert {row % 5 for number in range(8) for row in seen(made.step(number)[0])[:, 0, 0]} == {0}
+
+    def test_a_step_is_a_function_of_seed_and_number(self):
+        images = table(TEN_EACH)
+        one, again, other = (batches(images, turns=True, seed=seed, identities=5, images=4) for seed in (1, 1, 2))
+        late = one.step(7)
+        for number in (7, 0, 7):
+            one.step(number)
+            again.step(number)
+        for part, same in zip(late, again.step(7), strict=True):
+            np.testing.assert_array_equal(part, same)
+        assert not np.array_equal(late[0], one.step(8)[0])
+        assert not np.array_equal(late[0], other.step(7)[0])
+
+    def test_a_quarter_turn_is_another_identity(self):
+        plain, turned = (batches(table(TEN_EACH), turns, identities=12, images=3) for turns in (False, True))
+        turns_met = set()
+        for number in range(4):
+            (raw, labels), (turned_raw, turned_labels) = plain.step(number), turned.step(number)
+            pixels = seen(turned_raw)
+            turns = turned_labels % 4
+            np.testing.assert_array_equal(turned_labels // 4, labels)
+            upright = np.stack([np.rot90(image, -turn) for image, turn in zip(pixels, turns, strict=True)])
+            np.testing.assert_array_equal(upright, seen(raw))
+            assert all(len(set(turns[labels == label])) == 1 for label in set(labels))
+            turns_met |= set(turns)
+        assert turns_met == {0, 1, 2, 3}
+
+
+def pair_table(count: int) -> PairTable:
+    rows = np.arange(count)
+    return PairTable(rows, rows + 1, rows % 2)
+
+
+class TestPairBatches:
+    def epoch(self, made: PairBatches, epoch: int) -> list[tuple[int, int, int]]:
+        found = []
+        for position in range(made.steps_per_epoch):
+            a, b, same = made.step(epoch * made.steps_per_epoch + position)
+            found += zip(seen(a)[:, 0, 0].tolist(), seen(b)[:, 0, 0].tolist(), same.tolist(), strict=True)
+        return found
+
+    def test_an_epoch_holds_every_pair_once_with_its_label(self):
+        made = PairBatches(table(list(range(25))), pair_table(24), BatchSettings(pairs=6), 0)
+        first, second = self.epoch(made, 0), self.epoch(made, 1)
+        assert sorted(first) == sorted(second) == [(row, row + 1, row % 2) for row in range(24)]
+        assert first != second
+
+    def test_what_is_left_of_a_whole_batch_waits_for_another_epoch(self):
+        made = PairBatches(table(list(range(26))), pair_table(25), BatchSettings(pairs=6), 0)
+        epochs = [self.epoch(made, epoch) for epoch in range(20)]
+        assert all(len(set(epoch)) == 24 for epoch in epochs)
+        assert len(set().union(*epochs)) == 25
+
+    def test_fewer_pairs_than_a_batch_are_one(self):
+        made = PairBatches(table(list(range(6))), pair_table(5), BatchSettings(pairs=64), 0)
+        assert made.steps_per_epoch == 1
+        assert len(made.step(0)[2]) == 5
+
+    def test_a_step_is_a_function_of_seed_and_number(self):
+        one, again, other = (
+            PairBatches(table(list(range(25))), pair_table(24), BatchSettings(pairs=6), seed) for seed in (1, 1, 2)
+        )
+        one.step(0)
+        for part, same in zip(one.step(5), again.step(5), strict=True):
+            np.testing.assert_array_equal(part, same)
+        assert self.epoch(one, 0) != self.epoch(other, 0)
+
+
+@pytest.mark.parametrize("form", ["identities", "pairs"])
+def test_the_dataset_gives_the_steps_in_order(form):
+    images = table(TEN_EACH)
+    made = (
+        batches(images, identities=5, images=4)
+        if form == "identities"
+        else PairBatches(images, pair_table(100), BatchSettings(pairs=10), 0)
+    )
+
+    def normalise(raw):
+        return tf.reshape(tf.cast(tf.io.decode_raw(raw, tf.uint8, fixed_length=9), tf.float32), [-1, 3, 3, 1]) / 255
+
+    for number, (x, y) in enumerate(batch_dataset(made, 5, normalise)):
+        *raw, labels = made.step(number)
+        sides = [x] if form == "identities" else x
+        assert len(sides) == len(raw)
+        for side, expected in zip(sides, raw, strict=True):
+            np.testing.assert_allclose(side.numpy()[..., 0] * 255, seen(expected), atol=1e-4)
+        np.testing.assert_array_equal(y, labels)
+    assert number == 4

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import features
+from models.dataset import read_images, read_pairs, split_files
+from models.settings import ImageSettings
+
+IMAGE = ImageSettings(height=8, width=9, channels=3)
+
+
+def example(**values) -> bytes:
+    made = tf.train.Example()
+    for key, value in values.items():
+        feature = made.features.feature[key]
+        (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
+    return made.SerializeToString()
+
+
+def write(path, records):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Seven images in two shards, four pairs in two; the images' pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 8, 9, 3), dtype=np.uint8)
+    names = [f"g{n % 2}/p{n % 3}/{n}.png".encode() for n in range(7)]
+    images = [
+        example(
+            **{
+                features.IMAGE_ID: name,
+                features.PIXELS: pixels[n].tobytes(),
+                features.IDENTITY: name.rpartition(b"/")[0],
+                features.GROUP: name.partition(b"/")[0],
+                features.HEIGHT: 8,
+            }
+        )
+        for n, name in enumerate(names)
+    ]
+    pairs = [
+        example(
+            **{
+                features.side(features.IMAGE_ID, "a"): names[a],
+                features.side(features.IMAGE_ID, "b"): names[b],
+                features.SAME: same,
+                features.KIND: features.GENUINE.encode(),
+            }
+        )
+        for a, b, same in [(0, 6, 1), (1, 2, 0), (0, 3, 0), (5, 4, 0)]
+    ]
+    for number in range(2):
+        write(tmp_path / "images" / "train" / f"images-{number}", images[number::2])
+        write(tmp_path / "Split-train" / f"pairs-{number}", pairs[number * 2 : number * 2 + 2])
+    return tmp_path, pixels, names
+
+
+def read(folder, scratch):
+    pair_files, image_files = split_files(str(folder / "Split-train" / "*"))
+    images = read_images(image_files, IMAGE, scratch)
+    return images, read_pairs(pair_files, images)
+
+
+def test_images_and_pairs_are_read_as_they_were_written(split, tmp_path):
+    folder, pixels, names = split
+    images, pairs = read(folder, tmp_path)
+    assert images.row_of.keys() == set(names)
+    for number, name in enumerate(names):
+        np.testing.assert_array_equal(images.pixels[images.row_of[name]], pixels[number])
+    id_of = {row: names.index(name) for name, row in images.row_of.items()}
+    found = [(id_of[a], id_of[b], same) for a, b, same in zip(pairs.a, pairs.b, pairs.same, strict=True)]
+    assert found == [(0, 6, 1), (1, 2, 0), (0, 3, 0), (5, 4, 0)]
+
+
+def test_identities_and_groups_are_told_apart(split, tmp_path):
+    folder, _, names = split
+    images, _ = read(folder, tmp_path)
+    for values, part in ((images.identity, slice(0, 2)), (images.group, slice(0, 1))):
+        by_name = {name: name.split(b"/")[part] for name in names}
+        for one in names:
+            for other in names:
+                alike = values[images.row_of[one]] == values[images.row_of[other]]
+                assert alike == (by_name[one] == by_name[other])
+
+
+def test_raw_rows_are_the_bytes_that_transform_reads(split, tmp_path):
+    folder, pixels, names = split
+    images, _ = read(folder, tmp_path)
+    rows = np.array([images.row_of[names[5]], images.row_of[names[1]]])
+    assert images.raw(rows).tolist() == [pixels[5].tobytes(), pixels[1].tobytes()]
+
+
+def test_pixels_lie_on_disk(split, tmp_path):
+    folder, _, _ = split
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    images, _ = read(folder, scratch)
+    assert isinstance(images.pixels, np.memmap)
+    assert [path.stat().st_size for path in scratch.iterdir()] == [7 * 8 * 9 * 3]
+
+
+@pytest.mark.parametrize("missing", ["images/train", "Split-train"])
+def test_a_missing_shard_is_named(split, missing):
+    folder, _, _ = split
+    for path in (folder / missing).iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=f"no shard matches .*{missing}"):
+        split_files(str(folder / "Split-train" / "*"))
+
+
+def test_a_pair_of_an_image_that_is_not_there_is_an_error(split, tmp_path):
+    folder, _, _ = split
+    write(
+        folder / "Split-train" / "pairs-2",
+        [
+            example(
+                **{
+                    features.side(features.IMAGE_ID, "a"): b"stranger.png",
+                    features.side(features.IMAGE_ID, "b"): b"stranger.png",
+                    features.SAME: 1,
+                }
+            )
+        ],
+    )
+    with pytest.raises(KeyError, match=r"stranger\.png"):
+        read(folder, tmp_path)

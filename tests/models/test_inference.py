@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import CALIBRATION, GREY, patterns, png
+
+from models.errors import UserError
+from models.inference import LoadedModel, read_image
+
+
+@pytest.fixture(scope="module")
+def model(exported) -> LoadedModel:
+    return LoadedModel(exported.path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Six PNG files of the model's own size."""
+    paths = [tmp_path / f"{number}.png" for number in range(6)]
+    for path, pixels in zip(paths, patterns(6, GREY, seed=1), strict=True):
+        path.write_bytes(png(pixels))
+    return paths
+
+
+def test_two_files_are_compared(model, images):
+    itself, other = model.compare(images[0], images[0]), model.compare(images[0], images[1])
+    assert itself.same
+    assert itself.distance == pytest.approx(0, abs=2e-3)
+    assert itself.score > other.score
+    for answer in (itself, other):
+        assert answer.threshold == CALIBRATION.threshold
+        assert answer.same == (answer.score > 0.5) == (answer.distance < answer.threshold)
+        assert answer.score == pytest.approx(float(CALIBRATION.score(np.array(answer.distance))), abs=1e-5)
+        assert [type(value) for value in answer] == [float, float, bool, float]
+
+
+def test_odd_containers_are_compared_by_what_they_show(model, images, tmp_path):
+    pixels = patterns(6, GREY, seed=1)[0, :, :, 0]
+    for name, mode in [("p.gif", "L"), ("a.png", "LA"), ("t.tiff", "L"), ("w.bmp", "RGB")]:
+        Image.fromarray(pixels).convert(mode).save(tmp_path / name)
+        assert model.compare(tmp_path / name, images[0]).distance == pytest.approx(0, abs=2e-3), name
+
+
+def test_embeddings_are_judged_as_their_images_are_compared(model, images):
+    heard = []
+    embeddings = model.embed((read_image(path) for path in images), heard.append)
+    assert embeddings.shape == (6, 5)
+    assert sum(heard) == 6
+    distance, score = model.judge(embeddings[:3], embeddings[3:])
+    compared = [model.compare(a, b) for a, b in zip(images[:3], images[3:], strict=True)]
+    np.testing.assert_allclose(distance, [answer.distance for answer in compared], atol=1e-5)
+    np.testing.assert_allclose(score, [answer.score for answer in compared], atol=1e-5)
+
+
+def test_more_images_than_a_batch_keep_their_order(model):
+    encoded = [png(pixels) for pixels in patterns(150, GREY, seed=2)]
+    heard = []
+    together = model.embed(iter(encoded), heard.append)
+    assert heard == [64, 64, 22]
+    np.testing.assert_allclose(together[[0, 64, 149]], model.embed([encoded[n] for n in (0, 64, 149)]), atol=1e-5)
+
+
+def test_no_images_are_no_embeddings(model):
+    assert model.embed([]).shape == (0, 5)
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not a model of this pipeline"):
+        LoadedModel(tmp_path)
+
+
+def test_a_model_without_its_graph_is_refused(exported, tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    name = "assets.extra/siamese.json"
+    (tmp_path / name).write_bytes((exported.path / name).read_bytes())
+    with pytest.raises(UserError, match=f"{tmp_path}: TensorFlow cannot load it: [^\n]+$"):
+        LoadedModel(tmp_path)
+
+
+def test_a_truncated_image_is_named(model, images):
+    images[1].write_bytes(images[1].read_bytes()[:60])
+    with pytest.raises(UserError, match=r"1\.png: truncated"):
+        model.compare(images[0], images[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"", "empty file"), (b"not an image", "not an image of an allowed format")],
+)
+def test_an_unreadable_file_is_named(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(UserError, match=rf"x\.png: {message}"):
+        read_image(tmp_path / "x.png")

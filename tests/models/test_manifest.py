@@ -1,0 +1,66 @@
+import json
+import sys
+from subprocess import run
+
+import pytest
+
+from models.errors import UserError
+from models.manifest import FILE, ModelManifest
+from models.settings import ImageSettings
+
+
+@pytest.fixture
+def manifest() -> ModelManifest:
+    return ModelManifest(
+        model_digest="abc",
+        image=ImageSettings(height=12, width=10, channels=3, fit="pad", pad_value=7),
+        distance="cosine",
+        threshold=0.1234567890123456,
+        slope=3.5,
+        embedding=5,
+        split={"by": "identity", "train": 0.7, "seed": 3},
+        config_digest="def",
+        versions={"python": "3"},
+    )
+
+
+def test_what_is_written_is_read(manifest, tmp_path):
+    manifest.write(tmp_path)
+    assert ModelManifest.read(tmp_path) == manifest
+    assert ModelManifest.read(str(tmp_path)) == manifest
+
+
+def test_what_later_versions_add_is_passed_over(manifest, tmp_path):
+    manifest.write(tmp_path)
+    content = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps({**content, "added_later": 1}))
+    assert ModelManifest.read(tmp_path) == manifest
+
+
+def test_a_folder_without_one_is_no_model(tmp_path):
+    with pytest.raises(UserError, match=r"not a model of this pipeline \(assets\.extra/siamese\.json is missing\)"):
+        ModelManifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(("found", "put"), [('"versions"', ""), ('"distance"', '"distances"'), ("0.123", '"a"')])
+def test_a_damaged_one_is_named(manifest, tmp_path, found, put):
+    manifest.write(tmp_path)
+    text = (tmp_path / FILE).read_text()
+    assert found in text
+    (tmp_path / FILE).write_text(text.replace(found, put))
+    with pytest.raises(UserError, match=r"siamese\.json: not readable as a model manifest"):
+        ModelManifest.read(tmp_path)
+
+
+def test_it_is_read_without_tensorflow():
+    code = "import sys, models.manifest; sys.exit('tensorflow' in sys.modules)"
+    assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_trainers_says_what_the_model_is(exported):
+    manifest = ModelManifest.read(exported.path)
+    assert manifest.model_digest == exported.served.digest("code")
+    assert (manifest.image, manifest.distance) == (exported.settings.image, "euclidean")
+    assert (manifest.threshold, manifest.slope, manifest.embedding) == (0.4, 6.0, 5)
+    assert manifest.split == {"by": "image", "seed": 0}
+    assert manifest.versions.keys() >= {"tfx", "tensorflow", "keras", "python"}

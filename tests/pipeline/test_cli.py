@@ -1,0 +1,229 @@
+import csv
+import fcntl
+import json
+import re
+import sys
+from importlib.metadata import version
+from subprocess import run as run_process
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import cli
+from pipeline.summary import GateResult, Metric, RunSummary
+
+COMMANDS = ("run", "compare", "evaluate", "embed", "runs")
+
+
+@pytest.fixture
+def siamese(monkeypatch, capfd):
+    """The command as a user runs it: exit code, standard output, standard error."""
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        capture = capfd.readouterr()
+        return ended.value.code, capture.out, capture.err
+
+    return called
+
+
+@pytest.fixture
+def refused(siamese):
+    """The one line that a user's error is."""
+
+    def called(*arguments) -> str:
+        code, out, err = siamese(*arguments)
+        assert (code, out) == (2, "")
+        assert re.fullmatch(r"error: [^\n]+\n", err), err
+        return err.removeprefix("error: ").rstrip("\n")
+
+    return called
+
+
+@pytest.fixture
+def image(tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "a.png"
+    Image.new("L", (9, 9), 100).save(path)
+    return path
+
+
+def plain(text: str) -> str:
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_tells_what_there_is(command):
+    result = CliRunner().invoke(cli.app, [*command, "--help"])
+    assert result.exit_code == 0
+    shown = plain(result.stdout)
+    assert "Usage:" in shown
+    wanted = COMMANDS if not command else {"run": ["--set", "--data", "--config", "--output"]}.get(command[0], [])
+    assert [name for name in wanted if name not in shown] == []
+
+
+def test_the_exit_codes_are_told_in_the_help():
+    assert "Exit code 0: pushed" in plain(CliRunner().invoke(cli.app, ["run", "--help"]).stdout)
+
+
+def test_the_version_is_the_packages():
+    assert CliRunner().invoke(cli.app, ["--version"]).stdout.strip() == f"siamese {version('siamese-pipeline')}"
+
+
+def test_help_imports_neither_tensorflow_nor_tfx():
+    code = (
+        "import sys\nsys.argv = ['siamese', 'run', '--help']\nfrom pipeline.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = run_process([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage" in done.stdout
+    assert not {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "numpy", "PIL"} & set(done.stderr.split())
+
+
+def test_an_unknown_command_or_option_is_exit_code_2(siamese):
+    for arguments in (["trian"], ["run", "--epochs", "3"], ["compare"]):
+        code, _, err = siamese(*arguments)
+        assert code == 2
+        assert "Traceback" not in err
+
+
+class TestRun:
+    def test_a_missing_folder_of_images(self, refused, tmp_path):
+        line = refused("run", "--data", tmp_path / "none", "--output", tmp_path / "out")
+        assert line == f"--data {tmp_path}/none: does not exist; it must be a folder such as <identity>/<image>"
+
+    def test_a_file_for_a_folder_of_images(self, refused, tmp_path, image):
+        assert f"--data {image}: is not a folder" in refused("run", "--data", image, "--output", tmp_path / "out")
+
+    def test_a_wrong_key(self, refused, tmp_path):
+        line = refused("run", "--set", "training.epoch=3", "--output", tmp_path / "out")
+        assert line == "digits.yaml: training.epoch: unknown key; did you mean epochs?"
+        assert not (tmp_path / "out").exists()
+
+    def test_a_missing_configuration(self, refused, tmp_path):
+        assert "none.yaml: cannot be read" in refused("run", "--config", tmp_path / "none.yaml")
+
+    def test_another_run_at_work(self, refused, tmp_path, image):
+        with (tmp_path / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            line = refused("run", "--data", tmp_path, "--output", tmp_path)
+        assert line == f"--output {tmp_path}: another run is at work there; wait for it or choose another"
+
+    def test_a_folder_with_brackets_in_its_name_is_told_as_it_is(self, refused, tmp_path):
+        line = refused("run", "--data", tmp_path / "[bold]", "--output", tmp_path / "out")
+        assert f"--data {tmp_path}/[bold]: does not exist" in line
+
+    def test_arguments_reach_the_run_and_its_code_is_the_commands(self, siamese, monkeypatch, tmp_path):
+        asked = []
+        monkeypatch.setattr("pipeline.run.run", lambda config, output: asked.append((config, output)) or 3)
+        code, _, _ = siamese(
+            *("run", "--set", "seed=9", "--set", "data.source=x", "--data", "a: b #c", "--output", tmp_path)
+        )
+        ((config, output),) = asked
+        assert (code, config.seed, config.data.source, output) == (3, 9, "a: b #c", tmp_path)
+
+
+class TestModels:
+    def test_a_missing_image(self, refused, tmp_path, image):
+        line = refused("compare", "--model", tmp_path, image, tmp_path / "none.png")
+        assert line == f"{tmp_path}/none.png: No such file or directory"
+
+    def test_a_truncated_image(self, refused, tmp_path, image):
+        (tmp_path / "cut.png").write_bytes(image.read_bytes()[:-20])
+        assert "cut.png: " in refused("compare", "--model", tmp_path, image, tmp_path / "cut.png")
+
+    @pytest.mark.parametrize("command", ["compare", "evaluate", "embed"])
+    def test_no_model(self, refused, tmp_path, image, command):
+        (tmp_path / "p.csv").write_text("image_a,image_b,same\na.png,a.png,1\n")
+        arguments = {
+            "compare": [image, image],
+            "evaluate": ["--pairs", tmp_path / "p.csv"],
+            "embed": ["--images", tmp_path, "--output", tmp_path / "e.npz"],
+        }
+        for model in (tmp_path, tmp_path / "none"):
+            line = refused(command, "--model", model, *arguments[command])
+            assert line == f"--model {model}: neither a SavedModel nor a folder of versions of one"
+
+    def test_another_projects_model(self, refused, tmp_path, image):
+        (tmp_path / "1").mkdir()
+        (tmp_path / "1" / "saved_model.pb").write_bytes(b"")
+        line = refused("compare", "--model", tmp_path, image, image)
+        assert line.startswith(f"{tmp_path}/1: not a model of this pipeline")
+
+    def test_a_wrong_list_of_pairs(self, refused, tmp_path):
+        (tmp_path / "p.csv").write_text("image_a,image_b,same\na.png,a.png,maybe\n")
+        line = refused("evaluate", "--model", tmp_path, "--pairs", tmp_path / "p.csv")
+        assert line.startswith(f"{tmp_path}/p.csv line 2: ")
+
+
+class TestRuns:
+    @pytest.fixture
+    def output(self, tmp_path):
+        metrics = {"accuracy": Metric(value=0.91234), "auc": Metric(value=0.95)}
+        gate = GateResult(name="floors", passed=False, reason="accuracy 0.7 is below the floor 0.8")
+        common = {"seed": 0, "config_digest": "d"}
+        for one in (
+            RunSummary(run_id="r1", status="pushed", exit_code=0, pushed_version=17, metrics=metrics, **common),
+            RunSummary(run_id="r2", status="refused", exit_code=3, gates=[gate], **common),
+            RunSummary(run_id="r3", status="failed", exit_code=2, error="it is empty", **common),
+            RunSummary(run_id="r4", status="pushed", exit_code=0, already_serving=True, pushed_version=17, **common),
+        ):
+            (tmp_path / "runs" / one.run_id).mkdir(parents=True)
+            one.write(tmp_path / "runs" / one.run_id)
+        return tmp_path
+
+    def test_every_run_is_a_line(self, output, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "160")
+        result = CliRunner().invoke(cli.app, ["runs", "--output", str(output)])
+        assert result.exit_code == 0
+        lines = [" ".join(line.split()) for line in result.stdout.splitlines()[1:]]
+        assert lines == [
+            "r1 pushed 17 0.9123 0.9500 0",
+            "r2 refused - - - 0 accuracy 0.7 is below the floor 0.8",
+            "r3 failed - - - 0 it is empty",
+            "r4 already serving 17 - - 0",
+        ]
+
+    def test_json_holds_the_summaries(self, output):
+        result = CliRunner().invoke(cli.app, ["runs", "--output", str(output), "--json"])
+        found = json.loads(result.stdout)
+        assert [one["run_id"] for one in found] == ["r1", "r2", "r3", "r4"]
+        assert found[0]["metrics"]["accuracy"]["value"] == 0.91234
+
+    def test_no_run_yet(self, tmp_path):
+        assert "no run under" in CliRunner().invoke(cli.app, ["runs", "--output", str(tmp_path)]).stdout
+
+    def test_no_folder(self, refused, tmp_path):
+        line = refused("runs", "--output", tmp_path / "none")
+        assert line == f"--output {tmp_path}/none: there is no such folder; nothing has run there"
+
+
+def test_measures_without_a_meaning_are_null_in_json(monkeypatch, tmp_path):
+    """JSON has no NaN."""
+    import numpy as np
+
+    (tmp_path / "p.csv").write_text("image_a,image_b,same\na,b,1\na,c,1\n")
+
+    class Manifest:
+        threshold = 0.5
+
+    class Model:
+        manifest = Manifest()
+
+    monkeypatch.setattr(cli, "_loaded", lambda model: Model())
+    monkeypatch.setattr("pipeline.protocol.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1])))
+    arguments = ["evaluate", "--model", "m", "--pairs", str(tmp_path / "p.csv"), "--json"]
+    result = CliRunner().invoke(cli.app, [*arguments, "--scores", str(tmp_path / "s.csv")])
+
+    def fail(constant):
+        raise AssertionError(f"{constant} in JSON")
+
+    answer = json.loads(result.stdout, parse_constant=fail)
+    assert answer["metrics"]["auc"] is None
+    assert answer["metrics"]["accuracy"] == 0.5
+    with (tmp_path / "s.csv").open() as file:
+        assert [row["score"] for row in csv.DictReader(file)] == ["0.900000", "0.100000"]

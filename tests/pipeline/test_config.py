@@ -1,0 +1,208 @@
+import json
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from subprocess import run
+
+import pytest
+import yaml
+
+from models.errors import UserError
+from pipeline.config import DIGITS, Config, as_json, code_digest, load_config
+
+CONFIGS = sorted(path.name for path in resources.files("configs").iterdir() if path.name.endswith(".yaml"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text: str, name: str = "mine.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def refusal(path=None, overrides=()) -> str:
+    with pytest.raises(UserError) as caught:
+        load_config(path, overrides)
+    return str(caught.value)
+
+
+def test_there_are_configurations():
+    assert set(CONFIGS) >= {"digits.yaml", "characters.yaml", "faces.yaml", "products.yaml"}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_configuration_loads_and_says_what_it_sets(name):
+    path = Path(str(resources.files("configs") / name))
+    config = load_config(path)
+    assert config.name == path.stem
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for section, given in content.items():
+        loaded = config.model_dump(mode="json")[section]
+        for key in given if isinstance(given, dict) else ():
+            wanted, got = given[key], loaded[key]
+            assert {**got, **wanted} == got if isinstance(wanted, dict) else got == wanted, f"{section}.{key}"
+    assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_without_a_file_it_is_the_digits():
+    assert load_config().data.source == DIGITS
+    assert load_config() == load_config(Path(str(resources.files("configs") / "digits.yaml")))
+
+
+def test_the_parts_that_components_read_are_those_of_the_whole():
+    config = load_config(overrides=["seed=5", "training.epochs=3", "data.layout=group/identity"])
+    assert config.model.seed == 5
+    assert config.model.training.epochs == 3
+    assert config.model.image == config.image
+    assert config.ingest.layout == "group/identity"
+    assert config.ingest.split == config.data.split
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.epoch=3"], "digits.yaml: training.epoch: unknown key; did you mean epochs?"),
+        (["trainin.epochs=3"], "digits.yaml: trainin: unknown key; did you mean training?"),
+        (["data.split.bye=image"], "digits.yaml: data.split.bye: unknown key; did you mean by?"),
+        (["training.batch.image=4"], "digits.yaml: training.batch.image: unknown key; did you mean images?"),
+        (
+            ["loss.zzz=3"],
+            "digits.yaml: loss.zzz: unknown key; allowed: distance, name, form, margin, positive_margin",
+        ),
+        (
+            ["loss.distance=hamming"],
+            "digits.yaml: loss.distance: got 'hamming'; input should be 'euclidean', 'cosine' or 'manhattan'",
+        ),
+        (["image.channels=2"], "digits.yaml: image.channels: got 2; input should be 1 or 3"),
+        (["training.epochs=-1"], "digits.yaml: training.epochs: got -1; input should be greater than or equal to 0"),
+        (["image.height=tall"], "digits.yaml: image.height: got 'tall'; input should be a valid integer"),
+        (["image=3"], "digits.yaml: image: got 3; input should be a valid dictionary"),
+        (["gates.floors={}"], "digits.yaml: gates: floors is empty; a gate needs at least one"),
+        (["gates.floors={speed: 1}"], "digits.yaml: gates: floors.speed is not a metric; allowed: accuracy, precision"),
+        (["gates.max_drop={auc: 5}"], "digits.yaml: gates: max_drop.auc is 5.0; allowed: 0 to 1"),
+        (["data.split.test=0.5"], "digits.yaml: data.split: train, val and test must sum to 1, not 1.35"),
+        (["loss.positive_margin=2"], "digits.yaml: loss: positive_margin 2.0 must be below margin 1.1"),
+        (
+            ["image.width=16", "augmentation.quarter_turns_are_identities=true"],
+            "augmentation.quarter_turns_are_identities needs square images and loss.form: batch",
+        ),
+        (["name=Has Spaces"], "digits.yaml: name: got 'Has Spaces'; string should match pattern"),
+        (["pairs.count.train=7"], "digits.yaml: pairs: count.train is 7: half of the pairs are genuine"),
+    ],
+)
+def test_a_fault_names_the_key_what_was_given_and_what_is_allowed(overrides, message):
+    assert message in refusal(overrides=overrides)
+
+
+def test_every_fault_is_a_line():
+    lines = refusal(overrides=["training.epoch=3", "image.channels=2", "loss.margin=-1"]).splitlines()
+    assert len(lines) == 3
+    assert {line.split(": ")[1] for line in lines} == {"training.epoch", "image.channels", "loss.margin"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs", "--set training.epochs: must be KEY=VALUE"),
+        ("=3", "--set =3: must be KEY=VALUE"),
+        ("seed.x=3", "--set seed.x=3: seed holds 4, not keys"),
+        ("seed={", "--set seed={: the value is not YAML"),
+    ],
+)
+def test_a_set_that_is_none_is_named(override, message):
+    assert message in refusal(overrides=["seed=4", override])
+
+
+def test_set_changes_one_key_and_the_last_one_counts(write):
+    path = write("name: mine\ntraining: {epochs: 4, patience: 9}\n")
+    config = load_config(path, ["training.epochs=5", "training.epochs=6", "encoder.filters=[4, 5]", "loss.form=pairs"])
+    assert (config.training.epochs, config.training.patience) == (6, 9)
+    assert config.encoder.filters == (4, 5)
+    assert config.loss.form == "pairs"
+    assert load_config(path).training.epochs == 4
+
+
+def test_an_empty_file_is_the_defaults(write):
+    assert load_config(write("")) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "mine.yaml: not YAML: "),
+        ("- a\n- b\n", "mine.yaml: must hold keys such as 'image:' and 'pairs:', not ['a', 'b']"),
+        ("digits", "mine.yaml: must hold keys"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(write, text, message):
+    found = refusal(write(text))
+    assert message in found
+    assert "\n" not in found
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    assert "none.yaml: cannot be read as a configuration: No such file" in refusal(tmp_path / "none.yaml")
+    assert "cannot be read as a configuration: Is a directory" in refusal(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    assert "latin.yaml: cannot be read as a configuration: " in refusal(tmp_path / "latin.yaml")
+
+
+def test_paths_are_relative_to_the_file_and_overrides_to_the_caller(write, tmp_path):
+    path = write("data: {source: photos, schema_file: ../schema.pbtxt}\n", "sub/mine.yaml")
+    data = load_config(path).data
+    assert Path(data.source) == tmp_path / "sub" / "photos"
+    assert Path(data.schema_file).resolve() == tmp_path / "schema.pbtxt"
+    assert load_config(path, ["data.source=photos"]).data.source == "photos"
+    assert load_config(write(f"data: {{source: {tmp_path}}}\n")).data.source == str(tmp_path)
+    assert load_config(write(f"data: {{source: {DIGITS}}}\n")).data.source == DIGITS
+
+
+def test_the_digest_is_of_what_is_configured_not_of_where_the_images_lie():
+    config = load_config()
+    assert load_config(overrides=["data.source=elsewhere"]).digest() == config.digest()
+    changed = [["seed=1"], ["training.epochs=1"], ["gates.floors.accuracy=0.8"], ["data.layout=group/identity"]]
+    assert len({config.digest(), *(load_config(overrides=change).digest() for change in changed)}) == 5
+
+
+def test_nothing_can_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        load_config().seed = 3
+
+
+def test_beam_runs_in_this_process_unless_told_otherwise():
+    in_process = load_config().beam.pipeline_args
+    assert "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner" in in_process
+    elsewhere = load_config(overrides=["beam.runner=FlinkRunner", "beam.args=[--parallelism=4]"]).beam.pipeline_args
+    assert elsewhere == ["--runner=FlinkRunner", "--parallelism=4"]
+
+
+def test_the_code_digest_changes_with_a_source_and_with_nothing_else(tmp_path, monkeypatch):
+    package = tmp_path / "some_package"
+    (package / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/__init__.py", "inner/part.py"):
+        (package / name).write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code_digest("some_package")
+    (package / "notes.txt").write_text("no code")
+    assert code_digest("some_package") == before
+    (package / "inner" / "part.py").write_text("x = 2\n")
+    edited = code_digest("some_package")
+    shutil.move(package / "inner" / "part.py", package / "inner" / "other.py")
+    assert len({before, edited, code_digest("some_package")}) == 3
+
+
+def test_settings_are_canonical_json():
+    assert as_json({"b": 1, "a": 2}) == as_json({"a": 2, "b": 1})
+    assert json.loads(as_json(load_config().pairs)) == load_config().pairs.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("modules", ["pipeline.config", "pipeline.cli, pipeline.run, pipeline.summary"])
+def test_no_heavy_library_is_imported(modules):
+    code = f"import sys, {modules}; print(*sys.modules)"
+    loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "pandas"} & set(loaded)

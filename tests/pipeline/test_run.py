@@ -1,0 +1,111 @@
+import fcntl
+import json
+import os
+import stat
+
+import pytest
+
+from models.errors import UserError
+from pipeline import run as run_module
+from pipeline.config import load_config
+from pipeline.run import run, user_error
+from pipeline.summary import RunSummary
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "someone").mkdir(parents=True)
+    (folder / "someone" / "1.png").write_bytes(b"x")
+    return load_config(overrides=[f"data.source={folder}"])
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """Stands for the graph: says which runs it was asked for, and ends them with ``code``."""
+    ran = []
+
+    def execute(config, output, data_root, data_digest, run_id, console):
+        ran.append(run_id)
+        os.write(1, b"a library's chatter\n")
+        return RunSummary(run_id=run_id, status="refused", exit_code=3, seed=config.seed, config_digest="d")
+
+    monkeypatch.setattr(run_module, "_execute", execute)
+    return ran
+
+
+def caught(raiser) -> BaseException:
+    try:
+        raiser()
+    except BaseException as error:  # noqa: BLE001
+        return error
+    raise AssertionError("nothing was raised")
+
+
+class TestUserError:
+    def test_itself(self):
+        error = UserError("x")
+        assert user_error(error) is error
+
+    @pytest.mark.parametrize("depth", [1, 4])
+    @pytest.mark.parametrize("how", ["from", "during"])
+    def test_however_often_it_was_wrapped(self, depth, how):
+        def raiser(level):
+            if not level:
+                raise UserError("the folder is empty")
+            try:
+                raiser(level - 1)
+            except Exception as error:
+                if how == "from":
+                    raise RuntimeError(f"level {level}") from error
+                raise RuntimeError(f"level {level}")  # noqa: B904
+
+        assert str(user_error(caught(lambda: raiser(depth)))) == "the folder is empty"
+
+    def test_other_errors_are_not_the_users(self):
+        error = RuntimeError("a")
+        error.__cause__ = ValueError("b")
+        error.__cause__.__context__ = error  # a circle
+        assert user_error(error) is None
+
+
+def test_a_run_leaves_a_summary_a_log_and_a_link_to_the_latest(data, tmp_path, executed, capfd):
+    assert [run(data, tmp_path / "out"), run(data, tmp_path / "out")] == [3, 3]
+    assert len(set(executed)) == 2
+    runs = tmp_path / "out" / "runs"
+    for run_id in executed:
+        assert json.loads((runs / run_id / "summary.json").read_text())["run_id"] == run_id
+        assert "a library's chatter" in (runs / run_id / "log.txt").read_text()
+    latest = runs / "latest"
+    assert latest.is_symlink()
+    assert str(latest.readlink()) == executed[-1]  # relative: the folder can be moved
+    assert "Refused" in (shown := capfd.readouterr().out)
+    assert "chatter" not in shown
+
+
+def test_another_run_at_work_is_refused_and_its_lock_ends_with_it(data, tmp_path, executed):
+    output = tmp_path / "out"
+    output.mkdir()
+    with (output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match=f"--output {output}: another run is at work there"):
+            run(data, output)
+    assert executed == []
+    assert run(data, output) == 3
+
+
+def test_an_output_that_cannot_be_written_is_named(data, tmp_path, executed):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"--output .*/file: cannot be made"):
+        run(data, tmp_path / "file")
+    if os.geteuid():  # root may write anywhere
+        (tmp_path / "locked").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+        with pytest.raises(UserError, match=r"--output .*/locked: cannot be written to"):
+            run(data, tmp_path / "locked")
+    assert executed == []
+
+
+def test_no_source_is_the_users_error(tmp_path, executed):
+    with pytest.raises(UserError, match="no images: say --data DIR"):
+        run(load_config(overrides=["data.source=null"]), tmp_path)
+    assert executed == []
