@@ -4,12 +4,11 @@
 
 Runs the pipeline once to make the pairs, then in turn: the whole pipeline into a new output folder, and a script that
 reads the same images with Pillow and the same pair lists, trains the same network with Keras, finds the threshold on
-the validation pairs, measures the test pairs and saves a SavedModel. Prints seconds, peak memory and the ratio of medians.
+the validation pairs, measures the test pairs and saves a SavedModel. Prints seconds and the ratio of medians.
 """
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -58,7 +57,8 @@ def bare(config_path: Path | None, first: Path) -> None:
         codes = np.unique([identity[i] for i in ids], return_inverse=True)[1].astype(np.int64)
         images = ImageTable(pixels, {k.encode(): v for k, v in row_of.items()}, codes, np.zeros(len(ids), np.int64))
         a, b, same = (np.array([row[i] for row in rows]) for i in (0, 1, 4))
-        return images, PairTable(*(np.array([row_of[i] for i in side], np.int64) for side in (a, b)), same)
+        row_a, row_b = (np.array([row_of[i] for i in side], np.int64) for side in (a, b))
+        return images, PairTable(row_a, row_b, same)
 
     (train, train_pairs), (val, val_pairs), (test, test_pairs) = (load(split) for split in features.SPLITS)
     mean, std = train.pixels.mean() / 255, train.pixels.std() / 255
@@ -120,7 +120,6 @@ def main() -> None:
     for name, values in seconds.items():
         print(f"{name:<11} {statistics.median(values):6.1f} s  test accuracy {accuracy[name]:.4f}  (runs: {values})")
     print(f"ratio       {statistics.median(seconds['pipeline']) / statistics.median(seconds['bare Keras']):6.2f}")
-    print(f"peak memory of the larger {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def _make_images(root: Path, images: int, height: int, width: int, channels: int
         files = [create_records(str(path)) for path in paths]
         for _ in range(round(images * share)):
             identity = f"g{number // 50:05}/p{number // 10:06}"
-            example = {
+            example: dict[str, bytes | int] = {
                 "image_id": f"{identity}/{number:07}.png".encode(),
                 "image_digest": f"{number:064x}".encode(),
                 "identity": identity.encode(),

@@ -46,10 +46,10 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
                 yield encoded
 
         embeddings = model.embed(readable())
-    damaged = np.isnan(embeddings).any(axis=1)
-    unreadable += [(path, DAMAGED) for path, bad in zip(paths, damaged, strict=True) if bad]
-    paths = [path for path, bad in zip(paths, damaged, strict=True) if not bad]
-    embeddings = embeddings[~damaged]
+    whole = np.isfinite(embeddings).all(axis=1)
+    unreadable += [(path, DAMAGED) for path, good in zip(paths, whole.tolist(), strict=True) if not good]
+    paths = [path for path, good in zip(paths, whole.tolist(), strict=True) if good]
+    embeddings = embeddings[whole]
     if not paths:
         raise UserError(f"--images {images}: no image in it can be read ({len(names)} files)")
     try:
