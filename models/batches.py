@@ -66,7 +66,7 @@ class IdentityBatches:
         pixels = self._images.pixels[rows]
         if self._quarter_turns:
             turns = np.repeat(random.integers(0, 4, len(chosen)), self._each)
-            pixels = np.stack([np.rot90(image, turn) for image, turn in zip(pixels, turns, strict=True)])
+            pixels = np.stack([np.rot90(image, turn) for image, turn in zip(pixels, turns.tolist(), strict=True)])
             labels = labels * 4 + turns
         return to_raw(pixels), labels
 
