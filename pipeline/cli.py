@@ -141,7 +141,7 @@ def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("run", "status", "version", "accuracy", "auc", "seconds", "reason"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "reason")
     for summary in summaries:
         table.add_row(*_row(summary))
     Console(highlight=False).print(table if summaries else f"no run under {output}")
