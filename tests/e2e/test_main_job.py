@@ -273,15 +273,15 @@ class TestWhatIsNoBetter:
         assert f"accuracy {run.measured('accuracy'):.4f} is below the floor 0.78" in reason
         assert run.summary["timings"].keys() == NODES
 
-    def test_labels_flipped_in_training_make_it_wrong_not_the_training_itself(self, story):
-        assert story["flipped"].measured("auc") < 0.5
-        assert story["longer"].measured("auc") > 0.9
+    def test_labels_flipped_in_training_are_worse_than_no_training(self, story):
+        assert story["flipped"].measured("auc") < story["untrained"].measured("auc")
+        assert story["longer"].measured("auc") > 0.9  # the same recipe, the labels the right way round
 
     def test_labels_flipped_throughout_the_training_are_refused_without_a_baseline_too(self, elsewhere):
         folder, run = elsewhere
         assert run.code == 3
         assert "floors" in run.refused_by
-        assert run.measured("accuracy") < 0.5
+        assert run.measured("accuracy") < 0.6  # chance is one half
         assert run.versions == []
         assert not list((folder / "serving").glob("[0-9]*"))
 
@@ -308,7 +308,7 @@ class TestABetterModel:
             section for section, value in longer.summary["config"].items() if value != first.summary["config"][section]
         }
         assert differing == {"training"}
-        assert set(longer.summary["cached"]) == NODES - {"Trainer", "Baseline", "Evaluator", "Pusher"}
+        assert NODES - set(longer.summary["cached"]) == {"Trainer", "Evaluator", "Pusher"}
 
     def test_the_identical_one_is_said_to_serve_already(self, story):
         again, longer = story["again"], story["longer"]

@@ -188,6 +188,24 @@ class TestRuns:
             "r4 already serving 17 - - 0",
         ]
 
+    def test_a_narrow_terminal_cuts_no_id_and_no_version(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        one = RunSummary(
+            run_id="20260101T000000Z",
+            status="pushed",
+            exit_code=0,
+            already_serving=True,
+            pushed_version=1795397105,
+            metrics={"accuracy": Metric(value=0.9), "auc": Metric(value=0.9)},
+            error="long " * 20,
+            seed=0,
+            config_digest="d",
+        )
+        (tmp_path / "runs" / one.run_id).mkdir(parents=True)
+        one.write(tmp_path / "runs" / one.run_id)
+        shown = CliRunner().invoke(cli.app, ["runs", "--output", str(tmp_path)]).stdout
+        assert re.search(r"^20260101T000000Z +already serving +1795397105 +0\.9000 +0\.9000 ", shown, re.MULTILINE)
+
     def test_json_holds_the_summaries(self, output):
         result = CliRunner().invoke(cli.app, ["runs", "--output", str(output), "--json"])
         found = json.loads(result.stdout)
