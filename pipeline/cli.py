@@ -140,19 +140,21 @@ def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
         print(json.dumps([summary.model_dump(mode="json") for summary in summaries]))
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("run", "status", "version", "accuracy", "auc", "seconds", "reason"):
-        table.add_column(column, no_wrap=column != "reason")
+    for column in ("run", "status", "version", "accuracy", "auc", "seconds"):
+        table.add_column(column, no_wrap=True)
     for summary in summaries:
         table.add_row(*_row(summary))
-    Console(highlight=False).print(table if summaries else f"no run under {output}")
+    console = Console(highlight=False)
+    console.print(table if summaries else f"no run under {output}")
+    for summary in summaries:  # below the table: they are longer than what is left of a line
+        if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
+            console.print(_escaped(f"{summary.run_id}: {reason}"), soft_wrap=True)
 
 
-def _row(summary: "RunSummary") -> tuple[Any, ...]:
-    refused = "; ".join(gate.reason for gate in summary.gates if not gate.passed)
+def _row(summary: "RunSummary") -> tuple[str, ...]:
     values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
     status = "already serving" if summary.already_serving else summary.status
-    version_pushed = str(summary.pushed_version or "-")
-    return summary.run_id, status, version_pushed, *values, f"{summary.seconds:.0f}", summary.error or refused
+    return summary.run_id, status, str(summary.pushed_version or "-"), *values, f"{summary.seconds:.0f}"
 
 
 def _resolved(model: Path) -> Path:
