@@ -176,19 +176,21 @@ class TestRuns:
             one.write(tmp_path / "runs" / one.run_id)
         return tmp_path
 
-    def test_every_run_is_a_line(self, output, monkeypatch):
+    def test_every_run_is_a_line_and_every_reason_one_below(self, output, monkeypatch):
         monkeypatch.setenv("COLUMNS", "160")
         result = CliRunner().invoke(cli.app, ["runs", "--output", str(output)])
         assert result.exit_code == 0
         lines = [" ".join(line.split()) for line in result.stdout.splitlines()[1:]]
         assert lines == [
             "r1 pushed 17 0.9123 0.9500 0",
-            "r2 refused - - - 0 accuracy 0.7 is below the floor 0.8",
-            "r3 failed - - - 0 it is empty",
+            "r2 refused - - - 0",
+            "r3 failed - - - 0",
             "r4 already serving 17 - - 0",
+            "r2: accuracy 0.7 is below the floor 0.8",
+            "r3: it is empty",
         ]
 
-    def test_a_narrow_terminal_cuts_no_id_and_no_version(self, tmp_path, monkeypatch):
+    def test_a_narrow_terminal_cuts_neither_ids_nor_reasons(self, tmp_path, monkeypatch):
         monkeypatch.setenv("COLUMNS", "80")
         one = RunSummary(
             run_id="20260101T000000Z",
@@ -204,6 +206,7 @@ class TestRuns:
         (tmp_path / "runs" / one.run_id).mkdir(parents=True)
         one.write(tmp_path / "runs" / one.run_id)
         shown = CliRunner().invoke(cli.app, ["runs", "--output", str(tmp_path)]).stdout
+        assert f"20260101T000000Z: {'long ' * 20}\n" in shown
         assert re.search(r"^20260101T000000Z +already serving +1795397105 +0\.9000 +0\.9000 ", shown, re.MULTILINE)
 
     def test_json_holds_the_summaries(self, output):

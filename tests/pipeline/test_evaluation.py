@@ -61,6 +61,6 @@ def test_the_score_is_judged_against_same_overall_and_by_kind():
 def test_tfma_takes_it(baseline):
     config = eval_config(GateSettings(floors={"accuracy": 0.8, "precision": 0.8}, max_drop={"accuracy": 0.01}))
     tfma.utils.verify_eval_config(
-        tfma.utils.update_eval_config_with_defaults(config, has_baseline=baseline),
+        tfma.utils.update_eval_config_with_defaults(config, has_baseline=baseline, rubber_stamp=not baseline),
         baseline_required=baseline,
     )
