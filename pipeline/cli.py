@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -30,6 +31,8 @@ Output = Annotated[Path, typer.Option("--output", help="Where runs write.")]
 
 def main() -> None:
     """Entry point: a user's error is one clear line and exit code 2."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries, to people who cannot mend them
     try:
         app()
     except UserError as error:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -83,7 +84,11 @@ def _execute(
         except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever a node raises, the summary tells it
             error = raised
             traceback.print_exception(raised)  # into the log
-    return summarise(config, RunRecord(metadata, run_id), run_id, error, stages)
+    record = RunRecord(metadata, run_id)
+    if listing := record.quarantine():
+        (output / "quarantine").mkdir(exist_ok=True)
+        shutil.copyfile(listing, output / "quarantine" / f"{run_id}.csv")
+    return summarise(config, record, run_id, error, stages)
 
 
 def summarise(

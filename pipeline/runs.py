@@ -106,10 +106,18 @@ class RunRecord:
     def _artifact(self, node: str, key: str) -> mlmd.Artifact | None:
         return self.nodes[node].artifact(key) if self._finished(node) else None
 
+    def quarantine(self) -> Path | None:
+        """The listing of the files that were not used: path, reason, bytes."""
+        return self._report_file("ImageExampleGen", "quarantine.csv")
+
     def _report(self, node: str) -> dict[str, Any]:
+        path = self._report_file(node, "counts.json")
+        return json.loads(path.read_text(encoding="utf-8")) if path else {}
+
+    def _report_file(self, node: str, name: str) -> Path | None:
         report = self._artifact(node, "report")
-        path = Path(report.uri) / "counts.json" if report else None
-        return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+        path = Path(report.uri) / name if report else None
+        return path if path and path.is_file() else None
 
 
 def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:
