@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {_escaped(str(error))}")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(2)
 
 
@@ -151,7 +152,7 @@ def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
     console.print(table if summaries else f"no run under {output}")
     for summary in summaries:  # below the table: they are longer than what is left of a line
         if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
-            console.print(_escaped(f"{summary.run_id}: {reason}"), soft_wrap=True)
+            console.print(escape(f"{summary.run_id}: {reason}"), soft_wrap=True)
 
 
 def _row(summary: "RunSummary") -> tuple[str, ...]:
@@ -176,7 +177,3 @@ def _loaded(model: Path) -> Any:
     from models.inference import LoadedModel
 
     return LoadedModel(_resolved(model))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

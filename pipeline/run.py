@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 from components.image_example_gen.listing import fingerprint
 from components.pusher.serving_folder import served_digest
@@ -47,7 +48,10 @@ def run(config: Config, output: Path) -> int:
         run_dir.mkdir(parents=True)
         started = time.monotonic()
         with quiet(run_dir / "log.txt") as console:
-            console.print(f"[bold]{config.name}[/]  images in {data_root}, output in {output}", soft_wrap=True)
+            console.print(
+                f"[bold]{config.name}[/]  images in {escape(str(data_root))}, output in {escape(str(output))}",
+                soft_wrap=True,
+            )
             summary = _execute(config, output, str(data_root), data_digest, run_id, console)
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)

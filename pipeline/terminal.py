@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -120,7 +121,7 @@ class _Lines(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"    [dim]{record.getMessage()}[/]")
+        self._console.print(f"    [dim]{escape(record.getMessage())}[/]")
 
 
 def _reset_peak_memory() -> None:
@@ -147,10 +148,10 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: 
         console.print(_metrics_table(summary))
     for gate in summary.gates:
         mark = "[green]passed [/]" if gate.passed else "[red]refused[/]"
-        console.print(f"  gate {gate.name:<10} {mark} {gate.reason}")
+        console.print(f"  gate {gate.name:<10} {mark} {escape(gate.reason)}")
     console.print()
     console.print(_verdict(summary, serving), soft_wrap=True)
-    console.print(f"[dim]{run_dir}: summary.json, log.txt; {summary.seconds:.0f} s[/]", soft_wrap=True)
+    console.print(f"[dim]{escape(str(run_dir))}: summary.json, log.txt; {summary.seconds:.0f} s[/]", soft_wrap=True)
 
 
 def _counts_line(summary: RunSummary) -> str:
@@ -180,7 +181,7 @@ def _verdict(summary: RunSummary, serving: Path) -> str:
     if summary.status == "pushed" and summary.already_serving:
         return f"[bold green]Already serving:[/] version {summary.pushed_version} is this very model."
     if summary.status == "pushed":
-        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {serving / str(summary.pushed_version)}"
+        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {escape(str(serving))}/{summary.pushed_version}"
     if summary.status == "refused":
         return "[bold red]Refused:[/] nothing was pushed; what served before still serves."
-    return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {summary.error}"
+    return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {escape(summary.error or '')}"
