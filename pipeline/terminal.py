@@ -181,7 +181,8 @@ def _verdict(summary: RunSummary, serving: Path) -> str:
     if summary.status == "pushed" and summary.already_serving:
         return f"[bold green]Already serving:[/] version {summary.pushed_version} is this very model."
     if summary.status == "pushed":
-        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {escape(str(serving))}/{summary.pushed_version}"
+        place = escape(str(serving / str(summary.pushed_version)))
+        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {place}"
     if summary.status == "refused":
         return "[bold red]Refused:[/] nothing was pushed; what served before still serves."
     return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {escape(summary.error or '')}"
