@@ -1,4 +1,7 @@
-"""The one error that is the user's to mend."""
+"""The errors that the command line tells apart.
+
+Not beside the code that raises them: TFX reloads the modules whose functions it calls, and with them their classes.
+"""
 
 
 class UserError(Exception):
@@ -6,3 +9,7 @@ class UserError(Exception):
 
     The message says which file or key, what is wrong with it and what would be right.
     """
+
+
+class TrainingFailed(RuntimeError):
+    """The training diverged or collapsed; there is no model worth judging: exit code 1."""

@@ -17,6 +17,7 @@ from models.batches import Batches, IdentityBatches, Normalise, PairBatches, bat
 from models.calibration import Calibration, calibrate
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.encoders import build_encoder
+from models.errors import TrainingFailed
 from models.hardware import distribution, precision_policy
 from models.manifest import ModelManifest
 from models.preprocessing import IMAGE
@@ -26,10 +27,6 @@ from models.signatures import ServedModel, warmup_requests
 from models.validation import PairDistances, ValidationMonitor
 
 progress = logging.getLogger("siamese.progress")
-
-
-class TrainingFailed(RuntimeError):
-    """The training diverged or collapsed; there is no model worth judging."""
 
 
 def run_fn(fn_args: Any) -> None:

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from models.dataset import ImageTable, PairTable
 from models.encoders import build_encoder
+from models.errors import TrainingFailed
 from models.hardware import precision_policy
 from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelSettings, TrainingSettings
-from models.trainer import TrainingFailed, _in_float32, fit
+from models.trainer import _in_float32, fit
 from models.validation import PairDistances
 
 
