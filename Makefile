@@ -5,6 +5,8 @@
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Without its compiled modules TensorFlow's import takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 # Absolute names last: a pyenv shim may be all that the PATH offers, and it fails where its version is missing.
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
