@@ -3,7 +3,7 @@
 Plain pydantic models without TensorFlow, so that a configuration is checked in milliseconds.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Settings(BaseModel):
     """Base of every section: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class ImageSettings(Settings):
@@ -28,7 +28,9 @@ class EncoderSettings(Settings):
     """The tower: an image in, an embedding out."""
 
     name: Literal["cnn"] = "cnn"
-    filters: tuple[int, ...] = Field((32, 64, 64), min_length=1, description="one convolution block a number")
+    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (32, 64, 64), min_length=1, description="one convolution block a number"
+    )
     embedding: int = Field(64, ge=2, le=4096)
     dropout: float = Field(0.1, ge=0, lt=1)
     unit_norm: bool = Field(True, description="embeddings on the unit sphere: distances are bounded")

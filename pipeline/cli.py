@@ -62,7 +62,10 @@ def run(
     from pipeline.config import load_config
     from pipeline.run import run as run_pipeline
 
-    changes = [*(overrides or []), *([f"data.source={json.dumps(data)}"] if data is not None else [])]
+    changes = [
+        *(overrides or []),
+        *([f"data.source={json.dumps(data, ensure_ascii=False)}"] if data is not None else []),
+    ]
     raise typer.Exit(run_pipeline(load_config(config, changes), output))
 
 
