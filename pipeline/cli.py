@@ -50,7 +50,12 @@ def _root(show_version: Annotated[bool, typer.Option("--version", help="Print th
 
 @app.command()
 def run(
-    config: Annotated[Path | None, typer.Option(help="A YAML file; default: the digits of scikit-learn.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file; default: scikit-learn's digits, or with --data 32x32 grey images, split by identity."
+        ),
+    ] = None,
     data: Annotated[str | None, typer.Option(help="A folder of images: <identity>/<image>.")] = None,
     output: Output = Path("output"),
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
@@ -62,11 +67,7 @@ def run(
     from pipeline.config import load_config
     from pipeline.run import run as run_pipeline
 
-    changes = [
-        *(overrides or []),
-        *([f"data.source={json.dumps(data, ensure_ascii=False)}"] if data is not None else []),
-    ]
-    raise typer.Exit(run_pipeline(load_config(config, changes), output))
+    raise typer.Exit(run_pipeline(load_config(config, overrides or (), data), output))
 
 
 @app.command()

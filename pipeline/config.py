@@ -123,32 +123,45 @@ class Config(Settings):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
-    """Reads a configuration file, or the embedded default, and applies ``a.b=value`` overrides.
+def load_config(path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None) -> Config:
+    """Reads a configuration file, takes ``data`` for the images, and applies ``a.b=value`` overrides.
+
+    Without a file: the embedded digits; with images of the user's own, the defaults of ``Config`` instead, since a
+    recipe for 8x8 digits of ten known classes fits nobody else's.
 
     Raises:
       UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
         fault: the key, what was given, what is allowed.
     """
-    name = str(path) if path else f"{DEFAULT}.yaml"
-    try:
-        text = (path or resources.files("configs") / f"{DEFAULT}.yaml").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
-    try:
-        content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
     if path:
+        name, content = str(path), _read(str(path), path)
         _place(content, path.parent)
+    elif data in (None, DIGITS):
+        name, content = f"{DEFAULT}.yaml", _read(DEFAULT, resources.files("configs") / f"{DEFAULT}.yaml")
+    else:
+        name, content = "defaults", {}
     for override in overrides:
         _apply(content, override)
+    if data is not None:
+        section = content.setdefault("data", {})
+        if isinstance(section, dict):
+            section["source"] = data
     try:
         return Config.model_validate(content)
     except ValidationError as error:
         raise UserError("\n".join(f"{name}: {_sentence(fault)}" for fault in error.errors())) from None
+
+
+def _read(name: str, file: Any) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
+    return content
 
 
 def _place(content: dict[str, Any], folder: Path) -> None:

@@ -26,6 +26,7 @@ from pipeline.digits import write_digits
 pytestmark = pytest.mark.e2e
 
 PER_DIGIT = 60
+DIGITS_CONFIG = Path(cli.__file__).parent.parent / "configs" / "digits.yaml"
 # Small, so that a run takes seconds; floors between an untrained and a shortly trained model, the same for all.
 SETTINGS = (
     "encoder.filters=[16, 32]",
@@ -61,7 +62,7 @@ class Run:
 
 def arguments(data: Path, output: Path, *changes: str) -> list[str]:
     sets = [part for change in (*SETTINGS, *changes) for part in ("--set", change)]
-    return ["run", "--data", str(data), "--output", str(output), *sets]
+    return ["run", "--config", str(DIGITS_CONFIG), "--data", str(data), "--output", str(output), *sets]
 
 
 def siamese(data: Path, output: Path, *changes: str) -> Run:

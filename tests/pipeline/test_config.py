@@ -206,3 +206,15 @@ def test_no_heavy_library_is_imported(modules):
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "pandas"} & set(loaded)
+
+
+def test_images_of_ones_own_do_not_get_the_recipe_of_the_digits():
+    config = load_config(data="photos 📷")
+    assert config.data.source == "photos 📷"
+    assert config == Config(data={"source": "photos 📷"})
+    assert config.data.split.by == "identity"
+    assert load_config(data=DIGITS) == load_config()
+
+
+def test_data_takes_the_place_of_a_files_source(write):
+    assert load_config(write("data: {source: here, layout: group/identity}"), data="there").data.source == "there"
