@@ -22,7 +22,7 @@ class ModelManifest(BaseModel):
     slope: float  # score = sigmoid(slope * (threshold - distance))
     embedding: int
     split: dict[str, object]  # the rule and seed that kept the test identities out of training
-    config_digest: str
+    config_digest: str  # of the settings that shape a model
     versions: dict[str, str]
 
     def write(self, model_dir: Path | str) -> None:

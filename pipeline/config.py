@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship wit
 
 # By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
 _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+_STOOD_ON = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
 
 METRICS = ("accuracy", "precision", "recall", "f1", "auc")
 
@@ -119,7 +122,15 @@ class Config(Settings):
 
     def digest(self) -> str:
         """SHA-256 of what is configured, the place of the images left out."""
-        content = self.model_dump(mode="json", exclude={"data": {"source"}})
+        return self._digest({"data": {"source"}})
+
+    def recipe_digest(self) -> str:
+        """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
+        limits = {"source", "schema_file", "max_pixels", "max_bytes", "max_quarantined"}
+        return self._digest({"name": True, "gates": True, "beam": True, "data": limits})
+
+    def _digest(self, exclude: dict[str, Any]) -> str:
+        content = self.model_dump(mode="json", exclude=exclude)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -217,11 +228,11 @@ def _reason(error: Exception) -> str:
 
 
 def code_digest(*names: str) -> str:
-    """SHA-256 over the sources of modules and whole packages, by import name.
+    """SHA-256 over the sources of modules and whole packages, by import name, and the versions of what they stand on.
 
-    A parameter of each node, so that new code is never mistaken for old results.
+    A parameter of each node, so that old results are never mistaken for those of new code or of the other stack.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps([version(library) for library in _STOOD_ON]).encode())
     for name in names:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:

@@ -87,7 +87,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         custom_config={
             "model": config.model.model_dump(mode="json"),
             "split": {**config.data.split.model_dump(mode="json"), "seed": config.seed},
-            "config_digest": config.digest(),
+            "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
             "code_digest": code,
         },
     )

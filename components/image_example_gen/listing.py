@@ -50,6 +50,7 @@ class _File(NamedTuple):
     path: str  # relative, POSIX
     bytes: int
     mtime_ns: int
+    mode: int
     regular: bool
 
 
@@ -87,14 +88,14 @@ def other_layout_hint(listing: Listing, layout: Layout) -> str:
 
 
 def fingerprint(root: str) -> str:
-    """Changes when a file under ``root`` is added, removed, renamed or written anew; SHA-256, hex.
+    """Changes when a file under ``root`` is added, removed, renamed, written anew or given other rights; SHA-256, hex.
 
     Raises:
       UserError: there is no such folder.
     """
     digest = hashlib.sha256()
     for file in _files(root):
-        digest.update(os.fsencode(file.path) + f"\0{file.bytes}\0{file.mtime_ns}\n".encode())
+        digest.update(os.fsencode(file.path) + f"\0{file.bytes}\0{file.mtime_ns}\0{file.mode}\n".encode())
     return digest.hexdigest()
 
 
@@ -125,9 +126,9 @@ def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]]) -> Itera
             try:
                 status = entry.stat()
             except OSError:  # a link to nowhere
-                yield _File(path, 0, 0, False)
+                yield _File(path, 0, 0, 0, False)
             else:
-                yield _File(path, status.st_size, status.st_mtime_ns, entry.is_file())
+                yield _File(path, status.st_size, status.st_mtime_ns, status.st_mode, entry.is_file())
 
 
 def _unfit(file: _File, depth: int, layout: Layout) -> str | None:

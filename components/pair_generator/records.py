@@ -31,8 +31,9 @@ def find_shards(folder: str) -> list[str]:
         raise UserError(f"{folder}: no image shards")
     for shard in shards:
         with open_records(shard) as file:
-            compressed = shard.endswith(".gz") or file.read(2) == _GZIP_MAGIC
-        if compressed:
+            header = file.read(_HEADER.size)
+        # A record may be of a length that begins like gzip's magic number; then its checksum is right.
+        if shard.endswith(".gz") or (header.startswith(_GZIP_MAGIC) and not _is_header(header)):
             raise UserError(f"{shard}: compressed with gzip; images are read by offset: write uncompressed TFRecords")
     return shards
 
@@ -83,8 +84,8 @@ def write_record(file: BinaryIO, record: bytes) -> None:
 
 
 def _body(file: BinaryIO, header: bytes, path: str, offset: int) -> bytes:
-    length, crc = _HEADER.unpack(header)
-    if _masked_crc(header[:8]) != crc:
+    length, _ = _HEADER.unpack(header)
+    if not _is_header(header):
         raise ValueError(f"{path}: no TFRecord at byte {offset} (the checksum of its length is wrong)")
     body: bytes = file.read(length + _CRC.size)
     if len(body) < length + _CRC.size:
@@ -93,6 +94,10 @@ def _body(file: BinaryIO, header: bytes, path: str, offset: int) -> bytes:
     if _CRC.unpack_from(body, length)[0] != _masked_crc(record):
         raise ValueError(f"{path}: the record at byte {offset} is damaged (its checksum is wrong)")
     return record
+
+
+def _is_header(header: bytes) -> bool:
+    return len(header) == _HEADER.size and _masked_crc(header[:8]) == _HEADER.unpack(header)[1]
 
 
 def _masked_crc(data: bytes) -> int:

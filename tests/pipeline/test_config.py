@@ -218,3 +218,18 @@ def test_images_of_ones_own_do_not_get_the_recipe_of_the_digits():
 
 def test_data_takes_the_place_of_a_files_source(write):
     assert load_config(write("data: {source: here, layout: group/identity}"), data="there").data.source == "there"
+
+
+def test_the_recipe_is_what_shapes_a_model():
+    recipe = load_config().recipe_digest()
+    for change in ("gates.floors.accuracy=0.5", "beam.args=[--x]", "name=other", "data.max_quarantined=0.5"):
+        assert load_config(overrides=[change]).recipe_digest() == recipe
+        assert load_config(overrides=[change]).digest() != load_config().digest()
+    for change in ("seed=9", "training.epochs=3", "data.split.by=identity", "pairs.per_image=2", "image.height=16"):
+        assert load_config(overrides=[change]).recipe_digest() != recipe
+
+
+def test_the_code_digest_knows_the_stack(monkeypatch):
+    before = code_digest("models.features")
+    monkeypatch.setattr("pipeline.config.version", lambda library: "another")
+    assert code_digest("models.features") != before

@@ -101,6 +101,8 @@ def test_fingerprint_changes_with_any_file(tmp_path):
     seen.add(fingerprint(root))
     (tmp_path / "a/2.png").write_bytes(b"longer")
     seen.add(fingerprint(root))
+    (tmp_path / "a/2.png").chmod(0)
+    seen.add(fingerprint(root))
     (tmp_path / "a/2.png").unlink()
     seen.add(fingerprint(root))
-    assert len(seen) == 5
+    assert len(seen) == 6

@@ -74,3 +74,11 @@ def test_gzip_is_refused_by_name_and_by_content(tmp_path: Path, name):
 def test_a_folder_without_shards_is_named(tmp_path: Path):
     with pytest.raises(UserError, match="no image shards"):
         find_shards(str(tmp_path))
+
+
+def test_a_record_whose_length_looks_like_gzip_is_read(tmp_path: Path):
+    path = str(tmp_path / "a.tfrecord")
+    with create_records(path) as file:
+        write_record(file, bytes(0x8B1F))
+    assert Path(path).read_bytes()[:2] == gzip.compress(b"")[:2]
+    assert find_shards(str(tmp_path)) == [path]
