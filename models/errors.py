@@ -3,12 +3,27 @@
 Not beside the code that raises them: TFX reloads the modules whose functions it calls, and with them their classes.
 """
 
+from typing import Any
+
 
 class UserError(Exception):
     """The input, the data or the configuration is wrong: one clear line, exit code 2.
 
     The message says which file or key, what is wrong with it and what would be right.
     """
+
+
+class RejectedData(UserError):
+    """The images as they are make no run; what was found in them comes along, since a failed node leaves nothing else.
+
+    Attributes:
+      quarantine: the listing of the files that were not used, as CSV.
+      counts: the figures of the images.
+    """
+
+    def __init__(self, message: str, quarantine: str, counts: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.quarantine, self.counts = quarantine, counts
 
 
 class TrainingFailed(RuntimeError):

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import sys
 import time
 import traceback
@@ -11,23 +10,21 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.listing import fingerprint
 from components.pusher.serving_folder import served_digest
-from models.errors import UserError
+from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.summary import RunSummary
 from pipeline.terminal import Stages, quiet, show_summary
 
-if TYPE_CHECKING:
-    from pipeline.runs import RunRecord
-
 PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3
+
+METADATA = "metadata.sqlite"  # under the output folder
 
 
 def run(config: Config, output: Path) -> int:
@@ -56,22 +53,41 @@ def run(config: Config, output: Path) -> int:
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
             _point_latest(output, run_id)
-            show_summary(console, summary, run_dir, output / "serving")
+            show_summary(console, summary, run_dir, output)
     return summary.exit_code
 
 
 def _execute(
     config: Config, output: Path, data_root: str, data_digest: str, run_id: str, console: Console
 ) -> RunSummary:
+    """Runs the graph and tells how it ended, however it ended."""
     stages = Stages(console)
+    summary = _empty_summary(config, run_id)
+    error: BaseException | None = None
+    try:
+        with stages.progress():
+            _run_graph(config, output, data_root, data_digest, run_id, stages)
+    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever was raised, the summary tells it
+        error = raised
+        traceback.print_exception(raised)  # into the log
+    try:
+        _fill(summary, output, run_id)
+    except Exception as raised:  # noqa: BLE001 - a metadata store that cannot be read must not hide what came before
+        error = error or raised
+        traceback.print_exception(raised)
+    summary.peak_memory_mb = stages.peak_memory_mb
+    if error:
+        _fail(summary, error, output)
+    return summary
+
+
+def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
     stages.start("load TFX")
     from pipeline.graph import Site  # ten seconds
     from pipeline.runners import local
-    from pipeline.runs import RunRecord
 
     stages.finish()
     serving = output / "serving"
-    metadata = local.sqlite(output / "metadata.sqlite")
     site = Site(
         data_root=data_root,
         data_digest=data_digest,
@@ -79,54 +95,57 @@ def _execute(
         served_digest=served_digest(serving),
         artifacts=str(output / "artifacts"),
         run_id=run_id,
-        metadata=metadata,
+        metadata=local.sqlite(output / METADATA),
     )
-    error: BaseException | None = None
-    with stages.progress():
-        try:
-            local.run(config, site, stages.on_node)
-        except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever a node raises, the summary tells it
-            error = raised
-            traceback.print_exception(raised)  # into the log
-    record = RunRecord(metadata, run_id)
-    if listing := record.quarantine():
-        (output / "quarantine").mkdir(exist_ok=True)
-        shutil.copyfile(listing, output / "quarantine" / f"{run_id}.csv")
-    return summarise(config, record, run_id, error, stages)
+    local.run(config, site, stages.on_node)
 
 
-def summarise(
-    config: Config, record: "RunRecord", run_id: str, error: BaseException | None, stages: Stages
-) -> RunSummary:
-    """What the metadata store holds of a run, and how it ended."""
-    pushed, already, pushed_version = record.push()
-    metrics, baseline, slices = record.metrics()
-    summary = RunSummary(
+def _empty_summary(config: Config, run_id: str) -> RunSummary:
+    return RunSummary(
         run_id=run_id,
-        status="pushed" if pushed or already else "refused",
-        exit_code=PUSHED if pushed or already else REFUSED,
-        already_serving=already,
-        gates=record.gates(),
-        metrics=metrics,
-        baseline_metrics=baseline,
-        slices=slices,
-        threshold=record.threshold(),
-        pushed_version=pushed_version,
-        counts=record.counts(),
-        timings={node.id: round(node.seconds, 2) for node in record.nodes.values()},
-        cached=[node.id for node in record.nodes.values() if node.cached],
-        peak_memory_mb=stages.peak_memory_mb,
+        status="failed",
+        exit_code=FAILED,
         seed=config.seed,
         config_digest=config.digest(),
         config=config.model_dump(mode="json"),
         versions=_versions(),
     )
-    if error:
-        mine = user_error(error)
-        summary.status, summary.error = "failed", str(mine) if mine else _one_line(error)
-        summary.exit_code = USER_ERROR if mine else FAILED
-        summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
-    return summary
+
+
+def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
+    """Adds what the metadata store holds of a run."""
+    if not (output / METADATA).exists():
+        return
+    from pipeline.runners import local
+    from pipeline.runs import RunRecord
+
+    record = RunRecord(local.sqlite(output / METADATA), run_id)
+    summary.timings = {node.id: round(node.seconds, 2) for node in record.nodes.values()}
+    summary.cached = [node.id for node in record.nodes.values() if node.cached]
+    summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
+    summary.counts = record.counts()
+    if listing := record.quarantine():
+        _keep_quarantine(output, run_id, listing.read_text(encoding="utf-8"))
+    summary.gates, summary.threshold = record.gates(), record.threshold()
+    summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()
+    pushed, summary.already_serving, summary.pushed_version = record.push()
+    served = pushed or summary.already_serving
+    summary.status, summary.exit_code = ("pushed", PUSHED) if served else ("refused", REFUSED)
+
+
+def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:
+    mine = user_error(error)
+    summary.status, summary.error = "failed", str(mine) if mine else _one_line(error)
+    summary.exit_code = USER_ERROR if mine else FAILED
+    if isinstance(mine, RejectedData):
+        summary.counts = {"images": mine.counts}
+        _keep_quarantine(output, summary.run_id, mine.quarantine)
+
+
+def _keep_quarantine(output: Path, run_id: str, listing: str) -> None:
+    folder = output / "quarantine"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{run_id}.csv").write_text(listing, encoding="utf-8")
 
 
 def user_error(error: BaseException) -> UserError | None:

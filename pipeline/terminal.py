@@ -140,7 +140,7 @@ def _peak_memory_mb() -> float | None:
     return round(int(kilobytes) / 1024, 1) if kilobytes else None
 
 
-def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: Path) -> None:
+def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: Path) -> None:
     """The end of a run: the data, the measures beside the served model's, the gates, the verdict."""
     if summary.counts:
         console.print(_counts_line(summary), soft_wrap=True)
@@ -150,7 +150,10 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, serving: 
         mark = "[green]passed [/]" if gate.passed else "[red]refused[/]"
         console.print(f"  gate {gate.name:<10} {mark} {escape(gate.reason)}")
     console.print()
-    console.print(_verdict(summary, serving), soft_wrap=True)
+    console.print(_verdict(summary, output / "serving"), soft_wrap=True)
+    if summary.counts.get("images", {}).get("quarantined"):
+        listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
+        console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
     console.print(f"[dim]{escape(str(run_dir))}: summary.json, log.txt; {summary.seconds:.0f} s[/]", soft_wrap=True)
 
 

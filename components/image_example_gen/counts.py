@@ -59,7 +59,7 @@ def check_quarantined(counts: dict, root: str, limit: float, hint: str = "") -> 
     shown = ", ".join(f"{reason} ({times})" for reason, times in commonest.most_common(_REASONS_SHOWN))
     raise UserError(
         f"{root}: {unusable} of {read} images are unusable, more than data.max_quarantined {limit:g} allows: "
-        f"{shown}{hint}; with data.max_quarantined=1 the run goes on and lists them all"
+        f"{shown}{hint}"
     )
 
 

@@ -16,6 +16,7 @@ from components.image_example_gen import conflicts, counts, disk_space, listing,
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.transforms import WriteImages, chunked
+from models.errors import RejectedData, UserError
 from models.features import SPLITS
 from models.settings import ImageSettings
 
@@ -34,7 +35,8 @@ class Executor(BaseBeamExecutor):
         """Writes ``examples`` (splits train, val, test) and ``report``.
 
         Raises:
-          UserError: no images, too many unusable ones, too few identities in a split, or too little disk space.
+          UserError: no images, or too little disk space.
+          RejectedData: too many unusable images, or too few identities in a split.
         """
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         image = ImageSettings.model_validate_json(exec_properties["image"])
@@ -53,11 +55,15 @@ class Executor(BaseBeamExecutor):
         kept = [row for row in rows if not row.reason and row.image_id not in dropped]
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
         figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        unused = counts.as_csv(quarantined)
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
-        _write_text(f"{report.uri}/{QUARANTINE}", counts.as_csv(quarantined))
+        _write_text(f"{report.uri}/{QUARANTINE}", unused)
         hint = listing.other_layout_hint(listed, settings.layout)
-        counts.check_quarantined(figures, root, settings.max_quarantined, hint)
-        splits.check_splits(kept, settings.split, seed)
+        try:
+            counts.check_quarantined(figures, root, settings.max_quarantined, hint)
+            splits.check_splits(kept, settings.split, seed)
+        except UserError as error:  # TFX removes the outputs of a node that fails
+            raise RejectedData(str(error), unused, figures) from None
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)

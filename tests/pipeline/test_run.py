@@ -5,11 +5,11 @@ import stat
 
 import pytest
 
-from models.errors import UserError
+from models.errors import RejectedData, UserError
 from pipeline import run as run_module
 from pipeline.config import load_config
 from pipeline.run import run, user_error
-from pipeline.summary import RunSummary
+from pipeline.summary import RunSummary, read_summaries
 
 
 @pytest.fixture
@@ -109,3 +109,42 @@ def test_no_source_is_the_users_error(tmp_path, executed):
     with pytest.raises(UserError, match="no images: say --data DIR"):
         run(load_config(overrides=["data.source=null"]), tmp_path)
     assert executed == []
+
+
+def ending(monkeypatch, raised: BaseException):
+    def graph(*_):
+        raise raised
+
+    monkeypatch.setattr(run_module, "_run_graph", graph)
+
+
+def test_data_that_ingest_rejects_leaves_its_listing_and_counts(data, tmp_path, monkeypatch):
+    listing = 'path,reason,bytes\nsomeone/1.png,"not an image",1\n'
+    ending(
+        monkeypatch,
+        RejectedData("1 of 1 images are unusable", listing, {"quarantined": 1, "images": 0, "identities": 0}),
+    )
+    assert run(data, tmp_path / "out") == 2
+    summary = read_summaries(tmp_path / "out")[0]
+    assert (summary.status, summary.error) == ("failed", "1 of 1 images are unusable")
+    assert summary.counts["images"]["quarantined"] == 1
+    assert (tmp_path / "out" / "quarantine" / f"{summary.run_id}.csv").read_text() == listing
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(ImportError("no TFX"), 1), (KeyboardInterrupt(), 1), (UserError("serving is a file"), 2)]
+)
+def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monkeypatch, raised, code):
+    ending(monkeypatch, raised)
+    assert run(data, tmp_path / "out") == code
+    summary = read_summaries(tmp_path / "out")[0]
+    assert (summary.status, summary.exit_code, summary.timings) == ("failed", code, {})
+    assert str(raised) in summary.error
+
+
+def test_a_damaged_metadata_store_hides_nothing(data, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "metadata.sqlite").write_bytes(b"no database" * 100)
+    ending(monkeypatch, UserError("the first fault"))
+    assert run(data, tmp_path / "out") == 2
+    assert read_summaries(tmp_path / "out")[0].error == "the first fault"
