@@ -1,8 +1,11 @@
 """``run_fn`` of the TFX Trainer: load, build, fit, calibrate, export."""
 
 import logging
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from models.batches import Batches, IdentityBatches, Normalise, PairBatches, bat
 from models.calibration import Calibration, calibrate
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.encoders import build_encoder
-from models.errors import TrainingFailed
+from models.errors import TrainingFailed, UserError
 from models.hardware import distribution, precision_policy
 from models.manifest import ModelManifest
 from models.preprocessing import IMAGE
@@ -44,13 +47,29 @@ def run_fn(fn_args: Any) -> None:
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    with tempfile.TemporaryDirectory(prefix="siamese-") as scratch:
-        train, val = (
-            load_split(files[0], settings, Path(scratch)) for files in (fn_args.train_files, fn_args.eval_files)
-        )
+    with _scratch(fn_args.model_run_dir, (fn_args.train_files[0], fn_args.eval_files[0])) as scratch:
+        train, val = (load_split(files[0], settings, scratch) for files in (fn_args.train_files, fn_args.eval_files))
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir)
     served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
     export(served, settings, calibration, fn_args)
+
+
+@contextmanager
+def _scratch(near: str, patterns: Iterable[str]) -> Iterator[Path]:
+    """A folder for the pixels of the splits, on the disk of the artifacts: the system's may be small, or memory.
+
+    Raises:
+      UserError: they do not fit.
+    """
+    local = None if "://" in near else near
+    need = sum(tf.io.gfile.stat(file).length for pattern in patterns for file in split_files(pattern)[1])
+    with tempfile.TemporaryDirectory(prefix=".pixels-", dir=local) as folder:
+        free = shutil.disk_usage(folder).free
+        if free < need:
+            raise UserError(
+                f"{folder}: training needs {need / 1e9:.1f} GB beside the artifacts, {free / 1e9:.1f} GB are free"
+            )
+        yield Path(folder)
 
 
 def load_split(pattern: str, settings: ModelSettings, scratch: Path) -> tuple[ImageTable, PairTable]:

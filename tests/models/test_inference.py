@@ -1,3 +1,7 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,3 +95,28 @@ def test_an_unreadable_file_is_named(tmp_path, content, message):
         (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(UserError, match=rf"x\.png: {message}"):
         read_image(tmp_path / "x.png")
+
+
+FRESH = """
+import json, sys
+from pathlib import Path
+from models.inference import LoadedModel, read_image
+model, a, b = LoadedModel(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])
+compared = model.compare(a, b)
+embeddings = model.embed([read_image(a), read_image(b)])
+without_keras = "keras" not in sys.modules
+distance, score = model.judge(embeddings[:1], embeddings[1:])
+print(json.dumps([without_keras, compared.distance, compared.score, float(distance[0]), float(score[0])]))
+"""
+
+
+def test_a_fresh_process_compares_without_keras_and_evaluates_with_it(exported, images):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FRESH, *map(str, (exported.path, *images[:2]))],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    without_keras, *answers = json.loads(done.stdout.splitlines()[-1])
+    assert without_keras
+    assert answers[2:] == pytest.approx(answers[:2], abs=1e-5)

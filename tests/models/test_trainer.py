@@ -1,4 +1,5 @@
 import logging
+import shutil
 
 import keras
 import numpy as np
@@ -7,10 +8,10 @@ import tensorflow as tf
 
 from models.dataset import ImageTable, PairTable
 from models.encoders import build_encoder
-from models.errors import TrainingFailed
+from models.errors import TrainingFailed, UserError
 from models.hardware import precision_policy
 from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelSettings, TrainingSettings
-from models.trainer import _in_float32, fit
+from models.trainer import _in_float32, _scratch, fit
 from models.validation import PairDistances
 
 
@@ -142,3 +143,20 @@ def test_every_image_is_embedded_once_whatever_the_pairs():
     embedded = encoder(normalise(tf.constant(images.raw(np.arange(24)))), training=False).numpy()
     expected = np.linalg.norm(embedded[pairs.a] - embedded[pairs.b], axis=1)
     np.testing.assert_allclose(distances(), expected, atol=1e-5)
+
+
+def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(tmp_path, monkeypatch):
+    for folder, size in (("Split-train", 10), ("images/train", 1000)):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        (tmp_path / "pairs" / folder / "a.tfrecord").write_bytes(bytes(size))
+    patterns = [str(tmp_path / "pairs" / "Split-train" / "*")]
+    with _scratch(str(tmp_path), patterns) as scratch:
+        assert scratch.parent == tmp_path
+    assert not scratch.exists()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=999))
+    with pytest.raises(UserError, match="training needs"), _scratch(str(tmp_path), patterns):
+        pass
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with _scratch(str(tmp_path), patterns):
+        pass
