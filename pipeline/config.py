@@ -15,7 +15,10 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from components.image_example_gen.settings import IngestSettings
+from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_generator.settings import PairSettings
+from components.pusher.settings import PushSettings
+from components.serving_validator.settings import ServingValidatorSettings
 from models.errors import UserError
 from models.settings import (
     AugmentationSettings,
@@ -35,32 +38,12 @@ _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 _STOOD_ON = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
 
-METRICS = ("accuracy", "precision", "recall", "f1", "auc")
-
 
 class DataSettings(IngestSettings):
     """Where the images are and how they are read."""
 
     source: str | None = Field(None, description=f"a folder, or {DIGITS}")
     schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
-
-
-class GateSettings(Settings):
-    """What a model must reach on the test split to be pushed."""
-
-    floors: dict[str, float] = Field({"accuracy": 0.7}, description="lowest value allowed, by metric")
-    max_drop: dict[str, float] = Field({"accuracy": 0.005}, description="how far below the served model, by metric")
-
-    def model_post_init(self, _context: object) -> None:
-        """Refuses metrics that do not exist and a gate without any floor."""
-        for key in ("floors", "max_drop"):
-            for metric, value in getattr(self, key).items():
-                if metric not in METRICS:
-                    raise ValueError(f"{key}.{metric} is not a metric; allowed: {', '.join(METRICS)}")
-                if not 0 <= value <= 1:
-                    raise ValueError(f"{key}.{metric} is {value}; allowed: 0 to 1")
-        if not self.floors:
-            raise ValueError("floors is empty; a gate needs at least one, e.g. {accuracy: 0.8}")
 
 
 class BeamSettings(Settings):
@@ -92,7 +75,10 @@ class Config(Settings):
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    measures: MeasureSettings = MeasureSettings()
     gates: GateSettings = GateSettings()
+    serving_validator: ServingValidatorSettings = ServingValidatorSettings()
+    push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
 
     @property
@@ -119,6 +105,7 @@ class Config(Settings):
     def model_post_init(self, _context: object) -> None:
         """Checks what spans sections."""
         _ = self.model
+        self.gates.check_names(self.measures.names)
 
     def digest(self) -> str:
         """SHA-256 of what is configured, the place of the images left out."""
@@ -127,7 +114,8 @@ class Config(Settings):
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
         limits = {"source", "schema_file", "max_pixels", "max_bytes", "max_quarantined"}
-        return self._digest({"name": True, "gates": True, "beam": True, "data": limits})
+        after = dict.fromkeys(("name", "measures", "gates", "serving_validator", "push", "beam"), True)
+        return self._digest({**after, "data": limits})
 
     def _digest(self, exclude: dict[str, Any]) -> str:
         content = self.model_dump(mode="json", exclude=exclude)

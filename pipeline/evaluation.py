@@ -3,8 +3,8 @@
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.model_gate.settings import GateSettings
 from models import features
-from pipeline.config import GateSettings
 
 # TFMA's class and settings for each metric of the configuration, at the operating threshold: same is score > 0.5.
 TFMA_METRICS = {

@@ -11,7 +11,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from models.manifest import ModelManifest
-from pipeline.config import METRICS
+from pipeline.evaluation import TFMA_METRICS
 from pipeline.summary import GateResult, Metric
 
 _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
@@ -153,7 +153,7 @@ def _slice_value(key: Any) -> str:
 
 def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
     measured = _measured(measures)
-    return {name: Metric(value=measured[name]) for name in METRICS if name in measured}
+    return {name: Metric(value=measured[name]) for name in TFMA_METRICS if name in measured}
 
 
 def _measured(measures: dict[str, float]) -> dict[str, float]:

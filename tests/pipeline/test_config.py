@@ -83,8 +83,11 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
         (["image.height=tall"], "digits.yaml: image.height: got 'tall'; input should be a valid integer"),
         (["image=3"], "digits.yaml: image: got 3; input should be a valid dictionary"),
         (["gates.floors={}"], "digits.yaml: gates: floors is empty; a gate needs at least one"),
-        (["gates.floors={speed: 1}"], "digits.yaml: gates: floors.speed is not a metric; allowed: accuracy, precision"),
-        (["gates.max_drop={auc: 5}"], "digits.yaml: gates: max_drop.auc is 5.0; allowed: 0 to 1"),
+        (["gates.floors={speed: 1}"], "digits.yaml: gates.floors.speed is not a metric; allowed: accuracy, precision"),
+        (
+            ["gates.max_drop={auc: 5}"],
+            "digits.yaml: gates.max_drop.auc: got 5; input should be less than or equal to 1",
+        ),
         (["data.split.test=0.5"], "digits.yaml: data.split: train, val and test must sum to 1, not 1.35"),
         (["loss.positive_margin=2"], "digits.yaml: loss: positive_margin 2.0 must be below margin 1.1"),
         (

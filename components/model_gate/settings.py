@@ -1,0 +1,109 @@
+"""What a user may set about what is measured and what a model must reach. Plain pydantic: checked in milliseconds."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from models.settings import Settings
+
+# Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
+HIGHER_IS_BETTER = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "auc",
+    "average_precision",
+    "tar_at_far",
+    "precision_at_prior",
+)
+LOWER_IS_BETTER = ("eer", "calibration_error")
+
+SLICES = ("kind", "group", "identity_size", "quality")
+_TAR = "tar_at_far_"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class MeasureSettings(Settings):
+    """What is measured on the test split beside the usual."""
+
+    fars: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.01, 0.1, 0.001),
+        min_length=1,
+        description="false accept rates of tar_at_far_<far>; tar_at_far is that of the first",
+    )
+    genuine_prior: float = Field(
+        0.01, gt=0, lt=1, description="share of genuine pairs in deployment: precision_at_prior"
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every measure's name, as gates and ``summary.json`` use it."""
+        return (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *(f"{_TAR}{far:g}" for far in self.fars))
+
+
+def higher_is_better(name: str) -> bool:
+    """The direction of a measure."""
+    return name not in LOWER_IS_BETTER
+
+
+class SliceGate(Settings):
+    """Limits within every slice of a kind, e.g. within each group."""
+
+    by: Literal["kind", "group", "identity_size", "quality"]
+    value: str | None = Field(None, description="one slice alone; default: each")
+    floors: dict[str, Share] = Field({}, description="lowest value allowed, by metric")
+    ceilings: dict[str, Share] = Field({}, description="highest value allowed, by metric")
+    max_drop: dict[str, Share] = Field(
+        {}, description="loss that is borne, by metric; refused if greater and significant"
+    )
+    min_pairs: int = Field(50, ge=2, description="a slice of fewer pairs is not judged, and the gate says so")
+
+
+class GateSettings(Settings):
+    """What a model must reach on the test split to be pushed."""
+
+    floors: dict[str, Share] = Field({"accuracy": 0.7}, description="lowest value allowed, by metric")
+    ceilings: dict[str, Share] = Field({}, description="highest value allowed, by metric, e.g. {eer: 0.1}")
+    max_drop: dict[str, Share] = Field(
+        {"accuracy": 0.01}, description="allowed loss against the served model, by metric"
+    )
+    slices: tuple[SliceGate, ...] = Field(
+        (SliceGate(by="kind", max_drop={"accuracy": 0.05}), SliceGate(by="group", max_drop={"accuracy": 0.05})),
+        description="limits within slices",
+    )
+    min_pairs: int = Field(20, ge=2, description="with fewer test pairs nothing is blessed")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="one-sided, of the bound on the change")
+    resamples: int = Field(2000, ge=200, le=100_000, description="of the bootstrap")
+    min_identities: int = Field(
+        10, ge=2, description="with fewer (images, where split by image) the change is unresolved"
+    )
+    unresolved: Literal["point", "refuse"] = Field(
+        "point", description="where the test cannot resolve max_drop: judge the point difference, or refuse"
+    )
+    beats_pixels: bool = Field(True, description="refuse a model that is no better than comparing raw pixels")
+    max_latency: float | None = Field(None, gt=0, description="times the served model's, e.g. 1.5; default: not judged")
+    max_size: float | None = Field(None, gt=0, description="times the served model's bytes; default: not judged")
+
+    @model_validator(mode="after")
+    def _at_least_one_floor(self) -> "GateSettings":
+        if not self.floors:
+            raise ValueError("floors is empty; a gate needs at least one, e.g. {accuracy: 0.8}")
+        return self
+
+    def check_names(self, known: tuple[str, ...]) -> None:
+        """Refuses metrics that are not measured, and bounds on the wrong side.
+
+        Raises:
+          ValueError: names the key, and what is allowed.
+        """
+        limits = [("gates.", self), *((f"gates.slices[{n}].", one) for n, one in enumerate(self.slices))]
+        for place, section in limits:
+            for key in ("floors", "ceilings", "max_drop"):
+                for metric in getattr(section, key):
+                    if metric not in known:
+                        raise ValueError(f"{place}{key}.{metric} is not a metric; allowed: {', '.join(known)}")
+                    if key != "max_drop" and higher_is_better(metric) != (key == "floors"):
+                        right = "floors" if higher_is_better(metric) else "ceilings"
+                        raise ValueError(f"{place}{key}.{metric}: a limit on {metric} belongs under {right}")
