@@ -10,9 +10,11 @@ import tensorflow_model_analysis as tfma
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.verdict.artifacts import read_verdict
+from components.verdict.result import GateResult
 from models.manifest import ModelManifest
 from pipeline.evaluation import TFMA_METRICS
-from pipeline.summary import GateResult, Metric
+from pipeline.summary import Metric
 
 _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
@@ -74,12 +76,14 @@ class RunRecord:
 
     def gates(self) -> list[GateResult]:
         """The verdicts, in the order of the graph; only of gates that were reached."""
-        gates = []
-        if self._finished("AnomalyGate"):
-            gates.append(GateResult(name="anomalies", passed=True, reason="no anomaly in the images"))
+        gates = self._verdict("AnomalyGate")
         if evaluation := self._artifact("Evaluator", "evaluation"):
             gates.extend(_evaluator_gates(evaluation.uri, bool(self.metrics()[1])))
         return gates
+
+    def _verdict(self, node: str) -> list[GateResult]:
+        verdict = self._artifact(node, "verdict")
+        return read_verdict(verdict.uri) if verdict else []
 
     def metrics(self) -> tuple[dict[str, Metric], dict[str, Metric], dict[str, dict[str, float]]]:
         """(the candidate's, the baseline's, the candidate's by slice) on the test split."""

@@ -5,15 +5,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from components.verdict.result import GateResult
+
 FILE = "summary.json"
-
-
-class GateResult(BaseModel):
-    """One gate's verdict and its reason in a sentence."""
-
-    name: str
-    passed: bool
-    reason: str
 
 
 class Metric(BaseModel):

@@ -7,8 +7,8 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.anomaly_gate.artifacts import GateVerdict
 from components.anomaly_gate.executor import Executor
+from components.verdict.artifacts import GateVerdict
 
 
 class AnomalyGateSpec(ComponentSpec):

@@ -9,8 +9,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.anomaly_gate.artifacts import write_verdict
 from components.anomaly_gate.reasons import reasons
+from components.verdict.artifacts import write_verdict
+from components.verdict.result import GateResult
 from models.errors import UserError
 
 GATE = "anomalies"
@@ -39,11 +40,8 @@ class Executor(base_executor.BaseExecutor):
         ]
         if found:
             raise UserError(f"the data does not match the schema: {' '.join(found)}")
-        write_verdict(
-            artifact_utils.get_single_instance(output_dict["verdict"]),
-            GATE,
-            passed=True,
-        )
+        passed = GateResult(name=GATE, passed=True, reason="no anomaly in the images")
+        write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [passed])
 
 
 def _read(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:

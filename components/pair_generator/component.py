@@ -4,10 +4,10 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import BaseChannel, channel_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.anomaly_gate.artifacts import GateVerdict
 from components.pair_generator.artifacts import PairReport
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
+from components.verdict.artifacts import GateVerdict
 
 
 class PairGeneratorSpec(ComponentSpec):

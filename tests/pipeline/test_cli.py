@@ -9,8 +9,9 @@ from subprocess import run as run_process
 import pytest
 from typer.testing import CliRunner
 
+from components.verdict.result import GateResult
 from pipeline import cli
-from pipeline.summary import GateResult, Metric, RunSummary
+from pipeline.summary import Metric, RunSummary
 
 COMMANDS = ("run", "compare", "evaluate", "embed", "runs")
 

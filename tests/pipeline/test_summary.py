@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from pipeline.summary import FILE, GateResult, Metric, RunSummary, read_summaries
+from components.verdict.result import GateResult
+from pipeline.summary import FILE, Metric, RunSummary, read_summaries
 
 
 def summary(run_id: str = "r1", **changes) -> RunSummary:

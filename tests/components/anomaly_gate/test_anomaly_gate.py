@@ -126,7 +126,7 @@ def test_good_images_pass_and_their_pixels_are_never_text(run):
     artifacts = run(good())
 
     verdict = json.loads(next(artifacts.glob("AnomalyGate/verdict/*/verdict.json")).read_text())
-    assert verdict == {"gate": "anomalies", "passed": True, "reasons": []}
+    assert verdict == {"gates": [{"name": "anomalies", "passed": True, "reason": "no anomaly in the images"}]}
 
     path = next(artifacts.glob("StatisticsGen/statistics/*/Split-train/FeatureStats.pb"))
     dataset = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]

@@ -1,0 +1,9 @@
+"""The artifact that holds the table of scored pairs."""
+
+from tfx.types.artifact import Artifact
+
+
+class PairScores(Artifact):
+    """``scores.parquet`` as in ``table.SCHEMA``; custom property ``pairs``: its rows."""
+
+    TYPE_NAME = "PairScores"

@@ -1,0 +1,1 @@
+"""What a gate decided and why: as data, and as the artifact that carries it."""
