@@ -1,29 +1,42 @@
 """The folder that a model server watches: ``<serving_dir>/<integer version>/``, the highest one serves.
 
 A version appears whole or not at all, and versions always rise: TensorFlow Serving loads the highest integer it sees,
-at any moment, and ignores every other name.
+at any moment, and ignores every other name. ``serving_dir`` is a folder or an address such as ``gs://bucket/serving``.
 """
 
-import contextlib
-import fcntl
-import hashlib
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.pusher import publication
+from components.pusher.history import Trail, read_trail
+from components.pusher.local_folder import LocalFolder, link_or_copy
+from components.pusher.model_files import SAVED_MODEL, FolderFiles, file_digests, is_saved_model, model_digest
+from components.pusher.object_store import ObjectStore
+from components.pusher.place import ServingPlace, told
 from models.errors import UserError
-from models.manifest import ModelManifest
+
+__all__ = ["NONE", "PushResult", "Pushed", "digest", "fetch_served", "history", "link_or_copy", "open_place", "push"]
+__all__ += ["served", "served_digest", "version_address", "versions"]
 
 NONE = "none"
 
-_SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
-_STAGING = ".staging-"
-_LOCK = ".lock"
-_HIGHEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
-_CHUNK = 1 << 20
+
+@dataclass(frozen=True)
+class Pushed:
+    """What stands behind a push, for the history.
+
+    Attributes:
+      by: who; default: the user of this process, at its machine.
+      reason: why this model may serve, in a sentence.
+      run_id: of the run that made it.
+      config_digest: of that run's configuration.
+    """
+
+    by: str | None = None
+    reason: str = ""
+    run_id: str | None = None
+    config_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,148 +45,138 @@ class PushResult:
 
     version: int
     pushed: bool
-    path: Path
+    address: str
+
+    @property
+    def path(self) -> Path:
+        """The version's folder, of a folder on a mounted file system."""
+        return Path(self.address)
+
+
+def open_place(serving_dir: Path | str) -> ServingPlace:
+    """The serving folder at a path or an address.
+
+    Raises:
+      UserError: it is a file, or an address of a kind that nothing here can read.
+    """
+    address = str(serving_dir).removeprefix("file://")
+    return ObjectStore(address) if "://" in address else LocalFolder(Path(address))
 
 
 def versions(serving_dir: Path | str) -> list[int]:
     """The complete versions in the folder, ascending; none where there is no folder."""
-    return sorted(version for version, path in _numbered(serving_dir).items() if _is_saved_model(path))
+    place = open_place(serving_dir)
+    with told(place.address, "read"):
+        return place.versions()
 
 
 def served(serving_dir: Path | str) -> Path | None:
-    """The version that serves: the highest complete one."""
-    complete = versions(serving_dir)
-    return _numbered(serving_dir)[complete[-1]] if complete else None
+    """The folder of the version that serves, the highest complete one.
+
+    Raises:
+      UserError: ``serving_dir`` is not on a mounted file system; ``fetch_served`` brings it from there.
+    """
+    place = open_place(serving_dir)
+    if not isinstance(place, LocalFolder):
+        raise UserError(f"{serving_dir}: must be a folder on a mounted file system, not an address")
+    complete = place.versions()
+    return place.path(complete[-1]) if complete else None
 
 
 def served_digest(serving_dir: Path | str) -> str:
     """The digest of the model that serves, or ``"none"``."""
-    current = served(serving_dir)
-    return digest(current) if current else NONE
+    place = open_place(serving_dir)
+    with told(place.address, "read"):
+        complete = place.versions()
+        return model_digest(place.files(complete[-1])) if complete else NONE
+
+
+def version_address(serving_dir: Path | str, version: int) -> str:
+    """Where a version is: a path or an address."""
+    return open_place(serving_dir).version_address(version)
 
 
 def digest(model_dir: Path | str) -> str:
     """The ``model_digest`` of a model of this pipeline; for any other one, a digest of its files."""
+    return model_digest(FolderFiles(Path(model_dir)))
+
+
+def fetch_served(serving_dir: Path | str, target: Path | str) -> int | None:
+    """Brings the files of the version that serves into a local folder: links or copies, or a download.
+
+    Returns:
+      The version, or none where nothing serves; then ``target`` is not made.
+
+    Raises:
+      UserError: what serves is not what was pushed, or cannot be read.
+    """
+    place, folder = open_place(serving_dir), Path(target)
+    with told(place.address, "read"):
+        while complete := place.versions():
+            version = complete[-1]
+            if damage := _fetched(place, version, folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                if version not in place.versions():
+                    continue  # it was pruned meanwhile: another one serves
+                raise UserError(
+                    f"{place.version_address(version)}: the model that serves is damaged: {damage}; "
+                    "`siamese rollback` brings back an earlier one"
+                )
+            return version
+    return None
+
+
+def _fetched(place: ServingPlace, version: int, folder: Path) -> str:
+    """Brings a version; returns what of it is damaged."""
     try:
-        return ModelManifest.read(model_dir).model_digest
-    except (UserError, UnicodeDecodeError):  # none, another project's, or damaged
-        return _files_digest(Path(model_dir))
+        place.fetch(version, folder)
+    except FileNotFoundError as error:
+        return str(error)
+    files = FolderFiles(folder)
+    if not is_saved_model(files):
+        return f"{SAVED_MODEL[0]} is missing"
+    arrival = read_trail(place.records(), [version]).arrival(version)
+    return publication.damage(file_digests(files), arrival) if arrival else ""
 
 
-def push(model_dir: Path | str, serving_dir: Path | str) -> PushResult:
+def history(serving_dir: Path | str) -> Trail:
+    """Which version serves, and who replaced what and why."""
+    place = open_place(serving_dir)
+    with told(place.address, "read"):
+        return read_trail(place.records(), place.versions())
+
+
+def push(
+    model_dir: Path | str, serving_dir: Path | str, why: Pushed | None = None, keep: int | None = None
+) -> PushResult:
     """Makes the SavedModel at ``model_dir`` the version that serves, unless it is so already.
 
-    The model is copied under a name that no server reads, flushed to the disk, compared with the original and only
-    then renamed. Whatever an earlier, killed push left behind is removed.
+    Whatever an earlier, killed push left behind is removed. Then versions beyond ``keep`` are; a failure of that is
+    told in the log and the history, and fails nothing.
 
     Raises:
       FileNotFoundError: ``model_dir`` holds no SavedModel.
-      UserError: ``serving_dir`` is not a folder of a mounted file system.
+      UserError: ``serving_dir`` cannot be written to or is full; nothing is visible then.
       OSError: the copy failed or differs; nothing is visible then.
     """
-    source, folder = Path(model_dir), _folder(serving_dir)
-    if not _is_saved_model(source):
-        raise FileNotFoundError(f"{source}: not a SavedModel ({_SAVED_MODEL[0]} is missing)")
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        for leftover in folder.glob(f"{_STAGING}*"):
-            shutil.rmtree(leftover)
-        current = served(folder)
-        if current and digest(current) == digest(source):
-            return PushResult(int(current.name), False, current)
-        version = max(int(time.time()), max(_numbered(folder), default=0) + 1)
-        target = folder / str(version)
-        _place(source, folder / f"{_STAGING}{version}", target)
-        return PushResult(version, True, target)
-
-
-def link_or_copy(source: Path | str, target: Path | str) -> None:
-    """Copies a model that nobody will change: by hard links where the file system has them."""
-    _copy_tree(Path(source), Path(target), _link_file)
-
-
-def _folder(serving_dir: Path | str) -> Path:
-    if "://" in str(serving_dir):
-        raise UserError(f"{serving_dir}: the serving folder must be on a mounted file system, not an address")
-    folder = Path(serving_dir)
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: the serving folder is a file")
-    return folder
-
-
-def _numbered(serving_dir: Path | str) -> dict[int, Path]:
-    """Every folder with an integer name, complete or not."""
-    folder = _folder(serving_dir)
-    if not folder.exists():
-        return {}
-    names = (path for path in folder.iterdir() if path.name.isascii() and path.name.isdecimal())
-    return {int(path.name): path for path in names if path.is_dir() and int(path.name) <= _HIGHEST}
-
-
-def _is_saved_model(path: Path) -> bool:
-    return any((path / name).is_file() for name in _SAVED_MODEL)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One push at a time; the lock of a killed process is gone with it."""
-    with (folder / _LOCK).open("w", encoding="utf-8") as lock:
-        # Some network mounts have no locks. There, runs must not overlap, as the schedule sees to.
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _place(source: Path, staging: Path, target: Path) -> None:
-    try:
-        _copy_tree(source, staging, _copy_durably)
-        if _files_digest(staging) != _files_digest(source):
-            raise OSError(f"{staging}: the copy differs from {source}")
-        staging.rename(target)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    _sync(target.parent)
-
-
-def _copy_tree(source: Path, target: Path, copy_file: Callable[[Path, Path], None]) -> None:
-    # Not shutil.copytree: it would carry over the permissions of a private temporary folder.
-    target.mkdir(parents=True, exist_ok=True)
-    for entry in sorted(source.iterdir()):
-        if entry.is_dir():
-            _copy_tree(entry, target / entry.name, copy_file)
-        else:
-            copy_file(entry, target / entry.name)
-    _sync(target)
-
-
-def _copy_durably(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    _sync(target)
-
-
-def _link_file(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)  # never write through a link that is there already
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _files_digest(folder: Path) -> str:
-    """SHA-256 over the relative paths, sizes and contents of all files."""
-    sha = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        sha.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                sha.update(chunk)
-    return sha.hexdigest()
+    source = FolderFiles(Path(model_dir))
+    if not is_saved_model(source):
+        raise FileNotFoundError(f"{model_dir}: not a SavedModel ({SAVED_MODEL[0]} is missing)")
+    place, why = open_place(serving_dir), why or Pushed()
+    with publication.writing(place, sum(source.sizes().values())) as trail:
+        current = trail.serving
+        if current is not None and publication.serves_already(place, trail, source):
+            return PushResult(current, False, place.version_address(current))
+        version = publication.publish(
+            place,
+            trail,
+            source,
+            action="push",
+            reason=why.reason,
+            run_id=why.run_id,
+            config_digest=why.config_digest,
+            **({"by": why.by} if why.by else {}),
+        )
+        if keep is not None:
+            publication.prune(place, keep)
+    return PushResult(version, True, place.version_address(version))

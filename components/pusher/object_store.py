@@ -1,0 +1,151 @@
+"""A serving folder in an object store, through fsspec: no rename is atomic there, so ``saved_model.pb`` goes last."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from components.pusher.model_files import SAVED_MODEL, ModelFiles, chunks, file_digests
+from components.pusher.place import HISTORY, ServingPlace, version_numbers
+from models.errors import UserError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_EXTRAS = {"gs": "gs", "gcs": "gs", "s3": "s3", "s3a": "s3"}
+
+
+class StoreFiles:
+    """The objects below a key."""
+
+    def __init__(self, store: "AbstractFileSystem", key: str) -> None:
+        self._store, self._key = store, key
+
+    def sizes(self) -> dict[str, int]:
+        self._store.invalidate_cache()
+        found = self._store.find(self._key, detail=True)
+        names = {key[len(self._key) + 1 :]: info["size"] for key, info in found.items() if key.startswith(self._key)}
+        return {name: int(names[name]) for name in sorted(names) if name and not name.endswith("/")}
+
+    def open(self, name: str) -> BinaryIO:
+        return cast("BinaryIO", self._store.open(f"{self._key}/{name}", "rb"))
+
+
+class ObjectStore(ServingPlace):
+    """A version is complete only with its ``saved_model.pb``, which is written last and removed first."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._store, root = _opened(address)
+        self._root = root.rstrip("/")
+
+    def numbers(self) -> set[int]:
+        return version_numbers([PurePosixPath(key.rstrip("/")).name for key in self._list(self._root)])
+
+    def is_complete(self, version: int) -> bool:
+        self._store.invalidate_cache()
+        return any(self._store.isfile(f"{self._key(version)}/{name}") for name in SAVED_MODEL)
+
+    def files(self, version: int) -> StoreFiles:
+        return StoreFiles(self._store, self._key(version))
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        yield False  # no locks there; numbers are claimed by creating an object that must not exist
+
+    def make(self) -> None:
+        """Nothing: folders are only names there."""
+
+    def check_room(self, needed: int) -> None:
+        """Nothing: a store has room."""
+
+    def clean(self, dead: Collection[int], alone: bool) -> None:  # noqa: ARG002
+        for version in dead:
+            self._delete(version)
+
+    def put(self, source: ModelFiles, digests: Mapping[str, str], claim: Callable[[], int]) -> int:
+        version = claim()
+        last = [name for name in digests if name in SAVED_MODEL]
+        try:
+            for name in digests:
+                if name not in last:
+                    self._upload(source, name, version)
+            self._verify(version, {name: digest for name, digest in digests.items() if name not in last})
+            for name in last:
+                with source.open(name) as file:  # in one request: an object is there whole or not at all
+                    self._store.pipe_file(f"{self._key(version)}/{name}", file.read())
+            self._verify(version, digests)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the next push removes it otherwise
+                self._delete(version)
+            raise
+        return version
+
+    def remove(self, version: int) -> None:
+        self._delete(version)
+
+    def fetch(self, version: int, target: Path) -> None:
+        files = self.files(version)
+        for name in files.sizes():
+            copy = target / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.unlink(missing_ok=True)  # never write through a link that is there already
+            with files.open(name) as original, copy.open("wb") as file:
+                shutil.copyfileobj(original, file)
+
+    def records(self) -> dict[str, bytes]:
+        keys = [key for key in self._list(f"{self._root}/{HISTORY}") if key.endswith(".json")]
+        return {PurePosixPath(key).name: self._store.cat_file(key) for key in keys}
+
+    def add_record(self, name: str, content: bytes) -> bool:
+        key = f"{self._root}/{HISTORY}/{name}"
+        try:
+            self._store.pipe_file(key, content, mode="create")  # conditional on the server, with s3fs and gcsfs
+        except Exception:
+            # Each store has its own exception for it.
+            self._store.invalidate_cache()
+            if not self._store.exists(key):
+                raise
+            return bool(self._store.cat_file(key) == content)  # a request that was sent twice finds its own record
+        return True
+
+    def _key(self, version: int) -> str:
+        return f"{self._root}/{version}"
+
+    def _list(self, key: str) -> list[str]:
+        self._store.invalidate_cache()
+        try:
+            return [str(one) for one in self._store.ls(key, detail=False)]
+        except FileNotFoundError:
+            return []
+
+    def _upload(self, source: ModelFiles, name: str, version: int) -> None:
+        with source.open(name) as original, self._store.open(f"{self._key(version)}/{name}", "wb") as file:
+            for chunk in chunks(original):
+                file.write(chunk)
+
+    def _verify(self, version: int, digests: Mapping[str, str]) -> None:
+        if file_digests(self.files(version)) != digests:
+            raise OSError(f"{self.version_address(version)}: what was uploaded differs from its original")
+
+    def _delete(self, version: int) -> None:
+        names = list(self.files(version).sizes())
+        for name in sorted(names, key=lambda name: name not in SAVED_MODEL):  # saved_model.pb first
+            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+                self._store.rm_file(f"{self._key(version)}/{name}")
+
+
+def _opened(address: str) -> tuple["AbstractFileSystem", str]:
+    from fsspec.core import url_to_fs  # a quarter of a second, of use to object stores alone
+
+    protocol = address.partition("://")[0]
+    try:
+        opened: Any = url_to_fs(address)
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        what = f"pip install 'siamese-pipeline[{extra}]'" if extra else str(error)
+        raise UserError(f"{address}: {protocol}:// needs a library that is not installed: {what}") from None
+    except ValueError as error:
+        raise UserError(f"{address}: not an address of a serving folder: {error}") from None
+    return opened[0], opened[1]
