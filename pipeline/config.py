@@ -169,6 +169,9 @@ def _place(content: dict[str, Any], folder: Path) -> None:
     for key in ("source", "schema_file"):
         if isinstance(data, dict) and isinstance(data.get(key), str) and data[key] != DIGITS:
             data[key] = str(folder / data[key])
+    push = content.get("push")
+    if isinstance(push, dict) and isinstance(push.get("serving_dir"), str) and "://" not in push["serving_dir"]:
+        push["serving_dir"] = str(folder / push["serving_dir"])
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

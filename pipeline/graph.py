@@ -103,6 +103,9 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         model=trainer.outputs["model"],
         serving_dir=site.serving_dir,
         model_blessing=evaluator.outputs["blessing"],
+        keep=config.push.keep,
+        config_digest=config.digest(),
+        run_id=site.run_id,
         cache_key=site.run_id,
     ).with_id("Pusher")
     return Pipeline(

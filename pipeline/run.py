@@ -19,6 +19,7 @@ from components.pusher.serving_folder import served_digest
 from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
+from pipeline.serving_address import serving_address
 from pipeline.summary import RunSummary
 from pipeline.terminal import Stages, quiet, show_summary
 
@@ -37,7 +38,7 @@ def run(config: Config, output: Path) -> int:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
     output = _writable(output)
-    with _alone(output):
+    with alone(output):
         data_root = _images(config, output)
         data_digest = fingerprint(str(data_root))
         run_id = _new_run_id(output)
@@ -87,11 +88,11 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
     from pipeline.runners import local
 
     stages.finish()
-    serving = output / "serving"
+    serving = serving_address(config.push.serving_dir, output)
     site = Site(
         data_root=data_root,
         data_digest=data_digest,
-        serving_dir=str(serving),
+        serving_dir=serving,
         served_digest=served_digest(serving),
         artifacts=str(output / "artifacts"),
         run_id=run_id,
@@ -190,7 +191,7 @@ def _images(config: Config, output: Path) -> Path:
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def alone(output: Path) -> Iterator[None]:
     """One run at a time an output folder; a killed run leaves no lock behind."""
     with (output / ".lock").open("w", encoding="utf-8") as lock:
         try:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from pipeline.serving_address import serving_address_of
 from pipeline.summary import RunSummary
 
 # Read by C++ libraries as they load. oneDNN halves the time of a training step also on CPUs where it is off by default.
@@ -150,7 +151,7 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
         mark = "[green]passed [/]" if gate.passed else "[red]refused[/]"
         console.print(f"  gate {gate.name:<10} {mark} {escape(gate.reason)}")
     console.print()
-    console.print(_verdict(summary, output / "serving"), soft_wrap=True)
+    console.print(_verdict(summary, serving_address_of(summary, output)), soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
         listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
         console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
@@ -180,11 +181,11 @@ def _metrics_table(summary: RunSummary) -> Table:
     return table
 
 
-def _verdict(summary: RunSummary, serving: Path) -> str:
+def _verdict(summary: RunSummary, serving: str) -> str:
     if summary.status == "pushed" and summary.already_serving:
         return f"[bold green]Already serving:[/] version {summary.pushed_version} is this very model."
     if summary.status == "pushed":
-        place = escape(str(serving / str(summary.pushed_version)))
+        place = escape(f"{serving}/{summary.pushed_version}")
         return f"[bold green]Pushed[/] as version {summary.pushed_version}: {place}"
     if summary.status == "refused":
         return "[bold red]Refused:[/] nothing was pushed; what served before still serves."

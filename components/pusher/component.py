@@ -11,14 +11,17 @@ from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
 from components.pusher.executor import Executor
+from components.verdict.artifacts import GateVerdict
 
 
 class ServingPusherSpec(standard_component_specs.PusherSpec):
-    """The stock specification; ``gate_blessing`` is an input of its own since Kubeflow takes no union of channels."""
+    """The stock specification and more inputs, each of its own since Kubeflow takes no union of channels."""
 
     INPUTS: ClassVar = {
         **standard_component_specs.PusherSpec.INPUTS,
         "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        "gate_verdict": ChannelParameter(type=GateVerdict, optional=True),
+        "infra_verdict": ChannelParameter(type=GateVerdict, optional=True),
     }
 
 
@@ -27,10 +30,15 @@ class ServingPusher(Pusher):
 
     Args:
       model: the candidate.
-      serving_dir: the folder that the model server watches.
+      serving_dir: the folder that the model server watches, or an address such as ``gs://bucket/serving``.
       model_blessing: the Evaluator's.
       gate_blessing: the ModelGate's.
       infra_blessing: the ServingValidator's.
+      gate_verdict: of the ModelGate, for the reason in the history.
+      infra_verdict: of the ServingValidator, likewise.
+      keep: versions kept, the serving one among them; default: all.
+      config_digest: of the run's configuration, for the history.
+      run_id: of the run, for the history.
       cache_key: changes whenever this must run again; the serving folder is no input that TFX knows of. The run's id
         is right: an old verdict is then never taken for a push.
     """
@@ -45,6 +53,11 @@ class ServingPusher(Pusher):
         model_blessing: BaseChannel | None = None,
         gate_blessing: BaseChannel | None = None,
         infra_blessing: BaseChannel | None = None,
+        gate_verdict: BaseChannel | None = None,
+        infra_verdict: BaseChannel | None = None,
+        keep: int | None = None,
+        config_digest: str = "",
+        run_id: str = "",
         cache_key: str = "",
     ) -> None:
         spec = ServingPusherSpec(
@@ -52,10 +65,14 @@ class ServingPusher(Pusher):
             model_blessing=model_blessing,
             gate_blessing=gate_blessing,
             infra_blessing=infra_blessing,
+            gate_verdict=gate_verdict,
+            infra_verdict=infra_verdict,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
             ),
-            custom_config=json_utils.dumps({"cache_key": cache_key}),
+            custom_config=json_utils.dumps(
+                {"cache_key": cache_key, "run_id": run_id, "config_digest": config_digest, "keep": keep}
+            ),
             pushed_model=Channel(type=standard_artifacts.PushedModel),
         )
         # Past the stock constructor, which knows only the stock inputs.

@@ -1,5 +1,6 @@
 """Pushes a model that every gate blessed, through ``serving_folder.push``."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.pusher import serving_folder
+from components.verdict.artifacts import read_verdict
 
 ALREADY_SERVING = "already_serving"
 PLACEHOLDER = "not-pushed.txt"
@@ -19,8 +21,8 @@ class Executor(stock.Executor):
     """The stock executor with versions that rise, whole versions only, and any number of blessings.
 
     Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where
-    the identical model served before, blessed again or not), ``pushed_version`` and ``pushed_destination`` in either
-    case.
+    the identical model served before), ``pushed_version`` and ``pushed_destination`` in either case. A refused model
+    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused.
     """
 
     def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
@@ -42,18 +44,23 @@ class Executor(stock.Executor):
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         model_dir = self.GetModelPath(input_dict)
         serving_dir = _serving_dir(exec_properties)
+        config = json.loads(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY) or "{}")
 
-        serving = serving_folder.served(serving_dir)
-        identical = serving is not None and serving_folder.digest(serving) == serving_folder.digest(model_dir)
-        pushed_model.set_int_custom_property(ALREADY_SERVING, int(identical))
-        if serving and identical:
-            self._MarkPushed(pushed_model, str(serving), serving.name)
+        blessed = self.CheckBlessing(input_dict)
+        same = serving_folder.same_as_served(model_dir, serving_dir)
+        already = same is not None and (blessed or same.to_the_byte)
+        pushed_model.set_int_custom_property(ALREADY_SERVING, int(already))
+        if same is not None and already:
+            self._MarkPushed(pushed_model, same.address, str(same.version))
             self._MarkNotPushed(pushed_model)  # not by this execution
-            _fill(pushed_model, f"The identical model already serves: {serving}")
-        elif self.CheckBlessing(input_dict):
-            result = serving_folder.push(model_dir, serving_dir)
-            serving_folder.link_or_copy(result.path, pushed_model.uri)
-            self._MarkPushed(pushed_model, str(result.path), str(result.version))
+            _fill(pushed_model, f"The identical model already serves: {same.address}")
+        elif blessed:
+            why = serving_folder.Pushed(
+                reason=_reason(input_dict), run_id=config.get("run_id"), config_digest=config.get("config_digest")
+            )
+            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"))
+            serving_folder.link_or_copy(model_dir, pushed_model.uri)
+            self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
             _fill(pushed_model, "The model was not blessed.")
@@ -65,6 +72,16 @@ def _serving_dir(exec_properties: dict[str, Any]) -> str:
     if not destination.filesystem.base_directory:
         raise ValueError(f"push_destination must name filesystem.base_directory, got {destination}")
     return str(destination.filesystem.base_directory)
+
+
+def _reason(input_dict: dict[str, list[Artifact]]) -> str:
+    """Why the model may serve, in a sentence: what the gates said, as far as their verdicts are wired."""
+    verdicts = [one for key, artifacts in sorted(input_dict.items()) if key.endswith("verdict") for one in artifacts]
+    gates = [gate for verdict in verdicts for gate in read_verdict(verdict.uri)]
+    if gates:
+        return "every gate agreed: " + "; ".join(f"{gate.name}: {gate.reason}" for gate in gates)
+    blessings = sorted(key for key in input_dict if key.endswith("blessing"))
+    return f"given: {', '.join(blessings)}" if blessings else "no gate was asked"
 
 
 def _fill(artifact: Artifact, text: str) -> None:

@@ -16,8 +16,8 @@ from components.pusher.object_store import ObjectStore
 from components.pusher.place import ServingPlace, told
 from models.errors import UserError
 
-__all__ = ["NONE", "PushResult", "Pushed", "digest", "fetch_served", "history", "link_or_copy", "open_place", "push"]
-__all__ += ["served", "served_digest", "version_address", "versions"]
+__all__ = ["NONE", "PushResult", "Pushed", "Same", "digest", "fetch_served", "history", "link_or_copy", "open_place"]
+__all__ += ["push", "same_as_served", "served", "served_digest", "version_address", "versions"]
 
 NONE = "none"
 
@@ -144,6 +144,27 @@ def history(serving_dir: Path | str) -> Trail:
     place = open_place(serving_dir)
     with told(place.address, "read"):
         return read_trail(place.records(), place.versions())
+
+
+@dataclass(frozen=True)
+class Same:
+    """The version that serves the model in question; ``to_the_byte``: every file is the same, too."""
+
+    version: int
+    address: str
+    to_the_byte: bool
+
+
+def same_as_served(model_dir: Path | str, serving_dir: Path | str) -> Same | None:
+    """The version that serves, where it is the model at ``model_dir``, by its digest, and whole."""
+    place, source = open_place(serving_dir), FolderFiles(Path(model_dir))
+    with told(place.address, "read"):
+        trail = read_trail(place.records(), place.versions())
+        version = trail.serving
+        if version is None or not publication.serves_already(place, trail, source):
+            return None
+        same_files = file_digests(place.files(version)) == file_digests(source)
+    return Same(version, place.version_address(version), same_files)
 
 
 def push(
