@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import warnings
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -27,6 +28,10 @@ app = typer.Typer(
 
 Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+ServingDir = Annotated[
+    str | None,
+    typer.Option("--serving-dir", help="A serving folder, or a gs:// or s3:// address; default: the runs' own."),
+]
 Output = Annotated[Path, typer.Option("--output", help="Where runs write.")]
 
 
@@ -137,12 +142,46 @@ def embed(
 
 
 @app.command()
-def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
-    """List the runs under an output folder: when, how they ended, what they reached."""
+def rollback(
+    output: Output = Path("output"),
+    to: Annotated[
+        int | None, typer.Option(help="A version; default: what served before, as the history tells.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who, for the history; default: user@host.")] = None,
+    serving_dir: ServingDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an earlier model serve again: its bytes, under a new version. Not while a run is at work."""
+    from pipeline.rollback import roll_back
+
+    done = roll_back(output, serving_dir, to, reason, by)
+    if as_json:
+        print(json.dumps(asdict(done)))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"[bold green]Rolled back[/]: version {done.version} serves, the model of version {done.restored}; "
+        f"it replaced {done.replaced}\n{escape(done.address)}"
+    )
+    console.print(f"[dim]A new run is free to push the model of version {done.replaced} again: no gate knows why.[/]")
+
+
+@app.command()
+def runs(
+    output: Output = Path("output"),
+    history: Annotated[bool, typer.Option("--history", help="All of who replaced what and why, no runs.")] = False,
+    serving_dir: ServingDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
     from pipeline.summary import read_summaries
 
-    if not output.is_dir():
+    if not output.is_dir() and not (history and serving_dir):
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
+    if history:
+        _show_history(output, serving_dir, as_json)
+        return
     summaries = read_summaries(output)
     if as_json:
         print(json.dumps([summary.model_dump(mode="json") for summary in summaries]))
@@ -157,6 +196,26 @@ def runs(output: Output = Path("output"), as_json: AsJson = False) -> None:
     for summary in summaries:  # below the table: they are longer than what is left of a line
         if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
             console.print(escape(f"{summary.run_id}: {reason}"), soft_wrap=True)
+    try:
+        _show_history(output, serving_dir, as_json=False, last=10)
+    except UserError as error:  # the runs are told all the same
+        console.print(escape(str(error)), soft_wrap=True)
+
+
+def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
+    from components.pusher.serving_folder import history
+    from pipeline.serving_address import serving_address, serving_address_of_runs
+    from pipeline.trail import show_trail, trail_as_json
+
+    address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
+    trail = history(address)
+    if as_json:
+        print(json.dumps(trail_as_json(address, trail)))
+    elif trail.events or last is None:
+        console = Console(highlight=False)
+        if last:
+            console.print()
+        show_trail(console, address, trail, last)
 
 
 def _row(summary: "RunSummary") -> tuple[str, ...]:

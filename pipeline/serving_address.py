@@ -1,8 +1,10 @@
 """Where the serving folder of an output folder is: beside the runs, unless the configuration says otherwise."""
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
-from pipeline.summary import RunSummary, read_summaries
+from pipeline.summary import FILE, RunSummary
 
 
 def serving_address(configured: str | None, output: Path) -> str:
@@ -14,8 +16,11 @@ def serving_address(configured: str | None, output: Path) -> str:
 
 def serving_address_of_runs(output: Path) -> str:
     """Where the newest run under an output folder pushed, or would have."""
-    summaries = read_summaries(output)
-    return serving_address_of(summaries[-1], output) if summaries else serving_address(None, output)
+    for path in sorted((output / "runs").glob(f"*/{FILE}"), reverse=True):
+        if not path.parent.is_symlink():
+            with suppress(ValueError, KeyError, TypeError):  # of another release: an emergency does not wait for it
+                return serving_address(json.loads(path.read_text("utf-8"))["config"]["push"]["serving_dir"], output)
+    return serving_address(None, output)
 
 
 def serving_address_of(summary: RunSummary, output: Path) -> str:
