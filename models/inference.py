@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,10 @@ class Comparison(NamedTuple):
     threshold: float
 
 
+class Undecodable(Exception):
+    """The model cannot take an input: bytes that are no image to TensorFlow, or no Example."""
+
+
 class LoadedModel:
     """A SavedModel of this pipeline in this process.
 
@@ -38,12 +42,30 @@ class LoadedModel:
 
     def __init__(self, model_dir: Path) -> None:
         self.manifest = ModelManifest.read(model_dir)
-        tf = _tensorflow()  # seconds: only once the manifest has been found
+        tf = tensorflow_alone()  # seconds: only once the manifest has been found
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
             self._model = tf.saved_model.load(str(model_dir))
         except (OSError, ValueError) as error:
             raise UserError(f"{model_dir}: TensorFlow cannot load it: {str(error).splitlines()[0]}") from None
+
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """TensorFlow's concrete function of each signature."""
+        signatures: Mapping[str, Any] = self._model.signatures
+        return signatures
+
+    def answer(self, signature: str, inputs: Mapping[str, Sequence[bytes]]) -> dict[str, NDArray[Any]]:
+        """What a signature answers: strings [n] by the inputs' names -> arrays [n, ...] by the outputs' names.
+
+        Raises:
+          Undecodable: one of the inputs is nothing that the model can take; TensorFlow does not tell which.
+        """
+        tensors = {name: self._constant(values) for name, values in inputs.items()}
+        try:
+            return {name: value.numpy() for name, value in self._model.signatures[signature](**tensors).items()}
+        except self._undecodable as error:
+            raise Undecodable(str(error.message).splitlines()[0]) from None
 
     def compare(self, image_a: Path, image_b: Path) -> Comparison:
         """Compares two image files.
@@ -89,9 +111,10 @@ class LoadedModel:
         return distance, Calibration(self.manifest.threshold, self.manifest.slope).score(distance)
 
 
-def _tensorflow() -> Any:
+def tensorflow_alone() -> Any:
     """TensorFlow, quietly and without Keras: a SavedModel needs none, and its import doubles the time of a command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run: elsewhere the last digits differ
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
     sys.modules.update(absent)  # type: ignore[arg-type]  # to TensorFlow it is then not installed
     try:

@@ -76,20 +76,33 @@ def run(
 
 
 @app.command()
-def compare(image_a: Path, image_b: Path, model: Model, as_json: AsJson = False) -> None:
+def compare(
+    image_a: Path,
+    image_b: Path,
+    model: Annotated[
+        str, typer.Option(help="A pushed version, a serving folder, or a server: http://host:port[/v1/models/NAME].")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Do two images show the same identity? Distance, score and verdict of a pushed model."""
     from models.inference import read_image
 
-    for path in (image_a, image_b):
-        read_image(path)  # before the seconds that a model takes to load
-    answer = _loaded(model).compare(image_a, image_b)
+    if model.startswith(("http://", "https://")):
+        from pipeline.server.client import compare_at
+
+        answer = compare_at(model, image_a, image_b)
+    else:
+        for path in (image_a, image_b):
+            read_image(path)  # before the seconds that a model takes to load
+        answer = _loaded(Path(model)).compare(image_a, image_b)
+    threshold = None if math.isnan(answer.threshold) else answer.threshold  # TensorFlow Serving does not tell it
     if as_json:
-        print(json.dumps(answer._asdict()))
+        print(json.dumps({**answer._asdict(), "threshold": threshold}))
         return
     verdict = "[bold green]the same[/]" if answer.same else "[bold red]different[/]"
+    below = "" if threshold is None else f" (same below {threshold:.4f})"
     Console(highlight=False).print(
-        f"{verdict}   score {answer.score:.4f} (same above 0.5), "
-        f"distance {answer.distance:.4f} (same below {answer.threshold:.4f})"
+        f"{verdict}   score {answer.score:.4f} (same above 0.5), distance {answer.distance:.4f}{below}"
     )
 
 
@@ -165,6 +178,47 @@ def rollback(
         f"it replaced {done.replaced}\n{escape(done.address)}"
     )
     console.print(f"[dim]A new run is free to push the model of version {done.replaced} again: no gate knows why.[/]")
+
+
+@app.command()
+def serve(
+    model: Annotated[Path, typer.Option(help="A serving folder, whose new versions are followed, or one SavedModel.")],
+    host: Annotated[str, typer.Option(help="The address to listen at; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8501,
+    name: Annotated[str, typer.Option(help="The model's name in /v1/models/NAME.")] = "siamese",
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", metavar="LABEL=VERSION", help="Keeps a version loaded under a name.")
+    ] = None,
+    max_batch: Annotated[int, typer.Option(min=1, help="Instances in one call of the model.")] = 32,
+    max_body: Annotated[int | None, typer.Option(min=1, help="Bytes of a request.")] = None,
+    max_pixels: Annotated[int | None, typer.Option(min=1, help="Of one image.")] = None,
+    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks for new versions.")] = 1.0,
+) -> None:
+    """Serve a pushed model over TensorFlow Serving's REST, with a page to compare two images by hand."""
+    from pipeline.server.limits import limits_of
+    from pipeline.server.process import serve_model
+    from pipeline.server.versions import parse_labels
+
+    limits = limits_of(max_batch=max_batch, max_body=max_body, max_pixels=max_pixels)
+    serve_model(model, host, port, name, parse_labels(labels or ()), limits, poll)
+
+
+@app.command()
+def transform(
+    predictor: Annotated[
+        str, typer.Option("--predictor", "--predictor_host", help="host[:port] or URL of TensorFlow Serving.")
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "0.0.0.0",
+    port: Annotated[int, typer.Option("--port", "--http_port", min=0, max=65535)] = 8080,
+    name: Annotated[str, typer.Option("--name", "--model_name", help="The model's name.")] = "siamese",
+    max_body: Annotated[int | None, typer.Option(min=1, help="Bytes of a request.")] = None,
+    max_pixels: Annotated[int | None, typer.Option(min=1, help="Of one image.")] = None,
+) -> None:
+    """Stand in front of TensorFlow Serving: every image that ingest takes, made one that TensorFlow can decode."""
+    from pipeline.server.limits import limits_of
+    from pipeline.server.process import serve_transformer
+
+    serve_transformer(predictor, host, port, name, limits_of(max_body=max_body, max_pixels=max_pixels))
 
 
 @app.command()

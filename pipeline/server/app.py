@@ -1,0 +1,176 @@
+"""The model server's endpoints: TensorFlow Serving's REST, health, metrics and a page.
+
+FastAPI rather than kserve's ModelServer, which on both stacks lacks ``/metadata`` and ``/versions/N``, answers a bad
+body with a 500, and pins its own FastAPI and uvicorn beside TFX's libraries.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib import resources
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from pipeline.server.admission import Admission
+from pipeline.server.batching import Batcher
+from pipeline.server.body import read_body
+from pipeline.server.endpoints import Counted, add_error_answers, metrics_answer
+from pipeline.server.errors import RequestError, bad_request
+from pipeline.server.limits import Limits
+from pipeline.server.metrics import Metrics
+from pipeline.server.responses import metadata_json, prediction_json, status_json
+from pipeline.server.served_version import ServedVersion
+from pipeline.server.versions import Versions
+
+VERSION_HEADER = "X-Model-Version"
+_WHICH = ("", "/versions/{version}", "/labels/{label}")
+
+
+class ModelServer:
+    """Answers for one model; ``app`` is its ASGI application.
+
+    Args:
+      name: of the model, in the paths.
+      versions: loaded once already.
+      limits: of requests.
+      metrics: what is counted.
+      poll_seconds: between two looks at the folder.
+    """
+
+    def __init__(self, name: str, versions: Versions, limits: Limits, metrics: Metrics, poll_seconds: float) -> None:
+        self._name, self._versions, self._limits, self._metrics = name, versions, limits, metrics
+        self._poll_seconds = poll_seconds
+        self._admission = Admission(limits)
+        threads = os.cpu_count() or 1
+        self._preparing = ThreadPoolExecutor(threads, "prepare")
+        self._answering = ThreadPoolExecutor(threads, "answer")
+        self._watching = ThreadPoolExecutor(1, "versions")
+        self._stopping = False
+        self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8").replace("@MODEL@", name)
+        app = FastAPI(lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+        add_error_answers(app)
+        add = app.router.add_route
+        for which in _WHICH:
+            path = "/v1/models/{name}" + which
+            add(f"{path}:predict", self.predict, ["POST"])
+            add(f"{path}:classify", self.no_method, ["POST"])
+            add(f"{path}:regress", self.no_method, ["POST"])
+            add(f"{path}/metadata", self.metadata, ["GET"])
+            add(f"{path}/manifest", self.manifest, ["GET"])
+            add(path, self.status, ["GET"])
+        add("/healthz", self.healthz, ["GET"])
+        add("/readyz", self.readyz, ["GET"])
+        add("/monitoring/prometheus/metrics", self.metrics, ["GET"])
+        add("/metrics", self.metrics, ["GET"])
+        add("/", self.page, ["GET"])
+        self.app = Counted(app, metrics)
+
+    async def predict(self, request: Request) -> Response:
+        """What the model says of the instances of the body."""
+        version = self._version(request)
+        with self._admission.request() as reservation:
+            body = await read_body(request, reservation, self._limits)
+            loop = asyncio.get_running_loop()
+            asked, prepared = await loop.run_in_executor(self._preparing, version.prepare, body)
+            del body
+            rows = await self._batcher(version, asked.signature).submit(prepared)
+            if len(rows) > 64:
+                answer = await loop.run_in_executor(self._preparing, prediction_json, rows, asked.columnar)
+            else:
+                answer = prediction_json(rows, asked.columnar)
+        headers = {VERSION_HEADER: str(version.number)}
+        return Response(answer, media_type="application/json", headers=headers)
+
+    async def no_method(self, request: Request) -> Response:
+        """Classify and regress: no signature of this model is of that kind."""
+        self._version(request)
+        method = request.url.path.rpartition(":")[2]
+        kind = {"classify": "classification", "regress": "regression"}[method]
+        raise bad_request(
+            f"Expected {kind} signature method_name to be tensorflow/serving/{method}. "
+            "Was: tensorflow/serving/predict; ask :predict"
+        )
+
+    async def status(self, request: Request) -> Response:
+        """Which versions there are and whether they are available."""
+        self._check_name(request)
+        return JSONResponse(status_json(self._versions.states(**_which(request))))
+
+    async def metadata(self, request: Request) -> Response:
+        """The signatures of a version."""
+        version = self._version(request)
+        return JSONResponse(metadata_json(self._name, version.number, version.signature_def))
+
+    async def manifest(self, request: Request) -> Response:
+        """What the SavedModel says of itself, its threshold among it. Not of TensorFlow Serving."""
+        version = self._version(request)
+        return JSONResponse({"version": version.number, **version.manifest.model_dump(mode="json")})
+
+    async def healthz(self, _: Request) -> Response:
+        """Whether the process lives."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, _: Request) -> Response:
+        """Whether a model serves and the server is not about to stop."""
+        if self._stopping:
+            raise RequestError(503, "the server is stopping")
+        return JSONResponse({"status": "ready", "version": self._versions.current.number})
+
+    async def metrics(self, _: Request) -> Response:
+        """For Prometheus."""
+        return metrics_answer(self._metrics)
+
+    async def page(self, _: Request) -> Response:
+        """Two images compared by hand."""
+        policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src blob: data:; "
+        headers = {"Content-Security-Policy": f"{policy}connect-src 'self'; base-uri 'none'; form-action 'none'"}
+        return HTMLResponse(self._page, headers=headers)
+
+    def _version(self, request: Request) -> ServedVersion:
+        self._check_name(request)
+        version = self._versions.find(**_which(request))
+        if not isinstance(version, ServedVersion):
+            raise TypeError(f"{type(version).__name__} is no ServedVersion")
+        return version
+
+    def _check_name(self, request: Request) -> None:
+        if (name := request.path_params["name"]) != self._name:
+            raise RequestError(404, f"Servable not found for request: Latest({name[:40]}); there is {self._name}")
+
+    def _batcher(self, version: ServedVersion, signature: str) -> Batcher:
+        if signature not in version.batchers:
+            version.batchers[signature] = Batcher(
+                partial(version.answer, signature),
+                self._answering,
+                self._limits.max_batch,
+                self._limits.max_request_pixels,
+                partial(self._metrics.batch, signature),
+            )
+        return version.batchers[signature]
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        watcher = asyncio.create_task(self._watch())
+        yield
+        self._stopping = True
+        watcher.cancel()
+        for executor in (self._watching, self._preparing, self._answering):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _watch(self) -> None:
+        """Follows the folder in a thread of its own: a version may take seconds to load."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            await loop.run_in_executor(self._watching, self._versions.refresh)
+            self._metrics.version(self._versions.current.number)
+
+
+def _which(request: Request) -> dict[str, Any]:
+    return {key: request.path_params[key] for key in ("version", "label") if key in request.path_params}

@@ -1,0 +1,107 @@
+"""Concurrent requests answered by one call of the model.
+
+No request waits for company: an idle model is asked at once, and what arrives while it answers is its next batch. So a
+lone client sees the bare call, and a crowd fills the batches by itself.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from pipeline.server.errors import RequestError
+from pipeline.server.images import Prepared
+
+Row = tuple[bytes, ...]
+Answer = dict[str, Any] | Exception
+
+
+class _Ticket:
+    """The answers to one request, as they come in."""
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Answer | None] = [None] * count
+        self.missing = count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def put(self, index: int, answer: Answer) -> None:
+        self.answers[index] = answer
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+class Batcher:
+    """The queue of one signature of one version; belongs to one event loop.
+
+    Args:
+      answer: rows to answers, one each; runs in ``executor``.
+      executor: where the model is called.
+      max_batch: rows in a call.
+      max_pixels: of all images in a call, though one row is always taken.
+      on_batch: hears the number of rows of each call.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Row]], Sequence[Answer]],
+        executor: Executor,
+        max_batch: int,
+        max_pixels: int,
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._answer, self._executor, self._on_batch = answer, executor, on_batch
+        self._max_batch, self._max_pixels = max_batch, max_pixels
+        self._queue: deque[tuple[_Ticket, int, Row, int]] = deque()
+        self._busy = False
+
+    async def submit(self, prepared: Prepared) -> list[dict[str, Any]]:
+        """The answers to the rows of one request, in order.
+
+        Raises:
+          RequestError: the model cannot take one of them; names it.
+        """
+        ticket = _Ticket(len(prepared.rows))
+        for index, (row, pixels) in enumerate(zip(prepared.rows, prepared.pixels, strict=True)):
+            self._queue.append((ticket, index, row, pixels))
+        self._next()
+        await ticket.done
+        answers = []
+        for index, answer in enumerate(ticket.answers):
+            if isinstance(answer, RequestError):
+                raise RequestError(answer.status, f"instance {index}: {answer.message}")
+            if isinstance(answer, Exception):
+                raise answer
+            answers.append(answer or {})
+        return answers
+
+    def _next(self) -> None:
+        if self._busy or not (batch := self._take()):
+            return
+        self._busy = True
+        self._on_batch(len(batch))
+        rows = [row for _, _, row, _ in batch]
+        answered = asyncio.get_running_loop().run_in_executor(self._executor, self._answer, rows)
+        answered.add_done_callback(lambda future: self._finish(batch, future))
+
+    def _take(self) -> list[tuple[_Ticket, int, Row, int]]:
+        batch: list[tuple[_Ticket, int, Row, int]] = []
+        pixels = 0
+        while self._queue and len(batch) < self._max_batch:
+            item = self._queue[0]
+            if not item[0].done.done():  # its client may have gone
+                pixels += item[3]
+                if batch and pixels > self._max_pixels:
+                    break
+                batch.append(item)
+            self._queue.popleft()
+        return batch
+
+    def _finish(self, batch: list[tuple[_Ticket, int, Row, int]], future: "asyncio.Future[Sequence[Answer]]") -> None:
+        error = future.exception()
+        answers: Sequence[Answer] = [error] * len(batch) if isinstance(error, Exception) else future.result()
+        for (ticket, index, _, _), answer in zip(batch, answers, strict=True):
+            ticket.put(index, answer)
+        self._busy = False
+        self._next()

@@ -1,0 +1,139 @@
+"""One version of the model, loaded and warmed up."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.errors import UserError
+from models.inference import LoadedModel, Undecodable
+from pipeline.server.batching import Batcher
+from pipeline.server.errors import bad_request
+from pipeline.server.examples import prepare_examples
+from pipeline.server.images import Prepared, prepare
+from pipeline.server.limits import Limits
+from pipeline.server.metrics import Metrics
+from pipeline.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_predict
+
+_WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
+
+
+class ServedVersion:
+    """A SavedModel of this pipeline that has answered one request through every signature.
+
+    Args:
+      number: its version.
+      path: its folder.
+      limits: of a request.
+      metrics: count the images refused.
+
+    Raises:
+      UserError: it cannot serve, and why.
+    """
+
+    def __init__(self, number: int, path: Path, limits: Limits, metrics: Metrics) -> None:
+        self.number, self._limits, self._metrics = number, limits, metrics
+        self.batchers: dict[str, Batcher] = {}  # by signature: they end with the version
+        self._model = LoadedModel(path)
+        self.manifest = self._model.manifest
+        self.signature_def = _signature_def(path)
+        self.inputs = {name: _inputs_of(name, function) for name, function in self._model.signatures.items()}
+        if DEFAULT_SIGNATURE not in self.inputs:
+            raise UserError(f"{path}: has no signature {DEFAULT_SIGNATURE}")
+        from tensorflow.core.example.example_pb2 import Example
+
+        self._example = Example
+        self._warm_up(path)
+
+    def prepare(self, body: bytes) -> tuple[PredictRequest, Prepared]:
+        """A body to rows that the model takes.
+
+        Raises:
+          RequestError: 4xx; says which instance and why.
+        """
+        request = parse_predict(body, self.inputs, self._limits)
+        if request.signature == DEFAULT_SIGNATURE:
+            return request, prepare_examples(request, self._example, self._limits)
+        return request, prepare(request, self._limits, self._metrics.image_refused)
+
+    def answer(self, signature: str, rows: Sequence[tuple[bytes, ...]]) -> list[dict[str, Any] | Exception]:
+        """What the model says of each row, ready for JSON; of a row that it cannot take, the error.
+
+        A row that it cannot take does not keep the others from their answers.
+        """
+        names = sorted(self.inputs[signature])
+        try:
+            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+            outputs = {name: array.tolist() for name, array in self._model.answer(signature, columns).items()}
+        except Undecodable as error:
+            if len(rows) == 1:
+                return [bad_request(f"the model cannot take it: {error}")]
+            middle = len(rows) // 2
+            return [*self.answer(signature, rows[:middle]), *self.answer(signature, rows[middle:])]
+        keys = sorted(outputs)
+        return [dict(zip(keys, row, strict=True)) for row in zip(*(outputs[key] for key in keys), strict=True)]
+
+    def _warm_up(self, path: Path) -> None:
+        for signature, inputs in _warmup_requests(path):
+            if signature not in self.inputs or inputs.keys() != set(self.inputs[signature]):
+                raise UserError(f"{path}: its warm-up file asks for what signature {signature!r} does not take")
+            try:
+                outputs = self._model.answer(signature, inputs)
+            except Exception as error:  # noqa: BLE001 - whatever a damaged graph makes TensorFlow raise
+                raise UserError(f"{path}: signature {signature} fails: {str(error).splitlines()[0]}") from None
+            for name, array in outputs.items():
+                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                    raise UserError(f"{path}: signature {signature} answers {name} = {math.nan}")
+
+
+def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
+    """(signature, inputs) of each recorded request; none where there is no such file."""
+    if not (path / _WARMUP).is_file():
+        return []
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    requests = []
+    try:
+        for record in tf.data.TFRecordDataset(str(path / _WARMUP)).as_numpy_iterator():
+            request = PredictionLog.FromString(record).predict_log.request
+            inputs = {name: tf.make_ndarray(value).tolist() for name, value in request.inputs.items()}
+            requests.append((request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs))
+    except Exception as error:  # noqa: BLE001 - DataLossError, DecodeError: a broken file has many faces
+        raise UserError(f"{path / _WARMUP}: cannot be read: {str(error).splitlines()[0]}") from None
+    return requests
+
+
+def _inputs_of(signature: str, function: Any) -> tuple[str, ...]:
+    specs = function.structured_input_signature[1]
+    for name, spec in specs.items():
+        if spec.dtype.name != "string" or spec.shape.rank != 1:
+            raise UserError(f"signature {signature}: input {name} is not a list of strings")
+    return tuple(sorted(specs))
+
+
+def _signature_def(path: Path) -> dict[str, Any]:
+    """The signatures as GetModelMetadataResponse has them in JSON: every field, defaults too."""
+    from tensorflow.core.framework.types_pb2 import DataType
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    def told(tensors: Any) -> dict[str, Any]:
+        return {
+            name: {
+                "dtype": DataType.Name(info.dtype),
+                "tensor_shape": {
+                    "dim": [{"size": str(dim.size), "name": dim.name} for dim in info.tensor_shape.dim],
+                    "unknown_rank": info.tensor_shape.unknown_rank,
+                },
+                "name": info.name,
+            }
+            for name, info in sorted(tensors.items())
+        }
+
+    graph = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
+    return {
+        name: {"inputs": told(one.inputs), "outputs": told(one.outputs), "method_name": one.method_name, "defaults": {}}
+        for name, one in sorted(graph.signature_def.items())
+    }

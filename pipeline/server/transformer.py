@@ -1,0 +1,123 @@
+"""The step in front of TensorFlow Serving: images of any kind that ingest takes become ones that TensorFlow decodes.
+
+TensorFlow Serving has no Pillow. This passes everything on to it, and of ``compare`` and ``embed`` requests the images
+normalised, exactly as the model server and ingest do it. Needs no TensorFlow.
+"""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pipeline.server.admission import Admission
+from pipeline.server.body import read_body
+from pipeline.server.endpoints import Counted, add_error_answers, metrics_answer
+from pipeline.server.errors import RequestError
+from pipeline.server.images import IMAGE_INPUTS, Prepared, prepare
+from pipeline.server.limits import Limits
+from pipeline.server.metrics import Metrics
+from pipeline.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
+
+_SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
+_SECONDS = 60.0
+
+
+class Transformer:
+    """Passes requests on to a predictor; ``app`` is its ASGI application.
+
+    Args:
+      predictor: its address, ``http://host:port``.
+      name: of the model, asked for when readiness is.
+      limits: of requests.
+      metrics: what is counted.
+    """
+
+    def __init__(self, predictor: str, name: str, limits: Limits, metrics: Metrics) -> None:
+        self._name, self._limits, self._metrics = name, limits, metrics
+        self._admission = Admission(limits)
+        self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
+        connections = httpx.Limits(max_connections=limits.max_waiting)
+        self._predictor = httpx.AsyncClient(base_url=predictor, timeout=_SECONDS, limits=connections, trust_env=False)
+        app = FastAPI(lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+        add_error_answers(app)
+        add = app.router.add_route
+        add("/healthz", self.healthz, ["GET"])
+        add("/readyz", self.readyz, ["GET"])
+        add("/metrics", self.metrics, ["GET"])
+        add("/v1/{path:path}:predict", self.predict, ["POST"])
+        add("/{path:path}", self.other, ["GET", "POST"])
+        self.app = Counted(app, metrics)
+
+    async def predict(self, request: Request) -> Response:
+        """A predict request, its images normalised."""
+        with self._admission.request() as reservation:
+            body = await read_body(request, reservation, self._limits)
+            body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
+            return await self._forward(request, body)
+
+    async def other(self, request: Request) -> Response:
+        """Anything else, as it is."""
+        with self._admission.request() as reservation:
+            return await self._forward(request, await read_body(request, reservation, self._limits))
+
+    async def healthz(self, _: Request) -> Response:
+        """Whether the process lives."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, _: Request) -> Response:
+        """Whether the predictor has the model."""
+        try:
+            answer = await self._predictor.get(f"/v1/models/{self._name}")
+            states = [one["state"] for one in answer.json()["model_version_status"]]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            raise RequestError(503, "the predictor does not answer for the model") from None
+        if "AVAILABLE" not in states:
+            raise RequestError(503, "the predictor has no version available")
+        return JSONResponse({"status": "ready"})
+
+    async def metrics(self, _: Request) -> Response:
+        """For Prometheus."""
+        return metrics_answer(self._metrics)
+
+    def _normalised(self, body: bytes) -> bytes:
+        signature = parse_json(body, self._limits).get("signature_name", DEFAULT_SIGNATURE)
+        if not isinstance(signature, str) or signature not in _SIGNATURES:
+            return body  # the predictor's to judge
+        asked = parse_predict(body, _SIGNATURES, self._limits)
+        return _encoded(asked, prepare(asked, self._limits, self._metrics.image_refused))
+
+    async def _forward(self, request: Request, body: bytes) -> Response:
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        headers = {"Content-Type": "application/json"} if body else {}
+        try:
+            answer = await self._predictor.request(request.method, path, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise RequestError(503, f"the predictor does not answer: {type(error).__name__}") from None
+        kept = {key: value for key, value in answer.headers.items() if key in ("x-model-version", "retry-after")}
+        return Response(answer.content, answer.status_code, kept, answer.headers.get("content-type"))
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        yield
+        await self._predictor.aclose()
+        self._preparing.shutdown(wait=False, cancel_futures=True)
+
+
+def _encoded(asked: PredictRequest, prepared: Prepared) -> bytes:
+    """The same request again, in the same format, with other values."""
+    rows = [[{"b64": base64.b64encode(value).decode()} for value in row] for row in prepared.rows]
+    if asked.columnar:
+        columns = {name: list(column) for name, column in zip(asked.inputs, zip(*rows, strict=True), strict=True)}
+        document = {"signature_name": asked.signature, "inputs": columns}
+    else:
+        instances = [dict(zip(asked.inputs, row, strict=True)) for row in rows]
+        document = {"signature_name": asked.signature, "instances": instances}
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -1,0 +1,184 @@
+"""Which versions are loaded: the highest good one of a serving folder, and those that labels name."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from components.pusher.serving_folder import versions as complete_versions
+from models.errors import UserError
+from pipeline.server.errors import RequestError, bad_request
+
+STABLE = "stable"
+AVAILABLE, LOADING, END = "AVAILABLE", "LOADING", "END"
+
+_log = logging.getLogger("siamese.server")
+_HIGHEST = 2**63 - 1
+
+
+class Numbered(Protocol):
+    """What is needed of a loaded version."""
+
+    @property
+    def number(self) -> int: ...
+
+
+class Versions:
+    """Follows a folder, as TensorFlow Serving does: the highest version serves.
+
+    A version that does not load is left aside until its files change, and what served goes on. A version that is gone
+    from the folder serves on until there is another one.
+
+    Args:
+      model: a serving folder, or one SavedModel, which then never changes.
+      labels: names for versions; ``stable`` is the one that serves unless it is given.
+      load: (version, folder) to a loaded version; raises UserError.
+    """
+
+    def __init__(self, model: Path, labels: Mapping[str, int], load: Callable[[int, Path], Numbered]) -> None:
+        self._model, self._labels, self._load = model, dict(labels), load
+        self._single = (model / "saved_model.pb").is_file()
+        self._loaded: dict[int, Numbered] = {}  # replaced, never changed: read by other threads
+        self._current: Numbered | None = None
+        self._loading: int | None = None
+        self._refused: dict[int, tuple[object, str]] = {}  # version: (state of its files, why)
+
+    @property
+    def current(self) -> Numbered:
+        """The version that serves.
+
+        Raises:
+          RequestError: 503, there is none yet.
+        """
+        if self._current is None:
+            raise RequestError(503, "no version is loaded yet")
+        return self._current
+
+    @property
+    def empty(self) -> bool:
+        """Whether no version is loaded."""
+        return self._current is None
+
+    def refresh(self) -> None:
+        """Looks at the folder; loads what is new and lets go of what is not wanted any longer. Takes as long as that.
+
+        Whoever is answering with a version that is let go keeps it until then.
+        """
+        found = self._found()
+        self._refused = {number: fault for number, fault in self._refused.items() if number in found}
+        newest = next((one for number in sorted(found, reverse=True) if (one := self._loadable(number, found))), None)
+        if newest is None:
+            return
+        named = (self._loadable(n, found) for n in self._labels.values() if n in found and n != newest.number)
+        previous = self._current
+        self._loaded = {one.number: one for one in (newest, *named) if one}
+        self._current = newest
+        if previous is None or previous.number != newest.number:
+            _log.info("version %d serves%s", newest.number, f" in place of {previous.number}" if previous else "")
+
+    def find(self, version: str | None = None, label: str | None = None) -> Numbered:
+        """A loaded version: by number, by label, or the one that serves.
+
+        Raises:
+          RequestError: 404, not loaded; 400, not a number.
+        """
+        if label is not None:
+            if label not in self._labels:
+                if label == STABLE:
+                    return self.current
+                raise RequestError(404, f"Unrecognized servable version label: {label[:40]}")
+            version = str(self._labels[label])
+        if version is None:
+            return self.current
+        number = self._number(version)
+        if number not in self._loaded:
+            reason = f" ({self._refused[number][1]})" if number in self._refused else ""
+            raise RequestError(404, f"Servable not found for request: Specific({number}){reason}")
+        return self._loaded[number]
+
+    def states(self, version: str | None = None, label: str | None = None) -> list[tuple[int, str, str]]:
+        """(version, state, fault) of all versions, highest first, or of one.
+
+        Raises:
+          RequestError: 404, there is none such.
+        """
+        known = {number: (number, END, reason) for number, (_, reason) in self._refused.items()}
+        if (loading := self._loading) is not None:
+            known[loading] = (loading, LOADING, "")
+        known |= {number: (number, AVAILABLE, "") for number in self._loaded}
+        if label is not None:
+            version = str(self.find(label=label).number)
+        if version is None:
+            return [known[number] for number in sorted(known, reverse=True)]
+        number = self._number(version)
+        if number not in known:
+            raise RequestError(404, f"Could not find version {number} of the model")
+        return [known[number]]
+
+    def faults(self) -> str:
+        """Why versions were left aside, on one line."""
+        return "; ".join(reason for _, reason in self._refused.values())
+
+    def _loadable(self, number: int, found: Mapping[int, Path]) -> Numbered | None:
+        if number in self._loaded:
+            return self._loaded[number]
+        state = _state_of(found[number])
+        if number in self._refused and self._refused[number][0] == state:
+            return None
+        self._loading = number
+        try:
+            loaded = self._load(number, found[number])
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one goes on
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._refused[number] = state, reason
+            _log.warning("version %d is not taken: %s", number, reason)
+            return None
+        finally:
+            self._loading = None
+        self._refused.pop(number, None)
+        return loaded
+
+    def _found(self) -> dict[int, Path]:
+        if self._single:
+            return {int(self._model.name) if self._model.name.isdecimal() else 1: self._model}
+        try:
+            complete = set(complete_versions(self._model))
+            numbered = {int(path.name): path for path in self._model.iterdir() if _is_number(path.name)}
+        except (OSError, UserError) as error:
+            _log.warning("%s: %s", self._model, error)
+            return {}
+        return {number: path for number, path in numbered.items() if number in complete}
+
+    def _number(self, text: str) -> int:
+        if not _is_number(text) or int(text) > _HIGHEST:
+            raise bad_request(f"Failed to convert version: {text[:40]} to numeric")
+        return int(text)
+
+
+def parse_labels(given: Iterable[str]) -> dict[str, int]:
+    """``name=version`` each.
+
+    Raises:
+      UserError: one of them is not.
+    """
+    labels = {}
+    for one in given:
+        label, _, number = one.partition("=")
+        if not label or not _is_number(number):
+            raise UserError(f"--label {one}: must be LABEL=VERSION, such as canary=3")
+        labels[label] = int(number)
+    return labels
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 19
+
+
+def _state_of(folder: Path) -> object:
+    """Differs once a file below differs in size or time."""
+    try:
+        return sorted(
+            (str(path), stat.st_size, stat.st_mtime_ns) for path in folder.rglob("*") if (stat := path.stat())
+        )
+    except OSError as error:
+        return str(error)
