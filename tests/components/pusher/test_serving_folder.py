@@ -1,45 +1,28 @@
 """Versions rise, appear whole or not at all, and the identical model is recognised."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pushed_models import tree, write_foreign, write_model
 
-from components.pusher import serving_folder
-from components.pusher.serving_folder import link_or_copy, push, served, served_digest, versions
+from components.pusher import local_folder
+from components.pusher.serving_folder import (
+    fetch_served,
+    history,
+    link_or_copy,
+    push,
+    served,
+    served_digest,
+    versions,
+)
 from models.errors import UserError
-from models.manifest import FILE, ModelManifest
-from models.settings import ImageSettings
-
-
-def write_model(path: Path, digest: str, weights: str = "w") -> Path:
-    (path / "variables").mkdir(parents=True)
-    (path / "saved_model.pb").write_text(f"graph {digest}")
-    (path / "variables" / "variables.index").write_text(weights)
-    ModelManifest(
-        model_digest=digest,
-        image=ImageSettings(),
-        distance="euclidean",
-        threshold=0.5,
-        slope=4.0,
-        embedding=64,
-        split={},
-        config_digest="c",
-        versions={},
-    ).write(path)
-    return path
-
-
-def write_foreign(path: Path, text: str = "foreign") -> Path:
-    path.mkdir(parents=True)
-    (path / "saved_model.pb").write_text(text)
-    return path
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+from models.manifest import FILE
 
 
 @pytest.fixture
@@ -159,15 +142,14 @@ def test_a_folder_without_a_model_is_refused(tmp_path, serving):
     assert not serving.exists()
 
 
-@pytest.mark.parametrize("failing", ["_copy_durably", "_files_digest"])
-def test_a_failing_push_leaves_what_served(tmp_path, serving, monkeypatch, failing):
+def test_a_failing_copy_leaves_what_served_and_is_told(tmp_path, serving, monkeypatch):
     push(write_model(tmp_path / "a", "A"), serving)
     before = tree(serving)
 
     def fail(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(serving_folder, failing, fail)
+    monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         push(write_model(tmp_path / "b", "B"), serving)
 
@@ -175,9 +157,32 @@ def test_a_failing_push_leaves_what_served(tmp_path, serving, monkeypatch, faili
     assert served_digest(serving) == "A"
 
 
-def test_a_copy_that_differs_is_not_served(tmp_path, serving, monkeypatch):
-    monkeypatch.setattr(serving_folder, "_copy_durably", lambda _, target: target.write_text("bit rot"))
+def test_a_failing_rename_leaves_what_served_and_says_why_in_the_history(tmp_path, serving, monkeypatch):
+    push(write_model(tmp_path / "a", "A"), serving)
 
+    def fail(*_):
+        raise OSError("Stale file handle")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.rename", fail)
+        with pytest.raises(OSError, match="Stale file handle"):
+            push(write_model(tmp_path / "b", "B"), serving)
+
+    assert served_digest(serving) == "A"
+    *_, last = history(serving).events
+    assert (last.action, last.reason) == ("failed", "nothing was pushed: Stale file handle")
+    assert push(tmp_path / "b", serving).version > last.version, "the number is not used again"
+    assert not list(serving.glob(".staging-*"))
+
+
+def test_a_copy_that_differs_is_not_served(tmp_path, serving, monkeypatch):
+    original = local_folder._copy
+
+    def rotten(source, target):
+        original(source, target)
+        (target / "variables" / "variables.index").write_text("bit rot")
+
+    monkeypatch.setattr(local_folder, "_copy", rotten)
     with pytest.raises(OSError, match="the copy differs"):
         push(write_model(tmp_path / "a", "A"), serving)
 
@@ -189,8 +194,8 @@ def test_a_killed_push_leaves_no_version_and_the_next_one_cleans_up(tmp_path, se
     model = write_model(tmp_path / "a", "A")
     killed = (
         "import os, sys\n"
-        "from components.pusher import serving_folder\n"
-        "serving_folder._files_digest = lambda _: os.kill(os.getpid(), 9)\n"
+        "from components.pusher import local_folder, serving_folder\n"
+        "local_folder.file_digests = lambda _: os.kill(os.getpid(), 9)\n"
         "serving_folder.push(*sys.argv[1:])\n"
     )
 
@@ -204,13 +209,113 @@ def test_a_killed_push_leaves_no_version_and_the_next_one_cleans_up(tmp_path, se
     assert served_digest(serving) == "A"
 
 
+def test_what_another_machine_has_staged_is_left_to_it_for_an_hour(tmp_path, serving):
+    serving.mkdir()
+    for age, name in ((60, "fresh"), (4000, "old")):
+        path = serving / f".staging-{name}@another-machine"
+        path.mkdir()
+        os.utime(path, (time.time() - age,) * 2)
+
+    push(write_model(tmp_path / "a", "A"), serving)
+
+    assert [path.name for path in serving.glob(".staging-*")] == [".staging-fresh@another-machine"]
+
+
+def test_two_pushes_at_once_without_locks_never_share_a_version(tmp_path, serving, monkeypatch):
+    def no_locks(*_):
+        raise OSError("No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    models = [write_model(tmp_path / letter, letter, weights=letter * 1000) for letter in "ABCDEFGH"]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda one: push(one, serving), models))
+
+    assert len({result.version for result in results}) == len(models)
+    for one, result in zip(models, results, strict=True):
+        assert tree(result.path) == tree(one)
+
+
+def test_a_version_as_high_as_there_can_be_leaves_no_room(tmp_path, serving):
+    write_foreign(serving / str(2**63 - 1))
+
+    with pytest.raises(UserError, match="no number is higher; remove it"):
+        push(write_model(tmp_path / "a", "A"), serving)
+
+
+def test_a_damaged_version_is_replaced_by_the_same_model_once_more(tmp_path, serving):
+    model = write_model(tmp_path / "a", "A")
+    first = push(model, serving)
+    (first.path / "variables" / "variables.index").write_text("")
+
+    again = push(model, serving)
+
+    assert (again.pushed, tree(again.path)) == (True, tree(model))
+
+
+def test_importing_it_takes_neither_tensorflow_nor_tfx_nor_numpy():
+    code = "import sys, components.pusher.serving_folder; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "tfx", "numpy", "fsspec"} & set(done.stdout.split())
+
+
+class TestFetch:
+    def test_what_serves_comes_as_links(self, tmp_path, serving):
+        result = push(write_model(tmp_path / "a", "A"), serving)
+
+        assert fetch_served(serving, tmp_path / "fetched") == result.version
+        assert tree(tmp_path / "fetched") == tree(result.path)
+        assert (tmp_path / "fetched" / "saved_model.pb").samefile(result.path / "saved_model.pb")
+
+    def test_nothing_serves(self, tmp_path, serving):
+        assert fetch_served(serving, tmp_path / "fetched") is None
+        assert not (tmp_path / "fetched").exists()
+
+    def test_a_damaged_version_is_told_and_not_brought(self, tmp_path, serving):
+        result = push(write_model(tmp_path / "a", "A"), serving)
+        (result.path / "variables" / "variables.index").unlink()
+
+        with pytest.raises(UserError, match=r"damaged: variables/variables\.index is missing; `siamese rollback`"):
+            fetch_served(serving, tmp_path / "fetched")
+        assert not (tmp_path / "fetched").exists()
+
+    def test_a_version_that_is_pruned_meanwhile_gives_way_to_the_next(self, tmp_path, serving, monkeypatch):
+        push(write_model(tmp_path / "a", "A"), serving)
+        link = local_folder.link_or_copy
+
+        def slow(source, target):
+            monkeypatch.undo()
+            push(write_model(tmp_path / "b", "B"), serving, keep=1)
+            link(source, target)
+
+        monkeypatch.setattr(local_folder, "link_or_copy", slow)
+        version = fetch_served(serving, tmp_path / "fetched")
+
+        assert version == versions(serving)[-1]
+        assert tree(tmp_path / "fetched") == tree(tmp_path / "b")
+
+
 def test_the_serving_folder_must_be_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UserError, match="is a file"):
         versions(tmp_path / "file")
+    with pytest.raises(UserError, match="a part of this path is a file"):
+        push(write_model(tmp_path / "a", "A"), tmp_path / "file" / "serving")
     with pytest.raises(UserError, match="mounted file system"):
-        served("s3://bucket/serving")
+        served("memory://bucket/serving")
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("s3fs")), reason="s3fs is installed here")
+def test_a_missing_library_for_an_address_is_one_line_that_says_what_to_install():
+    with pytest.raises(UserError) as raised:
+        versions("s3://bucket/serving")
+    line = "s3://bucket/serving: s3:// needs a library that is not installed: pip install 'siamese-pipeline[s3]'"
+    assert str(raised.value) == line
+
+
+def test_an_address_of_no_kind():
+    with pytest.raises(UserError, match=r"^nothing://bucket: not an address of a serving folder: "):
+        versions("nothing://bucket")
 
 
 def test_links_share_the_bytes_and_copies_replace_them_where_there_are_none(tmp_path, monkeypatch):
