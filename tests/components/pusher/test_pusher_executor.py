@@ -1,9 +1,11 @@
 """The executor on real artifacts: of the stock Pusher and of ours."""
 
+import json
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from pushed_models import write_model
 from tfx.components import Pusher
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration import metadata
@@ -18,13 +20,17 @@ from tfx.utils import path_utils, proto_utils
 from components.pusher import serving_folder
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
+from components.verdict.artifacts import GateVerdict, write_verdict
+from components.verdict.result import GateResult
 
 
-def model_artifact(folder: Path, text: str = "graph") -> standard_artifacts.Model:
+def model_artifact(folder: Path, text: str = "graph", manifest: bool = False) -> standard_artifacts.Model:
     model = standard_artifacts.Model()
     model.uri = str(folder)
     path = Path(path_utils.serving_model_dir(model.uri))
-    path.mkdir(parents=True)
+    if manifest:
+        write_model(path, "A")
+    path.mkdir(parents=True, exist_ok=True)
     (path / "saved_model.pb").write_text(text)
     return model
 
@@ -45,17 +51,17 @@ def serving(tmp_path):
 def run(tmp_path, serving):
     """Runs the executor and returns the pushed_model artifact."""
 
-    def run(name: str, inputs: dict[str, list], text: str = "graph"):
+    def run(name: str, inputs: dict[str, list], text: str = "graph", custom_config: str = "null", **options):
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / name / "pushed")
         Path(pushed.uri).mkdir(parents=True)
         destination = pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(options.pop("address", serving)))
         )
         Executor().Do(
-            {"model": [model_artifact(tmp_path / name / "model", text)], **inputs},
+            {"model": [model_artifact(tmp_path / name / "model", text, **options)], **inputs},
             {"pushed_model": [pushed]},
-            {"push_destination": proto_utils.proto_to_json(destination)},
+            {"push_destination": proto_utils.proto_to_json(destination), "custom_config": custom_config},
         )
         return pushed
 
@@ -117,6 +123,53 @@ def test_the_identical_model_is_said_to_serve_already(run, serving, blessed):
     assert len(serving_folder.versions(serving)) == 1
 
 
+@pytest.mark.parametrize("blessed", [0, 1])
+def test_a_copy_that_only_says_that_it_is_what_serves_is_not_identical_where_a_gate_refuses_it(run, serving, blessed):
+    """A truncated copy has the manifest of the whole one."""
+    run("first", {"model_blessing": blessing(1)}, manifest=True)
+    again = run("cut", {"model_blessing": blessing(blessed)}, text="gra", manifest=True)
+
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_int_custom_property("already_serving") == blessed
+    assert (serving_folder.served(serving) / "saved_model.pb").read_text() == "graph"
+
+
+def test_another_model_that_a_gate_refuses_is_refused_whatever_serves(run, serving):
+    run("first", {"model_blessing": blessing(1)})
+    other = run("other", {"model_blessing": blessing(0)}, text="worse graph")
+
+    assert other.get_int_custom_property("already_serving") == 0
+    assert (serving_folder.served(serving) / "saved_model.pb").read_text() == "graph"
+
+
+def test_the_history_says_which_run_pushed_why_and_old_versions_go(run, serving, tmp_path):
+    verdict = GateVerdict()
+    verdict.uri = str(tmp_path / "verdict")
+    write_verdict(verdict, [GateResult(name="floors", passed=True, reason="every floor is reached")])
+    config = json.dumps({"run_id": "r7", "config_digest": "c7", "keep": 1})
+    run("first", {"model_blessing": blessing(1)})
+    run("second", {"model_blessing": blessing(1), "gate_verdict": [verdict]}, "better", config)
+
+    trail = serving_folder.history(serving)
+    assert [event.action for event in trail.events] == ["push", "push", "prune"]
+    first, second, _ = trail.events
+    assert first.reason == "given: model_blessing"
+    assert (second.reason, second.run_id, second.config_digest) == (
+        *("every gate agreed: floors: every floor is reached", "r7", "c7"),
+    )
+    assert len(trail.complete) == 1
+
+
+def test_an_object_store_is_pushed_to(run, store):
+    pushed = run("first", {"model_blessing": blessing(1)}, address=store)
+    again = run("again", {"model_blessing": blessing(1)}, address=store)
+
+    (version,) = serving_folder.versions(store)
+    assert pushed.get_string_custom_property("pushed_destination") == f"{store}/{version}"
+    assert (Path(pushed.uri) / "saved_model.pb").read_text() == "graph"
+    assert again.get_int_custom_property("already_serving") == 1
+
+
 def test_two_models_in_one_second_are_both_pushed(run, serving):
     run("first", {"model_blessing": blessing(1)})
     second = run("second", {"model_blessing": blessing(1)}, text="better graph")
@@ -134,13 +187,16 @@ def test_the_components_take_what_they_need():
         push_destination=pusher_pb2.PushDestination(),
         custom_executor_spec=executor_spec.ExecutorClassSpec(Executor),
     )
-    ours = ServingPusher(model, "/serving", model_blessing=blessed, gate_blessing=blessed, cache_key="run-1")
+    ours = ServingPusher(
+        model, "/serving", model_blessing=blessed, gate_blessing=blessed, keep=3, run_id="run-7", cache_key="run-1"
+    )
 
     assert stock.executor_spec.executor_class is Executor
     assert ours.executor_spec.executor_class is Executor
     assert set(ours.inputs) == {"model", "model_blessing", "gate_blessing"}
     assert set(ours.outputs) == {"pushed_model"}
-    assert "run-1" in ours.exec_properties["custom_config"]
+    config = json.loads(ours.exec_properties["custom_config"])
+    assert config == {"cache_key": "run-1", "config_digest": "", "keep": 3, "run_id": "run-7"}
 
 
 class CandidateExecutor(base_executor.BaseExecutor):
