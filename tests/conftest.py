@@ -1,7 +1,10 @@
-"""What has to be set before any test imports TensorFlow, and how hypothesis searches."""
+"""What has to be set before any test imports TensorFlow, how hypothesis searches, and a tiny exported model."""
 
+import functools
 import os
+from types import SimpleNamespace
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,3 +15,52 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line has i
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def transform_of(tmp_path_factory):
+    """``ImageSettings`` to the normalisation fitted on ``patterns(40, image)``."""
+    from tiny_model import fit_transform, patterns
+
+    @functools.cache
+    def made(image):
+        return fit_transform(patterns(40, image), image, tmp_path_factory.mktemp("tft"))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def export_of(tmp_path_factory, transform_of):
+    """``ImageSettings`` to a tiny model of such images, ``Exported`` as the Trainer exports it."""
+    import keras
+    from tiny_model import CALIBRATION, Exported
+
+    from models.encoders import build_encoder
+    from models.settings import EncoderSettings, LossSettings, ModelSettings
+    from models.signatures import ServedModel
+    from models.trainer import export
+
+    @functools.cache
+    def made(image):
+        settings = ModelSettings(
+            image=image,
+            encoder=EncoderSettings(filters=(6, 8), embedding=5, dropout=0.3),
+            loss=LossSettings(distance="euclidean"),
+        )
+        keras.utils.set_random_seed(3)
+        encoder = build_encoder(image, settings.encoder)
+        served = ServedModel(encoder, transform_of(image), settings.loss.distance, CALIBRATION, image)
+        path = tmp_path_factory.mktemp("model") / "1"
+        custom = {"code_digest": "code", "config_digest": "config", "split": {"by": "image", "seed": 0}}
+        export(served, settings, CALIBRATION, SimpleNamespace(serving_model_dir=str(path), custom_config=custom))
+        return Exported(path, settings, encoder, transform_of(image), served)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def exported(export_of):
+    """Of grey images."""
+    from tiny_model import GREY
+
+    return export_of(GREY)

@@ -45,4 +45,4 @@ class Limits:
 
 def limits_of(**given: int | None) -> Limits:
     """The default limits but for those that are given."""
-    return Limits(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return Limits(**{key: value for key, value in given.items() if value is not None})

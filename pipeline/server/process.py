@@ -82,7 +82,14 @@ def bind(host: str, port: int) -> socket.socket:
 
 def run(app: ASGIApp, listener: socket.socket, ready: Callable[[str], str]) -> None:
     """Answers on the socket until a signal; prints what ``ready`` makes of the address once it does."""
-    config = uvicorn.Config(
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn handles them, and raises them again when it is done
+    _Announcing(configuration(app), ready).run(sockets=[listener])
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves: quick, quiet, bounded."""
+    return uvicorn.Config(
         app,
         http="pipeline.server.bounded_protocol:BoundedProtocol",
         loop="uvloop",
@@ -93,9 +100,6 @@ def run(app: ASGIApp, listener: socket.socket, ready: Callable[[str], str]) -> N
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn handles them, and raises them again when it is done
-    _Announcing(config, ready).run(sockets=[listener])
 
 
 class _Announcing(uvicorn.Server):

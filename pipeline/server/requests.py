@@ -102,7 +102,7 @@ def _rows_of_instances(instances: Any, inputs: tuple[str, ...], limits: Limits) 
     named = isinstance(instances[0], dict) and not _is_b64(instances[0])
     if not named and len(inputs) > 1:
         raise bad_request(f"instance 0 must be an object with the keys {', '.join(inputs)}, not {_kind(instances[0])}")
-    rows = []
+    rows: list[tuple[bytes, ...]] = []
     for number, instance in enumerate(instances):
         if not named:
             rows.append((_bytes_of(instance, f"instance {number}"),))

@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -116,7 +117,7 @@ def _encoded(asked: PredictRequest, prepared: Prepared) -> bytes:
     rows = [[{"b64": base64.b64encode(value).decode()} for value in row] for row in prepared.rows]
     if asked.columnar:
         columns = {name: list(column) for name, column in zip(asked.inputs, zip(*rows, strict=True), strict=True)}
-        document = {"signature_name": asked.signature, "inputs": columns}
+        document: dict[str, Any] = {"signature_name": asked.signature, "inputs": columns}
     else:
         instances = [dict(zip(asked.inputs, row, strict=True)) for row in rows]
         document = {"signature_name": asked.signature, "instances": instances}

@@ -177,8 +177,7 @@ def _is_number(text: str) -> bool:
 def _state_of(folder: Path) -> object:
     """Differs once a file below differs in size or time."""
     try:
-        return sorted(
-            (str(path), stat.st_size, stat.st_mtime_ns) for path in folder.rglob("*") if (stat := path.stat())
-        )
+        files = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
+        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
     except OSError as error:
         return str(error)
