@@ -44,7 +44,7 @@ class Executor(stock.Executor):
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         model_dir = self.GetModelPath(input_dict)
         serving_dir = _serving_dir(exec_properties)
-        config = json.loads(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY) or "{}")
+        config = json.loads(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY) or "null") or {}
 
         blessed = self.CheckBlessing(input_dict)
         same = serving_folder.same_as_served(model_dir, serving_dir)

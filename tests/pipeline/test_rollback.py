@@ -1,0 +1,192 @@
+"""``siamese rollback`` and the history in ``siamese runs``, as a user sees them."""
+
+import fcntl
+import json
+import sys
+
+import pytest
+
+from components.pusher.serving_folder import Pushed, history, push, served, versions
+from pipeline import cli
+from pipeline.serving_address import serving_address, serving_address_of_runs
+from pipeline.summary import RunSummary
+
+
+@pytest.fixture
+def siamese(monkeypatch, capfd):
+    """Exit code, standard output, standard error."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        capture = capfd.readouterr()
+        return ended.value.code, capture.out, capture.err
+
+    return called
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def two(output, tmp_path):
+    """Two models were pushed by runs r1 and r2; their versions."""
+
+    def pushed(name: str, run_id: str) -> int:
+        model = tmp_path / name
+        model.mkdir()
+        (model / "saved_model.pb").write_text(name)
+        return push(model, output / "serving", Pushed("ann@lab", f"{name} is good", run_id)).version
+
+    return pushed("old", "r1"), pushed("new", "r2")
+
+
+def write_run(output, serving_dir=None, run_id="r1"):
+    summary = RunSummary(run_id=run_id, status="pushed", exit_code=0, seed=0, config_digest="c")
+    summary.config = {"push": {"serving_dir": serving_dir}}
+    (output / "runs" / run_id).mkdir(parents=True)
+    summary.write(output / "runs" / run_id)
+
+
+class TestRollback:
+    def test_the_earlier_model_serves_again_and_it_is_said(self, siamese, output, two):
+        old, new = two
+        code, out, _ = siamese("rollback", "--output", output, "--reason", "wrong on twins", "--by", "eve")
+        version = versions(output / "serving")[-1]
+
+        assert code == 0
+        assert out.splitlines()[:2] == [
+            f"Rolled back: version {version} serves, the model of version {old}; it replaced {new}",
+            f"{output}/serving/{version}",
+        ]
+        assert (served(output / "serving") / "saved_model.pb").read_text() == "old"
+        event = history(output / "serving").events[-1]
+        assert (event.reason, event.by) == ("wrong on twins", "eve")
+
+    def test_json(self, siamese, output, two):
+        code, out, _ = siamese("rollback", "--output", output, "--to", two[0], "--json")
+        version = versions(output / "serving")[-1]
+        assert code == 0
+        assert json.loads(out) == {
+            "version": version,
+            "restored": two[0],
+            "replaced": two[1],
+            "address": f"{output}/serving/{version}",
+        }
+
+    @pytest.mark.parametrize("arguments", [(), ("--to", 12), ("--to", "new")])
+    def test_what_cannot_be_done_is_one_line_and_exit_code_2(self, siamese, output, two, arguments):
+        siamese("rollback", "--output", output)  # there is nothing before the first
+        arguments = [two[1] if one == "new" else one for one in arguments]
+        if two[1] in arguments:
+            (output / "serving" / str(two[1]) / "saved_model.pb").write_text("spoilt")
+        before = versions(output / "serving")
+
+        code, out, err = siamese("rollback", "--output", output, *arguments)
+
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"error: {output}/serving")
+        assert versions(output / "serving") == before
+
+    def test_a_missing_folder(self, siamese, output):
+        _, _, err = siamese("rollback", "--output", output)
+        assert err == f"error: --output {output}: there is no such folder; nothing has run there\n"
+
+    def test_not_while_a_run_is_at_work(self, siamese, output, two):
+        with (output / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code, _, err = siamese("rollback", "--output", output)
+        assert code == 2
+        assert "another run is at work there; wait for it" in err
+        assert versions(output / "serving") == list(two)
+
+    def test_a_serving_folder_elsewhere_is_the_one_of_the_newest_run_or_the_one_named(self, siamese, output, two):
+        elsewhere = output.parent / "elsewhere"
+        (output / "serving").rename(elsewhere)
+        assert siamese("rollback", "--output", output, "--serving-dir", elsewhere)[0] == 0
+        write_run(output, str(elsewhere))
+        assert siamese("rollback", "--output", output, "--to", two[1])[0] == 0
+        assert len(versions(elsewhere)) == 4
+
+
+class TestHistory:
+    def test_below_the_runs_stand_what_serves_and_why(self, siamese, output, two):
+        write_run(output)
+        siamese("rollback", "--output", output, "--reason", "wrong on [twins]", "--by", "eve")
+        version = versions(output / "serving")[-1]
+
+        code, out, _ = siamese("runs", "--output", output)
+
+        assert code == 0
+        lines = [line.rstrip() for line in out.splitlines()]
+        serving = next(
+            number for number, line in enumerate(lines) if line.startswith(f"version {version} serves since ")
+        )
+        assert lines[serving].endswith(f"UTC  {output}/serving")
+        assert [line[21:] for line in lines[serving + 1 :]] == [
+            f"{two[0]} pushed, the first                               ann@lab  run r1",
+            "old is good",
+            f"{two[1]} pushed, replaced {two[0]}                     ann@lab  run r2",
+            "new is good",
+            f"{version} rolled back to {two[0]}, replaced {two[1]}  eve",
+            "wrong on [twins]",
+        ]
+
+    def test_only_the_newest_events_stand_there(self, siamese, output, two):
+        write_run(output)
+        for _ in range(6):
+            siamese("rollback", "--output", output, "--to", two[0])
+            siamese("rollback", "--output", output, "--to", two[1])
+        assert "\n4 earlier events: siamese runs --history\n" in siamese("runs", "--output", output)[1]
+        assert "earlier events" not in siamese("runs", "--output", output, "--history")[1]
+
+    def test_history_as_json(self, siamese, output, two):
+        _, out, _ = siamese("runs", "--output", output, "--history", "--json")
+        found = json.loads(out)
+        assert (found["serving"], found["versions"]) == (two[1], list(two))
+        assert found["since"] == found["events"][-1]["at"].replace("Z", "+00:00")
+        assert [(event["action"], event["replaced"], event["run_id"]) for event in found["events"]] == [
+            ("push", None, "r1"),
+            ("push", two[0], "r2"),
+        ]
+
+    def test_json_of_runs_is_the_list_of_summaries_still(self, siamese, output, two):
+        write_run(output)
+        assert [one["run_id"] for one in json.loads(siamese("runs", "--output", output, "--json")[1])] == ["r1"]
+
+    def test_an_address_that_cannot_be_read_does_not_hide_the_runs(self, siamese, output):
+        write_run(output, "nothing://bucket")
+        code, out, _ = siamese("runs", "--output", output)
+        assert code == 0
+        assert out.splitlines()[-1].startswith("nothing://bucket: not an address of a serving folder")
+
+    def test_nothing_was_pushed_yet(self, siamese, output):
+        output.mkdir()
+        assert "nothing serves" in siamese("runs", "--output", output, "--history")[1]
+
+
+class TestAddress:
+    @pytest.mark.parametrize(
+        ("configured", "meant"),
+        [(None, "out/serving"), ("gs://bucket/x", "gs://bucket/x"), ("/mnt/models", "/mnt/models")],
+    )
+    def test_the_default_is_in_the_output_folder(self, configured, meant, tmp_path, monkeypatch):
+        from pathlib import Path
+
+        assert serving_address(configured, Path("out")) == meant
+
+    def test_a_relative_folder_is_made_absolute(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert serving_address("models", tmp_path / "out") == str(tmp_path / "models")
+
+    def test_the_newest_run_decides_and_a_summary_of_another_release_is_passed_over(self, output):
+        write_run(output, "gs://one", "r1")
+        write_run(output, "gs://two", "r2")
+        (output / "runs" / "r3").mkdir()
+        (output / "runs" / "r3" / "summary.json").write_text("{")
+        (output / "runs" / "latest").symlink_to("r1")
+        assert serving_address_of_runs(output) == "gs://two"
