@@ -131,12 +131,9 @@ def raw_bytes(image: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(tf.io.serialize_tensor(image), -tf.size(image), tf.size(image))
 
 
-def warmup_requests(image: ImageSettings) -> list[Any]:
-    """One request a signature, as TensorFlow Serving replays them before it serves."""
-    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-
+def blank_pair(image: ImageSettings) -> bytes:
+    """A serialized pair Example of two black images."""
     shape = (image.height, image.width, image.channels)
-    blank = tf.io.encode_png(tf.zeros(shape, tf.uint8)).numpy()
     side_values: dict[str, bytes | int] = {features.PIXELS: bytes(int(np.prod(shape)))}
     side_values |= dict(zip((features.HEIGHT, features.WIDTH, features.CHANNELS), shape, strict=True))
     example = tf.train.Example()
@@ -147,8 +144,18 @@ def warmup_requests(image: ImageSettings) -> list[Any]:
                 feature.bytes_list.value.append(value)
             else:
                 feature.int64_list.value.append(value)
+    serialized: bytes = example.SerializeToString()
+    return serialized
+
+
+def warmup_requests(image: ImageSettings) -> list[Any]:
+    """One request a signature, as TensorFlow Serving replays them before it serves."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    shape = (image.height, image.width, image.channels)
+    blank = tf.io.encode_png(tf.zeros(shape, tf.uint8)).numpy()
     inputs = {
-        "serving_default": {"examples": example.SerializeToString()},
+        "serving_default": {"examples": blank_pair(image)},
         "compare": {"image_a": blank, "image_b": blank},
         "embed": {"image": blank},
     }

@@ -10,10 +10,13 @@ from tfx.proto import trainer_pb2, transform_pb2
 from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
 from components.image_example_gen.component import ImageExampleGen
+from components.model_gate.component import ModelGate
 from components.pair_generator.component import PairGenerator
+from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
+from components.serving_validator.factory import serving_validator
 from models import features
 from pipeline.config import Config, as_json, code_digest
 from pipeline.evaluation import eval_config
@@ -78,6 +81,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
+    split = {**config.data.split.model_dump(mode="json"), "seed": config.seed}
     trainer = Trainer(
         run_fn="models.trainer.run_fn",
         examples=pairs.outputs["pairs"],
@@ -86,12 +90,18 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
         custom_config={
             "model": config.model.model_dump(mode="json"),
-            "split": {**config.data.split.model_dump(mode="json"), "seed": config.seed},
+            "split": split,
             "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
             "code_digest": code,
         },
     )
-    baseline = Baseline(site.serving_dir, site.served_digest, code_digest("components.baseline", "components.pusher"))
+    baseline = Baseline(
+        site.serving_dir,
+        site.served_digest,
+        config.image,
+        code_digest("components.baseline", "components.pusher", "models.signatures"),
+        config.gates.ignore_baseline,
+    )
     evaluator = Evaluator(
         examples=pairs.outputs["pairs"],
         model=trainer.outputs["model"],
@@ -99,10 +109,38 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         example_splits=[features.TEST],
         eval_config=eval_config(config.gates),
     )
+    scores = PairScorer(
+        examples=pairs.outputs["pairs"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.features"),
+    ).with_id("PairScores")
+    judged = ModelGate(
+        scores=scores.outputs["scores"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        baseline=baseline.outputs["found"],
+        gates=config.gates,
+        measures=config.measures,
+        split=split,
+        seed=config.seed,
+        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.measures"),
+    )
+    serving = serving_validator(
+        config.serving_validator,
+        model=trainer.outputs["model"],
+        examples=pairs.outputs["pairs"],
+        scores=scores.outputs["scores"],
+        code_digest=code_digest("components.serving_validator", "models"),
+    )
     pusher = ServingPusher(
         model=trainer.outputs["model"],
         serving_dir=site.serving_dir,
         model_blessing=evaluator.outputs["blessing"],
+        gate_blessing=judged.outputs["blessing"],
+        infra_blessing=serving.outputs["blessing"],
+        gate_verdict=judged.outputs["verdict"],
+        infra_verdict=serving.outputs["verdict"],
         keep=config.push.keep,
         config_digest=config.digest(),
         run_id=site.run_id,
@@ -113,7 +151,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         pipeline_root=site.artifacts,
         components=[
             *(images, schema, statistics, validator, gate, pairs),
-            *(transform, trainer, baseline, evaluator, pusher),
+            *(transform, trainer, baseline, evaluator, scores, judged, serving, pusher),
         ],
         enable_cache=True,
         metadata_connection_config=site.metadata,

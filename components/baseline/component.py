@@ -7,37 +7,63 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.baseline.artifacts import BaselineFound
 from components.baseline.executor import Executor
+from models.settings import ImageSettings
 
 
 class BaselineSpec(ComponentSpec):
     """Where to look, and what is there: the second is the cache key of the first."""
 
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
-    OUTPUTS: ClassVar = {"model": ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS: ClassVar = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "found": ChannelParameter(type=BaselineFound),
+    }
     PARAMETERS: ClassVar = {
         "serving_dir": ExecutionParameter(type=str),
         "served_digest": ExecutionParameter(type=str),
+        "image": ExecutionParameter(type=str),
+        "ignore_version": ExecutionParameter(type=int),
         "code_digest": ExecutionParameter(type=str),
     }
 
 
 class Baseline(base_component.BaseComponent):
-    """Emits the model that serves as ``model``, or no artifact at all where nothing does.
+    """Emits the model that serves as ``model``, or no artifact at all where nothing does; ``found`` says which.
 
-    An optional input that takes ``model`` is then an empty list, as if it had not been wired.
+    An optional input that takes ``model`` is then an empty list, as if it had not been wired. A served model that
+    cannot score this pipeline's pairs is the user's to decide on: a ``UserError`` says how.
     """
 
     SPEC_CLASS = BaselineSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, serving_dir: str, served_digest: str, code_digest: str) -> None:
-        """``served_digest`` is ``serving_folder.served_digest(serving_dir)``, taken when the pipeline is built."""
+    def __init__(
+        self,
+        serving_dir: str,
+        served_digest: str,
+        image: ImageSettings,
+        code_digest: str,
+        ignore_version: int | None = None,
+    ) -> None:
+        """Builds the component.
+
+        Args:
+          serving_dir: the folder that the model server watches.
+          served_digest: ``serving_folder.served_digest(serving_dir)``, taken when the pipeline is built.
+          image: the size of the pixels in the test pairs.
+          code_digest: changes when the code does.
+          ignore_version: a served version that is not to be compared with.
+        """
         super().__init__(
             BaselineSpec(
                 serving_dir=serving_dir,
                 served_digest=served_digest,
+                image=image.model_dump_json(),
+                ignore_version=-1 if ignore_version is None else ignore_version,
                 code_digest=code_digest,
                 model=Channel(type=standard_artifacts.Model),
+                found=Channel(type=BaselineFound),
             )
         )

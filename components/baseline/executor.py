@@ -9,9 +9,14 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.baseline.report import BaselineReport
+from components.baseline.usable import fault
 from components.pusher import serving_folder
+from models.errors import UserError
+from models.manifest import ModelManifest
+from models.settings import ImageSettings
 
-MODEL = "model"
+MODEL, FOUND = "model", "found"
 PLACEHOLDER = "no-baseline.txt"
 
 
@@ -24,17 +29,57 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Takes what serves at this moment: on a schedule, ``served_digest`` is as old as the compilation."""
+        """Takes what serves at this moment: on a schedule, ``served_digest`` is as old as the compilation.
+
+        Raises:
+          UserError: the model that serves cannot score this pipeline's pairs; the line says what can be done.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL])
-        current = serving_folder.served(exec_properties["serving_dir"])
-        if current is None:
-            logging.info("No baseline: nothing serves in %s", exec_properties["serving_dir"])
+        found = artifact_utils.get_single_instance(output_dict[FOUND])
+        serving_dir, ignored = exec_properties["serving_dir"], exec_properties["ignore_version"]
+        image = ImageSettings.model_validate_json(exec_properties["image"])
+
+        copy = path_utils.serving_model_dir(model.uri)
+        version = next(iter(serving_folder.versions(serving_dir)[-1:]), None)
+        if version is not None and version != ignored:
+            version = _fetch(serving_dir, version, copy)
+        if version in (None, ignored):
+            report = BaselineReport(status="none" if version is None else "ignored", version=version)
+            logging.info("No baseline: %s", report.absence)
             # The folder stays behind, and on Kubeflow an empty one is lost.
             Path(model.uri).mkdir(parents=True, exist_ok=True)
-            (Path(model.uri) / PLACEHOLDER).write_text("Nothing serves yet.\n", encoding="utf-8")
+            (Path(model.uri) / PLACEHOLDER).write_text(f"{report.absence}\n", encoding="utf-8")
             output_dict[MODEL].clear()
-            return
-        serving_folder.link_or_copy(current, path_utils.serving_model_dir(model.uri))
-        model.set_int_custom_property("version", int(current.name))
-        model.set_string_custom_property("model_digest", serving_folder.digest(current))
+        else:
+            if why := fault(copy, image):
+                raise UserError(_no_comparison(serving_dir, int(version), why))
+            report = BaselineReport(
+                status="served", version=version, model_digest=serving_folder.digest(copy), split=_split(copy)
+            )
+            model.set_int_custom_property("version", version)
+            model.set_string_custom_property("model_digest", str(report.model_digest))
+        report.write(found.uri)
+        found.set_string_custom_property("status", report.status)
+        found.set_int_custom_property("version", version or 0)
+
+
+def _fetch(serving_dir: str, version: int, copy: str) -> int | None:
+    try:
+        return serving_folder.fetch_served(serving_dir, copy)
+    except UserError as error:
+        raise UserError(_no_comparison(serving_dir, version, str(error))) from None
+
+
+def _no_comparison(serving_dir: str, version: int, why: str) -> str:
+    return (
+        f"{serving_dir}: version {version}, which serves, cannot be compared with: {why}. Serve another version "
+        f"(siamese rollback), or train without comparing with this one: --set gates.ignore_baseline={version}"
+    )
+
+
+def _split(model_dir: str) -> dict[str, object]:
+    try:
+        return ModelManifest.read(model_dir).split
+    except UserError:  # another project's model, that answers as ours do
+        return {}

@@ -20,7 +20,7 @@ HIGHER_IS_BETTER = (
 LOWER_IS_BETTER = ("eer", "calibration_error")
 
 SLICES = ("kind", "group", "identity_size", "quality")
-_TAR = "tar_at_far_"
+TAR_AT_FAR = "tar_at_far_"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -40,7 +40,7 @@ class MeasureSettings(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """Every measure's name, as gates and ``summary.json`` use it."""
-        return (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *(f"{_TAR}{far:g}" for far in self.fars))
+        return (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *(f"{TAR_AT_FAR}{far:g}" for far in self.fars))
 
 
 def higher_is_better(name: str) -> bool:
@@ -83,6 +83,9 @@ class GateSettings(Settings):
         "point", description="where the test cannot resolve max_drop: judge the point difference, or refuse"
     )
     beats_pixels: bool = Field(True, description="refuse a model that is no better than comparing raw pixels")
+    ignore_baseline: int | None = Field(
+        None, ge=0, description="a served version that is not compared with, e.g. a damaged one; any other one is"
+    )
     max_latency: float | None = Field(None, gt=0, description="times the served model's, e.g. 1.5; default: not judged")
     max_size: float | None = Field(None, gt=0, description="times the served model's bytes; default: not judged")
 

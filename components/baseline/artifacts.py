@@ -1,0 +1,9 @@
+"""The artifact that says what there is to compare with."""
+
+from tfx.types.artifact import Artifact
+
+
+class BaselineFound(Artifact):
+    """``baseline.json`` as in ``report.BaselineReport``; custom properties ``status`` and ``version``."""
+
+    TYPE_NAME = "BaselineFound"

@@ -1,0 +1,92 @@
+"""Reads the scored pairs, judges, and writes the blessing, the reasons and the intervals."""
+
+import json
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
+
+from components.baseline.report import BaselineReport
+from components.model_gate import costs
+from components.model_gate.artifacts import INTERVALS_FILE
+from components.model_gate.judge import judge
+from components.model_gate.overlap import overlap
+from components.model_gate.settings import GateSettings, MeasureSettings
+from components.pair_scores.table import ScoredPairs, read_scores
+from components.verdict.artifacts import write_verdict
+from components.verdict.result import GateResult
+from models.manifest import ModelManifest
+
+
+class Executor(base_executor.BaseExecutor):
+    """``blessing`` has the custom property ``blessed`` (1 where every gate passed), and its marker file."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        gates = GateSettings.model_validate_json(exec_properties["gates"])
+        measures = MeasureSettings.model_validate_json(exec_properties["measures_settings"])
+        split = json.loads(exec_properties["split"])
+        pairs = ScoredPairs.of(read_scores(artifact_utils.get_single_uri(input_dict["scores"])))
+        found = [BaselineReport.read(artifact.uri) for artifact in input_dict.get("baseline", [])]
+        absence = found[0].absence if found else "nothing serves yet to compare with"
+        judged = judge(pairs, gates, measures, split["by"], exec_properties["seed"], absence)
+        models = {
+            name: Path(path_utils.serving_model_path(artifacts[0].uri))
+            for name, artifacts in (("candidate", input_dict["model"]), ("baseline", input_dict.get("baseline_model")))
+            if artifacts
+        }
+        verdicts = judged.gates + (_costs(gates, models) if "baseline" in models else [])
+        if found and (told := overlap(found[0].split, split, chain(*pairs.identities))):
+            verdicts.append(told)
+
+        blessed = write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), verdicts)
+        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), blessed)
+        folder = Path(artifact_utils.get_single_uri(output_dict["measures"]))
+        folder.mkdir(parents=True, exist_ok=True)
+        # Empty rather than absent where nothing could be measured: an artifact without a file is lost on Kubeflow.
+        text = judged.intervals.model_dump_json(indent=2) if judged.intervals else "{}"
+        (folder / INTERVALS_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
+    verdicts = []
+    if gates.max_size is not None:
+        megabytes = {name: costs.bytes_of(path) / 1e6 for name, path in models.items()}
+        verdicts.append(costs.judge_cost("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size))
+    if gates.max_latency is not None:
+        taken = costs.latencies({name: _one_comparison(path) for name, path in models.items()})
+        milliseconds = {name: seconds * 1000 for name, seconds in taken.items()}
+        verdicts.append(
+            costs.judge_cost("latency", "ms", milliseconds["candidate"], milliseconds["baseline"], gates.max_latency)
+        )
+    return verdicts
+
+
+def _one_comparison(model_dir: Path) -> Callable[[], object]:
+    """Two encoded images to a score, as a request asks it."""
+    image = ModelManifest.read(model_dir).image
+    model = tf.saved_model.load(str(model_dir))
+    blank = tf.constant([tf.io.encode_png(tf.zeros((image.height, image.width, image.channels), tf.uint8)).numpy()])
+
+    def compare() -> object:  # holds the model, whose variables go with it
+        return model.signatures["compare"](image_a=blank, image_b=blank)["score"].numpy()
+
+    return compare
+
+
+def _bless(artifact: Artifact, blessed: bool) -> None:
+    artifact.set_int_custom_property("blessed", int(blessed))
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()

@@ -1,0 +1,162 @@
+"""All gates on the scored test pairs, and the intervals that they rest on."""
+
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel
+
+from components.model_gate import sanity
+from components.model_gate.bootstrap import Units, bounds, replicate
+from components.model_gate.judgement import Change, Test, judge_change
+from components.model_gate.resampled import ResampledPairs
+from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
+from components.model_gate.slices import judge_slices
+from components.pair_scores.table import ScoredPairs
+from components.verdict.result import GateResult
+from models.calibration import Floats
+
+_INTERVAL = 0.975  # one-sided: 95% between both ends
+
+
+class Interval(BaseModel):
+    """A measure and where it may lie, with 95% confidence; null where it has no meaning."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class MeasuredIntervals(BaseModel):
+    """``intervals.json``: by measure. ``gain`` is how much better the candidate is, positive for better."""
+
+    pairs: int
+    units: int
+    drawn: str
+    resamples: int
+    candidate: dict[str, Interval]
+    baseline: dict[str, Interval] = {}
+    gain: dict[str, Interval] = {}
+
+
+class Judged(NamedTuple):
+    """What came out."""
+
+    gates: list[GateResult]
+    intervals: MeasuredIntervals | None
+
+
+def judge(
+    pairs: ScoredPairs, gates: GateSettings, measures: MeasureSettings, split_by: str, seed: int, absence: str
+) -> Judged:
+    """Judges the candidate; what is no verifier at all is not compared any further.
+
+    Args:
+      pairs: the scored test pairs.
+      gates: what it must reach.
+      measures: what is measured.
+      split_by: "image" (a closed set: images are drawn), else identities are.
+      seed: of the bootstrap.
+      absence: why there is no baseline, where there is none.
+    """
+    enough = len(pairs.same) >= gates.min_pairs
+    count = f"{len(pairs.same):,} test pairs" + ("" if enough else f"; at least {gates.min_pairs} are needed to judge")
+    verdicts = [GateResult(name="pairs", passed=enough, reason=count)]
+    if not enough:
+        return Judged(verdicts, None)
+    verdicts.append(sanity.finite(pairs.score, pairs.distance))
+    if not verdicts[-1].passed:
+        return Judged(verdicts, None)
+    verdicts.append(sanity.collapse(pairs.score, pairs.distance))
+    verdicts.append(sanity.polarity(pairs.same, pairs.score, pairs.distance))
+
+    drawn, sides = ("images", pairs.images) if split_by == "image" else ("identities", pairs.identities)
+    units = Units.of(*sides)
+    test = Test(gates.confidence, units.count, drawn, gates.min_identities, gates.unresolved)
+    sample = _Sample(pairs, units, measures, gates, seed)
+    if gates.beats_pixels:
+        verdicts.append(_beats_pixels(sample, test))
+    if sample.baseline is None:
+        verdicts.append(GateResult(name="baseline", passed=True, reason=absence))
+    else:
+        verdicts += [
+            judge_change(sample.change(name, gates.confidence), allowed, test)
+            for name, allowed in gates.max_drop.items()
+        ]
+    verdicts += judge_slices(pairs, units, gates, measures, seed)
+    return Judged(verdicts, sample.intervals(drawn))
+
+
+class _Sample:
+    """Every measure of every model on the whole test split and on each resample of it."""
+
+    def __init__(
+        self, pairs: ScoredPairs, units: Units, measures: MeasureSettings, gates: GateSettings, seed: int
+    ) -> None:
+        self._names, self._units, self._resamples = measures.names, units, gates.resamples
+        models = {"candidate": ResampledPairs(pairs.same, pairs.score, pairs.distance, measures)}
+        self.baseline = None
+        if pairs.baseline_score is not None and pairs.baseline_distance is not None:
+            self.baseline = ResampledPairs(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
+            models["baseline"] = self.baseline
+        pixels = ResampledPairs(pairs.same, -pairs.pixel_distance, pairs.pixel_distance, measures)
+
+        def measure(weights: Floats) -> dict[str, Floats]:
+            found = {("pixels", "auc"): pixels.measure(["auc"], weights)["auc"]}
+            for model, scored in models.items():
+                found |= {(model, name): values for name, values in scored.measure(self._names, weights).items()}
+            return {"/".join(key): values for key, values in found.items()}
+
+        self._once = {key: float(values[0]) for key, values in measure(np.ones((1, len(pairs.same)))).items()}
+        self._drawn = replicate(measure, units, gates.resamples, seed)
+        self._pairs = len(pairs.same)
+
+    def change(self, name: str, confidence: float, against: str = "baseline") -> Change:
+        """The candidate's gain over another model, with one-sided bounds."""
+        sign = 1 if higher_is_better(name) else -1
+        mine, theirs = f"candidate/{name}", f"{against}/{name}"
+        low, high = bounds(sign * (self._drawn[mine] - self._drawn[theirs]), self._units.count, confidence)
+        gain = sign * (self._once[mine] - self._once[theirs])
+        return Change(name, self._once[mine], self._once[theirs], gain, low, high)
+
+    def intervals(self, drawn: str) -> MeasuredIntervals:
+        """Two-sided 95% intervals of all measures."""
+        found = MeasuredIntervals(
+            pairs=self._pairs,
+            units=self._units.count,
+            drawn=drawn,
+            resamples=self._resamples,
+            candidate=self._of("candidate"),
+        )
+        if self.baseline is not None:
+            found.baseline = self._of("baseline")
+            for name in self._names:
+                change = self.change(name, _INTERVAL)
+                found.gain[name] = _interval(change.gain, change.low, change.high)
+        return found
+
+    def _of(self, model: str) -> dict[str, Interval]:
+        return {
+            name: _interval(
+                self._once[f"{model}/{name}"], *bounds(self._drawn[f"{model}/{name}"], self._units.count, _INTERVAL)
+            )
+            for name in self._names
+        }
+
+
+def _beats_pixels(sample: _Sample, test: Test) -> GateResult:
+    """An untrained network tells images apart about as well as their pixels do: a trained one must do better."""
+    change = sample.change("auc", test.confidence, against="pixels")
+    told = f"AUC {change.candidate:.4f} against {change.baseline:.4f} of the raw pixels' distance"
+    if test.units < test.min_units:
+        return GateResult(name="pixels", passed=True, reason=f"{told}: {test.units} test {test.drawn} cannot tell")
+    better = change.low > 0
+    verdict = "better" if better else "not surely better"
+    return GateResult(name="pixels", passed=better, reason=f"{told}: {verdict} (at worst {change.low:+.4f})")
+
+
+def _interval(value: float, low: float, high: float) -> Interval:
+    # Of a measure that chance can only raise (the calibration error), all resamples may lie above the value.
+    ends = (value, min(low, value), max(high, value))
+    return Interval(
+        **{name: end if np.isfinite(end) else None for name, end in zip(("value", "low", "high"), ends, strict=True)}
+    )

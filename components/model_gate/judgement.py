@@ -1,0 +1,102 @@
+"""Is the candidate worse than the model that serves? Pure decisions on figures that are already measured."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from components.verdict.result import GateResult
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure of both models on the same pairs.
+
+    Attributes:
+      name: of the measure.
+      candidate: its value.
+      baseline: its value under the model that serves.
+      gain: how much better the candidate is: positive is better, also for measures of which less is better.
+      low: lower bound of the gain, one-sided.
+      high: upper bound of the gain, one-sided.
+    """
+
+    name: str
+    candidate: float
+    baseline: float
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def figures(self) -> str:
+        """As a person reads it."""
+        return f"{self.name} {self.candidate:.4f} against {self.baseline:.4f} of the served model"
+
+
+@dataclass(frozen=True)
+class Test:
+    """What a change is judged by.
+
+    Attributes:
+      confidence: of the bounds, one-sided.
+      units: identities (or images) in the test split.
+      drawn: what they are, in the plural.
+      min_units: with fewer the bounds mean nothing.
+      unresolved: what is done where the bounds cannot tell.
+    """
+
+    confidence: float
+    units: int
+    drawn: str
+    min_units: int
+    unresolved: Literal["point", "refuse"]
+
+
+def judge_change(change: Change, allowed: float, test: Test) -> GateResult:
+    """Refuses where the lower bound of the gain is below ``-allowed``.
+
+    A candidate whose true loss is ``allowed`` is then blessed at a rate of 1 - confidence, one that is worse by more
+    at a lower rate. Where the bound lies further from the measured gain than ``allowed``, even an equal model would
+    mostly be refused: the test cannot resolve the loss, and the gate says so and does what ``test.unresolved`` says.
+    """
+    name = f"baseline {change.name}"
+    if not math.isfinite(change.candidate):
+        return GateResult(name=name, passed=False, reason=f"{change.name} could not be measured")
+    if not math.isfinite(change.baseline):
+        return GateResult(name=name, passed=True, reason=f"the served model's {change.name} could not be measured")
+    told = f"{change.figures}, {_signed(change.gain)}"
+    percent = f"{test.confidence:.0%}"
+    same = change.gain == change.low == change.high == 0
+    enough = test.units >= test.min_units and math.isfinite(change.low)
+    if same or (enough and change.low >= -allowed):
+        at_worst = "" if same else f" (at worst {_signed(change.low)} at {percent} confidence)"
+        return GateResult(name=name, passed=True, reason=f"{told}{at_worst}; a loss of {allowed:g} is allowed")
+    if enough and change.gain - change.low <= allowed:
+        reason = f"{told}, and may be {_signed(change.low)} ({percent} confidence); a loss of {allowed:g} is allowed"
+        return GateResult(name=name, passed=False, reason=reason)
+    why = (
+        f"the bound at {percent} confidence is {change.gain - change.low:.4f} away"
+        if enough
+        else f"at least {test.min_units} are needed"
+    )
+    unsure = f"{test.units:,} test {test.drawn} cannot resolve a loss of {allowed:g} ({why})"
+    if test.unresolved == "refuse":
+        return GateResult(name=name, passed=False, reason=f"{told}; {unsure}: refused, as configured")
+    passed = change.gain >= -allowed
+    verdict = "within what is allowed" if passed else "a greater loss than is allowed"
+    return GateResult(name=name, passed=passed, reason=f"{told}; {unsure}, so the measured change decides: {verdict}")
+
+
+def judge_slice(change: Change, allowed: float, where: str) -> str | None:
+    """Why a slice is refused, or None: its loss is greater than ``allowed`` and more than chance.
+
+    ``change.high`` must be a bound that holds over all slices that are judged together. Unlike the whole split, a
+    slice must show that it lost: among many slices one always falls short of proving that it did not.
+    """
+    if change.gain < -allowed and change.high < 0:
+        return f"{where}: {change.figures}, at least {-change.high:.4f} lost; a loss of {allowed:g} is allowed"
+    return None
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}"

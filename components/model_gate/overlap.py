@@ -1,0 +1,36 @@
+"""Was the served model trained on what the candidate is tested on? Then the comparison favours it."""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from components.image_example_gen.settings import SplitSettings
+from components.image_example_gen.splits import split_of
+from components.verdict.result import GateResult
+from models.features import TEST
+
+
+def overlap(baseline: Mapping[str, object], own: Mapping[str, object], identities: Iterable[str]) -> GateResult | None:
+    """Tells of test identities that the served model's own split put into its training or validation.
+
+    Never a refusal: the candidate is at a disadvantage then, not the user at a risk. None where nothing is known.
+
+    Args:
+      baseline: the split rule and seed of the served model; empty where unknown.
+      own: the rule and seed of this run.
+      identities: of the test pairs.
+    """
+    if not baseline or baseline == own:
+        return None
+    rule = {key: value for key, value in baseline.items() if key != "seed"}
+    try:
+        settings, seed = SplitSettings.model_validate(rule), int(str(baseline["seed"]))
+    except (ValidationError, KeyError, ValueError):
+        return None
+    if settings.by == "identity":
+        tested = set(identities)
+        seen = sum(split_of(seed, identity, settings) != TEST for identity in tested)
+        reason = f"{seen:,} of {len(tested):,} test identities were in the served model's own training or validation"
+    else:
+        reason = "the served model was trained on another split: it may have seen some of the test images"
+    return GateResult(name="overlap", passed=True, reason=f"{reason}, which favours it")

@@ -1,0 +1,95 @@
+"""Test pairs through the models, a batch at a time: memory does not grow with the pairs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from components.pair_generator.records import find_shards, read_records
+from components.pair_scores.table import FILE, SCHEMA
+from models import features
+
+_BATCH = 256
+
+_COLUMNS = {  # of the table, by the pair Example's key
+    "pair_id": features.PAIR_ID,
+    "image_a": features.side(features.IMAGE_ID, "a"),
+    "image_b": features.side(features.IMAGE_ID, "b"),
+    "identity_a": features.side(features.IDENTITY, "a"),
+    "identity_b": features.side(features.IDENTITY, "b"),
+    "kind": features.KIND,
+    "group": features.GROUP,
+    "identity_size": features.IDENTITY_SIZE,
+    "quality": features.QUALITY,
+}
+
+
+class PairModel:
+    """A SavedModel that scores serialized pair Examples."""
+
+    def __init__(self, model_dir: Path | str) -> None:
+        self._model = tf.saved_model.load(str(model_dir))
+
+    def __call__(self, records: Sequence[bytes]) -> tuple[Any, Any]:
+        """[n] serialized pair Examples -> (scores, distances), float32 [n]."""
+        answer = self._model.signatures["serving_default"](tf.constant(records))
+        return answer["score"].numpy(), answer["distance"].numpy()
+
+
+def write_scores(folder: str, target: Path, candidate: PairModel, baseline: PairModel | None) -> int:
+    """Scores every pair in the record files of ``folder`` and writes ``target/scores.parquet``.
+
+    Returns:
+      The number of pairs.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    records = chain.from_iterable(map(_records, find_shards(folder)))
+    count = 0
+    with pq.ParquetWriter(str(target / FILE), SCHEMA) as writer:
+        for batch in _batches(records):
+            writer.write_table(pa.table(_scored(batch, candidate, baseline), schema=SCHEMA))
+            count += len(batch)
+    return count
+
+
+def _scored(batch: Sequence[bytes], candidate: PairModel, baseline: PairModel | None) -> dict[str, Any]:
+    examples = [tf.train.Example.FromString(record).features.feature for record in batch]
+    columns: dict[str, Any] = {
+        column: [_text(example, key) for example in examples] for column, key in _COLUMNS.items()
+    }
+    columns["same"] = [example[features.SAME].int64_list.value[0] for example in examples]
+    columns["score"], columns["distance"] = candidate(batch)
+    nothing = [None] * len(batch)
+    columns["baseline_score"], columns["baseline_distance"] = baseline(batch) if baseline else (nothing, nothing)
+    columns["pixel_distance"] = [_pixel_distance(example) for example in examples]
+    return columns
+
+
+def _text(example: Any, key: str) -> str:
+    """A bytes feature as text; "" where there is none."""
+    value = example[key].bytes_list.value if key in example else ()
+    return value[0].decode() if value else ""
+
+
+def _pixel_distance(example: Any) -> float:
+    """Root mean square difference of two images' canonical pixels, 0..1."""
+    a, b = (
+        np.frombuffer(example[features.side(features.PIXELS, side)].bytes_list.value[0], np.uint8).astype(np.float32)
+        for side in features.SIDES
+    )
+    return float(np.sqrt(np.mean(np.square(a - b))) / 255)
+
+
+def _records(path: str) -> Iterator[bytes]:
+    return (record for _, record in read_records(path))
+
+
+def _batches(records: Iterable[bytes]) -> Iterator[list[bytes]]:
+    iterator = iter(records)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
