@@ -127,8 +127,8 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
     total = sum(event.action == "push" for event in serving_folder.history(serving).events)
     return (
         f"{kills} kills at random moments ({pairs} of two pushes at once), {looks:,} looks meanwhile: always exactly "
-        f"one whole version served\n  {total - cut:,} pushes were made; {copying} kills left staging behind, {cut} a reserved "
-        f"number; {pushes} next pushes recovered"
+        f"one whole version served\n  {total - cut:,} pushes were made; {copying} kills left staging behind, {cut} a "
+        f"reserved number; {pushes} next pushes recovered"
     )
 
 
