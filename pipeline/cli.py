@@ -279,9 +279,12 @@ def _row(summary: "RunSummary") -> tuple[str, ...]:
 
 
 def _resolved(model: Path) -> Path:
-    """A model folder as given, or the newest version of a serving folder."""
+    """A model folder as given, or the newest version of a serving folder; from an object store, a copy of it."""
     from components.pusher.serving_folder import served
+    from pipeline.fetched_model import fetched, store_address
 
+    if address := store_address(model):
+        return fetched(address)
     if (model / "saved_model.pb").is_file():
         return model
     newest = served(model) if model.is_dir() else None

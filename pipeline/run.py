@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.listing import fingerprint
-from components.pusher.serving_folder import served_digest
+from components.pusher.serving_folder import check_writable, served_digest
 from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
@@ -89,6 +89,7 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
+    check_writable(serving)
     site = Site(
         data_root=data_root,
         data_digest=data_digest,

@@ -67,6 +67,12 @@ class LocalFolder(ServingPlace):
                 f"{self.folder}: a part of this path is a file; the serving folder cannot be made"
             ) from None
 
+    def check_writable(self) -> None:
+        """``PermissionError`` where nothing can be written; makes nothing."""
+        there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(f"{there} is read-only for this user")
+
     def check_room(self, needed: int) -> None:
         free = shutil.disk_usage(self.folder).free
         if free < needed + _SPARE:

@@ -16,8 +16,17 @@ from components.pusher.object_store import ObjectStore
 from components.pusher.place import ServingPlace, told
 from models.errors import UserError
 
-__all__ = ["NONE", "PushResult", "Pushed", "Same", "digest", "fetch_served", "history", "link_or_copy", "open_place"]
-__all__ += ["push", "same_as_served", "served", "served_digest", "version_address", "versions"]
+__all__ = ["NONE", "PushResult", "Pushed", "Same", "check_writable", "digest", "fetch_served", "history"]
+__all__ += [
+    "link_or_copy",
+    "open_place",
+    "push",
+    "same_as_served",
+    "served",
+    "served_digest",
+    "version_address",
+    "versions",
+]
 
 NONE = "none"
 
@@ -144,6 +153,18 @@ def history(serving_dir: Path | str) -> Trail:
     place = open_place(serving_dir)
     with told(place.address, "read"):
         return read_trail(place.records(), place.versions())
+
+
+def check_writable(serving_dir: Path | str) -> None:
+    """Whether a push would be let in, before a run begins; of an object store only the address is looked at.
+
+    Raises:
+      UserError: it would not.
+    """
+    place = open_place(serving_dir)
+    if isinstance(place, LocalFolder):
+        with told(place.address):
+            place.check_writable()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 import fcntl
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from components.pusher.serving_folder import Pushed, history, push, served, versions
 from pipeline import cli
+from pipeline.fetched_model import store_address
 from pipeline.serving_address import serving_address, serving_address_of_runs
 from pipeline.summary import RunSummary
 
@@ -169,14 +171,33 @@ class TestHistory:
         assert "nothing serves" in siamese("runs", "--output", output, "--history")[1]
 
 
+class TestFetchedModel:
+    def test_a_model_in_a_store_is_brought_here(self, tmp_path):
+        model = tmp_path / "model"
+        model.mkdir()
+        (model / "saved_model.pb").write_text("graph")
+        push(model, "memory://fetched/serving")
+        for address in ("memory://fetched/serving", Path("memory://fetched/serving")):
+            assert (cli._resolved(address) / "saved_model.pb").read_text() == "graph"
+
+    def test_nothing_serves_there(self, siamese):
+        code, _, err = siamese("embed", "--model", "memory://none", "--images", "x", "--output", "x.npz")
+        assert code == 2
+        assert err.startswith("error: --model memory://none: no version of a model is there; name the serving folder")
+
+    def test_a_path_is_a_path(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "gs:" / "x").mkdir(parents=True)
+        assert [store_address(one) for one in ("a/b", "/a:/b", "c:/x", Path("gs:/x"))] == [None] * 4
+        assert store_address(Path("gs://y/z")) == "gs://y/z"
+
+
 class TestAddress:
     @pytest.mark.parametrize(
         ("configured", "meant"),
         [(None, "out/serving"), ("gs://bucket/x", "gs://bucket/x"), ("/mnt/models", "/mnt/models")],
     )
     def test_the_default_is_in_the_output_folder(self, configured, meant, tmp_path, monkeypatch):
-        from pathlib import Path
-
         assert serving_address(configured, Path("out")) == meant
 
     def test_a_relative_folder_is_made_absolute(self, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from pushed_models import tree, write_model
 
 from components.pusher.rollback import roll_back
-from components.pusher.serving_folder import history, push, served_digest, versions
+from components.pusher.serving_folder import check_writable, history, push, served_digest, versions
 from models.errors import UserError
 
 KB = 1024
@@ -68,8 +68,18 @@ def test_a_read_only_disk_is_one_line_and_can_still_be_read(disk, tmp_path):
         push(write_model(tmp_path / "c", "C"), folder)
     with pytest.raises(UserError, match=line):
         roll_back(folder)
+    with pytest.raises(
+        UserError, match=f"^{folder}/more: cannot be written to .{folder} is read-only for this user.; "
+    ):
+        check_writable(folder / "more")
     assert served_digest(folder) == "B"
     assert len(history(folder).events) == 2
+
+
+def test_a_folder_that_does_not_exist_yet_is_checked_and_not_made(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    check_writable("memory://bucket/serving")
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_version_that_cannot_be_removed_does_not_fail_the_push_and_is_told(tmp_path, monkeypatch, caplog):
