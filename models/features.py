@@ -25,9 +25,9 @@ CONTRAST = "contrast"  # float32: standard deviation of the canonical pixels, 0.
 PAIR_ID = "pair_id"  # bytes: "<image_id a>|<image_id b>", a before b
 KIND = "kind"  # bytes: one of KINDS
 SAME = "same"  # int64: 1 genuine, 0 impostor
-# What test pairs are sliced on, bytes. GROUP: of both images, or "across groups"; "" where there are none.
-IDENTITY_SIZE = "identity_size"  # images of the smaller of both identities in the split, binned
-QUALITY = "quality"  # of the worse of both images
+# What test pairs are sliced on, bytes. GROUP: of both images, or "across groups"; absent where there is none.
+IDENTITY_SIZE = "identity_size"  # images of the smaller of both identities in the split: "1", "2-4", ..., "20+"
+QUALITY = "quality"  # of the worse of both images: "dark", "bright", "flat", "small" or "good"
 SIDES = ("a", "b")
 
 GENUINE, RANDOM, SAME_GROUP = KINDS = ("genuine", "impostor_random", "impostor_same_group")

@@ -33,7 +33,7 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
 
     The ``pairs`` artifact: ``Split-train`` and ``Split-val`` name images (ids, identities, groups, kind, label), whose
     records lie in ``images/train`` and ``images/val`` of the same artifact; ``Split-test`` carries the pixels of both
-    sides.
+    sides, and what its pairs are sliced on.
     """
 
     SPEC_CLASS = PairGeneratorSpec

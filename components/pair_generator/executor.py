@@ -23,6 +23,7 @@ from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (
     ID_COLUMNS,
     PLACE_COLUMNS,
+    SLICE_COLUMNS,
     IndexShards,
     PairsToWrite,
     ShardToIndex,
@@ -119,7 +120,8 @@ def _ranges(
     split: str, index: ImageIndex, selection: Selection, folder: str, work: str, shards: tuple[str, ...] = ()
 ) -> list[PairsToWrite]:
     """Cuts the pairs into ranges that depend on nothing but the images and the settings."""
-    table = index.sides(selection, (*ID_COLUMNS, *PLACE_COLUMNS) if shards else ID_COLUMNS)
+    columns = (*ID_COLUMNS, *PLACE_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
+    table = index.sides(selection, tuple(dict.fromkeys(columns)))
     size = _RANGE_PAIRS
     if shards:
         size = int(np.clip(_RANGE_BYTES * len(table) // index.record_bytes(selection), 1, _RANGE_PAIRS))

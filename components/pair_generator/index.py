@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from components.pair_generator.hashing import Ints
 from components.pair_generator.selection import Selection
 from models.errors import UserError
-from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, KIND, SIDES, side
+from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, KIND, QUALITY, SIDES, side
 
 FILE, OFFSET, LENGTH = "file", "offset", "length"  # the shard, where in it the record begins, bytes of the Example
+IDENTITY_IMAGES = "identity_images"  # in the split, of the image's identity; int32, in an ``ImageIndex`` alone
 SCHEMA = pa.schema(
     [
         (IMAGE_ID, pa.binary()),
@@ -25,6 +26,7 @@ SCHEMA = pa.schema(
         (FILE, pa.int32()),
         (OFFSET, pa.int64()),
         (LENGTH, pa.int64()),
+        (QUALITY, pa.int8()),  # index into ``slices.QUALITIES``
     ]
 )
 
@@ -33,7 +35,7 @@ SCHEMA = pa.schema(
 class ImageIndex:
     """The images of one split."""
 
-    table: pa.Table  # SCHEMA, sorted by image id
+    table: pa.Table  # SCHEMA and IDENTITY_IMAGES, sorted by image id
     identities: Ints  # int64 [images]: index into ``names``
     groups: Ints  # int64 [images]: -1 for none
     names: list[str]  # of the identities
@@ -54,6 +56,7 @@ class ImageIndex:
         if len(repeated):
             raise UserError(f"split {split}: image {_text(ids[int(repeated[0])])} occurs twice")
         identities, names = _codes(table[IDENTITY])
+        table = table.append_column(IDENTITY_IMAGES, pa.array(np.bincount(identities)[identities].astype(np.int32)))
         groups, group_names = _codes(table[GROUP])
         nameless = [code for code, name in enumerate(group_names) if not name]
         return cls(table, identities, np.where(np.isin(groups, nameless), -1, groups), names)

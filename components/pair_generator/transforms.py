@@ -7,9 +7,9 @@ and then renamed, with the same bytes at every attempt, so that a retry does no 
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, starmap
 from operator import itemgetter
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import apache_beam as beam
 import pyarrow as pa
@@ -26,8 +26,11 @@ from components.pair_generator.records import (
     read_records,
     write_record,
 )
+from components.pair_generator.slices import quality, slice_features
 from models.features import (
+    BRIGHTNESS,
     CHANNELS,
+    CONTRAST,
     GENUINE,
     GROUP,
     HEIGHT,
@@ -38,8 +41,11 @@ from models.features import (
     KINDS,
     PAIR_ID,
     PIXELS,
+    QUALITY,
     SAME,
     SIDES,
+    SOURCE_HEIGHT,
+    SOURCE_WIDTH,
     WIDTH,
     side,
 )
@@ -49,6 +55,7 @@ _ROWS = 8192  # of a table in memory as Python objects
 
 ID_COLUMNS = (IMAGE_ID, IDENTITY, GROUP)
 PLACE_COLUMNS = (index.FILE, index.OFFSET)
+SLICE_COLUMNS = (GROUP, index.IDENTITY_IMAGES, QUALITY)  # what pairs with pixels are sliced on, beside their kind
 Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel features by shard number and offset
 
 
@@ -109,7 +116,7 @@ class _IndexShard(beam.DoFn):
         self._images = Metrics.counter(_NAMESPACE, "images_indexed")
 
     def process(self, element: ShardToIndex) -> Iterator[str]:
-        rows: dict[str, list[bytes | int]] = {name: [] for name in index.SCHEMA.names}
+        rows: dict[str, list[Any]] = {name: [] for name in index.SCHEMA.names}
         for offset, record in read_records(element.shard):
             example = tf.train.Example.FromString(record)
             for key in (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP):
@@ -117,6 +124,7 @@ class _IndexShard(beam.DoFn):
             rows[index.FILE].append(element.number)
             rows[index.OFFSET].append(offset)
             rows[index.LENGTH].append(len(record))
+            rows[QUALITY].append(_quality(example, element.shard, offset))
         table = pa.table(rows, schema=index.SCHEMA)
         _write_once(element.target, lambda path: write_table(path, table))
         self._images.inc(len(table))
@@ -151,6 +159,8 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         for which in SIDES
         if pixels
     }
+    sliced = [zip(*(columns[side(key, which)] for which in SIDES), strict=True) for key in SLICE_COLUMNS if pixels]
+    slices = list(starmap(slice_features, zip(*sliced, strict=True)))
     for row, kind in enumerate(kinds):
         features: dict[str, bytes | int] = {key: values[row] for key, values in ids.items()}
         features[PAIR_ID] = id_a[row] + b"|" + id_b[row]
@@ -158,6 +168,8 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         features[SAME] = int(kind == GENUINE.encode())
         for which, place in places.items():
             features.update({side(key, which): value for key, value in pixels[place[row]].items()})
+        if slices:
+            features.update(slices[row])
         write_record(file, encode_example(features))
 
 
@@ -176,13 +188,19 @@ def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
     return pixels
 
 
-def _scalar(example: tf.train.Example, key: str, shard: str, offset: int) -> bytes | int:
+def _quality(example: tf.train.Example, shard: str, offset: int) -> int:
+    keys = (BRIGHTNESS, CONTRAST, SOURCE_HEIGHT, SOURCE_WIDTH, HEIGHT, WIDTH)
+    brightness, contrast, *sizes = (_scalar(example, key, shard, offset) for key in keys)
+    return quality(brightness, contrast, sizes[0] * sizes[1], sizes[2] * sizes[3])
+
+
+def _scalar(example: tf.train.Example, key: str, shard: str, offset: int) -> Any:
     feature = example.features.feature[key]
-    values = feature.int64_list.value if feature.HasField("int64_list") else feature.bytes_list.value
+    kind = feature.WhichOneof("kind")
+    values = getattr(feature, kind).value if kind else ()
     if len(values) != 1:
         raise ValueError(f"{shard}: the Example at byte {offset} has {len(values)} values of {key!r}, not one")
-    value: bytes | int = values[0]
-    return value
+    return values[0]
 
 
 def _write_once(target: str, write: Callable[[str], None]) -> None:

@@ -27,10 +27,15 @@ def image_example(image_id: str, identity: str, group: str, size: int = 4) -> tf
         features.HEIGHT: size,
         features.WIDTH: size,
         features.CHANNELS: 1,
+        features.SOURCE_HEIGHT: size - 1,
+        features.SOURCE_WIDTH: size,
+        features.BRIGHTNESS: 0.5,
+        features.CONTRAST: 0.3,
     }
     for key, value in values.items():
         feature = example.features.feature[key]
-        (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
+        lists = {bytes: feature.bytes_list, int: feature.int64_list, float: feature.float_list}
+        lists[type(value)].value.append(value)
     return example
 
 

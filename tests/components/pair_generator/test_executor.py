@@ -58,7 +58,12 @@ def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, split
     assert set(read_examples(out / "pairs/Split-train")[0]) == {
         "pair_id", "kind", "same", *(f"{which}_{key}" for which in "ab" for key in ("image_id", "identity", "group")),
     }  # fmt: skip
-    assert len(read_examples(out / "pairs/Split-test")[0]["a_pixels"]) == 16
+    test = read_examples(out / "pairs/Split-test")
+    assert len(test[0]["a_pixels"]) == 16
+    assert {pair["identity_size"] for pair in test} == {b"5-9"}
+    assert {pair["group"] for pair in test} == {b"test-g0", b"test-g1", b"across groups"}
+    for pair in test:
+        assert (pair["group"] == b"across groups") == (pair["a_group"] != pair["b_group"])
 
     counts = json.loads((out / "report/counts.json").read_text())
     train = counts["splits"]["train"]
@@ -66,6 +71,17 @@ def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, split
     assert train["kinds"] == {"genuine": 96, "impostor_random": 48, "impostor_same_group": 48}
     assert train["images_used"] == train["images"] == 48
     assert "| train | 48 of 48 | 8 of 8 | 192 | 192 | 96 | 48 | 48 |" in (out / "report/counts.md").read_text()
+
+
+def test_without_groups_there_is_none_to_slice_on(write_images, read_examples, splits, tmp_path: Path):
+    ungrouped = {split: [(name, identity, "") for name, identity, _ in images] for split, images in splits.items()}
+    ungrouped["test"].append(("test/p00/more.png", "test-p00", ""))
+    ungrouped["test"] = [image for image in ungrouped["test"] if image[0] not in ("test/p01/0.png", "test/p01/1.png")]
+    found = read_examples(generate(write_images(ungrouped), tmp_path / "out") / "pairs/Split-test")
+    assert not any("group" in pair for pair in found)
+    for pair in found:
+        few = b"test-p01" in (pair["a_identity"], pair["b_identity"])
+        assert pair["identity_size"] == (b"2-4" if few else b"5-9")
 
 
 def test_the_same_bytes_again_from_other_shards_another_order_and_other_workers(

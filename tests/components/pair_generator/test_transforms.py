@@ -11,6 +11,7 @@ from components.pair_generator.records import create_records, find_shards, write
 from components.pair_generator.transforms import (
     ID_COLUMNS,
     PLACE_COLUMNS,
+    SLICE_COLUMNS,
     IndexShards,
     PairsToWrite,
     ShardToIndex,
@@ -18,7 +19,7 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
-from models.features import CHANNELS, IMAGE_ID, KIND, PIXELS, SIDES, side
+from models.features import CHANNELS, IDENTITY_SIZE, IMAGE_ID, KIND, PIXELS, QUALITY, SIDES, side
 
 
 def run(tasks, transform):
@@ -46,7 +47,8 @@ def test_pairs_are_written_with_the_pixels_of_their_own_images(
 ):
     root = write_images({"test": splits["test"]})
     shards, table = indexed(root, tmp_path)
-    columns = (*ID_COLUMNS, *PLACE_COLUMNS)
+    table = table.append_column(index.IDENTITY_IMAGES, pa.array([1 + n for n in range(len(table))], pa.int32()))
+    columns = dict.fromkeys((*ID_COLUMNS, *PLACE_COLUMNS, *SLICE_COLUMNS))
     ends = {"a": [0, 3, 0], "b": [7, 5, 19]}
     pairs = {side(name, which): table[name].take(pa.array(ends[which])) for which in SIDES for name in columns}
     write_table(str(tmp_path / "pairs"), pa.table({**pairs, KIND: pa.array([0, 1, 2], pa.int8())}))
@@ -63,10 +65,11 @@ def test_pairs_are_written_with_the_pixels_of_their_own_images(
         assert pair["pair_id"] == pair["a_image_id"] + b"|" + pair["b_image_id"]
         for which in SIDES:
             assert pair[side(IMAGE_ID, which)] == table[IMAGE_ID][ends[which][row]].as_py()
-            assert (side(PIXELS, which) in pair) == with_pixels
+            assert (side(PIXELS, which) in pair) == (QUALITY in pair) == (IDENTITY_SIZE in pair) == with_pixels
             if with_pixels:
                 assert pair[side(PIXELS, which)] == pixels_of[pair[side(IMAGE_ID, which)]]
                 assert pair[side(CHANNELS, which)] == 1
+                assert pair[QUALITY] == b"small" and pair[IDENTITY_SIZE] == [b"1", b"2-4", b"1"][row]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["p.tfrecord"], "no temporary file is left"
 
 
