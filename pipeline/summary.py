@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from components.model_gate.intervals import MeasuredIntervals
 from components.verdict.result import GateResult
 
 FILE = "summary.json"
 
 
 class Metric(BaseModel):
-    """A measure on the test split; the interval is absent where nothing has measured it."""
+    """A measure on the test split with its 95% interval, absent where nothing has measured it."""
 
     value: float
     low: float | None = None
@@ -32,6 +33,8 @@ class RunSummary(BaseModel):
     gates: list[GateResult] = []
     metrics: dict[str, Metric] = {}
     baseline_metrics: dict[str, Metric] = {}
+    gains: dict[str, Metric] = {}  # how much better than the baseline on the same pairs; positive is better
+    baseline: dict[str, Any] = {}  # what served when the run began: status, version, digest
     slices: dict[str, dict[str, float]] = {}
     threshold: float | None = None
     pushed_version: int | None = None
@@ -44,6 +47,21 @@ class RunSummary(BaseModel):
     config_digest: str
     config: dict[str, Any] = {}
     versions: dict[str, str] = {}
+
+    def add_intervals(self, measured: MeasuredIntervals) -> None:
+        """Adds what the paired bootstrap found; the values stay the Evaluator's."""
+        for metrics, intervals in (
+            (self.metrics, measured.candidate),
+            (self.baseline_metrics, measured.baseline),
+        ):
+            for name in metrics.keys() & intervals.keys():
+                low, high = intervals[name].low, intervals[name].high
+                metrics[name] = Metric(value=metrics[name].value, low=low, high=high)
+        self.gains = {
+            name: Metric(value=gain.value, low=gain.low, high=gain.high)
+            for name, gain in measured.gain.items()
+            if gain.value is not None
+        }
 
     def write(self, run_dir: Path) -> Path:
         """Writes ``run_dir/summary.json`` in one step."""

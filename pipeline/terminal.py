@@ -16,7 +16,7 @@ from rich.status import Status
 from rich.table import Table
 
 from pipeline.serving_address import serving_address_of
-from pipeline.summary import RunSummary
+from pipeline.summary import Metric, RunSummary
 
 # Read by C++ libraries as they load. oneDNN halves the time of a training step also on CPUs where it is off by default.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -147,9 +147,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
         console.print(_counts_line(summary), soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
-    for gate in summary.gates:
-        mark = "[green]passed [/]" if gate.passed else "[red]refused[/]"
-        console.print(f"  gate {gate.name:<10} {mark} {escape(gate.reason)}")
+    if summary.gates:
+        console.print(_gates_table(summary))
     console.print()
     console.print(_verdict(summary, serving_address_of(summary, output)), soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
@@ -173,11 +172,36 @@ def _metrics_table(summary: RunSummary) -> Table:
     table = Table(title="test split", title_justify="left", box=None, padding=(0, 2, 0, 2))
     table.add_column("")
     table.add_column("new model", justify="right")
+    table.add_column("95% interval", justify="right", style="dim")
     if summary.baseline_metrics:
         table.add_column("served model", justify="right")
+        table.add_column("gain", justify="right")
+        table.add_column("95% interval", justify="right", style="dim")
     for name, metric in summary.metrics.items():
-        served = summary.baseline_metrics.get(name)
-        table.add_row(name, f"{metric.value:.4f}", *([f"{served.value:.4f}"] if served else []))
+        if name != "tar_at_far":  # that of the first rate, which has a line of its own
+            served, gain = summary.baseline_metrics.get(name), summary.gains.get(name)
+            compared = [_value(served), _value(gain, "+"), _interval(gain, "+")] if summary.baseline_metrics else []
+            table.add_row(name, _value(metric), _interval(metric), *compared)
+    return table
+
+
+def _value(metric: Metric | None, sign: str = "") -> str:
+    return f"{metric.value:{sign}.4f}" if metric else "-"
+
+
+def _interval(metric: Metric | None, sign: str = "") -> str:
+    if metric is None or metric.low is None or metric.high is None:
+        return "-"
+    return f"{metric.low:{sign}.3f} to {metric.high:{sign}.3f}"
+
+
+def _gates_table(summary: RunSummary) -> Table:
+    table = Table(title="gates", title_justify="left", box=None, padding=(0, 2, 0, 2), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for gate in summary.gates:
+        table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
     return table
 
 

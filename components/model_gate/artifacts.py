@@ -6,6 +6,6 @@ INTERVALS_FILE = "intervals.json"
 
 
 class MeasuredPairs(Artifact):
-    """``intervals.json`` as in ``judge.MeasuredIntervals``; absent where the scores cannot be measured."""
+    """``intervals.json`` as in ``intervals.MeasuredIntervals``; absent where the scores cannot be measured."""
 
     TYPE_NAME = "MeasuredPairs"

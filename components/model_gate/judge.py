@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel
 
 from components.model_gate import sanity
 from components.model_gate.bootstrap import Units, bounds, replicate
+from components.model_gate.intervals import Interval, MeasuredIntervals
 from components.model_gate.judgement import Change, Test, judge_change
 from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
@@ -16,26 +16,6 @@ from components.verdict.result import GateResult
 from models.calibration import Floats
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends
-
-
-class Interval(BaseModel):
-    """A measure and where it may lie, with 95% confidence; null where it has no meaning."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class MeasuredIntervals(BaseModel):
-    """``intervals.json``: by measure. ``gain`` is how much better the candidate is, positive for better."""
-
-    pairs: int
-    units: int
-    drawn: str
-    resamples: int
-    candidate: dict[str, Interval]
-    baseline: dict[str, Interval] = {}
-    gain: dict[str, Interval] = {}
 
 
 class Judged(NamedTuple):
