@@ -65,7 +65,9 @@ class LoadedModel:
         try:
             return {name: value.numpy() for name, value in self._model.signatures[signature](**tensors).items()}
         except self._undecodable as error:
-            raise Undecodable(str(error.message).splitlines()[0]) from None
+            raise Undecodable(str(error.message).splitlines()[0][:300]) from None
+        except UnicodeDecodeError:  # raised for TensorFlow's message, where that quotes the input
+            raise Undecodable("not in the form that the signature takes") from None
 
     def compare(self, image_a: Path, image_b: Path) -> Comparison:
         """Compares two image files.

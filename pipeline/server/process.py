@@ -15,6 +15,8 @@ from pipeline.server.limits import Limits
 
 _DRAIN_SECONDS = 30
 
+_log = logging.getLogger("siamese.server")
+
 
 def serve_model(
     model: Path, host: str, port: int, name: str, labels: Mapping[str, int], limits: Limits, poll_seconds: float
@@ -27,7 +29,8 @@ def serve_model(
     if not model.is_dir():
         raise UserError(f"--model {model}: neither a SavedModel nor a folder of versions of one")
     listener = bind(host, port)
-    _log_to_terminal()
+    _log.addHandler(logging.NullHandler())  # what is wrong with the first versions is told below
+    _log.propagate = False
     from pipeline.server.app import ModelServer
     from pipeline.server.metrics import Metrics
     from pipeline.server.served_version import ServedVersion
@@ -40,6 +43,9 @@ def serve_model(
         raise UserError(
             f"--model {model}: {versions.faults() or 'neither a SavedModel nor a folder of versions of one'}"
         )
+    _log_to_terminal()
+    if faults := versions.faults():
+        _log.warning("not taken: %s", faults)
     server = ModelServer(name, versions, limits, metrics, poll_seconds)
     number = versions.current.number
     run(server.app, listener, lambda url: f"serving {name} version {number} at {url}")
@@ -117,7 +123,6 @@ class _Announcing(uvicorn.Server):
 def _log_to_terminal() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log = logging.getLogger("siamese.server")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False

@@ -1,0 +1,263 @@
+"""Which version serves: of folders with stand-ins for the loading, then of a server under load."""
+
+import base64
+import shutil
+import threading
+import time
+
+import httpx
+import pytest
+from conftest import serving
+
+from components.pusher.serving_folder import link_or_copy
+from models.errors import UserError
+from pipeline.server.errors import RequestError
+from pipeline.server.versions import Versions, parse_labels
+
+
+class Loaded:
+    def __init__(self, number):
+        self.number = number
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def add(folder, *numbers, content=b"x"):
+    for number in numbers:
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "saved_model.pb").write_bytes(content)
+
+
+@pytest.fixture
+def loads():
+    return []
+
+
+@pytest.fixture
+def following(folder, loads):
+    """Versions of the folder; one whose graph is ``bad`` does not load."""
+
+    def made(**labels):
+        def load(number, path):
+            loads.append(number)
+            if (path / "saved_model.pb").read_bytes() == b"bad":
+                raise UserError(f"{path}: bad")
+            return Loaded(number)
+
+        versions = Versions(folder, labels, load)
+        versions.refresh()
+        return versions
+
+    return made
+
+
+def states(versions):
+    return {number: state for number, state, _ in versions.states()}
+
+
+def test_the_highest_serves_and_no_other_is_loaded(folder, following, loads):
+    add(folder, 3, 12)
+    (folder / ".staging-99").mkdir()
+    versions = following()
+    assert (versions.current.number, loads, states(versions)) == (12, [12], {12: "AVAILABLE"})
+    with pytest.raises(RequestError, match="Specific\\(3\\)"):
+        versions.find("3")
+
+
+def test_a_new_version_takes_over_and_is_loaded_once(folder, following, loads):
+    add(folder, 3)
+    versions = following()
+    add(folder, 4)
+    for _ in range(3):
+        versions.refresh()
+    assert (versions.current.number, loads, states(versions)) == (4, [3, 4], {4: "AVAILABLE"})
+
+
+def test_a_damaged_version_is_left_aside_until_its_files_change(folder, following, loads):
+    add(folder, 3)
+    versions = following()
+    add(folder, 4, content=b"bad")
+    for _ in range(3):
+        versions.refresh()
+    assert (versions.current.number, loads) == (3, [3, 4])
+    assert [(number, state) for number, state, _ in versions.states()] == [(4, "END"), (3, "AVAILABLE")]
+    assert versions.states("4")[0][2] == f"{folder}/4: bad"
+    with pytest.raises(RequestError, match="bad"):
+        versions.find("4")
+    (folder / "4" / "saved_model.pb").write_bytes(b"mended")
+    versions.refresh()
+    assert versions.current.number == 4
+    assert states(versions) == {4: "AVAILABLE"}
+
+
+def test_at_the_start_the_highest_good_one_serves(folder, following):
+    add(folder, 1)
+    add(folder, 2, content=b"bad")
+    assert following().current.number == 1
+
+
+def test_the_highest_removed_gives_way_to_the_next(folder, following):
+    add(folder, 1, 2)
+    versions = following()
+    shutil.rmtree(folder / "2")
+    versions.refresh()
+    assert (versions.current.number, states(versions)) == (1, {1: "AVAILABLE"})
+
+
+def test_what_serves_goes_on_when_the_folder_is_emptied(folder, following):
+    add(folder, 1)
+    versions = following()
+    shutil.rmtree(folder)
+    versions.refresh()
+    assert versions.current.number == 1
+
+
+def test_labels_keep_versions_loaded(folder, following):
+    add(folder, 1, 2, 3)
+    versions = following(canary=2, gone=9)
+    assert states(versions) == {3: "AVAILABLE", 2: "AVAILABLE"}
+    assert versions.find(label="canary").number == 2
+    assert versions.find(label="stable").number == 3
+    for unknown in ("gone", "nobody"):
+        with pytest.raises(RequestError) as error:
+            versions.find(label=unknown)
+        assert error.value.status == 404
+    add(folder, 4)
+    versions.refresh()
+    assert states(versions) == {4: "AVAILABLE", 2: "AVAILABLE"}
+
+
+def test_stable_may_be_given(folder, following):
+    add(folder, 1, 2)
+    assert following(stable=1).find(label="stable").number == 1
+
+
+def test_one_saved_model_is_a_version_by_its_name(folder, loads):
+    add(folder, 17)
+    versions = Versions(folder / "17", {}, lambda number, path: Loaded(number))
+    versions.refresh()
+    assert versions.current.number == 17
+
+
+def test_an_empty_folder_has_no_version(folder, following):
+    versions = following()
+    assert versions.empty
+    with pytest.raises(RequestError) as error:
+        _ = versions.current
+    assert error.value.status == 503
+
+
+def test_labels_are_read():
+    assert parse_labels(["canary=3", "old=12"]) == {"canary": 3, "old": 12}
+    for wrong in ("canary", "=3", "canary=x"):
+        with pytest.raises(UserError, match="must be LABEL=VERSION"):
+            parse_labels([wrong])
+
+
+@pytest.fixture
+def server(exported, tmp_path):
+    link_or_copy(exported.path, tmp_path / "1")
+    with serving(tmp_path) as found:
+        yield found
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def publish(source, folder, number):
+    """As the Pusher does it: whole, by a rename."""
+    shutil.copytree(source, folder / f".staging-{number}")
+    (folder / f".staging-{number}").rename(folder / str(number))
+
+
+@pytest.fixture
+def crowd(server, images):
+    """Clients that do not stop asking; what they were answered, as (code, version)."""
+    answers, stop = [], threading.Event()
+    body = {"signature_name": "embed", "instances": [{"b64": base64.b64encode(images[0]).decode()}]}
+
+    def ask():
+        with httpx.Client(timeout=30) as client:
+            while not stop.is_set():
+                answer = client.post(f"{server.url}/v1/models/siamese:predict", json=body)
+                answers.append((answer.status_code, int(answer.headers.get("x-model-version", 0))))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    yield answers
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_versions_change_under_load_and_no_request_fails(server, crowd, exported, tmp_path):
+    eventually(lambda: crowd)
+    publish(exported.path, tmp_path, 2)
+    eventually(lambda: server.serving() == 2)
+    damaged = tmp_path / ".staging-3"
+    shutil.copytree(exported.path, damaged)
+    weights = next((damaged / "variables").glob("*.data*"))
+    weights.write_bytes(weights.read_bytes()[:-100])
+    damaged.rename(tmp_path / "3")
+    eventually(lambda: server.client.get("/v1/models/siamese/versions/3").status_code == 200)
+    eventually(lambda: server.versions.states("3")[0][1] == "END")
+    assert server.serving() == 2
+    publish(exported.path, tmp_path, 4)  # a rollback: old bytes, a new highest version
+    eventually(lambda: server.serving() == 4)
+    shutil.rmtree(tmp_path / "4")
+    eventually(lambda: server.serving() == 2)
+    seen = len(crowd)
+    eventually(lambda: len(crowd) > seen + 20)
+    assert {code for code, _ in crowd} == {200}
+    assert {version for _, version in crowd} == {1, 2, 4}
+    assert crowd[-1][1] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda path: (path / "assets.extra" / "siamese.json").unlink(), "not a model of this pipeline"),
+        (lambda path: (path / "saved_model.pb").write_bytes(b""), "TensorFlow cannot load it|Error"),
+        (lambda path: shutil.rmtree(path / "variables"), "TensorFlow cannot load it|Error"),
+        (
+            lambda path: (path / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"rubbish" * 9),
+            "cannot be read",
+        ),
+    ],
+    ids=["manifest", "graph", "variables", "warm-up"],
+)
+def test_damage_is_told_and_what_serves_goes_on(server, exported, tmp_path, change, reason):
+    shutil.copytree(exported.path, tmp_path / ".staging-2")
+    change(tmp_path / ".staging-2")
+    (tmp_path / ".staging-2").rename(tmp_path / "2")
+    eventually(lambda: any(number == 2 and state == "END" for number, state, _ in server.versions.states()))
+    import re
+
+    told = server.client.get("/v1/models/siamese/versions/2").json()["model_version_status"][0]
+    assert (told["state"], told["status"]["error_code"]) == ("END", "UNKNOWN")
+    assert re.search(reason, told["status"]["error_message"])
+    assert server.serving() == 1
+    assert server.client.post("/v1/models/siamese/versions/2:predict", content=b"{}").status_code == 404
+
+
+def test_a_version_let_go_is_freed(server, exported, tmp_path):
+    import gc
+    import weakref
+
+    old = weakref.ref(server.versions.current)
+    publish(exported.path, tmp_path, 2)
+    eventually(lambda: server.serving() == 2)
+
+    def gone():
+        gc.collect()
+        return old() is None
+
+    eventually(gone)
