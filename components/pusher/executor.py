@@ -49,21 +49,28 @@ class Executor(stock.Executor):
         blessed = self.CheckBlessing(input_dict)
         same = serving_folder.same_as_served(model_dir, serving_dir)
         already = same is not None and (blessed or same.to_the_byte)
-        pushed_model.set_int_custom_property(ALREADY_SERVING, int(already))
+        pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
         if same is not None and already:
-            self._MarkPushed(pushed_model, same.address, str(same.version))
-            self._MarkNotPushed(pushed_model)  # not by this execution
-            _fill(pushed_model, f"The identical model already serves: {same.address}")
+            self._mark_already_serving(pushed_model, same.address, same.version)
         elif blessed:
             why = serving_folder.Pushed(
                 reason=_reason(input_dict), run_id=config.get("run_id"), config_digest=config.get("config_digest")
             )
             result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"))
+            if not result.pushed:  # another run was quicker, with the same model
+                self._mark_already_serving(pushed_model, result.address, result.version)
+                return
             serving_folder.link_or_copy(model_dir, pushed_model.uri)
             self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
             _fill(pushed_model, "The model was not blessed.")
+
+    def _mark_already_serving(self, pushed_model: Artifact, address: str, version: int) -> None:
+        self._MarkPushed(pushed_model, address, str(version))
+        self._MarkNotPushed(pushed_model)  # not by this execution
+        pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
+        _fill(pushed_model, f"The identical model already serves: {address}")
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import os
 import platform
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal
 
@@ -78,7 +78,6 @@ class Trail:
 
     complete: tuple[int, ...]
     events: tuple[Event, ...]
-    claimed: frozenset[int] = field(default=frozenset())
 
     @property
     def serving(self) -> int | None:
@@ -124,21 +123,37 @@ class Trail:
 def read_trail(records: Mapping[str, bytes], complete: Iterable[int]) -> Trail:
     """The trail from what is stored; a version without a record gets one that says so."""
     versions = tuple(sorted(complete))
-    events, claimed = [], set()
-    for name, content in records.items():
-        if (stem := name.partition(".")[0]).isdecimal():
-            claimed.add(int(stem))
-        try:
-            events.append(Event.model_validate_json(content))
-        except ValidationError:
-            logging.warning("serving history: %s is not readable and left out", name)
+    events = [event for name, content in records.items() if (event := _read(name, content))]
     known = {event.version for event in events if event.action in ARRIVALS}
     for previous, version in zip((None, *versions), versions):  # noqa: B905 - one is longer by one
         if version not in known:
             reason = "found without a record: from before there was one, or put there by another tool"
-            events.append(Event(action="found", version=version, by="unknown", replaced=previous, reason=reason))
+            events.append(
+                Event(
+                    action="found", version=version, at=_made(version), by="unknown", replaced=previous, reason=reason
+                )
+            )
     true = (one for one in events if one.action not in DEPARTURES or one.version not in versions)
-    return Trail(versions, tuple(sorted(true, key=_order)), frozenset(claimed))
+    return Trail(versions, tuple(sorted(true, key=_order)))
+
+
+def claimed(names: Iterable[str]) -> set[int]:
+    """The numbers that records of these names are about, whatever came of them: they are not used again."""
+    return {int(stem) for name in names if (stem := name.partition(".")[0]).isdecimal()}
+
+
+def _read(name: str, content: bytes) -> Event | None:
+    try:
+        return Event.model_validate_json(content)
+    except ValidationError:
+        logging.warning("serving history: %s is not readable and left out", name)
+        return None
+
+
+def _made(version: int) -> datetime:
+    """When a version without a record was made, as far as its number tells: it is a time, unless the clock was off."""
+    now = _now()
+    return datetime.fromtimestamp(version, timezone.utc) if 10**9 < version <= now.timestamp() else now
 
 
 def _order(event: Event) -> tuple[int, bool, int]:

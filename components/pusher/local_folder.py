@@ -111,7 +111,10 @@ class LocalFolder(ServingPlace):
         link_or_copy(self.path(version), target)
 
     def records(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (self.folder / HISTORY).glob("[!.]*.json")}
+        return {name: (self.folder / HISTORY / name).read_bytes() for name in self.record_names()}
+
+    def record_names(self) -> set[str]:
+        return {path.name for path in (self.folder / HISTORY).glob("[!.]*.json")}
 
     def add_record(self, name: str, content: bytes) -> bool:
         history = self.folder / HISTORY
@@ -167,7 +170,7 @@ def _age(path: Path) -> float:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # one that cannot be removed stays: it is in nobody's way
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

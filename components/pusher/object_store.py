@@ -95,8 +95,12 @@ class ObjectStore(ServingPlace):
                 shutil.copyfileobj(original, file)
 
     def records(self) -> dict[str, bytes]:
-        keys = [key for key in self._list(f"{self._root}/{HISTORY}") if key.endswith(".json")]
-        return {PurePosixPath(key).name: self._store.cat_file(key) for key in keys}
+        keys = [f"{self._root}/{HISTORY}/{name}" for name in self.record_names()]
+        found = self._store.cat(keys, on_error="omit") if keys else {}  # at once, where the store can
+        return {PurePosixPath(key).name: content for key, content in found.items()}
+
+    def record_names(self) -> set[str]:
+        return {PurePosixPath(key).name for key in self._list(f"{self._root}/{HISTORY}") if key.endswith(".json")}
 
     def add_record(self, name: str, content: bytes) -> bool:
         key = f"{self._root}/{HISTORY}/{name}"
@@ -116,7 +120,8 @@ class ObjectStore(ServingPlace):
     def _list(self, key: str) -> list[str]:
         self._store.invalidate_cache()
         try:
-            return [str(one) for one in self._store.ls(key, detail=False)]
+            # Some stores list an empty object that stands for the folder itself.
+            return [one for one in map(str, self._store.ls(key, detail=False)) if one.strip("/") != key.strip("/")]
         except FileNotFoundError:
             return []
 

@@ -71,6 +71,10 @@ class ServingPlace(ABC):
         """The history: contents by name."""
 
     @abstractmethod
+    def record_names(self) -> set[str]:
+        """The names of the history's records."""
+
+    @abstractmethod
     def add_record(self, name: str, content: bytes) -> bool:
         """Adds to the history; false where the name is taken. What is there is never changed."""
 

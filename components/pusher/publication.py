@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import logging
 
-from components.pusher.history import DEPARTURES, Event, Trail, read_trail
+from components.pusher.history import DEPARTURES, Event, Trail, claimed, read_trail
 from components.pusher.local_folder import STALE
 from components.pusher.model_files import ModelFiles, file_digests, model_digest
 from components.pusher.place import HIGHEST, ServingPlace, told
@@ -102,7 +102,7 @@ def prune(place: ServingPlace, keep: int) -> None:
 def _claimed(place: ServingPlace, draft: Event) -> Event:
     """Reserves a number higher than all that ever were: the record of it is made only where there is none."""
     while True:
-        taken = place.numbers() | read_trail(place.records(), ()).claimed
+        taken = place.numbers() | claimed(place.record_names())
         version = max(int(time.time()), max(taken, default=0) + 1)
         if version > HIGHEST:
             raise UserError(f"{place.address}: version {max(taken)} is there, and no number is higher; remove it")
@@ -119,7 +119,10 @@ def _recover(place: ServingPlace, alone: bool) -> None:
     # Without a lock, a claim of the last hour may be of a writer at work.
     lost = [one for one in trail.unfinished() if alone or (now - one.at).total_seconds() > STALE]
     over = {one.version for one in trail.events if one.action in DEPARTURES}
-    place.clean({*over, *(one.version for one in lost)} & place.numbers(), alone)
+    try:
+        place.clean({*over, *(one.version for one in lost)} & place.numbers(), alone)
+    except Exception as error:  # noqa: BLE001 - stores raise whatever they like; what is left is in nobody's way
+        logging.warning("%s: what an earlier push left cannot be removed: %s", place.address, error)
     for one in lost:
         _departed(place, one, "missing", "it is not there: the push was cut off, or somebody removed it")
     for version in trail.complete:

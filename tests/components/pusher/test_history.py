@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.pusher import history
-from components.pusher.history import Event, Trail, actor, read_trail
+from components.pusher.history import Event, Trail, actor, claimed, read_trail
 from components.pusher.retention import expendable
 
 
@@ -77,6 +77,8 @@ def test_a_version_without_a_record_is_found_and_follows_the_one_below():
         ("found", 9, 5),
     ]
     assert (found.serving, found.rollback_target()) == (9, 5)
+    made = trail(complete=[1795397105]).events[0].at
+    assert made == datetime(2026, 11, 23, 1, 25, 5, tzinfo=timezone.utc), "a number that is a time tells it"
 
 
 def test_a_claim_whose_version_is_not_there_is_unfinished_until_that_is_told():
@@ -99,7 +101,7 @@ def test_events_are_in_the_order_of_versions_whatever_the_clock_said():
 def test_a_record_that_cannot_be_read_counts_as_none_but_its_number_is_taken(content):
     found = read_trail({"7.json": content}, [5])
     assert [event.action for event in found.events] == ["found"]
-    assert found.claimed == {7}
+    assert claimed(["7.json", "9.prune.json", "notes.txt"]) == {7, 9}
 
 
 def test_a_field_of_a_later_release_does_no_harm():
