@@ -1,11 +1,14 @@
 """The graph. Only wiring: what each node does is in its own room."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
+from tfx.types.channel import BaseChannel
 
 from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
@@ -81,7 +84,6 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
-    split = {**config.data.split.model_dump(mode="json"), "seed": config.seed}
     trainer = Trainer(
         run_fn="models.trainer.run_fn",
         examples=pairs.outputs["pairs"],
@@ -90,11 +92,34 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
         custom_config={
             "model": config.model.model_dump(mode="json"),
-            "split": split,
+            "split": _split(config),
             "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
             "code_digest": code,
         },
     )
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=site.artifacts,
+        components=[
+            *(images, schema, statistics, validator, gate, pairs),
+            *(transform, trainer),
+            *judge_and_push(config, site, pairs.outputs["pairs"], trainer.outputs["model"]),
+        ],
+        enable_cache=True,
+        metadata_connection_config=site.metadata,
+        beam_pipeline_args=config.beam.pipeline_args,
+    )
+
+
+def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseChannel) -> list[BaseNode]:
+    """What stands between a trained model and serving: all of it, for whatever model.
+
+    Args:
+      config: the gates, among others.
+      site: where it serves.
+      pairs: Examples whose test split carries pixels.
+      model: the candidate.
+    """
     baseline = Baseline(
         site.serving_dir,
         site.served_digest,
@@ -103,38 +128,40 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         config.gates.ignore_baseline,
     )
     evaluator = Evaluator(
-        examples=pairs.outputs["pairs"],
-        model=trainer.outputs["model"],
+        examples=pairs,
+        model=model,
         baseline_model=baseline.outputs["model"],
         example_splits=[features.TEST],
-        eval_config=eval_config(config.gates),
+        eval_config=eval_config(
+            config.gates, config.measures, code_digest("components.verification_metrics", "models.measures")
+        ),
     )
     scores = PairScorer(
-        examples=pairs.outputs["pairs"],
-        model=trainer.outputs["model"],
+        examples=pairs,
+        model=model,
         baseline_model=baseline.outputs["model"],
         code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.features"),
     ).with_id("PairScores")
     judged = ModelGate(
         scores=scores.outputs["scores"],
-        model=trainer.outputs["model"],
+        model=model,
         baseline_model=baseline.outputs["model"],
         baseline=baseline.outputs["found"],
         gates=config.gates,
         measures=config.measures,
-        split=split,
+        split=_split(config),
         seed=config.seed,
         code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.measures"),
     )
     serving = serving_validator(
         config.serving_validator,
-        model=trainer.outputs["model"],
-        examples=pairs.outputs["pairs"],
+        model=model,
+        examples=pairs,
         scores=scores.outputs["scores"],
         code_digest=code_digest("components.serving_validator", "models"),
     )
     pusher = ServingPusher(
-        model=trainer.outputs["model"],
+        model=model,
         serving_dir=site.serving_dir,
         model_blessing=evaluator.outputs["blessing"],
         gate_blessing=judged.outputs["blessing"],
@@ -146,14 +173,9 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         run_id=site.run_id,
         cache_key=site.run_id,
     ).with_id("Pusher")
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=site.artifacts,
-        components=[
-            *(images, schema, statistics, validator, gate, pairs),
-            *(transform, trainer, baseline, evaluator, scores, judged, serving, pusher),
-        ],
-        enable_cache=True,
-        metadata_connection_config=site.metadata,
-        beam_pipeline_args=config.beam.pipeline_args,
-    )
+    return [baseline, evaluator, scores, judged, serving, pusher]
+
+
+def _split(config: Config) -> dict[str, Any]:
+    """The rule and the seed that keep the test images out of the training."""
+    return {**config.data.split.model_dump(mode="json"), "seed": config.seed}
