@@ -1,64 +1,156 @@
-"""Measures of a verifier over scored pairs. NumPy only. Polarity: a small distance says "the same"."""
+"""Measures of a verifier over scored pairs. NumPy only. Polarity: a small distance says "the same".
+
+One truth for each kind of measure, here, in TFMA and in the bootstrap:
+
+- what ranks pairs (AUC, average precision, EER, TAR@FAR) is made of the *distance*: as float32 the score saturates at 0
+  and 1, where it ties pairs that the distance tells apart;
+- what judges at the operating threshold, and the calibration, is made of the *score*: that is what serves.
+
+``weights`` counts each pair so many times; none: once. A measure without a meaning (one kind of pair only, no pairs,
+or a value that is not finite) is NaN, which no gate passes.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Floats, auc
+from models.calibration import Floats
 
-FARS = (0.1, 0.01, 0.001)
+FARS = (0.01, 0.1, 0.001)
+GENUINE_PRIOR = 0.01
+CALIBRATION_BINS = 15
+
+Bools = NDArray[np.bool_]
 
 
-def verification_measures(same: NDArray[np.integer], distance: Floats, threshold: float) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 at ``threshold``; AUC, EER and TAR@FAR over all thresholds.
+def verification_measures(
+    same: NDArray[np.integer],
+    distance: Floats,
+    threshold: float,
+    score: Floats | None = None,
+    *,
+    fars: Sequence[float] = FARS,
+    genuine_prior: float = GENUINE_PRIOR,
+    weights: Floats | None = None,
+) -> dict[str, float]:
+    """Every measure by name; NaN where one has no meaning (precision when nothing is called the same).
 
     Args:
       same: [n], 1 genuine, 0 impostor.
       distance: [n].
       threshold: pairs closer than this are called the same.
-
-    Returns:
-      By name; NaN where a measure has no meaning (precision when nothing is called the same, AUC with one kind only).
+      score: [n] in [0, 1], higher is more alike; without it there is no ``calibration_error``.
+      fars: false accept rates of ``tar_at_far_<far>``; ``tar_at_far`` is that of the first.
+      genuine_prior: share of genuine pairs in ``precision_at_prior``.
+      weights: [n], how often each pair counts.
     """
-    truth, called = np.asarray(same).astype(bool), distance < threshold
-    hits, called_same, genuine = (truth & called).sum(), called.sum(), truth.sum()
-    precision = hits / called_same if called_same else np.nan
-    recall = hits / genuine if genuine else np.nan
+    truth, called = np.asarray(same).astype(bool), np.asarray(distance) < threshold
+    counted = _weights(truth, weights)
+    hits, called_same, genuine = (float(counted[mask].sum()) for mask in (truth & called, called, truth))
+    tars = {far: tar_at_far(truth, distance, far, weights) for far in fars}
     measures = {
-        "accuracy": (truth == called).mean(),
-        "precision": precision,
-        "recall": recall,
-        "f1": 2 * hits / (called_same + genuine) if called_same + genuine else np.nan,
+        "accuracy": _ratio(float(counted[truth == called].sum()), float(counted.sum())),
+        "precision": _ratio(hits, called_same),
+        "recall": _ratio(hits, genuine),
+        "f1": _ratio(2 * hits, called_same + genuine),
+        "auc": area_under_curve(truth, distance, weights),
+        "average_precision": average_precision(truth, distance, weights),
+        "tar_at_far": tars[fars[0]],
+        "precision_at_prior": precision_at_prior(truth, called, genuine_prior, weights),
+        "eer": equal_error_rate(truth, distance, weights),
     }
-    both = genuine and not truth.all()
-    measures["auc"] = auc(truth, distance) if both else np.nan
-    measures["eer"] = equal_error_rate(truth, distance) if both else np.nan
-    for far in FARS:
-        measures[f"tar_at_far_{far:g}"] = tar_at_far(truth, distance, far) if both else np.nan
-    return {name: float(value) for name, value in measures.items()}
+    if score is not None:
+        measures["calibration_error"] = calibration_error(truth, score, CALIBRATION_BINS, weights)
+    return measures | {f"tar_at_far_{far:g}": value for far, value in tars.items()}
 
 
-def equal_error_rate(same: NDArray[np.bool_], distance: Floats) -> float:
+def area_under_curve(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
+    """The chance that a genuine pair is closer than an impostor pair; ties count half."""
+    tar, far = _rates(same, distance, weights)
+    return float((np.diff(far) * (tar[1:] + tar[:-1]) / 2).sum())
+
+
+def average_precision(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
+    """The mean of the precision over the thresholds, each weighted by the recall that it adds (no interpolation)."""
+    genuine, impostors = _accepted(same, distance, weights)
+    accepted = genuine + impostors
+    precision = np.divide(genuine, accepted, out=np.zeros_like(accepted), where=accepted > 0)
+    tar, far = _rates(same, distance, weights)
+    return float((np.diff(tar) * precision[1:]).sum() + 0 * far[-1])
+
+
+def equal_error_rate(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
     """Where false accepts and false rejects are equally frequent, linear between the two thresholds around it."""
-    tar, far = _roc(same, distance)
+    tar, far = _rates(same, distance, weights)
     gap = far - (1 - tar)
     after = int(np.argmax(gap >= 0))
     before = max(after - 1, 0)
     span = gap[after] - gap[before]
-    weight = -gap[before] / span if span else 0.0
-    return float(far[before] + weight * (far[after] - far[before]))
+    share = -gap[before] / span if span else 0.0
+    return float(far[before] + share * (far[after] - far[before]))
 
 
-def tar_at_far(same: NDArray[np.bool_], distance: Floats, far: float) -> float:
+def tar_at_far(same: Bools, distance: Floats, far: float, weights: Floats | None = None) -> float:
     """The highest share of genuine pairs accepted at a threshold that accepts at most ``far`` of the impostors."""
-    tars, fars = _roc(same, distance)
-    return float(tars[fars <= far].max())
+    tars, fars = _rates(same, distance, weights)
+    return float(np.where(fars <= far, tars, 0.0).max() + 0 * (tars[-1] + fars[-1]))
 
 
-def _roc(same: NDArray[np.bool_], distance: Floats) -> tuple[Floats, Floats]:
+def calibration_error(same: Bools, score: Floats, bins: int = CALIBRATION_BINS, weights: Floats | None = None) -> float:
+    """Expected calibration error: how far the score is from the share of genuine pairs, on average over the pairs.
+
+    The scores are cut into ``bins`` of equal width, [0, 1/bins), ..., [1 - 1/bins, 1]; in each, the mean score is
+    compared with the share of genuine pairs (Naeini et al. 2015). Pairs are half genuine, so it says nothing of
+    another share.
+    """
+    score, counted = np.asarray(score, np.float64), _weights(same, weights)
+    if not np.isfinite(score).all():
+        return float("nan")
+    which = np.clip((score * bins).astype(np.int64), 0, bins - 1)
+    gaps = np.bincount(which, counted * (score - same), minlength=bins)
+    return _ratio(float(np.abs(gaps).sum()), float(counted.sum()))
+
+
+def precision_at_prior(same: Bools, called: Bools, prior: float, weights: Floats | None = None) -> float:
+    """The precision where ``prior`` of the pairs are genuine: prior TPR / (prior TPR + (1 - prior) FPR).
+
+    Args:
+      same: [n], True genuine.
+      called: [n], True where the verdict is "the same".
+      prior: share of genuine pairs, 0..1.
+      weights: [n].
+    """
+    counted = _weights(same, weights)
+    tpr = _ratio(float(counted[same & called].sum()), float(counted[same].sum()))
+    fpr = _ratio(float(counted[~same & called].sum()), float(counted[~same].sum()))
+    return _ratio(prior * tpr, prior * tpr + (1 - prior) * fpr)
+
+
+def _rates(same: Bools, distance: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     """(TAR, FAR) from the strictest threshold, which accepts nothing, to the one that accepts everything."""
-    order = np.argsort(distance, kind="stable")
-    ordered, genuine = distance[order], same[order]
-    last = np.append(ordered[1:] > ordered[:-1], True)  # equal distances are accepted together
-    accepted = np.cumsum(genuine)[last], np.cumsum(~genuine)[last]
-    tar, far = (np.concatenate([[0.0], counts / max(counts[-1], 1)]) for counts in accepted)
+    tar, far = (
+        counts / counts[-1] if counts[-1] > 0 else np.full_like(counts, np.nan)
+        for counts in _accepted(same, distance, weights)
+    )
     return tar, far
+
+
+def _accepted(same: Bools, distance: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
+    """(genuine, impostor) weight accepted from the strictest threshold on; two NaN where nothing can be ranked."""
+    distance, counted = np.asarray(distance), _weights(same, weights)
+    if not len(distance) or not np.isfinite(distance).all():
+        return np.full(2, np.nan), np.full(2, np.nan)
+    order = np.argsort(distance, kind="stable")
+    ordered, genuine, counted = distance[order], same[order], counted[order]
+    last = np.append(ordered[1:] > ordered[:-1], True)  # equal distances are accepted together
+    accepted, wrongly = (np.append(0.0, np.cumsum(counted * side)[last]) for side in (genuine, ~genuine))
+    return accepted, wrongly
+
+
+def _weights(same: Bools, weights: Floats | None) -> Floats:
+    return np.ones(len(same)) if weights is None else np.asarray(weights, np.float64)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")

@@ -117,13 +117,17 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a pushed model on pairs of your own, at its stored threshold."""
+    from components.model_gate.settings import MeasureSettings
     from models.measures import verification_measures
     from pipeline.protocol import read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
     loaded = _loaded(model)
     distance, score = score_pairs(loaded, protocol)
-    measures = verification_measures(protocol.same, distance, loaded.manifest.threshold)
+    usual = MeasureSettings()
+    measures = verification_measures(
+        protocol.same, distance, loaded.manifest.threshold, score, fars=usual.fars, genuine_prior=usual.genuine_prior
+    )
     if scores:
         write_scores(scores, protocol, distance, score)
     if as_json:

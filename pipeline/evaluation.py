@@ -1,63 +1,101 @@
 """What TFMA measures and what it must find for a blessing."""
 
-import tensorflow_model_analysis as tfma
+import json
+from collections.abc import Iterable
+from typing import Any
+
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.model_gate.settings import GateSettings
+from components.model_gate.settings import (
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    SLICES,
+    TAR_AT_FAR,
+    GateSettings,
+    MeasureSettings,
+)
+from components.verification_metrics.metrics import CODE_DIGEST, MODULE
 from models import features
 
-# TFMA's class and settings for each metric of the configuration, at the operating threshold: same is score > 0.5.
-TFMA_METRICS = {
-    "accuracy": ("BinaryAccuracy", '"threshold": 0.5'),
-    "precision": ("Precision", '"thresholds": 0.5'),
-    "recall": ("Recall", '"thresholds": 0.5'),
-    "f1": ("F1Score", '"thresholds": 0.5'),
-    "auc": ("AUC", ""),
-}
-# Counted beside them, for the report.
-COUNTS = {
-    "true_positives": ("TruePositives", '"thresholds": 0.5'),
-    "true_negatives": ("TrueNegatives", '"thresholds": 0.5'),
-    "false_positives": ("FalsePositives", '"thresholds": 0.5'),
-    "false_negatives": ("FalseNegatives", '"thresholds": 0.5'),
-}
+# Counted beside the measures, for the report.
+COUNTS = ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
+
+_AT_ONE_HALF = {"thresholds": 0.5}  # the operating threshold: same is score > 0.5
 
 
-def eval_config(gates: GateSettings) -> tfma.EvalConfig:
-    """Measures on the test split, overall and by pair kind, with floors and bounds on the change.
+def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str = "") -> config_pb2.EvalConfig:
+    """Every measure on the test split, overall and by slice, with floors and ceilings on the whole split.
 
-    Floors and bounds hold for the whole split alone (``MetricConfig.threshold`` would hold for every slice, and a
-    slice of genuine pairs has no precision to speak of). The change bound is absolute: candidate - baseline >=
-    -max_drop; where nothing serves yet, TFMA leaves it out.
+    Limits hold for the whole split alone (``MetricConfig.threshold`` would hold for every slice, and a slice of
+    genuine pairs has no precision to speak of). The baseline is measured beside, and not compared: whether a
+    difference is more than noise, and limits within slices, are the ModelGate's to judge.
+
+    Args:
+      gates: the limits.
+      measures: the false accept rates and the prior.
+      code_digest: of the metrics; a part of the configuration, since the Evaluator's cache knows nothing else.
     """
     metrics = [
         config_pb2.MetricConfig(
             class_name=class_name,
-            config=f'{{"name": "{name}"{", " + settings if settings else ""}}}',
+            module=module,
+            config=json.dumps({"name": name, **settings, **({CODE_DIGEST: code_digest} if module else {})}),
             per_slice_thresholds=_thresholds(gates, name),
         )
-        for name, (class_name, settings) in (TFMA_METRICS | COUNTS).items()
+        for name, (module, class_name, settings) in _metrics(measures).items()
+    ]
+    metrics += [
+        config_pb2.MetricConfig(class_name=count, config=json.dumps({"name": _snake(count), **_AT_ONE_HALF}))
+        for count in COUNTS
     ]
     metrics.append(config_pb2.MetricConfig(class_name="ExampleCount"))
     served = {"signature_name": "serving_default", "label_key": features.SAME, "prediction_key": "score"}
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(name="candidate", model_type="tf_generic", **served),
             config_pb2.ModelSpec(name="baseline", is_baseline=True, model_type="tf_generic", **served),
         ],
-        slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=[features.KIND])],
+        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )
 
 
+def measures_among(names: Iterable[str]) -> list[str]:
+    """Those of some metrics' names that are measures, in the order in which people read them."""
+    found = set(names)
+    usual = [name for name in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name in found]
+    tars = (name for name in found if name.startswith(TAR_AT_FAR))
+    return usual + sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
+
+
+def _metrics(measures: MeasureSettings) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """(module, class, settings) of every measure; without a module, TFMA's own."""
+    tars = {"tar_at_far": measures.fars[0], **{f"{TAR_AT_FAR}{far:g}": far for far in measures.fars}}
+    return {
+        "accuracy": ("", "BinaryAccuracy", {"threshold": 0.5}),
+        "precision": ("", "Precision", _AT_ONE_HALF),
+        "recall": ("", "Recall", _AT_ONE_HALF),
+        "f1": ("", "F1Score", _AT_ONE_HALF),
+        "auc": (MODULE, "AreaUnderCurve", {}),
+        "average_precision": (MODULE, "AveragePrecision", {}),
+        "precision_at_prior": (MODULE, "PrecisionAtPrior", {"prior": measures.genuine_prior, "threshold": 0.5}),
+        "eer": (MODULE, "EqualErrorRate", {}),
+        "calibration_error": (MODULE, "CalibrationError", {}),
+        **{name: (MODULE, "TarAtFar", {"far": far}) for name, far in tars.items()},
+    }
+
+
 def _thresholds(gates: GateSettings, name: str) -> list[config_pb2.PerSliceMetricThreshold]:
+    if name not in gates.floors and name not in gates.ceilings:
+        return []
     threshold = config_pb2.MetricThreshold()
     if name in gates.floors:
         threshold.value_threshold.lower_bound.value = gates.floors[name]
-    if name in gates.max_drop:
-        threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.absolute.value = -gates.max_drop[name]
-    if name not in gates.floors and name not in gates.max_drop:
-        return []
+    if name in gates.ceilings:
+        threshold.value_threshold.upper_bound.value = gates.ceilings[name]
     whole = config_pb2.SlicingSpec()
     return [config_pb2.PerSliceMetricThreshold(slicing_specs=[whole], threshold=threshold)]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

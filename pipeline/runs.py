@@ -10,10 +10,13 @@ import tensorflow_model_analysis as tfma
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.baseline.report import BaselineReport
+from components.model_gate.artifacts import INTERVALS_FILE
+from components.model_gate.intervals import MeasuredIntervals
 from components.verdict.artifacts import read_verdict
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
-from pipeline.evaluation import TFMA_METRICS
+from pipeline.evaluation import measures_among
 from pipeline.summary import Metric
 
 _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
@@ -78,8 +81,8 @@ class RunRecord:
         """The verdicts, in the order of the graph; only of gates that were reached."""
         gates = self._verdict("AnomalyGate")
         if evaluation := self._artifact("Evaluator", "evaluation"):
-            gates.extend(_evaluator_gates(evaluation.uri, bool(self.metrics()[1])))
-        return gates
+            gates.append(_limits_gate(evaluation.uri))
+        return gates + self._verdict("ModelGate") + self._verdict("ServingValidator")
 
     def _verdict(self, node: str) -> list[GateResult]:
         verdict = self._artifact(node, "verdict")
@@ -93,6 +96,17 @@ class RunRecord:
         candidate, baseline = (_by_slice(evaluation.uri, model) for model in ("candidate", "baseline"))
         slices = {name: _measured(measures) for name, measures in candidate.items() if name}
         return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
+
+    def intervals(self) -> MeasuredIntervals | None:
+        """The measures with their intervals, where the scores could be measured."""
+        measured = self._artifact("ModelGate", "measures")
+        text = (Path(measured.uri) / INTERVALS_FILE).read_text(encoding="utf-8") if measured else "{}"
+        return MeasuredIntervals.model_validate_json(text) if json.loads(text) else None
+
+    def baseline(self) -> dict[str, Any]:
+        """What served when the run began."""
+        found = self._artifact("Baseline", "found")
+        return BaselineReport.read(found.uri).model_dump() if found else {}
 
     def push(self) -> tuple[bool, bool, int | None]:
         """(pushed now, the identical model already serves, the version that serves it)."""
@@ -157,7 +171,7 @@ def _slice_value(key: Any) -> str:
 
 def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
     measured = _measured(measures)
-    return {name: Metric(value=measured[name]) for name in TFMA_METRICS if name in measured}
+    return {name: Metric(value=measured[name]) for name in measures_among(measured)}
 
 
 def _measured(measures: dict[str, float]) -> dict[str, float]:
@@ -165,25 +179,18 @@ def _measured(measures: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in measures.items() if not math.isnan(value)}
 
 
-def _evaluator_gates(uri: str, compared: bool) -> list[GateResult]:
-    """The floors and the change bound, each a gate; what failed is told with its figures."""
-    result = tfma.load_validation_result(uri)
-    floors: list[str] = []
-    drops: list[str] = []
-    for in_slice in result.metric_validations_per_slice:
+def _limits_gate(uri: str) -> GateResult:
+    """The floors and ceilings on the whole test split; what failed is told with its figures."""
+    faults = []
+    for in_slice in tfma.load_validation_result(uri).metric_validations_per_slice:
         for failure in in_slice.failures:
-            name, value, bound = failure.metric_key.name, failure.metric_value, failure.metric_threshold
+            name, value, bound = failure.metric_key.name, failure.metric_value, failure.metric_threshold.value_threshold
             measured = value.double_value.value
-            if failure.metric_key.is_diff:
-                allowed = -bound.change_threshold.absolute.value
-                drops.append(f"{name} is {-measured:.4f} below the served model's, {allowed:g} is allowed")
-            elif value.WhichOneof("type") is None or math.isnan(measured):
-                floors.append(f"{name} could not be measured: {failure.message or 'it is not a number'}")
+            if value.WhichOneof("type") is None or math.isnan(measured):
+                faults.append(f"{name} could not be measured: {failure.message or 'it is not a number'}")
+            elif bound.HasField("lower_bound") and measured < bound.lower_bound.value:
+                faults.append(f"{name} {measured:.4f} is below the floor {bound.lower_bound.value:g}")
             else:
-                floors.append(f"{name} {measured:.4f} is below the floor {bound.value_threshold.lower_bound.value:g}")
-    unharmed = "not worse than the served model beyond what is allowed"
-    reason = unharmed if compared else "nothing serves yet to compare with"
-    return [
-        GateResult(name="floors", passed=not floors, reason="; ".join(floors) or "every floor is reached"),
-        GateResult(name="baseline", passed=not drops, reason="; ".join(drops) or reason),
-    ]
+                faults.append(f"{name} {measured:.4f} is above the ceiling {bound.upper_bound.value:g}")
+    met = "every floor is reached, no ceiling exceeded"
+    return GateResult(name="floors", passed=not faults, reason="; ".join(faults) or met)

@@ -1,0 +1,1 @@
+"""The measures of the field as TFMA metrics: exact, from every pair's score and distance."""

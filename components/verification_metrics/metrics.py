@@ -1,0 +1,126 @@
+"""The metrics. ``MetricConfig(module=MODULE, class_name=..., config=...)`` names one.
+
+Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.measures``.
+"""
+
+from typing import Any
+
+from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import config_pb2
+
+from components.verification_metrics.packed_pairs import PackedPairs, pack_pairs
+from models import measures
+
+MODULE = __name__
+CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: another code is another configuration
+
+
+class PairMetric(metric_types.Metric):
+    """A measure of all pairs of a slice. Subclasses say which, in ``measure``, and what may be set."""
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        super().__init__(self._computations, name=name, **settings)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PairMetric":
+        """From a ``MetricConfig``; what is under CODE_DIGEST there is not for the metric, but for cache keys."""
+        return cls(**{key: value for key, value in config.items() if key != CODE_DIGEST})
+
+    @staticmethod
+    def measure(pairs: PackedPairs, **settings: Any) -> float:
+        """The value; NaN where it has no meaning."""
+        raise NotImplementedError
+
+    def _computations(
+        self,
+        name: str,
+        eval_config: config_pb2.EvalConfig | None = None,
+        model_names: list[str] | None = None,
+        output_names: list[str] | None = None,
+        example_weighted: bool = False,
+        **settings: Any,
+    ) -> metric_types.MetricComputations:
+        computations = []
+        for model in model_names or [""]:
+            for output in output_names or [""]:
+                packed = pack_pairs(eval_config, model, output, example_weighted)
+                key = packed.keys[0]._replace(name=name)
+                computations += [packed, _derived(key, packed.keys[0], type(self).measure, settings)]
+        return computations
+
+
+def _derived(
+    key: metric_types.MetricKey, packed: metric_types.MetricKey, measure: Any, settings: dict[str, Any]
+) -> metric_types.DerivedMetricComputation:
+    def result(metrics: dict[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, float]:
+        return {key: measure(metrics[packed], **settings)}
+
+    return metric_types.DerivedMetricComputation(keys=[key], result=result)
+
+
+class AreaUnderCurve(PairMetric):
+    """Area under the ROC curve of the distance; TFMA's own AUC is of the score, at a fixed number of thresholds."""
+
+    def __init__(self, name: str = "auc") -> None:
+        super().__init__(name)
+
+    @staticmethod
+    def measure(pairs: PackedPairs) -> float:
+        return measures.area_under_curve(pairs.same, pairs.distance, pairs.weights)
+
+
+class AveragePrecision(PairMetric):
+    """Average precision of the distance."""
+
+    def __init__(self, name: str = "average_precision") -> None:
+        super().__init__(name)
+
+    @staticmethod
+    def measure(pairs: PackedPairs) -> float:
+        return measures.average_precision(pairs.same, pairs.distance, pairs.weights)
+
+
+class EqualErrorRate(PairMetric):
+    """Where false accepts and false rejects are equally frequent."""
+
+    def __init__(self, name: str = "eer") -> None:
+        super().__init__(name)
+
+    @staticmethod
+    def measure(pairs: PackedPairs) -> float:
+        return measures.equal_error_rate(pairs.same, pairs.distance, pairs.weights)
+
+
+class TarAtFar(PairMetric):
+    """The share of genuine pairs accepted where at most ``far`` of the impostors are."""
+
+    def __init__(self, far: float, name: str = "tar_at_far") -> None:
+        super().__init__(name, far=far)
+
+    @staticmethod
+    def measure(pairs: PackedPairs, far: float) -> float:
+        return measures.tar_at_far(pairs.same, pairs.distance, far, pairs.weights)
+
+
+class CalibrationError(PairMetric):
+    """Expected calibration error of the score."""
+
+    def __init__(self, bins: int = measures.CALIBRATION_BINS, name: str = "calibration_error") -> None:
+        super().__init__(name, bins=bins)
+
+    @staticmethod
+    def measure(pairs: PackedPairs, bins: int) -> float:
+        return measures.calibration_error(pairs.same, pairs.score, bins, pairs.weights)
+
+
+class PrecisionAtPrior(PairMetric):
+    """Precision at the operating threshold where ``prior`` of the pairs are genuine."""
+
+    def __init__(
+        self, prior: float = measures.GENUINE_PRIOR, threshold: float = 0.5, name: str = "precision_at_prior"
+    ) -> None:
+        super().__init__(name, prior=prior, threshold=threshold)
+
+    @staticmethod
+    def measure(pairs: PackedPairs, prior: float, threshold: float) -> float:
+        return measures.precision_at_prior(pairs.same, pairs.score > threshold, prior, pairs.weights)
