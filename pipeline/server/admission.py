@@ -14,6 +14,11 @@ class Admission:
         self._limits = limits
         self._requests = self._bytes = 0
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is one request and no other."""
+        return self._requests == 1
+
     @contextmanager
     def request(self) -> Iterator["Reservation"]:
         """Room for a request until the block is left.

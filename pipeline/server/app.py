@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from pipeline.server.admission import Admission
-from pipeline.server.batching import Batcher
+from pipeline.server.batching import Batcher, checked
 from pipeline.server.body import read_body
 from pipeline.server.endpoints import Counted, add_error_answers, metrics_answer
 from pipeline.server.errors import RequestError, bad_request
@@ -29,6 +29,7 @@ from pipeline.server.served_version import ServedVersion
 from pipeline.server.versions import Versions
 
 VERSION_HEADER = "X-Model-Version"
+_MANY = 64  # rows whose JSON is long enough to keep the event loop from others
 _WHICH = ("", "/versions/{version}", "/labels/{label}")
 
 
@@ -47,9 +48,9 @@ class ModelServer:
         self._name, self._versions, self._limits, self._metrics = name, versions, limits, metrics
         self._poll_seconds = poll_seconds
         self._admission = Admission(limits)
-        threads = os.cpu_count() or 1
-        self._preparing = ThreadPoolExecutor(threads, "prepare")
-        self._answering = ThreadPoolExecutor(threads, "answer")
+        self._threads = min(os.cpu_count() or 1, 8)
+        self._preparing = ThreadPoolExecutor(self._threads, "prepare")
+        self._answering = ThreadPoolExecutor(self._threads + 1, "answer")
         self._watching = ThreadPoolExecutor(1, "versions")
         self._stopping = False
         self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8").replace("@MODEL@", name)
@@ -77,15 +78,28 @@ class ModelServer:
         with self._admission.request() as reservation:
             body = await read_body(request, reservation, self._limits)
             loop = asyncio.get_running_loop()
-            asked, prepared = await loop.run_in_executor(self._preparing, version.prepare, body)
-            del body
-            rows = await self._batcher(version, asked.signature).submit(prepared)
-            if len(rows) > 64:
-                answer = await loop.run_in_executor(self._preparing, prediction_json, rows, asked.columnar)
+            if self._admission.alone:  # one thread does it all: each change of threads costs a part of a millisecond
+                answer = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
             else:
-                answer = prediction_json(rows, asked.columnar)
+                answer = await self._answer_among_others(version, body)
         headers = {VERSION_HEADER: str(version.number)}
         return Response(answer, media_type="application/json", headers=headers)
+
+    def _answer_alone(self, version: ServedVersion, body: bytes) -> bytes:
+        asked, prepared = version.prepare(body)
+        rows: list[dict[str, Any]] = []
+        for batch in prepared.batches(self._limits.max_batch, self._limits.max_request_pixels):
+            self._metrics.batch(asked.signature, len(batch))
+            rows += checked(version.answer(asked.signature, batch), len(rows))
+        return prediction_json(rows, asked.columnar)
+
+    async def _answer_among_others(self, version: ServedVersion, body: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        asked, prepared = await loop.run_in_executor(self._preparing, version.prepare, body)
+        rows = await self._batcher(version, asked.signature).submit(prepared)
+        if len(rows) > _MANY:
+            return await loop.run_in_executor(self._preparing, prediction_json, rows, asked.columnar)
+        return prediction_json(rows, asked.columnar)
 
     async def no_method(self, request: Request) -> Response:
         """Classify and regress: no signature of this model is of that kind."""
@@ -148,6 +162,7 @@ class ModelServer:
             version.batchers[signature] = Batcher(
                 partial(version.answer, signature),
                 self._answering,
+                self._threads,
                 self._limits.max_batch,
                 self._limits.max_request_pixels,
                 partial(self._metrics.batch, signature),

@@ -1,7 +1,7 @@
 """Concurrent requests answered by one call of the model.
 
-No request waits for company: an idle model is asked at once, and what arrives while it answers is its next batch. So a
-lone client sees the bare call, and a crowd fills the batches by itself.
+No request waits for company: a model that is free is asked at once, and what arrives while it answers is its next
+batch. So a lone client sees the bare call, and a crowd fills the batches by itself.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ class Batcher:
     Args:
       answer: rows to answers, one each; runs in ``executor``.
       executor: where the model is called.
+      calls: of the model at a time.
       max_batch: rows in a call.
       max_pixels: of all images in a call, though one row is always taken.
       on_batch: hears the number of rows of each call.
@@ -47,14 +48,15 @@ class Batcher:
         self,
         answer: Callable[[Sequence[Row]], Sequence[Answer]],
         executor: Executor,
+        calls: int,
         max_batch: int,
         max_pixels: int,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._answer, self._executor, self._on_batch = answer, executor, on_batch
-        self._max_batch, self._max_pixels = max_batch, max_pixels
+        self._calls, self._max_batch, self._max_pixels = calls, max_batch, max_pixels
         self._queue: deque[tuple[_Ticket, int, Row, int]] = deque()
-        self._busy = False
+        self._running = 0
 
     async def submit(self, prepared: Prepared) -> list[dict[str, Any]]:
         """The answers to the rows of one request, in order.
@@ -67,19 +69,12 @@ class Batcher:
             self._queue.append((ticket, index, row, pixels))
         self._next()
         await ticket.done
-        answers = []
-        for index, answer in enumerate(ticket.answers):
-            if isinstance(answer, RequestError):
-                raise RequestError(answer.status, f"instance {index}: {answer.message}")
-            if isinstance(answer, Exception):
-                raise answer
-            answers.append(answer or {})
-        return answers
+        return checked([answer or {} for answer in ticket.answers])
 
     def _next(self) -> None:
-        if self._busy or not (batch := self._take()):
+        if self._running == self._calls or not (batch := self._take()):
             return
-        self._busy = True
+        self._running += 1
         self._on_batch(len(batch))
         rows = [row for _, _, row, _ in batch]
         answered = asyncio.get_running_loop().run_in_executor(self._executor, self._answer, rows)
@@ -103,5 +98,21 @@ class Batcher:
         answers: Sequence[Answer] = [error] * len(batch) if isinstance(error, Exception) else future.result()
         for (ticket, index, _, _), answer in zip(batch, answers, strict=True):
             ticket.put(index, answer)
-        self._busy = False
+        self._running -= 1
         self._next()
+
+
+def checked(answers: Sequence[Answer], first: int = 0) -> list[dict[str, Any]]:
+    """The answers to a request from its instance ``first`` on, all of them good.
+
+    Raises:
+      RequestError: the model cannot take a row; names it.
+    """
+    good = []
+    for index, answer in enumerate(answers, first):
+        if isinstance(answer, RequestError):
+            raise RequestError(answer.status, f"instance {index}: {answer.message}")
+        if isinstance(answer, Exception):
+            raise answer
+        good.append(answer)
+    return good

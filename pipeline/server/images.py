@@ -4,7 +4,7 @@ The same container normalisation as at ingest (``models.containers``), so that e
 answered, with the same result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from models.containers import UnreadableImage, normalise
@@ -20,6 +20,19 @@ class Prepared(NamedTuple):
 
     rows: list[tuple[bytes, ...]]
     pixels: list[int]
+
+    def batches(self, max_batch: int, max_pixels: int) -> Iterator[list[tuple[bytes, ...]]]:
+        """The rows, as many at a time as one call of the model takes; at least one."""
+        batch: list[tuple[bytes, ...]] = []
+        total = 0
+        for row, pixels in zip(self.rows, self.pixels, strict=True):
+            if batch and (len(batch) == max_batch or total + pixels > max_pixels):
+                yield batch
+                batch, total = [], 0
+            batch.append(row)
+            total += pixels
+        if batch:
+            yield batch
 
 
 def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], None] = lambda _: None) -> Prepared:

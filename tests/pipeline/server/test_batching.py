@@ -31,7 +31,7 @@ def run(model, *requests, max_batch=4, max_pixels=100):
 
     async def asked():
         with ThreadPoolExecutor(2) as executor:
-            batcher = Batcher(model, executor, max_batch, max_pixels)
+            batcher = Batcher(model, executor, 1, max_batch, max_pixels)
             tasks = []
             for request in requests:
                 rows = Prepared([(value,) for value, _ in request], [pixels for _, pixels in request])
@@ -92,7 +92,7 @@ def test_a_model_that_fails_fails_its_batch_and_goes_on():
 def test_a_client_that_left_is_not_answered(model):
     async def asked():
         with ThreadPoolExecutor(2) as executor:
-            batcher = Batcher(model, executor, 4, 100)
+            batcher = Batcher(model, executor, 1, 4, 100)
             first, second, third = (
                 asyncio.create_task(batcher.submit(Prepared([(value,)], [1]))) for value in (b"a", b"b", b"c")
             )
@@ -104,3 +104,9 @@ def test_a_client_that_left_is_not_answered(model):
 
     asyncio.run(asked())
     assert model.batches == [[b"a"], [b"c"]]
+
+
+def test_a_lone_request_is_cut_into_the_same_batches():
+    prepared = Prepared([(bytes([n]),) for n in range(7)], [1, 1, 1, 60, 60, 500, 1])
+    assert [len(batch) for batch in prepared.batches(max_batch=2, max_pixels=100)] == [2, 2, 1, 1, 1]
+    assert [row for batch in prepared.batches(3, 100) for row in batch] == prepared.rows

@@ -11,14 +11,8 @@ from components.pusher.serving_folder import link_or_copy
 from models.inference import LoadedModel
 from pipeline.server.limits import Limits
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+ARGUMENTS += ["--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
