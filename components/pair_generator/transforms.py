@@ -5,7 +5,7 @@ and then renamed, with the same bytes at every attempt, so that a retry does no 
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, starmap
 from operator import itemgetter
@@ -190,14 +190,16 @@ def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
 
 def _quality(example: tf.train.Example, shard: str, offset: int) -> int:
     keys = (BRIGHTNESS, CONTRAST, SOURCE_HEIGHT, SOURCE_WIDTH, HEIGHT, WIDTH)
-    brightness, contrast, *sizes = (_scalar(example, key, shard, offset) for key in keys)
-    return quality(brightness, contrast, sizes[0] * sizes[1], sizes[2] * sizes[3])
+    value = {key: _scalar(example, key, shard, offset) for key in keys}
+    return quality(
+        value[BRIGHTNESS], value[CONTRAST], value[SOURCE_HEIGHT] * value[SOURCE_WIDTH], value[HEIGHT] * value[WIDTH]
+    )
 
 
 def _scalar(example: tf.train.Example, key: str, shard: str, offset: int) -> Any:
     feature = example.features.feature[key]
     kind = feature.WhichOneof("kind")
-    values = getattr(feature, kind).value if kind else ()
+    values: Sequence[Any] = getattr(feature, kind).value if kind else ()
     if len(values) != 1:
         raise ValueError(f"{shard}: the Example at byte {offset} has {len(values)} values of {key!r}, not one")
     return values[0]

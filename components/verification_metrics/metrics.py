@@ -3,6 +3,7 @@
 Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.measures``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from tensorflow_model_analysis.metrics import metric_types
@@ -16,7 +17,13 @@ CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: a
 
 
 class PairMetric(metric_types.Metric):
-    """A measure of all pairs of a slice. Subclasses say which, in ``measure``, and what may be set."""
+    """A measure of all pairs of a slice. Subclasses say which, and what may be set.
+
+    Attributes:
+      measure: from the pairs and the settings to the value; NaN where it has no meaning.
+    """
+
+    measure: Callable[..., float]
 
     def __init__(self, name: str, **settings: Any) -> None:
         super().__init__(self._computations, name=name, **settings)
@@ -25,11 +32,6 @@ class PairMetric(metric_types.Metric):
     def from_config(cls, config: dict[str, Any]) -> "PairMetric":
         """From a ``MetricConfig``; what is under CODE_DIGEST there is not for the metric, but for cache keys."""
         return cls(**{key: value for key, value in config.items() if key != CODE_DIGEST})
-
-    @staticmethod
-    def measure(pairs: PackedPairs, **settings: Any) -> float:
-        """The value; NaN where it has no meaning."""
-        raise NotImplementedError
 
     def _computations(
         self,
