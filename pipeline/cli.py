@@ -80,7 +80,7 @@ def compare(
     image_a: Path,
     image_b: Path,
     model: Annotated[
-        str, typer.Option(help="A pushed version, a serving folder, or a server: http://host:port[/v1/models/NAME].")
+        str, typer.Option(help="A pushed version, a serving folder, or a server, as http://host:port.")
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -207,10 +207,11 @@ def serve(
     serve_model(model, host, port, name, parse_labels(labels or ()), limits, poll)
 
 
-@app.command()
+# KServe's controller appends options of its own, others with each version.
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def transform(
     predictor: Annotated[
-        str, typer.Option("--predictor", "--predictor_host", help="host[:port] or URL of TensorFlow Serving.")
+        str, typer.Option("--predictor", "--predictor_host", help="HOST:PORT or URL of TensorFlow Serving.")
     ],
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "0.0.0.0",
     port: Annotated[int, typer.Option("--port", "--http_port", min=0, max=65535)] = 8080,

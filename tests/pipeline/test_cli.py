@@ -13,7 +13,7 @@ from components.verdict.result import GateResult
 from pipeline import cli
 from pipeline.summary import Metric, RunSummary
 
-COMMANDS = ("run", "compare", "evaluate", "embed", "runs")
+COMMANDS = ("run", "compare", "evaluate", "embed", "serve", "transform", "runs")
 
 
 @pytest.fixture
