@@ -130,6 +130,9 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
         _keep_quarantine(output, run_id, listing.read_text(encoding="utf-8"))
     summary.gates, summary.threshold = record.gates(), record.threshold()
     summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()
+    summary.baseline = record.baseline()
+    if intervals := record.intervals():
+        summary.add_intervals(intervals)
     pushed, summary.already_serving, summary.pushed_version = record.push()
     served = pushed or summary.already_serving
     summary.status, summary.exit_code = ("pushed", PUSHED) if served else ("refused", REFUSED)

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from components.model_gate.settings import MeasureSettings
 from components.pusher.serving_folder import versions
 from pipeline import cli
 from pipeline.digits import write_digits
@@ -38,9 +39,10 @@ SETTINGS = (
 SHORT, LONG, UNTRAINED = "training.epochs=2", "training.epochs=9", "training.epochs=0"
 FLIPPED = "training.epochs=8"
 THREADS = "beam.args=[--direct_num_workers=2, --direct_running_mode=multi_threading]"
+JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "Pusher")
 NODES = {
     *("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "PairGenerator"),
-    *("Transform", "Trainer", "Baseline", "Evaluator", "Pusher"),
+    *("Transform", "Trainer", "Baseline", *JUDGING),
 }
 
 
@@ -218,12 +220,20 @@ class TestAFirstModel:
 
     def test_leaves_a_complete_summary(self, story):
         summary = story["first"].summary
-        assert {gate["name"] for gate in summary["gates"]} == {"anomalies", "floors", "baseline"}
+        assert {gate["name"] for gate in summary["gates"]} == {
+            *("anomalies", "floors", "pairs", "finite", "collapse", "polarity", "pixels", "baseline"),
+            *("slices by kind", "serving"),
+        }
         assert all(gate["reason"] for gate in summary["gates"])
-        assert summary["metrics"].keys() == {"accuracy", "precision", "recall", "f1", "auc"}
-        assert all(0.6 < metric["value"] <= 1 for metric in summary["metrics"].values())
-        assert summary["slices"].keys() == {"kind: genuine", "kind: impostor_random"}
-        assert summary["baseline_metrics"] == {}
+        assert summary["metrics"].keys() == set(MeasureSettings().names)
+        for name in ("accuracy", "precision", "recall", "f1", "auc", "average_precision"):
+            assert 0.6 < summary["metrics"][name]["value"] <= 1
+        for metric in summary["metrics"].values():
+            assert 0 <= metric["low"] <= metric["value"] <= metric["high"] <= 1
+        assert {"kind: genuine", "kind: impostor_random"} <= summary["slices"].keys()
+        assert any(name.startswith("quality: ") for name in summary["slices"])
+        assert (summary["baseline_metrics"], summary["gains"]) == ({}, {})
+        assert summary["baseline"]["status"] == "none"
         assert summary["timings"].keys() == NODES
         assert summary["peak_memory_mb"].keys() <= NODES | {"load TFX"}
         assert 0 < summary["threshold"] < 2
@@ -269,7 +279,7 @@ class TestWhatIsNoBetter:
         assert run.summary["status"] == "refused"
         assert run.summary["pushed_version"] is None
         assert run.versions == story["first"].versions
-        assert run.refused_by == {"floors", "baseline"}
+        assert run.refused_by >= {"floors", "baseline accuracy"}
         reason = next(gate["reason"] for gate in run.summary["gates"] if gate["name"] == "floors")
         assert f"accuracy {run.measured('accuracy'):.4f} is below the floor 0.78" in reason
         assert run.summary["timings"].keys() == NODES
@@ -288,6 +298,12 @@ class TestWhatIsNoBetter:
 
     def test_was_measured_beside_the_served_model_on_the_same_pairs(self, story):
         for name in ("untrained", "flipped", "longer"):
+            summary = story[name].summary
+            assert summary["baseline"]["version"] == story["first"].summary["pushed_version"]
+            gain = summary["gains"]["accuracy"]
+            assert gain["low"] <= gain["value"] <= gain["high"]
+            measured = story[name].measured("accuracy") - story["first"].measured("accuracy")
+            assert gain["value"] == pytest.approx(measured, abs=1e-6)
             baseline = story[name].summary["baseline_metrics"]
             assert baseline.keys() == story["first"].summary["metrics"].keys()
             for metric, value in baseline.items():
@@ -309,7 +325,7 @@ class TestABetterModel:
             section for section, value in longer.summary["config"].items() if value != first.summary["config"][section]
         }
         assert differing == {"training"}
-        assert NODES - set(longer.summary["cached"]) == {"Trainer", "Evaluator", "Pusher"}
+        assert NODES - set(longer.summary["cached"]) == {"Trainer", *JUDGING}
 
     def test_the_identical_one_is_said_to_serve_already(self, story):
         again, longer = story["again"], story["longer"]
@@ -327,7 +343,7 @@ class TestAnAnomaly:
         assert (run.code, run.summary["status"]) == (2, "failed")
         assert run.summary["failed_component"] == "AnomalyGate"
         assert run.summary["timings"].keys() & NODES == NODES - {
-            *("PairGenerator", "Transform", "Trainer", "Evaluator", "Pusher")
+            *("PairGenerator", "Transform", "Trainer", *JUDGING)
         }
         assert run.versions == story["again"].versions
 
