@@ -1,6 +1,7 @@
 """The server as a process: its socket, its one line when ready, its end."""
 
 import logging
+import re
 import signal
 import socket
 import sys
@@ -29,6 +30,8 @@ def serve_model(
     """
     if not model.is_dir():
         raise UserError(f"--model {model}: neither a SavedModel nor a folder of versions of one")
+    if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
+        raise UserError(f"--name {name}: must be made of letters, digits, '.', '-' and '_'")
     listener = bind(host, port)
     _log.addHandler(logging.NullHandler())  # what is wrong with the first versions is told below
     _log.propagate = False

@@ -89,6 +89,10 @@ def test_a_port_in_use_is_told_at_once(tmp_path):
         assert f"--port {port}: Address already in use" in refused("serve", "--model", tmp_path, "--port", port)
 
 
+def test_a_name_that_is_no_part_of_a_path(tmp_path):
+    assert "--name a/b: must be made of" in refused("serve", "--model", tmp_path, "--name", "a/b")
+
+
 def test_no_model(tmp_path):
     assert "neither a SavedModel nor a folder of versions" in refused("serve", "--model", tmp_path / "none")
     assert "neither a SavedModel nor a folder of versions" in refused("serve", "--model", tmp_path, "--port", 0)
