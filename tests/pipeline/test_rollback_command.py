@@ -9,6 +9,7 @@ import pytest
 
 from components.pusher.serving_folder import Pushed, history, push, served, versions
 from pipeline import cli
+from pipeline.config import load_config
 from pipeline.fetched_model import store_address
 from pipeline.serving_address import serving_address, serving_address_of_runs
 from pipeline.summary import RunSummary
@@ -199,6 +200,13 @@ class TestAddress:
     )
     def test_the_default_is_in_the_output_folder(self, configured, meant, tmp_path, monkeypatch):
         assert serving_address(configured, Path("out")) == meant
+
+    def test_in_a_file_it_is_relative_to_the_file_unless_it_is_an_address(self, tmp_path):
+        file = tmp_path / "configs" / "mine.yaml"
+        file.parent.mkdir()
+        for written, meant in (("models", str(file.parent / "models")), ("gs://bucket/x", "gs://bucket/x")):
+            file.write_text(f"push:\n  serving_dir: {written}\n")
+            assert load_config(file).push.serving_dir == meant
 
     def test_a_relative_folder_is_made_absolute(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
