@@ -82,7 +82,11 @@ class RunRecord:
         gates = self._verdict("AnomalyGate")
         if evaluation := self._artifact("Evaluator", "evaluation"):
             gates.append(_limits_gate(evaluation.uri))
-        return gates + self._verdict("ModelGate") + self._verdict("ServingValidator")
+        gates += self._verdict("ModelGate") + self._verdict("ServingValidator")
+        pushed = self._artifact("Pusher", "pushed_model")
+        if pushed and (reason := pushed.custom_properties["rolled_back"].string_value):
+            gates.append(GateResult(name="rollback", passed=False, reason=reason))
+        return gates
 
     def _verdict(self, node: str) -> list[GateResult]:
         verdict = self._artifact(node, "verdict")

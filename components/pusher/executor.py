@@ -14,6 +14,7 @@ from components.pusher import serving_folder
 from components.verdict.artifacts import read_verdict
 
 ALREADY_SERVING = "already_serving"
+ROLLED_BACK = "rolled_back"
 PLACEHOLDER = "not-pushed.txt"
 
 
@@ -22,7 +23,8 @@ class Executor(stock.Executor):
 
     Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where
     the identical model served before), ``pushed_version`` and ``pushed_destination`` in either case. A refused model
-    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused.
+    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused. Nor is a model
+    pushed that somebody took out of service by a rollback, whatever the gates say: ``rolled_back`` then tells why.
     """
 
     def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
@@ -52,6 +54,10 @@ class Executor(stock.Executor):
         pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
         if same is not None and already:
             self._mark_already_serving(pushed_model, same.address, same.version)
+        elif blessed and (rollback := _rolled_back(model_dir, serving_dir)):
+            pushed_model.set_string_custom_property(ROLLED_BACK, rollback)
+            self._MarkNotPushed(pushed_model)
+            _fill(pushed_model, rollback)
         elif blessed:
             why = serving_folder.Pushed(
                 reason=_reason(input_dict), run_id=config.get("run_id"), config_digest=config.get("config_digest")
@@ -71,6 +77,18 @@ class Executor(stock.Executor):
         self._MarkNotPushed(pushed_model)  # not by this execution
         pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
         _fill(pushed_model, f"The identical model already serves: {address}")
+
+
+def _rolled_back(model_dir: str, serving_dir: str) -> str:
+    """Why this very model is not pushed again; "" where nobody rolled it back."""
+    event = serving_folder.history(serving_dir).rolled_back(serving_folder.digest(model_dir))
+    if event is None:
+        return ""
+    why = f": {event.reason}" if event.reason else ""
+    return (
+        f"this very model, then version {event.replaced}, was rolled back by {event.by} on {event.at:%Y-%m-%d}{why}; "
+        f"to serve it again: siamese rollback --to {event.replaced}"
+    )
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:

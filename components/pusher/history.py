@@ -110,6 +110,18 @@ class Trail:
             version = self.before(version)
         return None
 
+    def rolled_back(self, model_digest: str) -> Event | None:
+        """The rollback that took this very model out of service, unless it was brought back since."""
+        taken: Event | None = None
+        for event in self.events:
+            if event.action not in ARRIVALS:
+                continue
+            if event.model_digest == model_digest:
+                taken = None
+            elif event.action == "rollback" and self._model(event.replaced) == model_digest:
+                taken = event
+        return taken
+
     def _model(self, version: int | None) -> str | None:
         event = self.arrival(version) if version is not None else None
         return event.model_digest if event else None

@@ -20,6 +20,7 @@ from tfx.utils import path_utils, proto_utils
 from components.pusher import serving_folder
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
+from components.pusher.rollback import roll_back
 from components.verdict.artifacts import GateVerdict, write_verdict
 from components.verdict.result import GateResult
 
@@ -255,3 +256,24 @@ def test_in_a_pipeline_the_same_candidate_is_pushed_again_once_another_serves(tm
         assert (serving_folder.served(serving) / "saved_model.pb").read_text() == text
 
     assert len(serving_folder.versions(serving)) == 3
+
+
+def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_it_back(run, serving):
+    good = {"model_blessing": blessing(1)}
+    run("first", good, "a")
+    second = run("second", good, "b")
+    roll_back(serving, reason="twins are taken for one", by="ann")
+
+    again = run("again", good, "b")
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_int_custom_property("already_serving") == 0
+    reason = again.get_string_custom_property("rolled_back")
+    version = second.get_string_custom_property("pushed_version")
+    assert f"then version {version}, was rolled back by ann" in reason
+    assert "twins are taken for one" in reason
+    assert len(serving_folder.versions(serving)) == 3
+
+    roll_back(serving, to=int(version))
+    run("another", good, "c")
+    once_more = run("once more", good, "b")
+    assert once_more.get_int_custom_property("pushed") == 1
