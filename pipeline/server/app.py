@@ -5,6 +5,7 @@ body with a 500, and pins its own FastAPI and uvicorn beside TFX's libraries.
 """
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,7 @@ class ModelServer:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self._metrics.version(self._versions.current.number)
         watcher = asyncio.create_task(self._watch())
         yield
         self._stopping = True
@@ -183,8 +185,12 @@ class ModelServer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._poll_seconds)
+            before = self._versions.current.number
             await loop.run_in_executor(self._watching, self._versions.refresh)
-            self._metrics.version(self._versions.current.number)
+            number = self._versions.current.number
+            self._metrics.version(number)
+            if number != before:
+                await loop.run_in_executor(self._watching, gc.collect)  # a model is full of cycles
 
 
 def _which(request: Request) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The server as a process: its socket, its one line when ready, its end."""
 
+import gc
 import logging
 import re
 import signal
@@ -44,6 +45,7 @@ def serve_model(
     threading = tensorflow_alone().config.threading
     threading.set_intra_op_parallelism_threads(1)
     threading.set_inter_op_parallelism_threads(1)
+    gc.freeze()  # the libraries stay: to look for an old version's remains then takes no time
     metrics = Metrics()
     versions = Versions(model, labels, lambda number, path: ServedVersion(number, path, limits, metrics))
     versions.refresh()
