@@ -46,7 +46,7 @@ class LoadedModel:
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
             self._model = tf.saved_model.load(str(model_dir))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # damaged: any of them
             raise UserError(f"{model_dir}: TensorFlow cannot load it: {str(error).splitlines()[0]}") from None
 
     @property
@@ -107,10 +107,15 @@ class LoadedModel:
 
     def judge(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Embeddings [n, d], [n, d] -> (distances [n], scores [n])."""
-        from models.distances import DISTANCES
+        return judge(self.manifest, a, b)
 
-        distance = np.asarray(DISTANCES[self.manifest.distance].paired(a, b), np.float64)
-        return distance, Calibration(self.manifest.threshold, self.manifest.slope).score(distance)
+
+def judge(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Embeddings [n, d], [n, d] of the model of ``manifest`` -> (distances [n], scores [n])."""
+    from models.distances import DISTANCES
+
+    distance = np.asarray(DISTANCES[manifest.distance].paired(a, b), np.float64)
+    return distance, Calibration(manifest.threshold, manifest.slope).score(distance)
 
 
 def tensorflow_alone() -> Any:

@@ -1,0 +1,59 @@
+"""Tries the exported model in a fresh process and says whether it may serve."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
+
+from components.pair_scores.table import read_scores
+from components.serving_validator.blessing import bless
+from components.serving_validator.canaries import choose, read_canaries
+from components.serving_validator.judgement import refusal
+from components.serving_validator.process import run_trial
+from components.serving_validator.refused import Refused
+from components.serving_validator.settings import ServingValidatorSettings
+from models import features
+from models.manifest import ModelManifest
+
+
+class Executor(base_executor.BaseExecutor):
+    """A model that must not serve is refused in the outputs; only a broken environment raises."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reads ``model``, ``examples`` and ``scores``; writes ``blessing`` and ``verdict``.
+
+        Raises:
+          ValueError: the table is not of these pairs.
+          OSError: the fresh process could not even start.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model, examples, scores = (
+            artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "examples", "scores")
+        )
+        settings = ServingValidatorSettings.model_validate_json(exec_properties["settings"])
+        chosen = choose(read_scores(scores.uri), settings.canaries)
+        canaries = read_canaries(artifact_utils.get_split_uri([examples], features.TEST), chosen)
+        model_dir = Path(path_utils.serving_model_path(model.uri))
+        with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
+            try:
+                answers = run_trial(model_dir, canaries.questions, Path(folder), settings.timeout)
+                manifest = ModelManifest.read(model_dir)  # the trial has seen that it can be read
+                reason = refusal(answers, canaries.pair_ids, canaries.score, manifest, settings.tolerance)
+            except Refused as refused:
+                reason = str(refused)
+        passed = f"loaded in a fresh process; {len(canaries)} test pairs score as they did, by every signature"
+        bless(
+            artifact_utils.get_single_instance(output_dict["blessing"]),
+            artifact_utils.get_single_instance(output_dict["verdict"]),
+            passed=not reason,
+            reason=reason or passed,
+        )

@@ -1,0 +1,104 @@
+"""TFX's InfraValidator with the real TensorFlow Serving image, where there is Docker or a cluster."""
+
+from typing import Any, ClassVar
+
+from tfx.components.infra_validator import executor as stock
+from tfx.components.infra_validator.component import InfraValidator
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import infra_validator_pb2
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter
+
+from components.serving_validator.blessing import BLESSED, GATE
+from components.serving_validator.settings import ServingValidatorSettings
+from components.verdict.artifacts import GateVerdict, write_verdict
+from components.verdict.result import GateResult
+from models import features
+
+MODEL_NAME = "siamese"
+
+
+class TensorFlowServingValidatorSpec(standard_component_specs.InfraValidatorSpec):
+    """The stock specification; the verdict is an output more."""
+
+    OUTPUTS: ClassVar = {
+        **standard_component_specs.InfraValidatorSpec.OUTPUTS,
+        "verdict": ChannelParameter(type=GateVerdict),
+    }
+
+
+class Executor(stock.Executor):
+    """The stock executor, and its verdict where the other gates have theirs."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        super().Do(input_dict, output_dict, exec_properties)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        passed = blessing.get_int_custom_property(BLESSED) == 1
+        reason = "TensorFlow Serving loaded the model and answered"
+        if not passed:
+            reason = "TensorFlow Serving did not load the model, or did not answer; why is in the run's log"
+        verdict = artifact_utils.get_single_instance(output_dict["verdict"])
+        write_verdict(verdict, [GateResult(name=GATE, passed=passed, reason=reason)])
+
+
+class TensorFlowServingValidator(InfraValidator):
+    """Starts the configured image on the model and sends test pairs to ``serving_default``.
+
+    The image replays the warm-up file itself. TFX runs this with Docker on the machine, or inside an Argo pod; its
+    Kubeflow v2 compiler raises NotImplementedError for every InfraValidator.
+
+    Args:
+      model: the candidate.
+      examples: PairGenerator's pairs, whose test split carries pixels.
+      settings: ``runtime`` is "docker" or "kubernetes"; ``canaries`` is how many pairs are sent.
+    """
+
+    SPEC_CLASS = TensorFlowServingValidatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, model: BaseChannel, examples: BaseChannel, settings: ServingValidatorSettings) -> None:
+        spec = TensorFlowServingValidatorSpec(
+            model=model,
+            examples=examples,
+            serving_spec=serving_spec(settings),
+            validation_spec=infra_validator_pb2.ValidationSpec(
+                max_loading_time_seconds=max(1, round(settings.timeout)), num_tries=2
+            ),
+            request_spec=request_spec(settings),
+            blessing=Channel(type=standard_artifacts.InfraBlessing),
+            verdict=Channel(type=GateVerdict),
+        )
+        # Past the stock constructor, which knows only the stock outputs.
+        base_component.BaseComponent.__init__(self, spec=spec)
+
+
+def serving_spec(settings: ServingValidatorSettings) -> infra_validator_pb2.ServingSpec:
+    """Which image, and where it runs. An image is ``name``, ``name:tag`` or ``name@sha256:digest``."""
+    name, _, digest = settings.image.partition("@")
+    tag = ""
+    if not digest and ":" in name.rpartition("/")[2]:  # before the last slash it is a registry's port
+        name, _, tag = name.rpartition(":")
+    image = infra_validator_pb2.TensorFlowServing(image_name=name)
+    (image.digests if digest else image.tags).append(digest or tag or "latest")
+    spec = infra_validator_pb2.ServingSpec(model_name=MODEL_NAME, tensorflow_serving=image)
+    if settings.runtime == "docker":
+        spec.local_docker.SetInParent()
+    else:
+        spec.kubernetes.SetInParent()
+    return spec
+
+
+def request_spec(settings: ServingValidatorSettings) -> infra_validator_pb2.RequestSpec:
+    """Which requests: TFX can build those of a signature with one string input, and so of ``serving_default`` alone."""
+    return infra_validator_pb2.RequestSpec(
+        tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=["serving_default"]),
+        split_name=features.TEST,
+        num_examples=settings.canaries,
+    )
