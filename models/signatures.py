@@ -40,7 +40,10 @@ class ServedModel(tf.Module):
         image: ImageSettings,
     ) -> None:
         super().__init__(name="siamese")
-        self._encoder = encoder
+        # Not as an attribute that TensorFlow tracks: a Keras 3 variable is saved as a copy, which alone TensorFlow Serving
+        # restores, while the signatures read the original ("Could not find variable", tensorflow#72963).
+        object.__setattr__(self, "_encoder", encoder)
+        self._weights = [weight.value for weight in encoder.weights]
         self._transform = transform.transform_features_layer()
         self._distance, self._image = distance, image
         self._threshold = tf.constant(calibration.threshold, tf.float32)

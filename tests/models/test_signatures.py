@@ -117,6 +117,23 @@ def test_the_saved_model_is_the_encoder_behind_the_normalisation(exported, signa
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+def test_a_session_gives_the_same_answers(exported, signatures):
+    # As TensorFlow Serving has it: signatures by the names in the graph, variables by the graph's own restore.
+    a, b = ([png(x) for x in patterns(6, GREY, seed=seed)] for seed in (10, 11))
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(exported.path)).signature_def["compare"]
+        fed = {graph.inputs["image_a"].name: a, graph.inputs["image_b"].name: b}
+        served = session.run({name: tensor.name for name, tensor in graph.outputs.items()}, fed)
+    answer = signatures["compare"](image_a=tf.constant(a), image_b=tf.constant(b))
+    assert_equal_answers(served, {key: value.numpy() for key, value in answer.items()})
+
+
+def test_every_weight_is_stored_once(exported):
+    stored = tf.train.list_variables(str(exported.path / "variables" / "variables"))
+    shapes = [tuple(shape) for name, shape in stored if name.endswith("VARIABLE_VALUE")]
+    assert sorted(shapes) == sorted(weights.shape for weights in exported.encoder.get_weights())
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 1), (2, 5, 3), (1, 1, 1), (120, 7, 3)])
 def test_raw_bytes_are_the_inverse_of_decode_raw(shape):
     given = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
