@@ -46,14 +46,9 @@ def verification_measures(
       weights: [n], how often each pair counts.
     """
     truth, called = np.asarray(same).astype(bool), np.asarray(distance) < threshold
-    counted = _weights(truth, weights)
-    hits, called_same, genuine = (float(counted[mask].sum()) for mask in (truth & called, called, truth))
     tars = {far: tar_at_far(truth, distance, far, weights) for far in fars}
     measures = {
-        "accuracy": _ratio(float(counted[truth == called].sum()), float(counted.sum())),
-        "precision": _ratio(hits, called_same),
-        "recall": _ratio(hits, genuine),
-        "f1": _ratio(2 * hits, called_same + genuine),
+        **verdict_measures(truth, called, weights),
         "auc": area_under_curve(truth, distance, weights),
         "average_precision": average_precision(truth, distance, weights),
         "tar_at_far": tars[fars[0]],
@@ -63,6 +58,29 @@ def verification_measures(
     if score is not None:
         measures["calibration_error"] = calibration_error(truth, score, CALIBRATION_BINS, weights)
     return measures | {f"tar_at_far_{far:g}": value for far, value in tars.items()}
+
+
+def verdict_measures(same: Bools, called: Bools, weights: Floats | None = None) -> dict[str, float]:
+    """Accuracy, precision, recall and F1 of verdicts: ``called`` [n] is True where the verdict is "the same"."""
+    count = verdict_counts(same, called, weights)
+    hits, wrongly, missed = (count[name] for name in ("true_positives", "false_positives", "false_negatives"))
+    return {
+        "accuracy": _ratio(hits + count["true_negatives"], sum(count.values())),
+        "precision": _ratio(hits, hits + wrongly),
+        "recall": _ratio(hits, hits + missed),
+        "f1": _ratio(2 * hits, 2 * hits + wrongly + missed),
+    }
+
+
+def verdict_counts(same: Bools, called: Bools, weights: Floats | None = None) -> dict[str, float]:
+    """The four cells of the confusion matrix; positive is "the same"."""
+    counted = _weights(same, weights)
+    return {
+        "true_positives": float(counted[same & called].sum()),
+        "true_negatives": float(counted[~same & ~called].sum()),
+        "false_positives": float(counted[~same & called].sum()),
+        "false_negatives": float(counted[same & ~called].sum()),
+    }
 
 
 def area_under_curve(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
@@ -121,9 +139,9 @@ def precision_at_prior(same: Bools, called: Bools, prior: float, weights: Floats
       prior: share of genuine pairs, 0..1.
       weights: [n].
     """
-    counted = _weights(same, weights)
-    tpr = _ratio(float(counted[same & called].sum()), float(counted[same].sum()))
-    fpr = _ratio(float(counted[~same & called].sum()), float(counted[~same].sum()))
+    count = verdict_counts(same, called, weights)
+    tpr = _ratio(count["true_positives"], count["true_positives"] + count["false_negatives"])
+    fpr = _ratio(count["false_positives"], count["false_positives"] + count["true_negatives"])
     return _ratio(prior * tpr, prior * tpr + (1 - prior) * fpr)
 
 

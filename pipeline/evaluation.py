@@ -18,9 +18,7 @@ from components.verification_metrics.metrics import CODE_DIGEST, MODULE
 from models import features
 
 # Counted beside the measures, for the report.
-COUNTS = ("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
-
-_AT_ONE_HALF = {"thresholds": 0.5}  # the operating threshold: same is score > 0.5
+COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
 
 
 def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str = "") -> config_pb2.EvalConfig:
@@ -38,15 +36,11 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
     metrics = [
         config_pb2.MetricConfig(
             class_name=class_name,
-            module=module,
-            config=json.dumps({"name": name, **settings, **({CODE_DIGEST: code_digest} if module else {})}),
+            module=MODULE,
+            config=json.dumps({"name": name, **settings, CODE_DIGEST: code_digest}),
             per_slice_thresholds=_thresholds(gates, name),
         )
-        for name, (module, class_name, settings) in _metrics(measures).items()
-    ]
-    metrics += [
-        config_pb2.MetricConfig(class_name=count, config=json.dumps({"name": _snake(count), **_AT_ONE_HALF}))
-        for count in COUNTS
+        for name, (class_name, settings) in _metrics(measures).items()
     ]
     metrics.append(config_pb2.MetricConfig(class_name="ExampleCount"))
     served = {"signature_name": "serving_default", "label_key": features.SAME, "prediction_key": "score"}
@@ -68,20 +62,22 @@ def measures_among(names: Iterable[str]) -> list[str]:
     return usual + sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
 
 
-def _metrics(measures: MeasureSettings) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """(module, class, settings) of every measure; without a module, TFMA's own."""
+def _metrics(measures: MeasureSettings) -> dict[str, tuple[str, dict[str, Any]]]:
+    """(class, settings) of every metric, by name.
+
+    All are ours: they share one pass over the pairs, in which a pair takes a tenth of the time that it takes in TFMA's
+    confusion matrices, and a floor is judged on the very number that the bootstrap resamples.
+    """
     tars = {"tar_at_far": measures.fars[0], **{f"{TAR_AT_FAR}{far:g}": far for far in measures.fars}}
     return {
-        "accuracy": ("", "BinaryAccuracy", {"threshold": 0.5}),
-        "precision": ("", "Precision", _AT_ONE_HALF),
-        "recall": ("", "Recall", _AT_ONE_HALF),
-        "f1": ("", "F1Score", _AT_ONE_HALF),
-        "auc": (MODULE, "AreaUnderCurve", {}),
-        "average_precision": (MODULE, "AveragePrecision", {}),
-        "precision_at_prior": (MODULE, "PrecisionAtPrior", {"prior": measures.genuine_prior, "threshold": 0.5}),
-        "eer": (MODULE, "EqualErrorRate", {}),
-        "calibration_error": (MODULE, "CalibrationError", {}),
-        **{name: (MODULE, "TarAtFar", {"far": far}) for name, far in tars.items()},
+        # The operating threshold: same is score > 0.5.
+        **{name: ("AtThreshold", {"threshold": 0.5}) for name in ("accuracy", "precision", "recall", "f1", *COUNTS)},
+        "auc": ("AreaUnderCurve", {}),
+        "average_precision": ("AveragePrecision", {}),
+        "precision_at_prior": ("PrecisionAtPrior", {"prior": measures.genuine_prior, "threshold": 0.5}),
+        "eer": ("EqualErrorRate", {}),
+        "calibration_error": ("CalibrationError", {}),
+        **{name: ("TarAtFar", {"far": far}) for name, far in tars.items()},
     }
 
 
@@ -95,7 +91,3 @@ def _thresholds(gates: GateSettings, name: str) -> list[config_pb2.PerSliceMetri
         threshold.value_threshold.upper_bound.value = gates.ceilings[name]
     whole = config_pb2.SlicingSpec()
     return [config_pb2.PerSliceMetricThreshold(slicing_specs=[whole], threshold=threshold)]
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

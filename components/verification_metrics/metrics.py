@@ -6,6 +6,7 @@ Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -58,6 +59,28 @@ def _derived(
         return {key: measure(metrics[packed], **settings)}
 
     return metric_types.DerivedMetricComputation(keys=[key], result=result)
+
+
+class AtThreshold(PairMetric):
+    """A measure or a count of the verdicts: "the same" where the score is above ``threshold``.
+
+    Args:
+      name: one of ``models.measures.verdict_measures`` or ``verdict_counts``, e.g. "accuracy" or "true_positives".
+      threshold: on the score.
+    """
+
+    def __init__(self, name: str, threshold: float = 0.5) -> None:
+        super().__init__(name, measured=name, threshold=threshold)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PairMetric":
+        return super().from_config({key: value for key, value in config.items() if key != "measured"})
+
+    @staticmethod
+    def measure(pairs: PackedPairs, measured: str, threshold: float) -> float:
+        verdicts = pairs.same, pairs.score > threshold, pairs.weights
+        found = measures.verdict_measures(*verdicts) | measures.verdict_counts(*verdicts)
+        return found[measured] if np.isfinite(pairs.score).all() else np.nan
 
 
 class AreaUnderCurve(PairMetric):
@@ -125,4 +148,6 @@ class PrecisionAtPrior(PairMetric):
 
     @staticmethod
     def measure(pairs: PackedPairs, prior: float, threshold: float) -> float:
+        if not np.isfinite(pairs.score).all():
+            return np.nan
         return measures.precision_at_prior(pairs.same, pairs.score > threshold, prior, pairs.weights)

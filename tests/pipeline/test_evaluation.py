@@ -131,7 +131,7 @@ def test_tfma_the_table_of_scores_and_the_command_line_agree(tmp_path):
 
 
 def test_pairs_without_slices_and_a_model_of_nothing_but_nan_are_refused_and_not_a_crash(tmp_path):
-    """A floor on accuracy alone would let half right through: NaN is never "the same"."""
+    """NaN is never "the same": half of such verdicts are right, and none is a verdict."""
     same, score, _ = pairs(40)
     nothing = np.full_like(score, np.nan)
     gates = GateSettings(floors={"accuracy": 0.3, "auc": 0.5}, ceilings={"calibration_error": 1})
@@ -140,5 +140,6 @@ def test_pairs_without_slices_and_a_model_of_nothing_but_nan_are_refused_and_not
     assert not tfma.load_validation_result(out).validation_ok
     assert set(runs._by_slice(out, "candidate")) == {"", "kind: genuine", "kind: impostor_random"}
     reason = runs._limits_gate(out).reason
+    assert "accuracy could not be measured: it is not a number" in reason
     assert "auc could not be measured: it is not a number" in reason
     assert "calibration_error could not be measured" in reason

@@ -12,7 +12,14 @@ from components.verification_metrics import metrics
 from components.verification_metrics.packed_pairs import PackedPairs, PackPairs
 
 NAMES = ("AreaUnderCurve", "AveragePrecision", "EqualErrorRate", "CalibrationError", "PrecisionAtPrior")
+VERDICTS = ("accuracy", "precision", "recall", "f1", "true_positives", "false_negatives")
 CONFIGS = [
+    *(
+        config_pb2.MetricConfig(module=metrics.MODULE, class_name="AtThreshold", config=f'{{"name": "{name}"}}')
+        for name in VERDICTS
+    ),
+    config_pb2.MetricConfig(class_name="BinaryAccuracy", config='{"name": "tfma_accuracy", "threshold": 0.5}'),
+    config_pb2.MetricConfig(class_name="F1Score", config='{"name": "tfma_f1", "thresholds": 0.5}'),
     *(config_pb2.MetricConfig(module=metrics.MODULE, class_name=name) for name in NAMES),
     config_pb2.MetricConfig(module=metrics.MODULE, class_name="TarAtFar", config='{"far": 0.1, "name": "tar"}'),
     config_pb2.MetricConfig(module=metrics.MODULE, class_name="TarAtFar", config='{"far": 0.01, "name": "strict"}'),
@@ -56,6 +63,14 @@ def check(found, same, score, distance):
         name: value if name == "eer" and same.any() and not same.all() else pytest.approx(value, abs=1e-9, nan_ok=True)
         for name, value in wanted.items()
     }
+    called = score > 0.5
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(same, called), abs=1e-12)
+    assert found["true_positives"] == (same & called).sum()
+    assert found["false_negatives"] == (same & ~called).sum()
+    if called.any() and same.any():
+        assert found["precision"] == pytest.approx(reference.precision_score(same, called), abs=1e-12)
+        assert found["recall"] == pytest.approx(reference.recall_score(same, called), abs=1e-12)
+        assert found["f1"] == pytest.approx(reference.f1_score(same, called), abs=1e-12)
     share, mean = reference_bins(same, score.astype(np.float64))
     assert found["calibration_error"] == pytest.approx(np.abs(share - mean).sum() / len(same), abs=1e-9)
 
@@ -67,7 +82,9 @@ def reference_bins(same, score, bins=15):
 
 def combined(parts):
     """What one metric after another makes of pairs that were gathered in parts and merged."""
-    computations = [c for config in CONFIGS for c in metric_specs.metric_instance(config).computations()]
+    computations = [
+        c for config in CONFIGS if config.module for c in metric_specs.metric_instance(config).computations()
+    ]
     (pack,) = {c for c in computations if isinstance(c, metric_types.MetricComputation)}  # computed once for all
     combiner = pack.combiner
     gathered = []
@@ -86,7 +103,7 @@ def combined(parts):
 def inputs(same, score, distance):
     return metric_types.StandardMetricInputs(
         labels=np.array([int(same)]),
-        predictions={"predictions": np.array([score]), "distance": np.array([distance])},
+        predictions={"score": np.array([score]), "distance": np.array([distance])},
         example_weights=np.array([1.0]),
     )
 
@@ -99,15 +116,10 @@ def test_however_the_pairs_are_merged_the_measures_are_those_of_scikit_learn(cut
 
 
 def test_without_pairs_nothing_has_a_value():
-    found = combined(
-        [
-            pairs()[:3],
-        ]
-    )
-    assert not any(np.isnan(found[name]) for name in ("auc", "eer", "tar"))
-    nothing = combined([tuple(column[:0] for column in pairs()[:3])])
-    del nothing["_scored_pairs"]
-    assert all(np.isnan(value) for value in nothing.values())
+    found = combined([tuple(column[:0] for column in pairs()[:3])])
+    del found["_scored_pairs"]
+    assert found.pop("true_positives") == found.pop("false_negatives") == 0
+    assert all(np.isnan(value) for value in found.values())
 
 
 def test_a_model_that_tells_no_distance_is_ranked_by_its_score():
@@ -170,6 +182,13 @@ def test_tfma_tells_the_measures_of_scikit_learn_overall_and_in_each_slice(evalu
         assert set(models) == {"candidate", "baseline"}
         for found in models.values():
             check(found, same[mask], score[mask], distance[mask])
+
+
+def test_the_verdicts_are_counted_as_tfma_counts_them(evaluated):
+    for models in evaluated.values():
+        for found in models.values():
+            for name in ("accuracy", "f1"):
+                assert found[name] == pytest.approx(found[f"tfma_{name}"], abs=1e-6, nan_ok=True)
 
 
 def test_tfma_writes_no_pairs(evaluated):
