@@ -1,9 +1,14 @@
 """A bootstrap over identities: how far chance in *who* was tested moves a measure.
 
 Pairs of one identity stand or fall together, so identities are drawn, not pairs: an identity drawn k times weighs its
-genuine pairs by k, and an impostor pair by the product of its two identities' draws (Snijders and Borgatti 1999;
-Owen and Eckles 2012: never too narrow but for few identities). For those, bounds are taken further out, as
-Hesterberg (2015) has it. In a closed set, where all identities are known, images are drawn instead.
+genuine pairs by k, and an impostor pair by the product of its two identities' draws (Snijders and Borgatti 1999). In a
+closed set, where all identities are known, images are drawn instead.
+
+Such products are never too steady, but they count what is a pair's own three times over (Owen and Eckles 2012), which
+doubles the error where units have few pairs each. So two shares of it are taken off again, as far as the units are
+many enough to tell; what is left is the variance of Fafchamps and Gubert (2007). Bounds are Student's, of as many
+identities as there are: percentiles reach too few of the outcomes where identities are few (Hesterberg 2015).
+``benchmarks/gate_rates.py`` measures how often the bounds hold.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +21,10 @@ from scipy import stats
 from models.calibration import Floats
 
 _BLOCK = 4_000_000  # weights in memory at once: 32 MB
+_MEANT = 0.95  # of the resamples in which a measure must have a meaning
+_TELLING = 20  # units: with no more, nothing is taken off
+
+Measure = Callable[[Floats], dict[str, Floats]]  # weights [resamples, n] -> values [resamples], by name
 
 
 @dataclass(frozen=True)
@@ -38,34 +47,71 @@ class Units:
         half = int(kept.sum())
         return Units(len(joined), codes[:half], codes[half:])
 
+    @property
+    def alone(self) -> NDArray[np.bool_]:
+        """[n], True for a pair within one unit."""
+        return self.a == self.b
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """[n], equal for pairs that join the same two units."""
+        low, high = np.minimum(self.a, self.b), np.maximum(self.a, self.b)
+        return np.asarray(np.unique(low * self.count + high, return_inverse=True)[1])
+
 
 def draw(units: Units, resamples: int, seed: int) -> Iterator[Floats]:
     """Blocks of pair weights, [some resamples, n]: ``resamples`` in all, the same for the same seed."""
     rng = np.random.default_rng(seed)
-    alone = units.a == units.b
-    rows = max(1, _BLOCK // max(len(units.a), 1))
-    even = np.full(units.count, 1 / units.count)
-    for start in range(0, resamples, rows):
-        drawn = rng.multinomial(units.count, even, size=min(rows, resamples - start)).astype(np.float64)
+    alone, even = units.alone, np.full(units.count, 1 / units.count)
+    for rows in _blocks(units, resamples):
+        drawn = rng.multinomial(units.count, even, size=rows).astype(np.float64)
         yield np.where(alone, drawn[:, units.a], drawn[:, units.a] * drawn[:, units.b])
 
 
-def replicate(
-    measure: Callable[[Floats], dict[str, Floats]], units: Units, resamples: int, seed: int
-) -> dict[str, Floats]:
-    """[resamples] values of each measure."""
-    blocks = [measure(weights) for weights in draw(units, resamples, seed)]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+def standard_errors(measure: Measure, units: Units, resamples: int, seed: int) -> dict[str, float]:
+    """How far chance in who was tested moves each measure, as a standard deviation.
 
-
-def bounds(replicates: Floats, units: int, confidence: float) -> tuple[float, float]:
-    """(lower, upper), each one-sided at ``confidence``: percentiles, taken further out where units are few.
-
-    NaN where a measure had no meaning in more than half of the resamples, or nothing can be drawn.
+    NaN where a measure has no meaning in more than a few of the resamples: a measure of impostor pairs of three
+    identities, or a precision where almost nothing is called the same.
     """
-    usable = replicates[np.isfinite(replicates)]
-    if units < 2 or len(usable) < len(replicates) / 2:
+    spread = _variances(measure, draw(units, resamples, seed))
+    telling = max(0.0, 1 - _TELLING / units.count)
+    if not telling or units.alone.all():
+        return {name: float(np.sqrt(variance)) for name, variance in spread.items()}
+    own = _variances(measure, _draw_cells(units, resamples, seed))
+    return {
+        name: float(np.sqrt(max(variance - 2 * telling * np.nan_to_num(own[name]), variance / 3)))
+        for name, variance in spread.items()
+    }
+
+
+def bounds(value: float, error: float, units: int, confidence: float) -> tuple[float, float]:
+    """(lower, upper), each one-sided at ``confidence``; NaN where nothing can be drawn or the error is not known."""
+    if units < 2:
         return float("nan"), float("nan")
-    tail = stats.norm.cdf(-np.sqrt(units / (units - 1)) * stats.t.ppf(confidence, units - 1))
-    low, high = np.quantile(usable, [tail, 1 - tail])
-    return float(low), float(high)
+    reach = error * float(np.sqrt(units / (units - 1)) * stats.t.ppf(confidence, units - 1))
+    return value - reach, value + reach
+
+
+def _draw_cells(units: Units, resamples: int, seed: int) -> Iterator[Floats]:
+    """Weights that move each two units' pairs on their own, and no pair within a unit."""
+    rng = np.random.default_rng([seed, 1])
+    cells, alone = units.cells, units.alone
+    for rows in _blocks(units, resamples):
+        yield np.where(alone, 1.0, rng.exponential(size=(rows, int(cells.max()) + 1))[:, cells])
+
+
+def _variances(measure: Measure, blocks: Iterator[Floats]) -> dict[str, float]:
+    measured = [measure(weights) for weights in blocks]
+    return {name: _variance(np.concatenate([block[name] for block in measured])) for name in measured[0]}
+
+
+def _variance(values: Floats) -> float:
+    meant = values[np.isfinite(values)]
+    return float(meant.var()) if len(meant) >= _MEANT * len(values) else float("nan")
+
+
+def _blocks(units: Units, resamples: int) -> Iterator[int]:
+    rows = max(1, _BLOCK // max(len(units.a), 1))
+    for start in range(0, resamples, rows):
+        yield min(rows, resamples - start)

@@ -22,6 +22,8 @@ from components.pair_scores.table import ScoredPairs, read_scores
 from components.verdict.artifacts import write_verdict
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
+from models.settings import ImageSettings
+from models.signatures import blank_pair
 
 
 class Executor(base_executor.BaseExecutor):
@@ -65,22 +67,20 @@ def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
         megabytes = {name: costs.bytes_of(path) / 1e6 for name, path in models.items()}
         verdicts.append(costs.judge_cost("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size))
     if gates.max_latency is not None:
-        taken = costs.latencies({name: _one_comparison(path) for name, path in models.items()})
-        milliseconds = {name: seconds * 1000 for name, seconds in taken.items()}
-        verdicts.append(
-            costs.judge_cost("latency", "ms", milliseconds["candidate"], milliseconds["baseline"], gates.max_latency)
-        )
+        image = ModelManifest.read(models["candidate"]).image  # both are asked the same
+        calls = {name: _one_comparison(path, image) for name, path in models.items()}
+        taken = {name: seconds * 1000 for name, seconds in costs.latencies(calls).items()}
+        verdicts.append(costs.judge_cost("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency))
     return verdicts
 
 
-def _one_comparison(model_dir: Path) -> Callable[[], object]:
-    """Two encoded images to a score, as a request asks it."""
-    image = ModelManifest.read(model_dir).image
+def _one_comparison(model_dir: Path, image: ImageSettings) -> Callable[[], object]:
+    """One pair to a score, through the one signature that every served model was found to have."""
     model = tf.saved_model.load(str(model_dir))
-    blank = tf.constant([tf.io.encode_png(tf.zeros((image.height, image.width, image.channels), tf.uint8)).numpy()])
+    pair = tf.constant([blank_pair(image)])
 
     def compare() -> object:  # holds the model, whose variables go with it
-        return model.signatures["compare"](image_a=blank, image_b=blank)["score"].numpy()
+        return model.signatures["serving_default"](pair)["score"].numpy()
 
     return compare
 

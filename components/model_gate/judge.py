@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from components.model_gate import sanity
-from components.model_gate.bootstrap import Units, bounds, replicate
+from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.intervals import Interval, MeasuredIntervals
-from components.model_gate.judgement import Change, Test, judge_change
+from components.model_gate.judgement import Change, Test, judge_change, judge_pixels
 from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
 from components.model_gate.slices import judge_slices
@@ -54,7 +54,7 @@ def judge(
     test = Test(gates.confidence, units.count, drawn, gates.min_identities, gates.unresolved)
     sample = _Sample(pairs, units, measures, gates, seed)
     if gates.beats_pixels:
-        verdicts.append(_beats_pixels(sample, test))
+        verdicts.append(judge_pixels(sample.change("auc", gates.confidence, against="pixels"), test))
     if sample.baseline is None:
         verdicts.append(GateResult(name="baseline", passed=True, reason=absence))
     else:
@@ -84,19 +84,19 @@ class _Sample:
             found = {("pixels", "auc"): pixels.measure(["auc"], weights)["auc"]}
             for model, scored in models.items():
                 found |= {(model, name): values for name, values in scored.measure(self._names, weights).items()}
+            for other, name in [key for key in found if key[0] != "candidate"]:
+                sign = 1 if higher_is_better(name) else -1
+                found[f"gain over {other}", name] = sign * (found["candidate", name] - found[other, name])
             return {"/".join(key): values for key, values in found.items()}
 
         self._once = {key: float(values[0]) for key, values in measure(np.ones((1, len(pairs.same)))).items()}
-        self._drawn = replicate(measure, units, gates.resamples, seed)
+        self._errors = standard_errors(measure, units, gates.resamples, seed)
         self._pairs = len(pairs.same)
 
     def change(self, name: str, confidence: float, against: str = "baseline") -> Change:
         """The candidate's gain over another model, with one-sided bounds."""
-        sign = 1 if higher_is_better(name) else -1
-        mine, theirs = f"candidate/{name}", f"{against}/{name}"
-        low, high = bounds(sign * (self._drawn[mine] - self._drawn[theirs]), self._units.count, confidence)
-        gain = sign * (self._once[mine] - self._once[theirs])
-        return Change(name, self._once[mine], self._once[theirs], gain, low, high)
+        mine, theirs, gain = (self._once[f"{of}/{name}"] for of in ("candidate", against, f"gain over {against}"))
+        return Change(name, mine, theirs, gain, *self._bounds(f"gain over {against}/{name}", confidence))
 
     def intervals(self, drawn: str) -> MeasuredIntervals:
         """Two-sided 95% intervals of all measures."""
@@ -109,34 +109,22 @@ class _Sample:
         )
         if self.baseline is not None:
             found.baseline = self._of("baseline")
-            for name in self._names:
-                change = self.change(name, _INTERVAL)
-                found.gain[name] = _interval(change.gain, change.low, change.high)
+            found.gain = self._of("gain over baseline")
         return found
 
-    def _of(self, model: str) -> dict[str, Interval]:
-        return {
-            name: _interval(
-                self._once[f"{model}/{name}"], *bounds(self._drawn[f"{model}/{name}"], self._units.count, _INTERVAL)
-            )
-            for name in self._names
-        }
+    def _of(self, what: str) -> dict[str, Interval]:
+        least = -1.0 if what.startswith("gain") else 0.0
+        found = {}
+        for name in self._names:
+            low, high = self._bounds(f"{what}/{name}", _INTERVAL)
+            found[name] = _interval(self._once[f"{what}/{name}"], max(low, least), min(high, 1.0))
+        return found
+
+    def _bounds(self, key: str, confidence: float) -> tuple[float, float]:
+        return bounds(self._once[key], self._errors[key], self._units.count, confidence)
 
 
-def _beats_pixels(sample: _Sample, test: Test) -> GateResult:
-    """An untrained network tells images apart about as well as their pixels do: a trained one must do better."""
-    change = sample.change("auc", test.confidence, against="pixels")
-    told = f"AUC {change.candidate:.4f} against {change.baseline:.4f} of the raw pixels' distance"
-    if test.units < test.min_units:
-        return GateResult(name="pixels", passed=True, reason=f"{told}: {test.units} test {test.drawn} cannot tell")
-    better = change.low > 0
-    verdict = "better" if better else "not surely better"
-    return GateResult(name="pixels", passed=better, reason=f"{told}: {verdict} (at worst {change.low:+.4f})")
-
-
-def _interval(value: float, low: float, high: float) -> Interval:
-    # Of a measure that chance can only raise (the calibration error), all resamples may lie above the value.
-    ends = (value, min(low, value), max(high, value))
+def _interval(*ends: float) -> Interval:
     return Interval(
         **{name: end if np.isfinite(end) else None for name, end in zip(("value", "low", "high"), ends, strict=True)}
     )

@@ -6,6 +6,8 @@ from typing import Literal
 
 from components.verdict.result import GateResult
 
+_EASY = 0.99  # AUC from which comparing pixels is good enough a way to tell these images apart
+
 
 @dataclass(frozen=True)
 class Change:
@@ -67,24 +69,44 @@ def judge_change(change: Change, allowed: float, test: Test) -> GateResult:
     told = f"{change.figures}, {_signed(change.gain)}"
     percent = f"{test.confidence:.0%}"
     same = change.gain == change.low == change.high == 0
-    enough = test.units >= test.min_units and math.isfinite(change.low)
-    if same or (enough and change.low >= -allowed):
+    enough = test.units >= test.min_units
+    bounded = enough and math.isfinite(change.low)
+    if same or (bounded and change.low >= -allowed):
         at_worst = "" if same else f" (at worst {_signed(change.low)} at {percent} confidence)"
         return GateResult(name=name, passed=True, reason=f"{told}{at_worst}; a loss of {allowed:g} is allowed")
-    if enough and change.gain - change.low <= allowed:
+    if bounded and change.gain - change.low <= allowed:
         reason = f"{told}, and may be {_signed(change.low)} ({percent} confidence); a loss of {allowed:g} is allowed"
         return GateResult(name=name, passed=False, reason=reason)
-    why = (
-        f"the bound at {percent} confidence is {change.gain - change.low:.4f} away"
-        if enough
-        else f"at least {test.min_units} are needed"
-    )
+    if bounded:
+        why = f"the bound at {percent} confidence is {change.gain - change.low:.4f} away"
+    else:
+        why = f"at least {test.min_units} are needed" if not enough else "it has no meaning in too many resamples"
     unsure = f"{test.units:,} test {test.drawn} cannot resolve a loss of {allowed:g} ({why})"
     if test.unresolved == "refuse":
         return GateResult(name=name, passed=False, reason=f"{told}; {unsure}: refused, as configured")
     passed = change.gain >= -allowed
     verdict = "within what is allowed" if passed else "a greater loss than is allowed"
     return GateResult(name=name, passed=passed, reason=f"{told}; {unsure}, so the measured change decides: {verdict}")
+
+
+def judge_pixels(change: Change, test: Test) -> GateResult:
+    """Refuses a candidate that is no better than the distance of raw pixels, as an untrained network is.
+
+    ``change`` is the gain in AUC over the pixels. Where they tell nearly all pairs apart there is nothing to gain, and
+    not to be worse is enough. With too few identities for a bound the measured gain decides.
+    """
+    told = f"AUC {change.candidate:.4f} against {change.baseline:.4f} of the raw pixels' distance"
+    if test.units < test.min_units or not math.isfinite(change.low):
+        passed = change.gain > 0 or change.baseline >= _EASY
+        verdict = "better" if change.gain > 0 else "not better"
+        reason = f"{told}: {verdict}, as far as {test.units:,} test {test.drawn} can tell"
+    elif change.low <= 0 and change.baseline >= _EASY:
+        passed = change.high >= 0
+        reason = f"{told}: {'they leave nothing to gain' if passed else 'worse'} (at best {_signed(change.high)})"
+    else:
+        passed = change.low > 0
+        reason = f"{told}: {'better' if passed else 'not surely better'} (at worst {_signed(change.low)})"
+    return GateResult(name="pixels", passed=passed, reason=reason)
 
 
 def judge_slice(change: Change, allowed: float, where: str) -> str | None:

@@ -30,7 +30,9 @@ def overlap(baseline: Mapping[str, object], own: Mapping[str, object], identitie
     if settings.by == "identity":
         tested = set(identities)
         seen = sum(split_of(seed, identity, settings) != TEST for identity in tested)
-        reason = f"{seen:,} of {len(tested):,} test identities were in the served model's own training or validation"
+        if not seen:
+            return None
+        reason = f"{seen:,} of {len(tested):,} test identities fall into the served model's own training or validation"
     else:
         reason = "the served model was trained on another split: it may have seen some of the test images"
     return GateResult(name="overlap", passed=True, reason=f"{reason}, which favours it")

@@ -15,6 +15,8 @@ from models.measures import CALIBRATION_BINS
 
 Weights = NDArray[np.float64]  # [resamples, pairs]
 
+_OF_SCORES = ("accuracy", "precision", "recall", "f1", "precision_at_prior", "calibration_error")
+
 
 class ResampledPairs:
     """Scored pairs of one model.
@@ -27,22 +29,32 @@ class ResampledPairs:
     """
 
     def __init__(self, same: NDArray[np.bool_], score: Floats, distance: Floats, settings: MeasureSettings) -> None:
-        self._same, self._score, self._settings = same, score, settings
-        self._called = score > 0.5
+        self._same, self._settings = same, settings
+        # What is not a number would be sorted last and called different: nothing is measured then.
+        self._ranked, self._scored = np.isfinite(distance).all(), np.isfinite(score).all()
+        self._score = score if self._scored else np.zeros_like(score)
+        self._called = self._score > 0.5
         self._order = np.argsort(distance, kind="stable")
         ordered = distance[self._order]
         # Equal distances are accepted together: a curve has a point after the last of them.
         self._last = np.flatnonzero(np.append(ordered[1:] > ordered[:-1], True))
 
     def measure(self, names: Iterable[str], weights: Weights) -> dict[str, Floats]:
-        """[resamples] values of each measure; NaN where one has no meaning (one kind of pair only).
+        """[resamples] values of each measure.
+
+        NaN where one has no meaning: one kind of pair only, or a score (distance) that is not a finite number.
 
         Raises:
           KeyError: a name that is not a measure.
         """
         under = _Under(self, weights)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return {name: under.measure(name) for name in names}
+            return {
+                name: under.measure(name)
+                if (self._scored if name in _OF_SCORES else self._ranked)
+                else np.full(len(weights), np.nan)
+                for name in names
+            }
 
     def curves(self, weights: Weights) -> tuple[Floats, Floats]:
         """(genuine, impostor) weight accepted at each threshold, from the strictest: [resamples, thresholds]."""
@@ -103,7 +115,8 @@ class _Under:
         genuine, impostors = self._curves
         # Nothing accepted has no precision, and adds nothing.
         precision = np.nan_to_num(genuine / (genuine + impostors))
-        return (np.diff(self._rates[0], axis=1) * precision).sum(axis=1) + 0 * genuine[:, -1]
+        tar, far = self._rates
+        return (np.diff(tar, axis=1) * precision).sum(axis=1) + 0 * far[:, -1]
 
     def _tar_at(self, far: float) -> Floats:
         tar, fars = self._rates
@@ -128,7 +141,7 @@ class _Under:
         return accepted / (accepted + wrongly)
 
     def _calibration_error(self) -> Floats:
-        bins = np.minimum((self._pairs._score * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+        bins = np.clip((self._pairs._score * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
         of_bin = np.eye(CALIBRATION_BINS)[bins]
         gap = self._weights @ (of_bin * (self._pairs._score - self._pairs._same)[:, None])
         return np.abs(gap).sum(axis=1) / self._weights.sum(axis=1)

@@ -29,7 +29,12 @@ def polarity(same: NDArray[np.bool_], score: Floats, distance: Floats) -> GateRe
     order = np.argsort(distance, kind="stable")
     if (np.diff(score[order]) > 1e-6).any():
         return GateResult(name="polarity", passed=False, reason="the score does not fall as the distance grows")
-    area = auc(same, distance) if same.any() and not same.all() else np.nan
+    if same.all() or not same.any():
+        reason = (
+            f"all test pairs are {'genuine' if same.all() else 'impostors'}: nothing tells whether they score higher"
+        )
+        return GateResult(name="polarity", passed=False, reason=reason)
+    area = auc(same, distance)
     if not area > 0.5:
         reason = f"genuine pairs do not score higher than impostors (AUC {area:.4f}, chance is 0.5)"
         return GateResult(name="polarity", passed=False, reason=reason)

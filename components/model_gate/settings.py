@@ -48,6 +48,11 @@ def higher_is_better(name: str) -> bool:
     return name not in LOWER_IS_BETTER
 
 
+def needs_both_kinds(name: str) -> bool:
+    """Whether a measure says nothing of genuine pairs alone, or of impostors alone."""
+    return name != "accuracy"
+
+
 class SliceGate(Settings):
     """Limits within every slice of a kind, e.g. within each group."""
 
@@ -59,6 +64,13 @@ class SliceGate(Settings):
         {}, description="loss that is borne, by metric; refused if greater and significant"
     )
     min_pairs: int = Field(50, ge=2, description="a slice of fewer pairs is not judged, and the gate says so")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> "SliceGate":
+        metrics = [*self.floors, *self.ceilings, *self.max_drop] if self.by == "kind" else []
+        if unmeant := [metric for metric in metrics if needs_both_kinds(metric)]:
+            raise ValueError(f"by: kind takes limits on accuracy alone: pairs of one kind have no {unmeant[0]}")
+        return self
 
 
 class GateSettings(Settings):

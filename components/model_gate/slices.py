@@ -1,37 +1,42 @@
-"""Limits within slices of the test pairs: floors, ceilings, and losses against the model that serves."""
+"""Limits within slices of the test pairs: floors, ceilings, and losses against the model that serves.
 
-from collections.abc import Iterator, Mapping, Sequence
+A slice may be too small to be judged, or of one kind of pair alone, where no AUC has a meaning (a pair across groups is
+always an impostor): that is told, and refuses nothing. A measure that fails for the model's sake (a precision where it
+calls nothing the same) does refuse.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from components.model_gate.bootstrap import Units, replicate
+from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.judgement import Change, judge_slice
 from components.model_gate.resampled import ResampledPairs
-from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate, higher_is_better
+from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate, higher_is_better, needs_both_kinds
 from components.pair_scores.table import ScoredPairs
 from components.verdict.result import GateResult
 
 Mask = NDArray[np.bool_]
-_RESAMPLES = 400  # of a slice: for a standard error, not for a quantile
+_RESAMPLES = 400
+_UNITS = 5  # identities (or images): with fewer in a slice a loss there may be theirs alone
 
 
 def judge_slices(
     pairs: ScoredPairs, units: Units, settings: GateSettings, measures: MeasureSettings, seed: int
 ) -> list[GateResult]:
-    """One gate a kind of slice that is configured and present."""
-    gates = []
+    """One gate for each kind of slice that is configured and present, or that has limits of its own."""
     found = [(rule, dict(_slices(pairs, rule))) for rule in settings.slices]
     compared = sum(
         len(rule.max_drop) for rule, slices in found for mask in slices.values() if mask.sum() >= rule.min_pairs
     )
     # Bonferroni: over all slices and measures together, chance refuses an equal model at a rate of 1 - confidence.
     confidence = 1 - (1 - settings.confidence) / max(compared, 1)
-    for rule, slices in found:
-        if slices:
-            gates.append(_judge(rule, slices, pairs, units, measures, confidence, seed))
-    return gates
+    return [
+        _judge(rule, slices, pairs, units, measures, confidence, seed)
+        for rule, slices in found
+        if slices or rule.value is not None or rule.floors or rule.ceilings
+    ]
 
 
 def _slices(pairs: ScoredPairs, rule: SliceGate) -> Iterator[tuple[str, Mask]]:
@@ -50,60 +55,91 @@ def _judge(
     confidence: float,
     seed: int,
 ) -> GateResult:
-    refused: list[str] = []
-    small = [value for value, mask in slices.items() if mask.sum() < rule.min_pairs]
-    for value, mask in slices.items():
-        if value not in small:
-            refused += _faults(rule, value, pairs.take(mask), units.take(mask), measures, confidence, seed)
-    judged = len(slices) - len(small)
-    what = f"{judged} of {len(slices)} slices judged"
-    unjudged = f", {_listed(small)} with fewer than {rule.min_pairs} pairs not" if small else ""
-    reason = "; ".join(refused) or f"{what}{unjudged}: none is below its limits"
     name = f"slices by {rule.by}" if rule.value is None else f"slice {rule.by} {rule.value}"
-    return GateResult(name=name, passed=not refused, reason=reason)
+    if not slices:
+        return GateResult(name=name, passed=True, reason="no test pair is in it: not judged")
+    small = [value for value, mask in slices.items() if mask.sum() < rule.min_pairs]
+    refused: list[str] = []
+    unmeant: dict[str, list[str]] = {}
+    few: list[str] = []
+    for value, mask in slices.items():
+        if value in small:
+            continue
+        one = _Slice(value, pairs.take(mask), units.take(mask), measures)
+        refused += one.limits(rule)
+        for metric in one.without_meaning((*rule.floors, *rule.ceilings, *rule.max_drop)):
+            unmeant.setdefault(metric, []).append(value)
+        if one.baseline and rule.max_drop:
+            if one.units.count < _UNITS:
+                few.append(value)
+            else:
+                refused += one.losses(rule.max_drop, confidence, seed)
+    told = [f"{len(slices) - len(small)} of {len(slices)} slices judged, none is below its limits"]
+    if small:
+        told.append(f"{_listed(small)} not, with fewer than {rule.min_pairs} pairs")
+    if few:
+        told.append(f"{_listed(few)} not compared with the served model, of fewer than {_UNITS} identities or images")
+    told += [f"{metric} not in {_listed(values)}, of one kind of pairs" for metric, values in unmeant.items()]
+    return GateResult(name=name, passed=not refused, reason="; ".join(refused or told))
 
 
-def _faults(
-    rule: SliceGate,
-    value: str,
-    pairs: ScoredPairs,
-    units: Units,
-    measures: MeasureSettings,
-    confidence: float,
-    seed: int,
-) -> Iterator[str]:
-    once = np.ones((1, len(pairs.same)))
-    candidate = ResampledPairs(pairs.same, pairs.score, pairs.distance, measures)
-    limits = [(name, bound, 1) for name, bound in rule.floors.items()]
-    limits += [(name, bound, -1) for name, bound in rule.ceilings.items()]
-    for name, bound, sign in limits:
-        measured = float(candidate.measure([name], once)[name][0])
-        if not sign * measured >= sign * bound:  # a measure without a meaning in this slice is below too
+class _Slice:
+    """The pairs of one slice under both models."""
+
+    def __init__(self, value: str, pairs: ScoredPairs, units: Units, measures: MeasureSettings) -> None:
+        self.value, self.units, self._same = value, units, pairs.same
+        self._candidate = ResampledPairs(pairs.same, pairs.score, pairs.distance, measures)
+        self.baseline = None
+        if pairs.baseline_score is not None and pairs.baseline_distance is not None:
+            self.baseline = ResampledPairs(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
+
+    def without_meaning(self, names: Iterable[str]) -> list[str]:
+        """Those that pairs of one kind have not."""
+        if self._same.any() and not self._same.all():
+            return []
+        return [name for name in dict.fromkeys(names) if needs_both_kinds(name)]
+
+    def limits(self, rule: SliceGate) -> Iterator[str]:
+        """What is below its floor or above its ceiling."""
+        limits = [(name, bound, 1) for name, bound in rule.floors.items()]
+        limits += [(name, bound, -1) for name, bound in rule.ceilings.items()]
+        for name, bound, sign in limits:
+            measured = self._once(self._candidate, name)
+            if self.without_meaning([name]) or sign * measured >= sign * bound:
+                continue
             kind = "below the floor" if sign > 0 else "above the ceiling"
-            yield f"{value}: {name} {measured:.4f} is {kind} {bound:g}"
-    if pairs.baseline_score is not None and pairs.baseline_distance is not None and rule.max_drop:
-        baseline = ResampledPairs(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
-        for name, allowed in rule.max_drop.items():
-            change = _change(name, candidate, baseline, units, confidence, seed)
-            if fault := judge_slice(change, allowed, value):
+            yield (
+                f"{self.value}: {name} {measured:.4f} is {kind} {bound:g}"
+                if np.isfinite(measured)
+                else f"{self.value}: {name} could not be measured"
+            )
+
+    def losses(self, max_drop: Mapping[str, float], confidence: float, seed: int) -> Iterator[str]:
+        """What is worse than under the served model, by more than is allowed and than chance."""
+        names = [name for name in max_drop if not self.without_meaning([name])]
+        if self.baseline is None or not names:
+            return
+        errors = standard_errors(lambda weights: self._gains(names, weights), self.units, _RESAMPLES, seed)
+        for name, gain in self._gains(names, np.ones((1, len(self._same)))).items():
+            once, limits = float(gain[0]), (self.units.count, confidence)
+            change = Change(
+                name,
+                self._once(self._candidate, name),
+                self._once(self.baseline, name),
+                once,
+                *bounds(once, errors[name], *limits),
+            )
+            if fault := judge_slice(change, max_drop[name], self.value):
                 yield fault
 
+    def _gains(self, names: Sequence[str], weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        if self.baseline is None:
+            return {}
+        mine, theirs = (model.measure(names, weights) for model in (self._candidate, self.baseline))
+        return {name: (1 if higher_is_better(name) else -1) * (mine[name] - theirs[name]) for name in names}
 
-def _change(
-    name: str, candidate: ResampledPairs, baseline: ResampledPairs, units: Units, confidence: float, seed: int
-) -> Change:
-    sign = 1 if higher_is_better(name) else -1
-
-    def gain(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {name: sign * (candidate.measure([name], weights)[name] - baseline.measure([name], weights)[name])}
-
-    once = np.ones((1, len(units.a)))
-    drawn = replicate(gain, units, _RESAMPLES, seed)[name]
-    measured, error = float(gain(once)[name][0]), float(np.nanstd(drawn))
-    # Far out in the tail a quantile would need many resamples; a standard error does not.
-    reach = error * float(stats.t.ppf(confidence, max(units.count - 1, 1)))
-    mine, theirs = (float(model.measure([name], once)[name][0]) for model in (candidate, baseline))
-    return Change(name, mine, theirs, gain=measured, low=measured - reach, high=measured + reach)
+    def _once(self, model: ResampledPairs, name: str) -> float:
+        return float(model.measure([name], np.ones((1, len(self._same))))[name][0])
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

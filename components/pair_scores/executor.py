@@ -25,7 +25,7 @@ class Executor(base_executor.BaseExecutor):
         scores = artifact_utils.get_single_instance(output_dict["scores"])
         candidate, *baseline = (
             PairModel(path_utils.serving_model_path(artifact.uri))
-            for artifact in (*input_dict["model"], *input_dict["baseline_model"])
+            for artifact in (*input_dict["model"], *input_dict.get("baseline_model", []))
         )
         test_pairs = artifact_utils.get_split_uri(input_dict["examples"], features.TEST)
         pairs = write_scores(test_pairs, Path(scores.uri), candidate, baseline[0] if baseline else None)

@@ -1,0 +1,109 @@
+"""The decision table of a change, its words, and the gate on raw pixels."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from components.model_gate.judgement import Change, Test, judge_change, judge_pixels, judge_slice
+
+Test.__test__ = False  # no test of pytest's
+TEST = Test(confidence=0.95, units=40, drawn="identities", min_units=10, unresolved="point")
+FEW = replace(TEST, units=6)
+REFUSING = replace(TEST, unresolved="refuse")
+
+
+def change(gain, reach, baseline=0.9):
+    return Change("accuracy", baseline + gain, baseline, gain, gain - reach, gain + reach)
+
+
+@pytest.mark.parametrize(
+    ("gain", "reach", "test", "passed", "says"),
+    [
+        (0.0, 0.0, TEST, True, "+0.0000; a loss of 0.02 is allowed"),  # the same answers
+        (0.0, 0.0, FEW, True, "+0.0000; a loss of 0.02 is allowed"),
+        (0.05, 0.01, TEST, True, "at worst +0.0400 at 95% confidence"),
+        (-0.005, 0.01, TEST, True, "at worst -0.0150"),  # worse, but surely by less than is allowed
+        (0.0, 0.02, TEST, True, "at worst -0.0200"),  # the bound on the limit
+        (-0.1, 0.01, TEST, False, "may be -0.1100 (95% confidence); a loss of 0.02 is allowed"),
+        (-0.015, 0.01, TEST, False, "may be -0.0250"),  # within what is allowed, but not surely
+        (0.05, 0.06, TEST, True, "at worst -0.0100"),  # a wide bound that still holds
+        (
+            0.0,
+            0.03,
+            TEST,
+            True,
+            "40 test identities cannot resolve a loss of 0.02 (the bound at 95% confidence is 0.0300",
+        ),
+        (-0.015, 0.03, TEST, True, "so the measured change decides: within what is allowed"),
+        (-0.025, 0.03, TEST, False, "so the measured change decides: a greater loss than is allowed"),
+        (0.0, 0.03, REFUSING, False, "cannot resolve a loss of 0.02"),
+        (0.0, 0.03, REFUSING, False, "refused, as configured"),
+        (0.05, 0.03, REFUSING, True, "at worst +0.0200"),
+        (0.05, 0.01, FEW, True, "6 test identities cannot resolve a loss of 0.02 (at least 10 are needed)"),
+        (-0.05, 0.01, FEW, False, "a greater loss than is allowed"),
+        (0.05, 0.01, replace(FEW, unresolved="refuse"), False, "at least 10 are needed"),
+        (0.0, math.nan, TEST, True, "it has no meaning in too many resamples"),
+        (-0.03, math.nan, TEST, False, "a greater loss than is allowed"),
+        (0.0, math.nan, REFUSING, False, "refused, as configured"),
+    ],
+)
+def test_a_change_is_judged(gain, reach, test, passed, says):
+    result = judge_change(change(gain, reach), 0.02, test)
+    assert (result.name, result.passed) == ("baseline accuracy", passed), result.reason
+    assert says in result.reason
+    assert f"accuracy {0.9 + gain:.4f} against 0.9000 of the served model" in result.reason
+    assert "\n" not in result.reason
+
+
+def test_no_loss_allowed_takes_a_surely_better_model_alone():
+    assert judge_change(change(0.02, 0.01), 0.0, TEST).passed
+    assert not judge_change(change(-0.001, 0.0), 0.0, TEST).passed
+    assert "cannot resolve a loss of 0 " in judge_change(change(0.005, 0.01), 0.0, TEST).reason
+
+
+def test_a_candidate_that_cannot_be_measured_is_refused_and_a_served_model_that_cannot_is_replaced():
+    nan = math.nan
+    mine = judge_change(Change("precision", nan, 0.9, nan, nan, nan), 0.02, TEST)
+    theirs = judge_change(Change("precision", 0.9, nan, nan, nan, nan), 0.02, REFUSING)
+    assert (mine.passed, mine.reason) == (False, "precision could not be measured")
+    assert (theirs.passed, theirs.reason) == (True, "the served model's precision could not be measured")
+
+
+@pytest.mark.parametrize(
+    ("gain", "reach", "refused"),
+    [
+        (-0.2, 0.1, True),
+        (-0.2, 0.25, False),  # chance may have done it
+        (-0.04, 0.01, False),  # surely worse, by less than is allowed
+        (0.1, 0.01, False),
+        (math.nan, math.nan, False),
+        (-0.2, math.nan, False),
+    ],
+)
+def test_a_slice_must_show_that_it_lost(gain, reach, refused):
+    told = judge_slice(change(gain, reach), 0.05, "Greek")
+    assert (told is not None) == refused
+    if told:
+        assert told.startswith("Greek: accuracy 0.7000 against 0.9000") and "at least 0.1000 lost" in told
+
+
+@pytest.mark.parametrize(
+    ("gain", "reach", "pixels", "test", "passed"),
+    [
+        (0.1, 0.02, 0.8, TEST, True),
+        (0.01, 0.02, 0.8, TEST, False),
+        (-0.1, 0.02, 0.8, TEST, False),
+        (0.1, 0.2, 0.8, FEW, True),  # too few for a bound: the measured gain decides
+        (-0.01, 0.2, 0.8, FEW, False),
+        (0.0, 0.0, 1.0, TEST, True),  # where pixels tell all apart, nothing can be better
+        (-0.001, 0.002, 0.999, TEST, True),
+        (-0.05, 0.002, 0.999, TEST, False),
+        (0.1, math.nan, 0.8, TEST, True),
+        (math.nan, math.nan, 0.8, TEST, False),
+    ],
+)
+def test_a_trained_model_is_better_than_raw_pixels(gain, reach, pixels, test, passed):
+    result = judge_pixels(replace(change(gain, reach, pixels), name="auc"), test)
+    assert (result.name, result.passed) == ("pixels", passed), result.reason
+    assert f"against {pixels:.4f} of the raw pixels' distance" in result.reason
