@@ -1,0 +1,144 @@
+"""Planted models against scored pairs: what is wrong is refused, and what is right is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scored_pairs import against, distances, made, scored, with_scores, worse
+
+from components.model_gate.judge import judge
+from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
+
+GATES = GateSettings(resamples=300)
+PAIRS = made(identities=60, pairs=20)
+ABSENCE = "nothing serves yet to compare with"
+
+
+def judged(pairs, gates=GATES, by="identity"):
+    return judge(pairs, gates, MeasureSettings(), by, seed=0, absence=ABSENCE)
+
+
+def refused(pairs, gates=GATES, by="identity"):
+    return {gate.name: gate.reason for gate in judged(pairs, gates, by).gates if not gate.passed}
+
+
+def test_a_first_good_model_passes_every_gate():
+    gates = judged(PAIRS).gates
+    assert [gate.name for gate in gates] == [
+        *("pairs", "finite", "collapse", "polarity", "pixels", "baseline", "slices by kind"),
+    ]
+    assert all(gate.passed for gate in gates)
+    assert gates[0].reason == "2,400 test pairs"
+    assert gates[5].reason == ABSENCE
+
+
+def test_an_untrained_model_is_no_better_than_pixels():
+    noise = np.random.default_rng(3).normal(0, 0.02, len(PAIRS.same))
+    untrained = with_scores(PAIRS, PAIRS.pixel_distance + noise)
+    assert set(refused(untrained)) == {"pixels"}
+    assert refused(untrained, GATES.model_copy(update={"beats_pixels": False})) == {}
+
+
+def test_shuffled_labels_and_flipped_scores_are_refused():
+    rng = np.random.default_rng(4)
+    shuffled = distances(rng.permutation(PAIRS.same), 3.5, rng)
+    assert "pixels" in refused(with_scores(PAIRS, shuffled))
+    flipped = refused(with_scores(PAIRS, 1.5 - PAIRS.distance))
+    assert {"polarity", "pixels"} <= set(flipped)
+    assert "polarity" in refused(with_scores(PAIRS, PAIRS.distance, 1 - PAIRS.score))
+
+
+def test_a_collapsed_model_and_one_of_nan_are_refused_and_not_a_crash():
+    assert "collapse" in refused(with_scores(PAIRS, np.full(len(PAIRS.same), 0.3)))
+    broken = judged(with_scores(PAIRS, np.where(PAIRS.same, np.nan, PAIRS.distance)))
+    assert [gate.name for gate in broken.gates if not gate.passed] == ["finite"]
+    assert broken.intervals is None, "nothing is measured on what is no number"
+
+
+@pytest.mark.parametrize(
+    ("errors", "passes"),
+    [(0.0, True), (0.3, False)],  # the same; clearly worse
+)
+def test_against_what_serves(errors, passes):
+    gates = GATES.model_copy(update={"max_drop": {"accuracy": 0.02, "eer": 0.05}})
+    found = refused(with_scores(against(PAIRS, PAIRS.distance), worse(PAIRS, errors)), gates)
+    assert ("baseline accuracy" not in found) == passes
+    assert ("baseline eer" not in found) == passes
+
+
+def test_a_better_model_is_blessed_and_a_slightly_worse_one_that_the_test_resolves_is_not():
+    gates = GATES.model_copy(update={"max_drop": {"accuracy": 0.02}})
+    slightly = worse(PAIRS, 0.035)  # 0.032 lost
+    assert refused(against(PAIRS, slightly), gates) == {}
+    found = refused(with_scores(against(PAIRS, PAIRS.distance), slightly), gates)
+    assert "may be -0.0" in found["baseline accuracy"]
+    hardly = with_scores(against(PAIRS, PAIRS.distance), worse(PAIRS, 0.004))
+    assert refused(hardly, gates) == {}
+
+
+def test_a_served_model_that_answers_nan_does_not_stay_for_ever():
+    nothing = np.full(len(PAIRS.same), np.nan)
+    result = judged(against(PAIRS, nothing, nothing))
+    assert all(gate.passed for gate in result.gates)
+    assert result.intervals.baseline["accuracy"].value is None
+
+
+def test_too_few_pairs_are_not_judged():
+    few = PAIRS.take(np.arange(len(PAIRS.same)) < 19)
+    [gate] = judged(few).gates
+    assert (gate.name, gate.passed) == ("pairs", False)
+    assert gate.reason == "19 test pairs; at least 20 are needed to judge"
+    [none] = judged(PAIRS.take(np.zeros(len(PAIRS.same), bool))).gates
+    assert not none.passed
+
+
+def test_pairs_of_one_kind_are_refused_and_not_a_crash():
+    found = refused(PAIRS.take(PAIRS.same))
+    assert "all test pairs are genuine" in found["polarity"]
+
+
+def test_few_identities_are_told_and_the_measured_change_decides():
+    few = made(identities=5, pairs=40)
+    result = {gate.name: gate for gate in judged(against(few, few.distance + 1e-6), GATES).gates}
+    assert "as far as 5 test identities can tell" in result["pixels"].reason
+    lost = {gate.name: gate for gate in judged(with_scores(against(few, few.distance), worse(few, 0.1))).gates}
+    assert not lost["baseline accuracy"].passed
+    assert "5 test identities cannot resolve a loss of 0.01" in lost["baseline accuracy"].reason
+    untrained = with_scores(few, few.pixel_distance)
+    assert "pixels" in refused(untrained), "equal to pixels is not better, however few there are"
+
+
+def test_in_a_closed_set_images_are_drawn():
+    ten = made(identities=5, pairs=60)
+    by_image, by_identity = judged(ten, by="image").intervals, judged(ten).intervals
+    assert (by_image.drawn, by_identity.drawn) == ("images", "identities")
+    assert by_identity.units == 5
+    assert by_image.units == len(set(ten.images[0]) | set(ten.images[1])) > 100
+
+
+def test_intervals_hold_the_value_and_stay_in_range():
+    found = judged(against(PAIRS, worse(PAIRS, 0.1))).intervals
+    assert set(found.candidate) == set(found.baseline) == set(found.gain) == set(MeasureSettings().names)
+    assert (found.pairs, found.units, found.resamples) == (2400, 60, 300)
+    for measures, least in ((found.candidate, 0), (found.baseline, 0), (found.gain, -1)):
+        for name, one in measures.items():
+            assert least <= one.low <= one.value <= one.high <= 1, name
+    assert found.candidate["accuracy"].value == pytest.approx(
+        float(((PAIRS.score > 0.5) == PAIRS.same).mean()), abs=1e-12
+    )
+    for name in ("accuracy", "eer", "auc"):
+        assert found.gain[name].low > 0, "positive is better, also for an error rate"
+    perfect = judged(with_scores(PAIRS, np.where(PAIRS.same, 0.1, 0.9))).intervals
+    assert (perfect.candidate["auc"].low, perfect.candidate["auc"].high) == (1, 1)
+
+
+def test_the_same_seed_gives_the_same_verdict_to_the_digit():
+    assert judged(PAIRS) == judged(PAIRS)
+
+
+def test_slices_are_judged_with_the_rest():
+    hidden = worse(PAIRS, 0.5, where=PAIRS.identities[0] == "7")
+    pairs = replace(PAIRS, slices=PAIRS.slices | {"group": np.where(PAIRS.identities[0] == "7", "seven", "rest")})
+    gates = GATES.model_copy(update={"slices": (SliceGate(by="group", floors={"accuracy": 0.8}, min_pairs=30),)})
+    found = refused(replace(pairs, distance=hidden, score=scored(hidden)), gates)
+    assert set(found) == {"slices by group"} and found["slices by group"].startswith("seven: accuracy")
