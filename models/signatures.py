@@ -40,8 +40,8 @@ class ServedModel(tf.Module):
         image: ImageSettings,
     ) -> None:
         super().__init__(name="siamese")
-        # Not as an attribute that TensorFlow tracks: a Keras 3 variable is saved as a copy, which alone TensorFlow Serving
-        # restores, while the signatures read the original ("Could not find variable", tensorflow#72963).
+        # Hidden from TensorFlow's tracking: it saves a copy of each Keras 3 variable, and behind TensorFlow Serving the
+        # copy alone is restored while signatures read the original ("Could not find variable", tensorflow#72963).
         object.__setattr__(self, "_encoder", encoder)
         self._weights = [weight.value for weight in encoder.weights]
         self._transform = transform.transform_features_layer()
