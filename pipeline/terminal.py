@@ -169,14 +169,13 @@ def _counts_line(summary: RunSummary) -> str:
 
 
 def _metrics_table(summary: RunSummary) -> Table:
-    table = Table(title="test split", title_justify="left", box=None, padding=(0, 2, 0, 2))
-    table.add_column("")
-    table.add_column("new model", justify="right")
-    table.add_column("95% interval", justify="right", style="dim")
+    table = Table(title="test split", title_justify="left", box=None, padding=(0, 1, 0, 2))
+    table.add_column("", no_wrap=True)
+    columns = {"new model": "", "95%": "dim"}
     if summary.baseline_metrics:
-        table.add_column("served model", justify="right")
-        table.add_column("gain", justify="right")
-        table.add_column("95% interval", justify="right", style="dim")
+        columns |= {"served": "", "gain": "", "95% of it": "dim"}
+    for column, style in columns.items():
+        table.add_column(column, justify="right", style=style, no_wrap=True)
     for name, metric in summary.metrics.items():
         if name != "tar_at_far":  # that of the first rate, which has a line of its own
             served, gain = summary.baseline_metrics.get(name), summary.gains.get(name)
@@ -192,11 +191,11 @@ def _value(metric: Metric | None, sign: str = "") -> str:
 def _interval(metric: Metric | None, sign: str = "") -> str:
     if metric is None or metric.low is None or metric.high is None:
         return "-"
-    return f"{metric.low:{sign}.3f} to {metric.high:{sign}.3f}"
+    return f"{metric.low:{sign}.3f}{' ' if sign else '–'}{metric.high:{sign}.3f}"
 
 
 def _gates_table(summary: RunSummary) -> Table:
-    table = Table(title="gates", title_justify="left", box=None, padding=(0, 2, 0, 2), show_header=False)
+    table = Table(title="gates", title_justify="left", box=None, padding=(0, 1, 0, 2), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
