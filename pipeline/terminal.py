@@ -169,29 +169,25 @@ def _counts_line(summary: RunSummary) -> str:
 
 
 def _metrics_table(summary: RunSummary) -> Table:
-    table = Table(title="test split", title_justify="left", box=None, padding=(0, 1, 0, 2))
+    table = Table(title="test split, ± 95% intervals", title_justify="left", box=None, padding=(0, 2, 0, 2))
     table.add_column("", no_wrap=True)
-    columns = {"new model": "", "95%": "dim"}
-    if summary.baseline_metrics:
-        columns |= {"served": "", "gain": "", "95% of it": "dim"}
-    for column, style in columns.items():
-        table.add_column(column, justify="right", style=style, no_wrap=True)
+    for column in ("new model", *(("served model", "gain") if summary.baseline_metrics else ())):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, metric in summary.metrics.items():
         if name != "tar_at_far":  # that of the first rate, which has a line of its own
             served, gain = summary.baseline_metrics.get(name), summary.gains.get(name)
-            compared = [_value(served), _value(gain, "+"), _interval(gain, "+")] if summary.baseline_metrics else []
-            table.add_row(name, _value(metric), _interval(metric), *compared)
+            compared = [f"{served.value:.4f}" if served else "-", _with_interval(gain, "+")]
+            table.add_row(name, _with_interval(metric), *(compared if summary.baseline_metrics else ()))
     return table
 
 
-def _value(metric: Metric | None, sign: str = "") -> str:
-    return f"{metric.value:{sign}.4f}" if metric else "-"
-
-
-def _interval(metric: Metric | None, sign: str = "") -> str:
-    if metric is None or metric.low is None or metric.high is None:
+def _with_interval(metric: Metric | None, sign: str = "") -> str:
+    if metric is None:
         return "-"
-    return f"{metric.low:{sign}.3f}{' ' if sign else '–'}{metric.high:{sign}.3f}"
+    value = f"{metric.value:{sign}.4f}"
+    if metric.low is None or metric.high is None:
+        return value
+    return f"{value} [dim]±{max(metric.high - metric.value, metric.value - metric.low):.3f}[/]"
 
 
 def _gates_table(summary: RunSummary) -> Table:
