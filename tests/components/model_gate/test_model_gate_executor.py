@@ -1,0 +1,161 @@
+"""The executor on real artifacts: a table of scored pairs, and SavedModels for what they cost."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scored_pairs import against, made, with_scores, worse
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components.baseline.artifacts import BaselineFound
+from components.baseline.report import BaselineReport
+from components.image_example_gen.settings import SplitSettings
+from components.model_gate.artifacts import INTERVALS_FILE, MeasuredPairs
+from components.model_gate.executor import Executor
+from components.model_gate.settings import GateSettings, MeasureSettings
+from components.pair_scores.artifacts import PairScores
+from components.pair_scores.table import FILE, SCHEMA
+from components.verdict.artifacts import GateVerdict, read_verdict
+
+PAIRS = made(identities=30, pairs=10)
+SPLIT = {**SplitSettings().model_dump(), "seed": 0}
+
+
+def write_table(folder, pairs):
+    folder.mkdir()
+    nothing = [None] * len(pairs.same)
+    names = {"image": pairs.images, "identity": pairs.identities}
+    columns = {
+        "pair_id": [f"{a}|{b}" for a, b in zip(*pairs.images, strict=True)],
+        **{f"{what}_{side}": both[n].tolist() for what, both in names.items() for n, side in enumerate("ab")},
+        **{name: column.tolist() for name, column in pairs.slices.items()},
+        "same": pairs.same.astype(np.int8),
+        "score": pairs.score,
+        "distance": pairs.distance,
+        "baseline_score": nothing if pairs.baseline_score is None else pairs.baseline_score,
+        "baseline_distance": nothing if pairs.baseline_distance is None else pairs.baseline_distance,
+        "pixel_distance": pairs.pixel_distance,
+    }
+    pq.write_table(pa.table(columns).cast(SCHEMA), str(folder / FILE))
+
+
+def model_at(folder, saved_model):
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder)
+    folder.mkdir()
+    Path(path_utils.serving_model_dir(artifact.uri)).symlink_to(saved_model)
+    return artifact
+
+
+@pytest.fixture
+def run(tmp_path, exported):
+    """Runs the executor and returns (blessing, verdict, measures)."""
+
+    def run(pairs, found=None, served=None, **gates):
+        scores, inputs = PairScores(), {}
+        scores.uri = str(tmp_path / "scores")
+        write_table(tmp_path / "scores", pairs)
+        inputs["scores"], inputs["model"] = [scores], [model_at(tmp_path / "model", exported.path)]
+        if served:
+            inputs["baseline_model"] = [model_at(tmp_path / "served", served)]
+        if found:
+            artifact = BaselineFound()
+            artifact.uri = str(tmp_path / "found")
+            found.write(artifact.uri)
+            inputs["baseline"] = [artifact]
+        made = {"blessing": standard_artifacts.ModelBlessing(), "verdict": GateVerdict(), "measures": MeasuredPairs()}
+        for name, artifact in made.items():
+            artifact.uri = str(tmp_path / name)
+        properties = {
+            "gates": GateSettings(resamples=200, **gates).model_dump_json(),
+            "measures_settings": MeasureSettings().model_dump_json(),
+            "split": json.dumps(SPLIT),
+            "seed": 0,
+        }
+        Executor().Do(inputs, {name: [artifact] for name, artifact in made.items()}, properties)
+        return made.values()
+
+    return run
+
+
+def reasons(verdict):
+    return {gate.name: (gate.passed, gate.reason) for gate in read_verdict(verdict.uri)}
+
+
+def test_a_good_model_is_blessed_and_all_is_written_down(run):
+    ignored = BaselineReport(status="ignored", version=7)
+    blessing, verdict, measures = run(PAIRS, found=ignored)
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert [file.name for file in Path(blessing.uri).iterdir()] == ["BLESSED"]
+    assert verdict.get_int_custom_property("passed") == 1
+    assert verdict.get_string_custom_property("reason") == ""
+    assert reasons(verdict)["baseline"] == (True, ignored.absence)
+    intervals = json.loads((Path(measures.uri) / INTERVALS_FILE).read_text())
+    assert intervals["units"] == 30 and intervals["drawn"] == "identities" and intervals["baseline"] == {}
+    accuracy = intervals["candidate"]["accuracy"]
+    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+
+
+def test_a_worse_model_is_not_blessed_and_the_store_says_why(run):
+    served = BaselineReport(status="served", version=3, split={**SPLIT, "seed": 1})
+    blessing, verdict, measures = run(with_scores(against(PAIRS, PAIRS.distance), worse(PAIRS, 0.3)), found=served)
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert [file.name for file in Path(blessing.uri).iterdir()] == ["NOT_BLESSED"]
+    assert verdict.get_int_custom_property("passed") == 0
+    assert "baseline accuracy: accuracy 0." in verdict.get_string_custom_property("reason")
+    told = reasons(verdict)
+    assert not told["baseline accuracy"][0]
+    assert told["overlap"][0] and "which favours it" in told["overlap"][1]
+    assert json.loads((Path(measures.uri) / INTERVALS_FILE).read_text())["gain"]["accuracy"]["high"] < 0
+
+
+def test_what_cannot_be_measured_leaves_an_empty_file_and_no_blessing(run):
+    nothing = np.full(len(PAIRS.same), np.nan)
+    blessing, verdict, measures = run(with_scores(PAIRS, nothing, nothing))
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert set(reasons(verdict)) == {"pairs", "finite"}
+    assert json.loads((Path(measures.uri) / INTERVALS_FILE).read_text()) == {}
+
+
+def test_a_table_without_pairs_is_refused(run):
+    blessing, verdict, _ = run(PAIRS.take(np.zeros(len(PAIRS.same), bool)))
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert reasons(verdict)["pairs"][1].startswith("0 test pairs")
+
+
+@pytest.mark.parametrize(("most", "passed"), [(1e6, True), (1e-6, False)])
+def test_size_and_latency_are_judged_against_the_served_model(run, exported, most, passed):
+    same = against(PAIRS, PAIRS.distance)
+    blessing, verdict, _ = run(same, served=exported.path, max_size=most, max_latency=most)
+    told = reasons(verdict)
+    assert [told[name][0] for name in ("size", "latency")] == [passed, passed]
+    assert "MB against" in told["size"][1] and "1.00 times" in told["size"][1]
+    assert " ms against" in told["latency"][1]
+    assert blessing.get_int_custom_property("blessed") == int(passed)
+
+
+def test_costs_are_off_by_default_and_take_any_model_that_answers_pairs(run, exported, tmp_path):
+    import tensorflow as tf
+
+    class Foreign(tf.Module):
+        """Without a manifest, and without the signature ``compare``."""
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def serving_default(self, examples):
+            return {"score": tf.ones_like(tf.strings.length(examples), tf.float32)}
+
+    foreign = Foreign()
+    tf.saved_model.save(foreign, str(tmp_path / "foreign"), signatures={"serving_default": foreign.serving_default})
+    _, verdict, _ = run(against(PAIRS, PAIRS.distance), served=tmp_path / "foreign", max_latency=1e6)
+    assert reasons(verdict)["latency"][0] and "size" not in reasons(verdict)
+
+
+def test_scores_of_groups_reach_the_slices(run):
+    grouped = replace(PAIRS, slices=PAIRS.slices | {"group": np.where(np.arange(len(PAIRS.same)) % 2, "x", "y")})
+    _, verdict, _ = run(grouped)
+    assert reasons(verdict)["slices by group"][1].startswith("2 of 2 slices judged")
