@@ -79,9 +79,7 @@ def run(
 def compare(
     image_a: Path,
     image_b: Path,
-    model: Annotated[
-        str, typer.Option(help="A pushed version, a serving folder, or a server, as http://host:port.")
-    ],
+    model: Annotated[str, typer.Option(help="A pushed version, a serving folder, or a server, as http://host:port.")],
     as_json: AsJson = False,
 ) -> None:
     """Do two images show the same identity? Distance, score and verdict of a pushed model."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.model_gate.intervals import MeasuredIntervals
 from components.verdict.result import GateResult
@@ -72,6 +72,18 @@ class RunSummary(BaseModel):
 
 
 def read_summaries(output: Path) -> list[RunSummary]:
-    """The summaries of all runs under an output folder, oldest first."""
+    """The summaries of all runs under an output folder, oldest first.
+
+    One that cannot be read (damaged, or of another release) is a failed run that says so.
+    """
     paths = sorted((output / "runs").glob(f"*/{FILE}"))
-    return [RunSummary.model_validate_json(path.read_text("utf-8")) for path in paths if not path.parent.is_symlink()]
+    return [_read(path) for path in paths if not path.parent.is_symlink()]
+
+
+def _read(path: Path) -> RunSummary:
+    try:
+        return RunSummary.model_validate_json(path.read_text("utf-8"))
+    except (ValidationError, UnicodeDecodeError, OSError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        told = f"{path}: not readable as a summary: {why}"
+        return RunSummary(run_id=path.parent.name, status="failed", exit_code=1, error=told, seed=0, config_digest="")

@@ -13,6 +13,7 @@ from tfx.utils import proto_utils
 from components.pusher import serving_folder
 from components.verdict.artifacts import read_verdict
 
+BASELINE = "baseline"  # how the ModelGate's gates begin that compare with the model that serves
 ALREADY_SERVING = "already_serving"
 ROLLED_BACK = "rolled_back"
 PLACEHOLDER = "not-pushed.txt"
@@ -104,7 +105,8 @@ def _reason(input_dict: dict[str, list[Artifact]]) -> str:
     verdicts = [one for key, artifacts in sorted(input_dict.items()) if key.endswith("verdict") for one in artifacts]
     gates = [gate for verdict in verdicts for gate in read_verdict(verdict.uri)]
     if gates:
-        return "every gate agreed: " + "; ".join(f"{gate.name}: {gate.reason}" for gate in gates)
+        compared = "; ".join(gate.reason for gate in gates if gate.name.startswith(BASELINE))
+        return f"every gate agreed ({', '.join(gate.name for gate in gates)})" + (f": {compared}" if compared else "")
     blessings = sorted(key for key in input_dict if key.endswith("blessing"))
     return f"given: {', '.join(blessings)}" if blessings else "no gate was asked"
 

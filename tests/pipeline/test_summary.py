@@ -73,3 +73,19 @@ def test_what_later_versions_add_is_kept(output):
 def test_a_status_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="status"):
         summary(status="fine")
+
+
+def test_a_summary_that_cannot_be_read_hides_no_other(tmp_path):
+    good = tmp_path / "runs" / "20260102T000000Z"
+    good.mkdir(parents=True)
+    RunSummary(run_id=good.name, status="pushed", exit_code=0, seed=0, config_digest="c").write(good)
+    for name, text in (("20260101T000000Z", '{"run_id": 1'), ("20260103T000000Z", '{"slices": {"a": {"b": null}}}')):
+        bad = tmp_path / "runs" / name
+        bad.mkdir()
+        (bad / FILE).write_text(text)
+
+    first, second, third = read_summaries(tmp_path)
+    assert (second.run_id, second.status, second.error) == (good.name, "pushed", None)
+    for one in (first, third):
+        assert one.status == "failed"
+        assert "not readable as a summary" in one.error
