@@ -12,8 +12,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
+from tiny_model import GREY
 
+from components.baseline.artifacts import BaselineFound
 from components.baseline.component import Baseline
+from components.baseline.report import BaselineReport
 from components.pusher import serving_folder
 
 
@@ -21,18 +24,26 @@ class CompareExecutor(base_executor.BaseExecutor):
     """Notes what it was given."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
-        seen = [
-            {
-                "files": sorted(file.name for file in Path(path_utils.serving_model_path(model.uri)).rglob("*")),
-                "version": model.get_int_custom_property("version"),
-            }
-            for model in input_dict["baseline_model"]
-        ]
+        [found] = input_dict["baseline"]
+        seen = {
+            "status": BaselineReport.read(found.uri).status,
+            "property": found.get_string_custom_property("status"),
+            "models": [
+                {
+                    "graph": (Path(path_utils.serving_model_path(model.uri)) / "saved_model.pb").is_file(),
+                    "version": model.get_int_custom_property("version"),
+                }
+                for model in input_dict["baseline_model"]
+            ],
+        }
         Path(exec_properties["note"]).write_text(json.dumps(seen))
 
 
 class CompareSpec(ComponentSpec):
-    INPUTS: ClassVar = {"baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True)}
+    INPUTS: ClassVar = {
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "baseline": ChannelParameter(type=BaselineFound, optional=True),
+    }
     OUTPUTS: ClassVar = {}
     PARAMETERS: ClassVar = {"note": ExecutionParameter(type=str)}
 
@@ -48,10 +59,18 @@ class Compare(base_component.BaseComponent):
 def run(tmp_path):
     """Runs Baseline and Compare, and returns what Compare saw."""
 
-    def run(note: str) -> list:
+    def run(note: str, ignore_version: int | None = None) -> dict:
         serving = tmp_path / "serving"
-        baseline = Baseline(str(serving), serving_folder.served_digest(serving), code_digest="c")
-        compare = Compare(CompareSpec(baseline_model=baseline.outputs["model"], note=str(tmp_path / note)))
+        baseline = Baseline(
+            str(serving), serving_folder.served_digest(serving), GREY, code_digest="c", ignore_version=ignore_version
+        )
+        compare = Compare(
+            CompareSpec(
+                baseline_model=baseline.outputs["model"],
+                baseline=baseline.outputs["found"],
+                note=str(tmp_path / note),
+            )
+        )
         LocalDagRunner().run(
             Pipeline(
                 pipeline_name="baseline",
@@ -66,16 +85,15 @@ def run(tmp_path):
     return run
 
 
-def test_the_served_model_reaches_an_optional_input(tmp_path, run):
-    assert run("first") == []
-    assert run("from the cache") == []
+def test_the_served_model_reaches_an_optional_input(tmp_path, run, exported):
+    nothing = {"status": "none", "property": "none", "models": []}
+    assert run("first") == nothing
+    assert run("from the cache") == nothing
 
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "saved_model.pb").write_text("graph")
-    pushed = serving_folder.push(model, tmp_path / "serving")
-
-    assert run("served") == [{"files": ["saved_model.pb"], "version": pushed.version}]
-    assert run("served, from the cache") == [{"files": ["saved_model.pb"], "version": pushed.version}]
+    pushed = serving_folder.push(exported.path, tmp_path / "serving")
+    served = {"status": "served", "property": "served", "models": [{"graph": True, "version": pushed.version}]}
+    assert run("served") == served
+    assert run("served, from the cache") == served
+    assert run("ignored", pushed.version) == {"status": "ignored", "property": "ignored", "models": []}
     executions = list((tmp_path / "artifacts" / "Baseline" / "model").iterdir())
-    assert len(executions) == 2, "one with no model, one with it; the others came from the cache"
+    assert len(executions) == 3, "with no model, with it, ignoring it; the others came from the cache"

@@ -8,16 +8,15 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
-from tiny_model import GREY, pair_example, patterns
+from tiny_model import COLOUR, GREY, pair_example, patterns
 
 from components.pair_scores.artifacts import PairScores
 from components.pair_scores.executor import Executor
 from components.pair_scores.scoring import PairModel, write_scores
 from components.pair_scores.table import FILE, SCHEMA, ScoredPairs, read_scores
 from models import features
-from models.settings import ImageSettings
 
-OTHER_SIZE = ImageSettings(height=9, width=8, channels=1)
+OTHER_SIZE = COLOUR  # of another number of channels
 COUNT = 300  # more than a batch holds
 IMAGES = patterns(40, GREY, seed=8)
 SLICED = {features.GROUP: "Ωmega", features.IDENTITY_SIZE: "5-9", features.QUALITY: "good"}
