@@ -107,15 +107,14 @@ def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> It
         name = str(loss)
         gain = float(measured[name][0])
         bound = bounds(gain, errors[name], units.count, gates.confidence)
-        accuracies = (1 - float(wrong.mean()) for wrong in (errs[name], served_errs))
-        change = Change("accuracy", *accuracies, gain, *bound)
+        change = Change("accuracy", 1 - float(errs[name].mean()), 1 - float(served_errs.mean()), gain, *bound)
         judged, strict = (
             judge_change(
                 change, design.allowed, Test(gates.confidence, units.count, design.drawn, gates.min_identities, rule)
             )
             for rule in _RULES
         )
-        by_pair = (errs[name].astype(float) - served_errs).std() / np.sqrt(len(same))
+        by_pair = (errs[name].astype(float) - served_errs.astype(float)).std() / np.sqrt(len(same))
         yield (
             loss,
             {
@@ -151,8 +150,8 @@ def _errs(common: Floats, own: Floats, rate: float) -> Bools:
 
 
 def _scored(same: Bools, errs: Bools) -> ResampledPairs:
-    score = np.where(same != errs, 0.9, 0.1)
-    return ResampledPairs(same, score, 1 - score, MeasureSettings())
+    score: Floats = np.where(same != errs, 0.9, 0.1)
+    return ResampledPairs(same, score, np.subtract(1.0, score), MeasureSettings())
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class GateSettings(Settings):
     )
     min_pairs: int = Field(20, ge=2, description="with fewer test pairs nothing is blessed")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="one-sided, of the bound on the change")
-    resamples: int = Field(2000, ge=200, le=100_000, description="of the bootstrap")
+    resamples: int = Field(1000, ge=200, le=100_000, description="of the bootstrap")
     min_identities: int = Field(
         10, ge=2, description="with fewer (images, where split by image) the change is unresolved"
     )
