@@ -54,11 +54,12 @@ def run_trial(model_dir: Path, questions: Questions, folder: Path, timeout: floa
         log.seek(0)
         said = log.read()[-4000:].decode(errors="replace").strip()
     stage = _read(folder / STAGE)
+    if code is None:
+        raise Refused(f"the process that tried it had not finished after {timeout:g} s, {stage or 'still starting'}")
+    if code < 0 and stage:
+        raise Refused(f"the process that tried it {_ended(code)} while {stage}")
     if code != 0:
-        ended = f"had not finished after {timeout:g} s" if code is None else _ended(code)
-        if stage and (code is None or code < 0):
-            raise Refused(f"the process that tried it {ended} while {stage}")
-        raise OSError(f"the process that tries the model {ended}: {said}")
+        raise OSError(f"the process that tries the model {_ended(code)}: {said}")
     if refusal := _read(folder / REFUSAL):
         raise Refused(refusal)
     return read_answers(folder)

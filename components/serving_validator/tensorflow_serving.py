@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import docker
+from kubernetes.config import ConfigException
 from tfx.components.infra_validator import executor as stock
 from tfx.components.infra_validator.component import InfraValidator
 from tfx.dsl.components.base import base_component, executor_spec
@@ -10,12 +12,14 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter
+from tfx.utils import kube_utils, proto_utils
 
 from components.serving_validator.blessing import BLESSED, GATE
 from components.serving_validator.settings import ServingValidatorSettings
 from components.verdict.artifacts import GateVerdict, write_verdict
 from components.verdict.result import GateResult
 from models import features
+from models.errors import UserError
 
 MODEL_NAME = "siamese"
 
@@ -38,6 +42,12 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
+        """As the stock one; it would take a missing engine for a model that does not load.
+
+        Raises:
+          UserError: there is no Docker engine, or this is no pod of Kubeflow.
+        """
+        _check_platform(exec_properties[standard_component_specs.SERVING_SPEC_KEY])
         super().Do(input_dict, output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         passed = blessing.get_int_custom_property(BLESSED) == 1
@@ -77,6 +87,26 @@ class TensorFlowServingValidator(InfraValidator):
         )
         # Past the stock constructor, which knows only the stock outputs.
         base_component.BaseComponent.__init__(self, spec=spec)
+
+
+def _check_platform(serialized: str) -> None:
+    spec = infra_validator_pb2.ServingSpec()
+    proto_utils.json_to_proto(serialized, spec)
+    if spec.WhichOneof("serving_platform") == "kubernetes":
+        if not _is_inside_kubeflow():
+            raise UserError('serving_validator.runtime: "kubernetes" works inside a Kubeflow pod only; use "process"')
+        return
+    try:
+        docker.from_env().ping()
+    except docker.errors.DockerException as error:
+        raise UserError(f'serving_validator.runtime: no Docker engine answers ({error}); use "process"') from None
+
+
+def _is_inside_kubeflow() -> bool:
+    try:
+        return bool(kube_utils.is_inside_kfp())
+    except ConfigException:  # not inside a cluster, and none is configured
+        return False
 
 
 def serving_spec(settings: ServingValidatorSettings) -> infra_validator_pb2.ServingSpec:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.serving_validator.refused import Refused
 from components.serving_validator.server import RequestFailed, Server
 
@@ -14,7 +16,8 @@ def replay(model_dir: Path, server: Server, tf: Any) -> None:
     """Sends every request of the file to the server.
 
     Raises:
-      Refused: the file is missing, damaged or empty; a request is malformed or of no signature; an answer is an error.
+      Refused: the file is missing, damaged or empty; a request is malformed or of no signature; an answer is an error
+        or not finite.
     """
     logs = _read(model_dir, tf)
     if not 0 < len(logs) <= _MOST:
@@ -32,9 +35,14 @@ def replay(model_dir: Path, server: Server, tf: Any) -> None:
             given, wanted = (", ".join(sorted(names)) for names in (request.inputs, signatures[name].inputs))
             raise Refused(f"warm-up request {number} gives {name} {given or 'no input'} instead of {wanted}")
         try:
-            server.ask(name, {key: tf.make_ndarray(tensor).tolist() for key, tensor in request.inputs.items()})
+            answer = server.ask(name, {key: tf.make_ndarray(tensor).tolist() for key, tensor in request.inputs.items()})
         except (RequestFailed, TypeError, ValueError) as error:
             raise Refused(f"warm-up request {number} to {name} is answered with an error: {error}") from error
+        for output, values in answer.items():
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise Refused(
+                    f"warm-up request {number} to {name} is answered with {output} that is not a finite number"
+                )
 
 
 def _read(model_dir: Path, tf: Any) -> list[Any]:
