@@ -1,0 +1,191 @@
+"""How models are planted: real digits, real trainings, and then what goes wrong with a model, one thing at a time."""
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tiny_model import fit_transform
+
+from models import dataset
+from models.calibration import Calibration, auc, calibrate
+from models.encoders import build_encoder
+from models.settings import ImageSettings, ModelSettings
+from models.signatures import ServedModel
+from models.trainer import export, fit, load_split, normaliser
+from models.validation import PairDistances
+from pipeline.config import Config, code_digest
+from pipeline.digits import write_digits
+
+GROUPS = {"low": range(4), "middle": range(4, 7), "high": range(7, 10)}
+
+Weights = list[np.ndarray]
+Split = tuple[dataset.ImageTable, dataset.PairTable]
+
+
+def write_grouped_digits(folder: Path) -> Path:
+    """All digits as ``<group>/<digit>/<image>``."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        digits = write_digits(Path(scratch) / "digits")
+        for group, members in GROUPS.items():
+            for digit in members:
+                shutil.copytree(digits / str(digit), folder / group / str(digit))
+    return folder
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a training gives."""
+
+    encoder: keras.Model
+    calibration: Calibration
+
+
+class Nursery:
+    """Trains, spoils and exports models on one run's pairs and normalisation.
+
+    Args:
+      config: of the run.
+      pairs: PairGenerator's artifact.
+      transform: Transform's.
+      untrained: the Model artifact of a Trainer that trained for no epoch.
+      folder: for what is made here.
+    """
+
+    def __init__(self, config: Config, pairs: Path, transform: Path, untrained: Path, folder: Path) -> None:
+        self.config, self.settings, self.untrained, self.folder = config, config.model, untrained, folder
+        self.transform = tft.TFTransformOutput(str(transform))
+        self.train, self.val = (
+            load_split(str(pairs / f"Split-{name}" / "*"), self.settings, folder) for name in ("train", "val")
+        )
+
+    @functools.cached_property
+    def served(self) -> Network:
+        """A model that is good enough to serve, and can be bettered."""
+        return self.trained(epochs=3)
+
+    @functools.cached_property
+    def better(self) -> Network:
+        """The same recipe, trained longer."""
+        return self.trained(epochs=12)
+
+    @functools.cached_property
+    def neighbours(self) -> list[Network]:
+        """The served model with a little noise, several times: from the worst on the validation pairs to the best."""
+        near = [self.of(noisy(self.served.encoder.get_weights(), 0.03, seed)) for seed in range(6)]
+        same = self.val[1].same.astype(bool)
+        return sorted(near, key=lambda network: auc(same, self.distances(network.encoder)))
+
+    def trained(self, train: Split | None = None, val: Split | None = None, form: str = "batch", **training) -> Network:
+        """Trained as the Trainer does."""
+        settings = self.settings.model_copy(
+            update={
+                "training": self.settings.training.model_copy(update=training),
+                "loss": self.settings.loss.model_copy(update={"form": form}),
+            }
+        )
+        keras.utils.set_random_seed(settings.seed)
+        logs = tempfile.mkdtemp(dir=self.folder)
+        return Network(*fit(settings, normaliser(self.transform), train or self.train, val or self.val, logs))
+
+    def of(self, weights: Weights) -> Network:
+        """A network of these weights, calibrated on the validation pairs as any other."""
+        encoder = self.encoder(weights)
+        return Network(encoder, calibrate(self.val[1].same, self.distances(encoder)))
+
+    def encoder(self, weights: Weights | None = None) -> keras.Model:
+        """The configured encoder, of these weights or as it is born."""
+        encoder = build_encoder(self.settings.image, self.settings.encoder)
+        if weights is not None:
+            encoder.set_weights(weights)
+        return encoder
+
+    def distances(self, encoder: keras.Model) -> np.ndarray:
+        """Of the validation pairs."""
+        return PairDistances(encoder, normaliser(self.transform), self.settings.loss.distance, *self.val)()
+
+    def exported(
+        self,
+        network: Network,
+        kind: Callable[..., ServedModel] = ServedModel,
+        told: Calibration | None = None,
+    ) -> Path:
+        """A Model artifact as the Trainer leaves it; ``told`` is the manifest's calibration where it is another."""
+        artifact = Path(tempfile.mkdtemp(dir=self.folder))
+        served = kind(network.encoder, self.transform, "euclidean", network.calibration, self.settings.image)
+        self._export(served, self.settings, told or network.calibration, artifact)
+        return artifact
+
+    def exported_at(self, image: ImageSettings) -> Path:
+        """The served model's recipe for images of another size, with a normalisation of its own."""
+        settings = self.settings.model_copy(update={"image": image})
+        train, val = (_resized(split, image) for split in (self.train, self.val))
+        artifact = Path(tempfile.mkdtemp(dir=self.folder))
+        transform = fit_transform(train[0].pixels[:200], image, artifact / "normalisation")
+        keras.utils.set_random_seed(settings.seed)
+        short = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": 1})})
+        network = Network(*fit(short, normaliser(transform), train, val, str(artifact / "logs")))
+        served = ServedModel(network.encoder, transform, "euclidean", network.calibration, image)
+        self._export(served, settings, network.calibration, artifact)
+        return artifact
+
+    def _export(self, served: ServedModel, settings: ModelSettings, told: Calibration, artifact: Path) -> None:
+        custom = {
+            "code_digest": code_digest("models"),
+            "config_digest": self.config.recipe_digest(),
+            "split": {**self.config.data.split.model_dump(mode="json"), "seed": self.config.seed},
+        }
+        folder = str(artifact / "Format-Serving")
+        export(served, settings, told, SimpleNamespace(serving_model_dir=folder, custom_config=custom))
+
+    def with_identities_mixed(self, group: str, share: float) -> Split:
+        """The train split in which so many images of a group bear another identity of the group."""
+        images, pairs = self.train
+        rng, identity = np.random.default_rng(0), images.identity.copy()
+        inside = np.flatnonzero(images.group == sorted(GROUPS).index(group))
+        mixed = rng.choice(inside, int(share * len(inside)), replace=False)
+        identity[mixed] = rng.choice(np.unique(identity[inside]), len(mixed))
+        return replace(images, identity=identity), pairs
+
+
+def shuffled(split: Split) -> Split:
+    """The same pairs with labels that say nothing."""
+    images, pairs = split
+    return images, replace(pairs, same=np.random.default_rng(0).permutation(pairs.same))
+
+
+def noisy(weights: Weights, size: float, seed: int = 0) -> Weights:
+    """Weights with noise, ``size`` times the spread of each."""
+    rng = np.random.default_rng(seed)
+    return [w + rng.normal(0, size * w.std() + 1e-12, w.shape).astype(w.dtype) for w in weights]
+
+
+def with_last_layer(weights: Weights, scale: float) -> Weights:
+    """The embedding's kernel scaled, and a bias that is far from zero: at 0 all embeddings are the same."""
+    *rest, kernel, bias = weights
+    return [*rest, kernel * scale, np.ones_like(bias)]
+
+
+def damaged(artifact: Path, name: str, how: Callable[[bytes], bytes | None]) -> Path:
+    """A copy of an artifact with one file changed, or without it."""
+    copy = artifact.with_name(f"{artifact.name}-damaged-{Path(name).name}")
+    shutil.copytree(artifact, copy)
+    file = copy / "Format-Serving" / name
+    content = how(file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    return copy
+
+
+def _resized(split: Split, image: ImageSettings) -> Split:
+    images, pairs = split
+    pixels = tf.image.resize(images.pixels, (image.height, image.width)).numpy()
+    return replace(images, pixels=pixels.round().astype(np.uint8)), pairs

@@ -1,0 +1,303 @@
+"""Planted models through the real judging half of the pipeline: what is wrong is never served, what is better is.
+
+Every model enters as if the Trainer had made it, beside the same served model, and is judged on the same real pairs.
+Each prints a row of the table in ``benchmarks/RESULTS.md``: ``python -m benchmarks planted_models`` shows them.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import planted_signatures as signatures
+import pytest
+from planted import Network, Nursery, damaged, noisy, shuffled, with_last_layer, write_grouped_digits
+from tfx.dsl.components.common.importer import Importer
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import standard_artifacts
+
+import pipeline.graph
+from components.pusher.model_files import FolderFiles, file_digests
+from components.pusher.serving_folder import push, same_as_served, versions
+from models.calibration import Calibration
+from models.settings import ImageSettings
+from pipeline.config import Config, load_config
+from pipeline.graph import Site, judge_and_push
+from pipeline.run import run
+from pipeline.runners import local
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = (
+    "data={layout: group/identity, split: {by: image, train: 0.5, val: 0.2, test: 0.3}}",
+    "image={height: 8, width: 8}",
+    "pairs.count.test=800",
+    "encoder={filters: [16, 32], embedding: 32}",
+    "training.batch={identities: 10, images: 12}",
+    "gates={floors: {accuracy: 0.7}, max_drop: {accuracy: 0.03}}",
+)
+VARIABLES, WARM_UP = "variables/variables.data-00000-of-00001", "assets.extra/tf_serving_warmup_requests"
+MANIFEST = "assets.extra/siamese.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A planted model, how its run must end, and what must be said of it.
+
+    Attributes:
+      plant: gives the Model artifact.
+      ends: "refused" (by ``gate``), "failed", "pushed", "already serving", or "as measured": as the gates' figures say.
+      says: what the gate's reason, or the run's error, must hold.
+      sets: of the configuration, for this case.
+    """
+
+    name: str
+    plant: Callable[[Nursery], Path]
+    ends: str
+    gate: str = ""
+    says: str = ""
+    sets: tuple[str, ...] = ()
+
+
+def all_turned_round(nursery: Nursery) -> Path:
+    good = nursery.better.calibration
+    turned = Network(nursery.better.encoder, Calibration(2 - good.threshold, good.slope))
+    return nursery.exported(turned, signatures.AllTurnedRound)
+
+
+def with_weights(nursery: Nursery, weights: list) -> Path:
+    """Under another's calibration: a training that ended so would have stopped."""
+    return nursery.exported(Network(nursery.encoder(weights), nursery.better.calibration))
+
+
+def everything_is_the_same(nursery: Nursery) -> Path:
+    return nursery.exported(Network(nursery.better.encoder, Calibration(3.0, nursery.better.calibration.slope)))
+
+
+def good_but(kind: type) -> Callable[[Nursery], Path]:
+    return lambda n: n.exported(n.better, kind)
+
+
+def broken(name: str, how: Callable[[bytes], bytes | None]) -> Callable[[Nursery], Path]:
+    return lambda n: damaged(n.exported(n.better), name, how)
+
+
+def halved(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def removed(_: bytes) -> None:
+    return None
+
+
+def a_hole(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(400) + content[middle + 400 :]
+
+
+CASES = [
+    # What is no verifier.
+    Case("untrained", lambda n: n.untrained, "refused", "pixels", "of the raw pixels' distance"),
+    Case("score turned round", good_but(signatures.ScoreTurnedRound), "refused", "polarity", "score does not fall"),
+    Case("score and distance turned round", all_turned_round, "refused", "polarity", "do not score higher"),
+    Case(
+        "trained on shuffled labels",
+        lambda n: n.exported(n.trained(shuffled(n.train), shuffled(n.val), "pairs", epochs=2)),
+        "refused",
+        "floors",
+        "accuracy",
+    ),
+    Case(
+        "all embeddings equal",
+        lambda n: with_weights(n, with_last_layer(n.better.encoder.get_weights(), 0.0)),
+        "refused",
+        "collapse",
+        "the encoder collapsed",
+    ),
+    Case(
+        "embeddings equal but for rounding",
+        lambda n: n.exported(n.of(with_last_layer(n.better.encoder.get_weights(), 1e-7))),
+        "refused",
+        "collapse",
+        "the encoder collapsed",
+    ),
+    Case(
+        "weights are NaN",
+        lambda n: with_weights(n, [w * float("nan") for w in n.better.encoder.get_weights()]),
+        "refused",
+        "finite",
+        "800 of 800 test pairs",
+    ),
+    Case("calls everything the same", everything_is_the_same, "refused", "floors", "accuracy 0.5000 is below"),
+    Case("distance as score", good_but(signatures.DistanceAsScore), "refused", "finite", "outside 0 to 1"),
+    Case("1 - distance as score", good_but(signatures.Similarity), "refused", "finite", "outside 0 to 1"),
+    # Better, equal or worse than what serves.
+    Case(
+        "worse in one group",
+        lambda n: n.exported(n.trained(n.with_identities_mixed("low", 0.6), epochs=12)),
+        "refused",
+        "slices by group",
+        "low: accuracy",
+    ),
+    Case(
+        "worse",
+        lambda n: n.exported(n.of(noisy(n.served.encoder.get_weights(), 0.5))),
+        "refused",
+        "baseline accuracy",
+        "a loss of 0.03 is allowed",
+    ),
+    Case("slightly worse", lambda n: n.exported(n.neighbours[0]), "as measured"),
+    Case("slightly better", lambda n: n.exported(n.neighbours[-1]), "as measured"),
+    Case("the same, exported again", lambda n: n.exported(n.served), "already serving"),
+    Case("better", lambda n: n.exported(n.better), "pushed"),
+    # Damaged on disk.
+    Case("weights cut short", broken(VARIABLES, halved), "failed", says="variables"),
+    Case("weights overwritten in part", broken(VARIABLES, a_hole), "failed", says="variables"),
+    Case("weights missing", broken("variables/variables.index", removed), "failed", says="variables"),
+    Case("graph cut short", broken("saved_model.pb", halved), "failed", says="saved_model.pb"),
+    Case("graph missing", broken("saved_model.pb", removed), "failed", says="saved_model.pb"),
+    Case("warm-up file cut short", broken(WARM_UP, lambda c: c[:-7]), "refused", "serving", "warm-up file"),
+    Case("manifest missing", broken(MANIFEST, removed), "refused", "serving", "manifest"),
+    # Not what was evaluated.
+    Case("no embed", good_but(signatures.WithoutEmbed), "refused", "serving", "the signature embed is missing"),
+    Case("compare unnormalised", good_but(signatures.WithoutNormalisation), "refused", "serving", "compare gives"),
+    Case("NaN for black images", good_but(signatures.BlackIsNotANumber), "refused", "serving", "not a finite number"),
+    Case("NaN for two pairs at once", good_but(signatures.OneAtATime), "refused", "finite", "not a finite number"),
+    Case("NaN for a single pair", good_but(signatures.NeverAlone), "refused", "serving", "for one pair a request"),
+    # What it costs.
+    Case("better but slow", good_but(signatures.Slow), "refused", "latency", "3 allowed", ("gates.max_latency=3",)),
+    Case("better but heavy", good_but(signatures.Heavy), "refused", "size", "1.5 allowed", ("gates.max_size=1.5",)),
+]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all candidates share."""
+
+    data: Path
+    pairs: Path
+    nursery: Nursery
+    serving: Path
+
+    def judged(self, artifact: Path, output: Path, *sets: str) -> dict[str, Any]:
+        """The summary of a run that judges the model."""
+
+        def graph(config: Config, site: Site) -> Pipeline:
+            splits = {"split_names": json.dumps(["train", "val", "test"])}
+            pairs = Importer(str(self.pairs), standard_artifacts.Examples, properties=splits).with_id("pairs")
+            model = Importer(str(artifact), standard_artifacts.Model).with_id("model")
+            imported = pairs.outputs["result"], model.outputs["result"]
+            return Pipeline(
+                pipeline_name=config.name,
+                pipeline_root=site.artifacts,
+                components=[pairs, model, *judge_and_push(config, site, *imported)],
+                metadata_connection_config=site.metadata,
+                beam_pipeline_args=config.beam.pipeline_args,
+            )
+
+        with mock.patch.object(local, "create_pipeline", graph):
+            run(configured(self.data, *sets), output)
+        return json.loads((output / "runs" / "latest" / "summary.json").read_text())
+
+
+def configured(data: Path, *sets: str) -> Config:
+    return load_config(overrides=[*SETTINGS, *sets], data=str(data))
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory) -> Ground:
+    """One run on real digits up to the Trainer, which makes the untrained model; and a model that serves."""
+    base = tmp_path_factory.mktemp("planted")
+    data = write_grouped_digits(base / "data")
+    with mock.patch.object(pipeline.graph, "judge_and_push", return_value=[]):
+        run(configured(data, "training.epochs=0"), base / "images")
+    made = ("PairGenerator/pairs", "Transform/transform_graph", "Trainer/model")
+    pairs, transform, untrained = (next((base / "images" / "artifacts" / key).iterdir()) for key in made)
+    (base / "models").mkdir()
+    nursery = Nursery(configured(data), pairs, transform, untrained, base / "models")
+    ground = Ground(data, pairs, nursery, base / "served" / "serving")
+    first = ground.judged(nursery.exported(nursery.served), base / "served")
+    tell("the model that serves", first)
+    assert first["status"] == "pushed", first
+    return ground
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_planted_model(case, ground, tmp_path):
+    artifact, output = case.plant(ground.nursery), tmp_path / "out"
+    shutil.copytree(ground.serving, output / "serving")
+    summary = ground.judged(artifact, output, *case.sets)
+    tell(case.name, summary)
+    assert ending(summary) == case.ends or case.ends == "as measured"
+    if ending(summary) == "pushed":
+        assert_serves(artifact, output / "serving", beside=ground.serving)
+    else:
+        assert contents(output / "serving") == contents(ground.serving)
+    if ending(summary) == "refused":
+        assert summary["exit_code"] == 3
+    if case.ends == "refused":
+        assert case.says in refusals(summary)[case.gate]
+    if case.ends == "failed":
+        assert case.says in summary["error"]
+        assert "\n" not in summary["error"]
+    if case.ends == "as measured":
+        assert_follows_from_its_figures(summary)
+
+
+def test_a_better_model_than_one_of_another_input_size_is_pushed(ground, tmp_path):
+    other = ground.nursery.exported_at(ImageSettings(height=12, width=12)) / "Format-Serving"
+    artifact, output = ground.nursery.exported(ground.nursery.better), tmp_path / "out"
+    for serving in (output / "serving", tmp_path / "serving"):
+        push(other, serving)
+    summary = ground.judged(artifact, output)
+    tell("better, than one of another input size", summary)
+    assert ending(summary) == "pushed"
+    assert summary["gains"]["accuracy"]["low"] > 0
+    assert_serves(artifact, output / "serving", beside=tmp_path / "serving")
+
+
+def ending(summary: dict[str, Any]) -> str:
+    return "already serving" if summary["already_serving"] else summary["status"]
+
+
+def refusals(summary: dict[str, Any]) -> dict[str, str]:
+    return {gate["name"]: gate["reason"] for gate in summary["gates"] if not gate["passed"]}
+
+
+def contents(serving: Path) -> dict[int, dict[str, str]]:
+    """The digests of all files of every version; nothing else lies there but the history."""
+    complete = versions(serving)
+    assert {path.name for path in serving.iterdir() if not path.name.startswith(".")} == set(map(str, complete))
+    return {version: file_digests(FolderFiles(serving / str(version))) for version in complete}
+
+
+def assert_serves(artifact: Path, serving: Path, beside: Path) -> None:
+    """The model serves, whole, as one version more."""
+    new = versions(serving)[-1]
+    assert same_as_served(artifact / "Format-Serving", serving).to_the_byte
+    assert len(versions(serving)) == len(versions(beside)) + 1
+    assert new > max(versions(beside))
+
+
+def assert_follows_from_its_figures(summary: dict[str, Any]) -> None:
+    """Nothing but its accuracy stands against it, and the verdict is what the gate's own figures give."""
+    (gate,) = (gate for gate in summary["gates"] if gate["name"] == "baseline accuracy")
+    gain = summary["gains"]["accuracy"]["value"]
+    assert f"{gain:+.4f}" in gate["reason"]
+    assert refusals(summary).keys() <= {"baseline accuracy"}
+    assert ending(summary) == ("pushed" if gate["passed"] else "refused")
+    worst = re.search(r"(?:at worst|may be) ([+-][\d.]+)", gate["reason"])
+    assert gate["passed"] == (float(worst[1]) >= -0.03 if worst else gain >= -0.03)
+
+
+def tell(name: str, summary: dict[str, Any]) -> None:
+    """A row of the table."""
+    accuracy = summary["metrics"].get("accuracy", {}).get("value")
+    refused = refusals(summary)
+    told = "; ".join(refused.values()) or summary["error"] or ""
+    measured = "" if accuracy is None else f"{accuracy:.4f}"
+    print(f"| {name} | {measured} | {ending(summary)} | {', '.join(refused)} | {told} |")
