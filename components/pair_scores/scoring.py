@@ -47,6 +47,8 @@ def write_scores(folder: str, target: Path, candidate: PairModel, baseline: Pair
     Returns:
       The number of pairs.
     """
+    # A GPU's shortened float32 would move scores by more than the ServingValidator, which asks on the CPU, lets pass.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     target.mkdir(parents=True, exist_ok=True)
     records = chain.from_iterable(map(_records, find_shards(folder)))
     count = 0
