@@ -142,6 +142,8 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
         baseline_model=baseline.outputs["model"],
         code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.features"),
     ).with_id("PairScores")
+    # First, for it says which model is damaged and how; what TFMA's Beam says of one, nobody understands.
+    evaluator.add_upstream_node(scores)
     judged = ModelGate(
         scores=scores.outputs["scores"],
         model=model,

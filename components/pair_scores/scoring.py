@@ -30,10 +30,18 @@ _COLUMNS = {  # of the table, by the pair Example's key
 
 
 class PairModel:
-    """A SavedModel that scores serialized pair Examples."""
+    """A SavedModel that scores serialized pair Examples.
+
+    Raises:
+      RuntimeError: it cannot be loaded; says which and why, as TensorFlow does not.
+    """
 
     def __init__(self, model_dir: Path | str) -> None:
-        self._model = tf.saved_model.load(str(model_dir))
+        try:
+            self._model = tf.saved_model.load(str(model_dir))
+        except Exception as error:  # damaged files make TensorFlow raise anything
+            why = " ".join(str(error).split())[:200]
+            raise RuntimeError(f"{model_dir}: the model is damaged, it cannot be loaded: {why}") from error
 
     def __call__(self, records: Sequence[bytes]) -> tuple[Any, Any]:
         """[n] serialized pair Examples -> (scores, distances), float32 [n]."""

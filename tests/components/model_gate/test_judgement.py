@@ -36,6 +36,7 @@ def change(gain, reach, baseline=0.9):
             "40 test identities cannot resolve a loss of 0.02 (the bound at 95% confidence is 0.0300",
         ),
         (-0.015, 0.03, TEST, True, "so the measured change decides: within what is allowed"),
+        (0.865 - 0.885, 0.03, TEST, True, "so the measured change decides: within what is allowed"),  # just so much
         (-0.025, 0.03, TEST, False, "so the measured change decides: a greater loss than is allowed"),
         (0.0, 0.03, REFUSING, False, "cannot resolve a loss of 0.02"),
         (0.0, 0.03, REFUSING, False, "refused, as configured"),
@@ -76,6 +77,7 @@ def test_a_candidate_that_cannot_be_measured_is_refused_and_a_served_model_that_
         (-0.2, 0.1, True),
         (-0.2, 0.25, False),  # chance may have done it
         (-0.04, 0.01, False),  # surely worse, by less than is allowed
+        (0.835 - 0.885, 0.01, False),  # by just what is allowed, which rounding makes more
         (0.1, 0.01, False),
         (math.nan, math.nan, False),
         (-0.2, math.nan, False),

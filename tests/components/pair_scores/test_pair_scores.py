@@ -1,5 +1,6 @@
 """Real pair Examples through real SavedModels into the table."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,13 @@ def test_no_pairs_make_an_empty_table(tmp_path, exported):
     assert write_scores(pairs, tmp_path / "scores", PairModel(exported.path), None) == 0
     empty = ScoredPairs.of(read_scores(str(tmp_path / "scores")))
     assert len(empty.same) == 0 and empty.baseline_score is None
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.data-00000-of-00001"])
+def test_a_damaged_model_is_named(tmp_path, exported, name):
+    copy = tmp_path / "model"
+    shutil.copytree(exported.path, copy)
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(RuntimeError, match=f"{copy}: the model is damaged, it cannot be loaded: .*[a-z]"):
+        PairModel(copy)
