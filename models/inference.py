@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,11 +126,26 @@ def tensorflow_alone() -> Any:
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
     sys.modules.update(absent)  # type: ignore[arg-type]  # to TensorFlow it is then not installed
     try:
-        import tensorflow as tf
+        with _muted():
+            import tensorflow as tf
     finally:
         for name in absent:
             del sys.modules[name]
     return tf
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Nothing reaches standard error: as it loads, TensorFlow's C++ writes lines there that no setting holds back."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_image(path: Path) -> bytes:

@@ -342,9 +342,7 @@ class TestAnAnomaly:
         run = story["anomaly"]
         assert (run.code, run.summary["status"]) == (2, "failed")
         assert run.summary["failed_component"] == "AnomalyGate"
-        assert run.summary["timings"].keys() & NODES == NODES - {
-            *("PairGenerator", "Transform", "Trainer", *JUDGING)
-        }
+        assert run.summary["timings"].keys() & NODES == NODES - {*("PairGenerator", "Transform", "Trainer", *JUDGING)}
         assert run.versions == story["again"].versions
 
     def test_is_told_in_one_line(self, story):

@@ -155,9 +155,7 @@ def test_the_history_says_which_run_pushed_why_and_old_versions_go(run, serving,
     assert [event.action for event in trail.events] == ["push", "push", "prune"]
     first, second, _ = trail.events
     assert first.reason == "given: model_blessing"
-    assert (second.reason, second.run_id, second.config_digest) == (
-        *("every gate agreed (floors)", "r7", "c7"),
-    )
+    assert (second.reason, second.run_id, second.config_digest) == (*("every gate agreed (floors)", "r7", "c7"),)
     assert len(trail.complete) == 1
 
 
