@@ -179,7 +179,7 @@ def rollback(
         f"[bold green]Rolled back[/]: version {done.version} serves, the model of version {done.restored}; "
         f"it replaced {done.replaced}\n{escape(done.address)}"
     )
-    console.print(f"[dim]A new run is free to push the model of version {done.replaced} again: no gate knows why.[/]")
+    console.print(f"[dim]No run pushes the model of version {done.replaced} again until you roll back to it.[/]")
 
 
 @app.command()

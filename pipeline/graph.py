@@ -33,7 +33,7 @@ class Site:
       data_root: the folder of images.
       data_digest: a fingerprint of what is in it.
       serving_dir: the folder that the model server watches.
-      served_digest: of the model that now serves, or "none".
+      served: what changes whenever the model that serves does, or "none".
       artifacts: TFX's pipeline root.
       run_id: of this run.
       metadata: the metadata store; none on a cluster, which has its own.
@@ -42,7 +42,7 @@ class Site:
     data_root: str
     data_digest: str
     serving_dir: str
-    served_digest: str
+    served: str
     artifacts: str
     run_id: str
     metadata: metadata_store_pb2.ConnectionConfig | None = None
@@ -122,7 +122,7 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
     """
     baseline = Baseline(
         site.serving_dir,
-        site.served_digest,
+        site.served,
         config.image,
         code_digest("components.baseline", "components.pusher", "models.signatures"),
         config.gates.ignore_baseline,
@@ -168,6 +168,7 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
         model_blessing=evaluator.outputs["blessing"],
         gate_blessing=judged.outputs["blessing"],
         infra_blessing=serving.outputs["blessing"],
+        baseline=baseline.outputs["found"],
         gate_verdict=judged.outputs["verdict"],
         infra_verdict=serving.outputs["verdict"],
         keep=config.push.keep,

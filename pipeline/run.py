@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.listing import fingerprint
-from components.pusher.serving_folder import check_writable, served_digest
+from components.pusher.serving_folder import check_writable, served_key
 from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
@@ -94,7 +94,7 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
         data_root=data_root,
         data_digest=data_digest,
         serving_dir=serving,
-        served_digest=served_digest(serving),
+        served=served_key(serving),
         artifacts=str(output / "artifacts"),
         run_id=run_id,
         metadata=local.sqlite(output / METADATA),

@@ -84,8 +84,8 @@ class RunRecord:
             gates.append(_limits_gate(evaluation.uri))
         gates += self._verdict("ModelGate") + self._verdict("ServingValidator")
         pushed = self._artifact("Pusher", "pushed_model")
-        if pushed and (reason := pushed.custom_properties["rolled_back"].string_value):
-            gates.append(GateResult(name="rollback", passed=False, reason=reason))
+        if pushed and (reason := pushed.custom_properties["declined"].string_value):
+            gates.append(GateResult(name="push", passed=False, reason=reason))
         return gates
 
     def _verdict(self, node: str) -> list[GateResult]:

@@ -22,7 +22,7 @@ class BaselineSpec(ComponentSpec):
     }
     PARAMETERS: ClassVar = {
         "serving_dir": ExecutionParameter(type=str),
-        "served_digest": ExecutionParameter(type=str),
+        "served": ExecutionParameter(type=str),
         "image": ExecutionParameter(type=str),
         "ignore_version": ExecutionParameter(type=int),
         "code_digest": ExecutionParameter(type=str),
@@ -42,7 +42,7 @@ class Baseline(base_component.BaseComponent):
     def __init__(
         self,
         serving_dir: str,
-        served_digest: str,
+        served: str,
         image: ImageSettings,
         code_digest: str,
         ignore_version: int | None = None,
@@ -51,7 +51,7 @@ class Baseline(base_component.BaseComponent):
 
         Args:
           serving_dir: the folder that the model server watches.
-          served_digest: ``serving_folder.served_digest(serving_dir)``, taken when the pipeline is built.
+          served: ``serving_folder.served_key(serving_dir)``, taken when the pipeline is built.
           image: the size of the pixels in the test pairs.
           code_digest: changes when the code does.
           ignore_version: a served version that is not to be compared with.
@@ -59,7 +59,7 @@ class Baseline(base_component.BaseComponent):
         super().__init__(
             BaselineSpec(
                 serving_dir=serving_dir,
-                served_digest=served_digest,
+                served=served,
                 image=image.model_dump_json(),
                 ignore_version=-1 if ignore_version is None else ignore_version,
                 code_digest=code_digest,

@@ -29,7 +29,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Takes what serves at this moment: on a schedule, ``served_digest`` is as old as the compilation.
+        """Takes what serves at this moment: on a schedule, ``served`` is as old as the compilation.
 
         Raises:
           UserError: the model that serves cannot score this pipeline's pairs; the line says what can be done.

@@ -117,7 +117,7 @@ def judge_slice(change: Change, allowed: float, where: str) -> str | None:
     slice must show that it lost: among many slices one always falls short of proving that it did not.
     """
     if change.gain < -allowed - _ROUNDING and change.high < 0:
-        return f"{where}: {change.figures}, at least {-change.high:.4f} lost; a loss of {allowed:g} is allowed"
+        return f"{where}: {change.figures}: {-change.gain:.4f} lost, more than {allowed:g} and more than by chance"
     return None
 
 

@@ -10,6 +10,7 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
+from components.baseline.artifacts import BaselineFound
 from components.pusher.executor import Executor
 from components.verdict.artifacts import GateVerdict
 
@@ -20,6 +21,7 @@ class ServingPusherSpec(standard_component_specs.PusherSpec):
     INPUTS: ClassVar = {
         **standard_component_specs.PusherSpec.INPUTS,
         "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        "baseline": ChannelParameter(type=BaselineFound, optional=True),
         "gate_verdict": ChannelParameter(type=GateVerdict, optional=True),
         "infra_verdict": ChannelParameter(type=GateVerdict, optional=True),
     }
@@ -34,6 +36,7 @@ class ServingPusher(Pusher):
       model_blessing: the Evaluator's.
       gate_blessing: the ModelGate's.
       infra_blessing: the ServingValidator's.
+      baseline: what the Baseline found: where another version came to serve since, nothing is pushed.
       gate_verdict: of the ModelGate, for the reason in the history.
       infra_verdict: of the ServingValidator, likewise.
       keep: versions kept, the serving one among them; default: all.
@@ -53,6 +56,7 @@ class ServingPusher(Pusher):
         model_blessing: BaseChannel | None = None,
         gate_blessing: BaseChannel | None = None,
         infra_blessing: BaseChannel | None = None,
+        baseline: BaseChannel | None = None,
         gate_verdict: BaseChannel | None = None,
         infra_verdict: BaseChannel | None = None,
         keep: int | None = None,
@@ -65,6 +69,7 @@ class ServingPusher(Pusher):
             model_blessing=model_blessing,
             gate_blessing=gate_blessing,
             infra_blessing=infra_blessing,
+            baseline=baseline,
             gate_verdict=gate_verdict,
             infra_verdict=infra_verdict,
             push_destination=pusher_pb2.PushDestination(

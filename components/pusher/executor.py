@@ -10,12 +10,13 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
+from components.baseline.report import BaselineReport
 from components.pusher import serving_folder
 from components.verdict.artifacts import read_verdict
 
-BASELINE = "baseline"  # how the ModelGate's gates begin that compare with the model that serves
+BASELINE = "baseline"  # the input; and how the ModelGate's gates begin that compare with the model that serves
 ALREADY_SERVING = "already_serving"
-ROLLED_BACK = "rolled_back"
+DECLINED = "declined"
 PLACEHOLDER = "not-pushed.txt"
 
 
@@ -24,8 +25,9 @@ class Executor(stock.Executor):
 
     Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where
     the identical model served before), ``pushed_version`` and ``pushed_destination`` in either case. A refused model
-    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused. Nor is a model
-    pushed that somebody took out of service by a rollback, whatever the gates say: ``rolled_back`` then tells why.
+    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused. Nor is a
+    blessed model pushed where another version came to serve since it was judged, or where somebody took this very
+    model out of service by a rollback: ``declined`` then tells why.
     """
 
     def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
@@ -55,20 +57,23 @@ class Executor(stock.Executor):
         pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
         if same is not None and already:
             self._mark_already_serving(pushed_model, same.address, same.version)
-        elif blessed and (rollback := _rolled_back(model_dir, serving_dir)):
-            pushed_model.set_string_custom_property(ROLLED_BACK, rollback)
-            self._MarkNotPushed(pushed_model)
-            _fill(pushed_model, rollback)
         elif blessed:
             why = serving_folder.Pushed(
                 reason=_reason(input_dict), run_id=config.get("run_id"), config_digest=config.get("config_digest")
             )
-            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"))
-            if not result.pushed:  # another run was quicker, with the same model
+            judged = [
+                serving_folder.Judged(BaselineReport.read(one.uri).version) for one in input_dict.get(BASELINE, [])
+            ]
+            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), *judged)
+            if result.declined:
+                pushed_model.set_string_custom_property(DECLINED, result.declined)
+                self._MarkNotPushed(pushed_model)
+                _fill(pushed_model, result.declined)
+            elif not result.pushed:  # another run was quicker, with the same model
                 self._mark_already_serving(pushed_model, result.address, result.version)
-                return
-            serving_folder.link_or_copy(model_dir, pushed_model.uri)
-            self._MarkPushed(pushed_model, result.address, str(result.version))
+            else:
+                serving_folder.link_or_copy(model_dir, pushed_model.uri)
+                self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
             _fill(pushed_model, "The model was not blessed.")
@@ -78,18 +83,6 @@ class Executor(stock.Executor):
         self._MarkNotPushed(pushed_model)  # not by this execution
         pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
         _fill(pushed_model, f"The identical model already serves: {address}")
-
-
-def _rolled_back(model_dir: str, serving_dir: str) -> str:
-    """Why this very model is not pushed again; "" where nobody rolled it back."""
-    event = serving_folder.history(serving_dir).rolled_back(serving_folder.digest(model_dir))
-    if event is None:
-        return ""
-    why = f": {event.reason}" if event.reason else ""
-    return (
-        f"this very model, then version {event.replaced}, was rolled back by {event.by} on {event.at:%Y-%m-%d}{why}; "
-        f"to serve it again: siamese rollback --to {event.replaced}"
-    )
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ A version appears whole or not at all, and versions always rise: TensorFlow Serv
 at any moment, and ignores every other name. ``serving_dir`` is a folder or an address such as ``gs://bucket/serving``.
 """
 
+import hashlib
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from components.pusher.object_store import ObjectStore
 from components.pusher.place import ServingPlace, told
 from models.errors import UserError
 
-__all__ = ["NONE", "PushResult", "Pushed", "Same", "check_writable", "digest", "fetch_served", "history"]
+__all__ = ["NONE", "Judged", "PushResult", "Pushed", "Same", "check_writable", "digest", "fetch_served", "history"]
 __all__ += [
     "link_or_copy",
     "open_place",
@@ -24,6 +26,7 @@ __all__ += [
     "same_as_served",
     "served",
     "served_digest",
+    "served_key",
     "version_address",
     "versions",
 ]
@@ -50,11 +53,19 @@ class Pushed:
 
 @dataclass(frozen=True)
 class PushResult:
-    """What a push did: ``version`` serves now; ``pushed`` is false where the identical model already served."""
+    """What a push did.
+
+    Attributes:
+      version: that serves now; 0 where nothing does.
+      pushed: false where the identical model already served, or the push was declined.
+      address: of the version.
+      declined: why nothing was pushed, in a sentence; "" where it was, or already served.
+    """
 
     version: int
     pushed: bool
     address: str
+    declined: str = ""
 
     @property
     def path(self) -> Path:
@@ -90,6 +101,21 @@ def served(serving_dir: Path | str) -> Path | None:
         raise UserError(f"{serving_dir}: must be a folder on a mounted file system, not an address")
     complete = place.versions()
     return place.path(complete[-1]) if complete else None
+
+
+def served_key(serving_dir: Path | str) -> str:
+    """What changes whenever what serves does: the version, its digest and, in a folder, its very bytes.
+
+    For a cache: a rollback gives an old digest a new version, and damage to a file leaves both.
+    """
+    place = open_place(serving_dir)
+    with told(place.address, "read"):
+        complete = place.versions()
+        if not complete:
+            return NONE
+        files = place.files(complete[-1])
+        content = json.dumps(file_digests(files), sort_keys=True) if isinstance(place, LocalFolder) else ""
+        return f"{complete[-1]}:{model_digest(files)}:{hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def served_digest(serving_dir: Path | str) -> str:
@@ -188,13 +214,25 @@ def same_as_served(model_dir: Path | str, serving_dir: Path | str) -> Same | Non
     return Same(version, place.version_address(version), same_files)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """That gates blessed the model, and against what: ``baseline`` is the version that served, or none."""
+
+    baseline: int | None
+
+
 def push(
-    model_dir: Path | str, serving_dir: Path | str, why: Pushed | None = None, keep: int | None = None
+    model_dir: Path | str,
+    serving_dir: Path | str,
+    why: Pushed | None = None,
+    keep: int | None = None,
+    judged: Judged | None = None,
 ) -> PushResult:
     """Makes the SavedModel at ``model_dir`` the version that serves, unless it is so already.
 
     Whatever an earlier, killed push left behind is removed. Then versions beyond ``keep`` are; a failure of that is
-    told in the log and the history, and fails nothing.
+    told in the log and the history, and fails nothing. With ``judged`` the push is declined where another version
+    came to serve since, or where this very model was rolled back.
 
     Raises:
       FileNotFoundError: ``model_dir`` holds no SavedModel.
@@ -209,6 +247,8 @@ def push(
         current = trail.serving
         if current is not None and publication.serves_already(place, trail, source):
             return PushResult(current, False, place.version_address(current))
+        if judged and (declined := _declined(judged, trail, model_digest(source))):
+            return PushResult(current or 0, False, place.address, declined)
         version = publication.publish(
             place,
             trail,
@@ -222,3 +262,18 @@ def push(
         if keep is not None:
             publication.prune(place, keep)
     return PushResult(version, True, place.version_address(version))
+
+
+def _declined(judged: Judged, trail: Trail, digest: str) -> str:
+    """Why a blessed model is not pushed all the same; "" where nothing speaks against it."""
+    if trail.serving != judged.baseline:
+        then = f"version {judged.baseline} served" if judged.baseline is not None else "nothing served"
+        now = f"version {trail.serving} does" if trail.serving is not None else "nothing does"
+        return f"when this model was judged {then}, now {now}: run again to compare with that"
+    if event := trail.rolled_back(digest):
+        why = f": {event.reason}" if event.reason else ""
+        return (
+            f"this very model, then version {event.replaced}, was rolled back by {event.by} "
+            f"on {event.at:%Y-%m-%d}{why}; to serve it again: siamese rollback --to {event.replaced}"
+        )
+    return ""

@@ -62,7 +62,7 @@ def run(tmp_path):
     def run(note: str, ignore_version: int | None = None) -> dict:
         serving = tmp_path / "serving"
         baseline = Baseline(
-            str(serving), serving_folder.served_digest(serving), GREY, code_digest="c", ignore_version=ignore_version
+            str(serving), serving_folder.served_key(serving), GREY, code_digest="c", ignore_version=ignore_version
         )
         compare = Compare(
             CompareSpec(

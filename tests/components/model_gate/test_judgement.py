@@ -87,7 +87,7 @@ def test_a_slice_must_show_that_it_lost(gain, reach, refused):
     told = judge_slice(change(gain, reach), 0.05, "Greek")
     assert (told is not None) == refused
     if told:
-        assert told.startswith("Greek: accuracy 0.7000 against 0.9000") and "at least 0.1000 lost" in told
+        assert told.startswith("Greek: accuracy 0.7000 against 0.9000") and "0.2000 lost, more than" in told
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_model_that_is_worse_on_one_group_only_is_refused_and_the_group_named(
     [gate] = judged(with_scores(against(pairs, pairs.distance), spoiled), BY_GROUP)
     assert (gate.name, gate.passed) == ("slices by group", False)
     assert gate.reason.startswith("g4: accuracy 0.") and "g1" not in gate.reason
-    assert "a loss of 0.05 is allowed" in gate.reason
+    assert "lost, more than 0.05 and more than by chance" in gate.reason
 
 
 def test_the_same_model_or_a_better_one_is_not_refused():

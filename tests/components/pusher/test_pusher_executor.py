@@ -17,6 +17,8 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils, proto_utils
 
+from components.baseline.artifacts import BaselineFound
+from components.baseline.report import BaselineReport
 from components.pusher import serving_folder
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
@@ -256,22 +258,50 @@ def test_in_a_pipeline_the_same_candidate_is_pushed_again_once_another_serves(tm
     assert len(serving_folder.versions(serving)) == 3
 
 
-def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_it_back(run, serving):
+def found(folder: Path, version: int | None):
+    """What the Baseline found."""
+    artifact = BaselineFound()
+    artifact.uri = str(folder)
+    BaselineReport(status="none" if version is None else "served", version=version).write(artifact.uri)
+    return [artifact]
+
+
+def test_a_model_judged_against_what_no_longer_serves_is_not_pushed(run, serving, tmp_path):
     good = {"model_blessing": blessing(1)}
-    run("first", good, "a")
-    second = run("second", good, "b")
+    unseen = run("meanwhile", good, "strong").get_string_custom_property("pushed_version")
+
+    late = run("late", {**good, "baseline": found(tmp_path / "none", None)}, "weak")
+    assert late.get_int_custom_property("pushed") == 0
+    reason = late.get_string_custom_property("declined")
+    assert reason.startswith(f"when this model was judged nothing served, now version {unseen} does: run again")
+    assert serving_folder.versions(serving) == [int(unseen)]
+
+    again = run("again", {**good, "baseline": found(tmp_path / "served", int(unseen))}, "better")
+    assert again.get_int_custom_property("pushed") == 1
+    after = run("after", {**good, "baseline": found(tmp_path / "served", int(unseen))}, "best")
+    assert "now version" in after.get_string_custom_property("declined")
+
+
+def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_it_back(run, serving, tmp_path):
+    good = {"model_blessing": blessing(1)}
+
+    def judged(name: str, text: str):
+        now = serving_folder.history(serving).serving
+        return run(name, {**good, "baseline": found(tmp_path / f"found {name}", now)}, text)
+
+    judged("first", "a")
+    second = judged("second", "b")
     roll_back(serving, reason="twins are taken for one", by="ann")
 
-    again = run("again", good, "b")
+    again = judged("again", "b")
     assert again.get_int_custom_property("pushed") == 0
     assert again.get_int_custom_property("already_serving") == 0
-    reason = again.get_string_custom_property("rolled_back")
+    reason = again.get_string_custom_property("declined")
     version = second.get_string_custom_property("pushed_version")
     assert f"then version {version}, was rolled back by ann" in reason
     assert "twins are taken for one" in reason
     assert len(serving_folder.versions(serving)) == 3
 
     roll_back(serving, to=int(version))
-    run("another", good, "c")
-    once_more = run("once more", good, "b")
-    assert once_more.get_int_custom_property("pushed") == 1
+    judged("another", "c")
+    assert judged("once more", "b").get_int_custom_property("pushed") == 1

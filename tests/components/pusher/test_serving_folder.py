@@ -12,6 +12,7 @@ import pytest
 from pushed_models import tree, write_foreign, write_model
 
 from components.pusher import local_folder
+from components.pusher.rollback import roll_back
 from components.pusher.serving_folder import (
     fetch_served,
     history,
@@ -19,6 +20,7 @@ from components.pusher.serving_folder import (
     push,
     served,
     served_digest,
+    served_key,
     versions,
 )
 from models.errors import UserError
@@ -330,3 +332,18 @@ def test_links_share_the_bytes_and_copies_replace_them_where_there_are_none(tmp_
     link_or_copy(model, tmp_path / "linked")  # over the links that are there: the original stays whole
     assert tree(tmp_path / "linked") == tree(model)
     assert not (tmp_path / "linked" / "saved_model.pb").samefile(model / "saved_model.pb")
+
+
+def test_the_key_of_what_serves_changes_with_the_version_the_model_and_its_bytes(tmp_path, serving):
+    keys = [served_key(serving)]
+    assert keys == ["none"]
+    push(write_model(tmp_path / "a", "A"), serving)
+    keys.append(served_key(serving))
+    push(write_model(tmp_path / "b", "B"), serving)
+    keys.append(served_key(serving))
+    roll_back(serving)  # the first model's digest under another version
+    keys.append(served_key(serving))
+    assert served_key(serving) == keys[-1]
+    (served(serving) / "saved_model.pb").write_bytes(b"damaged")
+    keys.append(served_key(serving))
+    assert len(set(keys)) == len(keys)
