@@ -1,5 +1,6 @@
 """Test pairs through the models, a batch at a time: memory does not grow with the pairs."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -40,7 +41,8 @@ class PairModel:
         try:
             self._model = tf.saved_model.load(str(model_dir))
         except Exception as error:  # damaged files make TensorFlow raise anything
-            why = " ".join(str(error).split())[:200]
+            told = re.sub(r"^\{\{.*?\}\} ", "", " ".join(str(error).split()))  # the name of a node
+            why = told.replace(f"{model_dir}/", "")[:200]
             raise RuntimeError(f"{model_dir}: the model is damaged, it cannot be loaded: {why}") from error
 
     def __call__(self, records: Sequence[bytes]) -> tuple[Any, Any]:

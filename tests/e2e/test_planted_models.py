@@ -168,7 +168,7 @@ CASES = [
     Case("compare unnormalised", good_but(signatures.WithoutNormalisation), "refused", "serving", "compare gives"),
     Case("NaN for black images", good_but(signatures.BlackIsNotANumber), "refused", "serving", "not a finite number"),
     Case("NaN for two pairs at once", good_but(signatures.OneAtATime), "refused", "finite", "not a finite number"),
-    Case("NaN for a single pair", good_but(signatures.NeverAlone), "refused", "serving", "for one pair a request"),
+    Case("NaN for a single pair", good_but(signatures.NeverAlone), "refused", "serving", "not a finite number"),
     # What it costs.
     Case("better but slow", good_but(signatures.Slow), "refused", "latency", "3 allowed", ("gates.max_latency=3",)),
     Case("better but heavy", good_but(signatures.Heavy), "refused", "size", "1.5 allowed", ("gates.max_size=1.5",)),
