@@ -28,3 +28,10 @@ class RejectedData(UserError):
 
 class TrainingFailed(RuntimeError):
     """The training diverged or collapsed; there is no model worth judging: exit code 1."""
+
+
+def first_line(error: Exception) -> str:
+    """What TensorFlow says of an error, without the graph's nodes and the lines around it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    telling = (line for line in lines if line and line != "Graph execution error:")
+    return next(telling, type(error).__name__)[:300]

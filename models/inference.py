@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.calibration import Calibration, Floats
 from models.containers import UnreadableImage, normalise
-from models.errors import UserError
+from models.errors import UserError, first_line
 from models.manifest import ModelManifest
 
 DAMAGED = "damaged: TensorFlow cannot decode it"
@@ -48,7 +48,7 @@ class LoadedModel:
         try:
             self._model = tf.saved_model.load(str(model_dir))
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # damaged: any of them
-            raise UserError(f"{model_dir}: TensorFlow cannot load it: {str(error).splitlines()[0]}") from None
+            raise UserError(f"{model_dir}: TensorFlow cannot load it: {first_line(error)}") from None
 
     @property
     def signatures(self) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ class LoadedModel:
         try:
             return {name: value.numpy() for name, value in self._model.signatures[signature](**tensors).items()}
         except self._undecodable as error:
-            raise Undecodable(str(error.message).splitlines()[0][:300]) from None
+            raise Undecodable(first_line(error)) from None
         except UnicodeDecodeError:  # raised for TensorFlow's message, where that quotes the input
             raise Undecodable("not in the form that the signature takes") from None
 

@@ -211,7 +211,7 @@ def transform(
     predictor: Annotated[
         str, typer.Option("--predictor", "--predictor_host", help="HOST:PORT or URL of TensorFlow Serving.")
     ],
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "0.0.0.0",
+    host: Annotated[str, typer.Option(help="The address to listen at; 0.0.0.0 for every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "--http_port", min=0, max=65535)] = 8080,
     name: Annotated[str, typer.Option("--name", "--model_name", help="The model's name.")] = "siamese",
     max_body: Annotated[int | None, typer.Option(min=1, help="Bytes of a request.")] = None,

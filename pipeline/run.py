@@ -40,6 +40,7 @@ def run(config: Config, output: Path) -> int:
     output = _writable(output)
     with alone(output):
         data_root = _images(config, output)
+        check_writable(serving_address(config.push.serving_dir, output))
         data_digest = fingerprint(str(data_root))
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
@@ -89,7 +90,6 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
-    check_writable(serving)
     site = Site(
         data_root=data_root,
         data_digest=data_digest,

@@ -153,4 +153,6 @@ def _opened(address: str) -> tuple["AbstractFileSystem", str]:
         raise UserError(f"{address}: {protocol}:// needs a library that is not installed: {what}") from None
     except ValueError as error:
         raise UserError(f"{address}: not an address of a serving folder: {error}") from None
+    except OSError as error:
+        raise UserError(f"{address}: cannot be reached: {error.strerror or error}") from None
     return opened[0], opened[1]

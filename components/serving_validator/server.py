@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.serving_validator.contract import Signature, Tensor
-from components.serving_validator.refused import Refused, first_line
+from components.serving_validator.refused import Refused
+from models.errors import first_line
 
 Inputs = Mapping[str, Sequence[bytes]]
 

@@ -28,9 +28,9 @@ from components.serving_validator.questions import (
     key,
     write_answers,
 )
-from components.serving_validator.refused import Refused, first_line
+from components.serving_validator.refused import Refused
 from components.serving_validator.server import Inputs, RequestFailed, Server
-from models.errors import UserError
+from models.errors import UserError, first_line
 from models.inference import LoadedModel, Undecodable, tensorflow_alone
 from models.manifest import ModelManifest
 

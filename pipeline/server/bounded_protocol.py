@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER_BYTES = 64 * 1024
 HEADER_SECONDS = 20.0
+_END = b"\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -14,7 +15,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._header_bytes = 0
+        self._header_bytes, self._tail = 0, b""
         self._within_headers = True
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -28,19 +29,28 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._within_headers:
-            self._header_bytes += len(data)
+            self._header_bytes += self._header_part(data)
+            if self._header_bytes > MAX_HEADER_BYTES:  # before they are parsed: they may all have come at once
+                if not self.transport.is_closing():
+                    self._refuse(b"431 Request Header Fields Too Large", b"the headers are too long")
+                return
         super().data_received(data)
-        if self._within_headers and self._header_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self._refuse(b"431 Request Header Fields Too Large", b"the headers are too long")
+
+    def _header_part(self, data: bytes) -> int:
+        """How many bytes of ``data`` are headers; their end may be cut in two."""
+        joined = self._tail + data
+        end = joined.find(_END)
+        self._tail = joined[-len(_END) + 1 :]
+        return len(data) if end < 0 else end + len(_END) - (len(joined) - len(data))
 
     def on_message_begin(self) -> None:
-        self._within_headers, self._header_bytes = True, 0
+        self._within_headers = True
         self._drop_deadline()
         self._deadline = self.loop.call_later(HEADER_SECONDS, self._too_slow)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._within_headers = False
+        self._within_headers, self._header_bytes, self._tail = False, 0, b""
         self._drop_deadline()
         super().on_headers_complete()
 

@@ -62,6 +62,8 @@ def _answered(url: str, server: httpx.Client, method: str, path: str, body: Any)
         answer = server.request(method, path, json=body)
     except httpx.TimeoutException:
         raise UserError(f"--model {url}: no answer within {_SECONDS:.0f} s") from None
+    except httpx.ConnectError as error:
+        raise UserError(f"--model {url}: nothing answers at that address: {error}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UserError(f"--model {url}: {str(error) or type(error).__name__}") from None
     if answer.is_success:

@@ -5,8 +5,8 @@ import io
 
 import numpy as np
 import pytest
-from conftest import running
 from PIL import Image
+from running_server import running
 from tiny_model import GREY, patterns
 
 from models.inference import LoadedModel

@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from conftest import serving
+from running_server import serving
 from tiny_model import GREY, patterns, png
 
 from components.pusher.serving_folder import link_or_copy

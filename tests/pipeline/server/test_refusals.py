@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from conftest import serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running_server import serving
 from tiny_model import GREY, pair_example, patterns, png
 
 from components.pusher.serving_folder import link_or_copy
@@ -268,6 +268,20 @@ class TestLimits:
             client.sendall(b"GET / HTTP/1.1\r\n")
             with pytest.raises(OSError, match=r"reset|pipe"):
                 client.sendall((b"X: " + b"x" * 8000 + b"\r\n") * 10_000)
+
+    def test_long_headers_in_one_write(self, small):
+        with connection(small.url) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000 + b"\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 431")
+
+    def test_headers_below_the_limit_before_a_long_body(self, small):
+        with connection(small.url) as client:
+            head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\nX: {'x' * 30_000}\r\n\r"
+            client.sendall(head.encode())
+            client.sendall(b"\n" + b"x" * 90_000)
+            assert client.recv(4096).startswith(b"HTTP/1.1 400")
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"HTTP/1.1 200" in client.recv(4096)
 
     def test_slow_headers(self, small, monkeypatch):
         monkeypatch.setattr(bounded_protocol, "HEADER_SECONDS", 0.1)

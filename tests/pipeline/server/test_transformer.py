@@ -4,7 +4,7 @@ import base64
 
 import httpx
 import pytest
-from conftest import running
+from running_server import running
 
 from models.containers import normalise
 from pipeline.server.limits import Limits

@@ -7,7 +7,7 @@ import time
 
 import httpx
 import pytest
-from conftest import serving
+from running_server import serving
 
 from components.pusher.serving_folder import link_or_copy
 from models.errors import UserError
