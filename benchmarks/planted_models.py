@@ -14,7 +14,8 @@ HEADER = ("| model | accuracy | outcome | refused by | reason |", "|---|---:|---
 
 def main() -> int:
     """Prints the table; returns pytest's exit code."""
-    command = [sys.executable, "-m", "pytest", "-s", "-q", "tests/e2e/test_planted_models.py", *sys.argv[1:]]
+    command = [sys.executable, "-m", "pytest", "-s", "-q", "--all-planted", "tests/e2e/test_planted_models.py"]
+    command += sys.argv[1:]
     print(*HEADER, sep="\n", flush=True)
     last = ""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as tests:

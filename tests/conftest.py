@@ -17,6 +17,10 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all-planted", action="store_true", help="also the planted models that are like another one")
+
+
 @pytest.fixture(scope="session")
 def transform_of(tmp_path_factory):
     """``ImageSettings`` to the normalisation fitted on ``patterns(40, image)``."""
