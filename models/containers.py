@@ -215,4 +215,4 @@ def _png(image: Image.Image) -> bytes:
 def _fault(error: Exception) -> str:
     if "truncated" in str(error).lower():
         return "truncated"
-    return f"damaged: {type(error).__name__}"
+    return "damaged: its data cannot be decoded"

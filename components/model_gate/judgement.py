@@ -106,7 +106,8 @@ def judge_pixels(change: Change, test: Test) -> GateResult:
         reason = f"{told}: {'they leave nothing to gain' if passed else 'worse'} (at best {_signed(change.high)})"
     else:
         passed = change.low > 0
-        reason = f"{told}: {'better' if passed else 'not surely better'} (at worst {_signed(change.low)})"
+        verdict = "better" if passed else "not surely better, as gates.beats_pixels wants"
+        reason = f"{told}: {verdict} (at worst {_signed(change.low)})"
     return GateResult(name="pixels", passed=passed, reason=reason)
 
 
