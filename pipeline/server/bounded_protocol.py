@@ -52,7 +52,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._within_headers, self._header_bytes, self._tail = False, 0, b""
         self._drop_deadline()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADER_BYTES:
+            raise ValueError("the headers are too long")  # they came behind another request's end; 400 to the parser
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._within_headers = True  # of the connection's next request
+        super().on_message_complete()
 
     def _too_slow(self) -> None:
         if self._within_headers and not self.transport.is_closing():

@@ -1,18 +1,18 @@
 """One version of the model, loaded and warmed up."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.errors import UserError
-from models.inference import LoadedModel, Undecodable
+from models.errors import UserError, first_line
+from models.inference import DAMAGED, LoadedModel, Undecodable
 from pipeline.server.batching import Batcher
-from pipeline.server.errors import bad_request
+from pipeline.server.errors import RequestError, bad_request
 from pipeline.server.examples import prepare_examples
-from pipeline.server.images import Prepared, prepare
+from pipeline.server.images import IMAGE_INPUTS, Prepared, prepare
 from pipeline.server.limits import Limits
 from pipeline.server.metrics import Metrics
 from pipeline.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_predict
@@ -69,11 +69,19 @@ class ServedVersion:
             outputs = {name: array.tolist() for name, array in self._model.answer(signature, columns).items()}
         except Undecodable as error:
             if len(rows) == 1:
-                return [bad_request(f"the model cannot take it: {error}")]
+                return [self._refusal(signature, dict(zip(names, rows[0], strict=True)), error)]
             middle = len(rows) // 2
             return [*self.answer(signature, rows[:middle]), *self.answer(signature, rows[middle:])]
         keys = sorted(outputs)
         return [dict(zip(keys, row, strict=True)) for row in zip(*(outputs[key] for key in keys), strict=True)]
+
+    def _refusal(self, signature: str, row: Mapping[str, bytes], error: Undecodable) -> RequestError:
+        """Of images TensorFlow does not tell which one it cannot decode: each is asked for alone."""
+        images = [name for name in row if name in IMAGE_INPUTS.get(signature, ())]
+        damaged = [name for name in images if np.isnan(self._model.embed([row[name]])).all()]
+        if not damaged:
+            return bad_request(f"the model cannot take it: {error}")
+        return bad_request(DAMAGED if len(images) == 1 else f"{' and '.join(damaged)}: {DAMAGED}")
 
     def _warm_up(self, path: Path) -> None:
         for signature, inputs in _warmup_requests(path):
@@ -82,7 +90,7 @@ class ServedVersion:
             try:
                 outputs = self._model.answer(signature, inputs)
             except Exception as error:  # noqa: BLE001 - whatever a damaged graph makes TensorFlow raise
-                raise UserError(f"{path}: signature {signature} fails: {str(error).splitlines()[0]}") from None
+                raise UserError(f"{path}: signature {signature} fails: {first_line(error)}") from None
             for name, array in outputs.items():
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
                     raise UserError(f"{path}: signature {signature} answers {name} = {math.nan}")
@@ -102,7 +110,7 @@ def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
             inputs = {name: tf.make_ndarray(value).tolist() for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs))
     except Exception as error:  # noqa: BLE001 - DataLossError, DecodeError: a broken file has many faces
-        raise UserError(f"{path / _WARMUP}: cannot be read: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path / _WARMUP}: cannot be read: {first_line(error)}") from None
     return requests
 
 

@@ -169,6 +169,15 @@ def test_refusals_have_short_reasons(data, reason):
     assert caught.value.reason.startswith(reason)
 
 
+def test_what_a_decoder_stumbles_over_is_told_without_its_class():
+    data = bytearray(encoded(Image.fromarray(RGB), "PNG"))
+    start = data.index(b"IDAT") + 4
+    data[start : start + 8] = bytes(8)
+    with pytest.raises(UnreadableImage) as caught:
+        normalise(bytes(data))
+    assert caught.value.reason == "damaged: its data cannot be decoded"
+
+
 def test_wrong_checksum_is_refused():
     data = bytearray(encoded(Image.fromarray(RGB), "PNG"))
     start = data.index(b"IDAT") + 4
