@@ -233,6 +233,7 @@ def runs(
 ) -> None:
     """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
     from pipeline.summary import read_summaries
+    from pipeline.trail import wrapped
 
     if not output.is_dir() and not (history and serving_dir):
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
@@ -252,7 +253,7 @@ def runs(
     console.print(table if summaries else f"no run under {output}")
     for summary in summaries:  # below the table: they are longer than what is left of a line
         if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
-            console.print(escape(f"{summary.run_id}: {reason}"), soft_wrap=True)
+            console.print(escape(wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
     try:
         _show_history(output, serving_dir, as_json=False, last=10)
     except UserError as error:  # the runs are told all the same

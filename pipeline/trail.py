@@ -1,5 +1,6 @@
 """Who replaced what and why, as a person or a program reads it."""
 
+import textwrap
 from typing import Any
 
 from rich.console import Console
@@ -16,9 +17,9 @@ def trail_as_json(address: str, trail: Trail) -> dict[str, Any]:
     return {
         "serving_dir": address,
         "serving": trail.serving,
-        "since": now.at.isoformat() if now else None,
+        "since": now.known_at.isoformat() if now and now.known_at else None,
         "versions": list(trail.complete),
-        "events": [event.model_dump(mode="json", exclude={"id", "files"}) for event in trail.events],
+        "events": [_as_json(event) for event in trail.events],
     }
 
 
@@ -33,17 +34,40 @@ def show_trail(console: Console, address: str, trail: Trail, last: int | None = 
     for event in shown:
         style = _STYLES.get(event.action, "default")
         source = f"  run {event.run_id}" if event.run_id else ""
-        line = f"{event.at:%Y-%m-%d %H:%M:%S}  [{style}]{_what(event):<{width}}[/]  {escape(event.by)}{escape(source)}"
+        line = f"{_when(event):<19}  [{style}]{_what(event):<{width}}[/]  {escape(event.by)}{escape(source)}"
         console.print(line.rstrip(), soft_wrap=True)
         if event.reason:
-            console.print(f"{'':<{indent}}[dim]{escape(event.reason)}[/]", soft_wrap=True)
+            console.print(f"[dim]{escape(wrapped(console, event.reason, indent, indent))}[/]", soft_wrap=True)
+
+
+def wrapped(console: Console, text: str, first: int, rest: int) -> str:
+    """A text with its first and its other lines indented, to the width of a terminal; one line to anything else."""
+    if not console.is_terminal:
+        return " " * first + text
+    return textwrap.fill(
+        text,
+        max(console.width, rest + 20),
+        initial_indent=" " * first,
+        subsequent_indent=" " * rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _as_json(event: Event) -> dict[str, Any]:
+    told = event.model_dump(mode="json", exclude={"id", "files"})
+    return told if event.known_at else {**told, "at": None}
 
 
 def _now(trail: Trail) -> str:
     event = trail.arrival(trail.serving) if trail.serving is not None else None
     if event is None:
         return "[bold]nothing serves[/]"
-    return f"[bold]version {event.version} serves[/] since {event.at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"[bold]version {event.version} serves[/]" + (f" since {_when(event)} UTC" if event.known_at else "")
+
+
+def _when(event: Event) -> str:
+    return f"{event.known_at:%Y-%m-%d %H:%M:%S}" if event.known_at else "unknown"
 
 
 def _what(event: Event) -> str:

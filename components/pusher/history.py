@@ -58,6 +58,11 @@ class Event(BaseModel):
     id: str = Field(default_factory=lambda: secrets.token_hex(8))  # no two records are the same bytes
 
     @property
+    def known_at(self) -> datetime | None:
+        """When it happened; none for a version found without a record whose number is no time."""
+        return None if self.action == "found" and not _is_time(self.version) else self.at
+
+    @property
     def name(self) -> str:
         """The record's name: claims of one number have the same."""
         return f"{self.version}.json" if self.action in ARRIVALS else f"{self.version}.{self.action.split()[-1]}.json"
@@ -164,8 +169,11 @@ def _read(name: str, content: bytes) -> Event | None:
 
 def _made(version: int) -> datetime:
     """When a version without a record was made, as far as its number tells: it is a time, unless the clock was off."""
-    now = _now()
-    return datetime.fromtimestamp(version, timezone.utc) if 10**9 < version <= now.timestamp() else now
+    return datetime.fromtimestamp(version, timezone.utc) if _is_time(version) else _now()
+
+
+def _is_time(version: int) -> bool:
+    return 10**9 < version <= _now().timestamp()
 
 
 def _order(event: Event) -> tuple[int, bool, int]:

@@ -1,11 +1,13 @@
 """``siamese rollback`` and the history in ``siamese runs``, as a user sees them."""
 
 import fcntl
+import io
 import json
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from components.pusher.serving_folder import Pushed, history, push, served, versions
 from pipeline import cli
@@ -13,6 +15,7 @@ from pipeline.config import load_config
 from pipeline.fetched_model import store_address
 from pipeline.serving_address import serving_address, serving_address_of_runs
 from pipeline.summary import RunSummary
+from pipeline.trail import show_trail
 
 
 @pytest.fixture
@@ -166,6 +169,29 @@ class TestHistory:
         code, out, _ = siamese("runs", "--output", output)
         assert code == 0
         assert out.splitlines()[-1].startswith("nothing://bucket: not an address of a serving folder")
+
+    def test_a_long_reason_is_wrapped_to_a_terminal_and_whole_elsewhere(self, output, tmp_path):
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "saved_model.pb").write_text("graph")
+        reason = " ".join(f"word{number}" for number in range(30))
+        push(tmp_path / "model", output / "serving", Pushed("ann@lab", reason, "r1"))
+        for terminal in (True, False):
+            shown = io.StringIO()
+            console = Console(file=shown, width=60, force_terminal=terminal, color_system=None, highlight=False)
+            show_trail(console, "x", history(output / "serving"))
+            lines = shown.getvalue().splitlines()[2:]
+            assert " ".join(line.strip() for line in lines) == reason
+            assert all(line.startswith(" " * 21 + "word") for line in lines)
+            assert all(len(line) <= 60 for line in lines) == (len(lines) > 1) == terminal
+
+    def test_a_version_of_unknown_age(self, siamese, output):
+        (output / "serving" / "7").mkdir(parents=True)
+        (output / "serving" / "7" / "saved_model.pb").write_text("graph")
+        _, out, _ = siamese("runs", "--output", output, "--history")
+        assert out.splitlines()[0] == f"version 7 serves  {output}/serving"
+        assert out.splitlines()[1].split() == ["unknown", "7", "found", "unknown"]
+        found = json.loads(siamese("runs", "--output", output, "--history", "--json")[1])
+        assert (found["since"], found["events"][0]["at"]) == (None, None)
 
     def test_nothing_was_pushed_yet(self, siamese, output):
         output.mkdir()

@@ -79,6 +79,7 @@ def test_a_version_without_a_record_is_found_and_follows_the_one_below():
     assert (found.serving, found.rollback_target()) == (9, 5)
     made = trail(complete=[1795397105]).events[0].at
     assert made == datetime(2026, 11, 23, 1, 25, 5, tzinfo=timezone.utc), "a number that is a time tells it"
+    assert [event.known_at for event in trail(complete=[7, 9999999999999]).events] == [None, None], "others tell none"
 
 
 def test_a_claim_whose_version_is_not_there_is_unfinished_until_that_is_told():
