@@ -149,6 +149,12 @@ class TestModels:
             line = refused(command, "--model", model, *arguments[command])
             assert line == f"--model {model}: neither a SavedModel nor a folder of versions of one"
 
+    def test_an_address_where_nothing_answers(self, refused, image):
+        line = refused("compare", "--model", "ftp://127.0.0.1:9/x", image, image)
+        assert line == "ftp://127.0.0.1:9/x: cannot be reached: Connection refused"
+        line = refused("compare", "--model", "http://127.0.0.1:9", image, image)
+        assert line.startswith("--model http://127.0.0.1:9: nothing answers at that address: ")
+
     def test_another_projects_model(self, refused, tmp_path, image):
         (tmp_path / "1").mkdir()
         (tmp_path / "1" / "saved_model.pb").write_bytes(b"")
@@ -159,6 +165,15 @@ class TestModels:
         (tmp_path / "p.csv").write_text("image_a,image_b,same\na.png,a.png,maybe\n")
         line = refused("evaluate", "--model", tmp_path, "--pairs", tmp_path / "p.csv")
         assert line.startswith(f"{tmp_path}/p.csv line 2: ")
+
+
+def test_servers_listen_to_this_machine_alone_unless_told(siamese, monkeypatch, tmp_path):
+    asked = []
+    for name in ("serve_model", "serve_transformer"):
+        monkeypatch.setattr(f"pipeline.server.process.{name}", lambda _, host, *__: asked.append(host))
+    siamese("serve", "--model", tmp_path)
+    siamese("transform", "--predictor", "127.0.0.1:9")
+    assert asked == ["127.0.0.1"] * 2
 
 
 class TestRuns:

@@ -105,6 +105,17 @@ def test_an_output_that_cannot_be_written_is_named(data, tmp_path, executed):
     assert executed == []
 
 
+@pytest.mark.parametrize("place", ["file", "nothing://bucket"])
+def test_a_serving_folder_that_takes_no_push_is_told_before_the_run_begins(data, tmp_path, executed, place):
+    (tmp_path / "file").write_text("")
+    configured = place if "://" in place else str(tmp_path / place)
+    config = data.model_copy(update={"push": data.push.model_copy(update={"serving_dir": configured})})
+    with pytest.raises(UserError, match=f"{configured}: "):
+        run(config, tmp_path / "out")
+    assert executed == []
+    assert not (tmp_path / "out" / "runs").exists()
+
+
 def test_no_source_is_the_users_error(tmp_path, executed):
     with pytest.raises(UserError, match="no images: say --data DIR"):
         run(load_config(overrides=["data.source=null"]), tmp_path)

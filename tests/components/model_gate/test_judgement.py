@@ -109,3 +109,8 @@ def test_a_trained_model_is_better_than_raw_pixels(gain, reach, pixels, test, pa
     result = judge_pixels(replace(change(gain, reach, pixels), name="auc"), test)
     assert (result.name, result.passed) == ("pixels", passed), result.reason
     assert f"against {pixels:.4f} of the raw pixels' distance" in result.reason
+
+
+def test_a_gain_over_pixels_that_is_not_sure_names_the_switch():
+    result = judge_pixels(replace(change(0.01, 0.02, 0.8), name="auc"), TEST)
+    assert "not surely better, as gates.beats_pixels wants (at worst " in result.reason
