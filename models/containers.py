@@ -14,6 +14,8 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024**2
 
+DAMAGED = "damaged: TensorFlow cannot decode it"  # though Pillow could
+
 _MAGIC: dict[str, tuple[bytes, ...]] = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),

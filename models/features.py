@@ -28,6 +28,7 @@ SAME = "same"  # int64: 1 genuine, 0 impostor
 # What test pairs are sliced on, bytes. GROUP: of both images, or "across groups"; absent where there is none.
 IDENTITY_SIZE = "identity_size"  # images of the smaller of both identities in the split: "1", "2-4", ..., "20+"
 QUALITY = "quality"  # of the worse of both images: "dark", "bright", "flat", "small" or "good"
+SLICES = (KIND, GROUP, IDENTITY_SIZE, QUALITY)
 SIDES = ("a", "b")
 
 GENUINE, RANDOM, SAME_GROUP = KINDS = ("genuine", "impostor_random", "impostor_same_group")

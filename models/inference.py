@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Calibration, Floats
-from models.containers import UnreadableImage, normalise
+from models.containers import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.manifest import ModelManifest
-
-DAMAGED = "damaged: TensorFlow cannot decode it"
 
 _BATCH = 64
 

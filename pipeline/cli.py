@@ -7,7 +7,7 @@ import warnings
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,9 +15,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
-
-if TYPE_CHECKING:
-    from pipeline.summary import RunSummary
 
 app = typer.Typer(
     help="Siamese models from folders of images: train, gate, push, compare.",
@@ -232,8 +229,8 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
+    from pipeline.runs_table import show_runs
     from pipeline.summary import read_summaries
-    from pipeline.trail import wrapped
 
     if not output.is_dir() and not (history and serving_dir):
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
@@ -244,16 +241,8 @@ def runs(
     if as_json:
         print(json.dumps([summary.model_dump(mode="json") for summary in summaries]))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("run", "status", "version", "accuracy", "auc", "seconds"):
-        table.add_column(column, no_wrap=True)
-    for summary in summaries:
-        table.add_row(*_row(summary))
     console = Console(highlight=False)
-    console.print(table if summaries else f"no run under {output}")
-    for summary in summaries:  # below the table: they are longer than what is left of a line
-        if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
-            console.print(escape(wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
+    show_runs(console, summaries, output)
     try:
         _show_history(output, serving_dir, as_json=False, last=10)
     except UserError as error:  # the runs are told all the same
@@ -274,12 +263,6 @@ def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: in
         if last:
             console.print()
         show_trail(console, address, trail, last)
-
-
-def _row(summary: "RunSummary") -> tuple[str, ...]:
-    values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
-    status = "already serving" if summary.already_serving else summary.status
-    return summary.run_id, status, str(summary.pushed_version or "-"), *values, f"{summary.seconds:.0f}"
 
 
 def _resolved(model: Path) -> Path:

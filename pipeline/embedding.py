@@ -8,8 +8,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from models.containers import DAMAGED
 from models.errors import UserError
-from models.inference import DAMAGED, LoadedModel, read_image
+from models.inference import LoadedModel, read_image
 
 
 def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:

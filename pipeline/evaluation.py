@@ -9,7 +9,6 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.model_gate.settings import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,
-    SLICES,
     TAR_AT_FAR,
     GateSettings,
     MeasureSettings,
@@ -49,7 +48,10 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
             config_pb2.ModelSpec(name="candidate", model_type="tf_generic", **served),
             config_pb2.ModelSpec(name="baseline", is_baseline=True, model_type="tf_generic", **served),
         ],
-        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[key]) for key in SLICES)],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[key]) for key in features.SLICES),
+        ],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )
 

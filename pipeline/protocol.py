@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.calibration import Floats
+from models.containers import DAMAGED
 from models.errors import UserError
-from models.inference import DAMAGED, LoadedModel, read_image
+from models.inference import LoadedModel, read_image
 
 COLUMNS = ("image_a", "image_b", "same")
 

@@ -169,9 +169,9 @@ def _counts_line(summary: RunSummary) -> str:
 
 
 def _metrics_table(summary: RunSummary) -> Table:
-    table = Table(title="test split, ± 95% intervals", title_justify="left", box=None, padding=(0, 2, 0, 2))
+    table = Table(title="test split, with 95% intervals", title_justify="left", box=None, padding=(0, 1, 0, 2))
     table.add_column("", no_wrap=True)
-    for column in ("new model", *(("served model", "gain") if summary.baseline_metrics else ())):
+    for column in ("new model", *(("served", "gain") if summary.baseline_metrics else ())):
         table.add_column(column, justify="right", no_wrap=True)
     for name, metric in summary.metrics.items():
         if name != "tar_at_far":  # that of the first rate, which has a line of its own
@@ -187,7 +187,7 @@ def _with_interval(metric: Metric | None, sign: str = "") -> str:
     value = f"{metric.value:{sign}.4f}"
     if metric.low is None or metric.high is None:
         return value
-    return f"{value} [dim]±{max(metric.high - metric.value, metric.value - metric.low):.3f}[/]"
+    return f"{value} [dim]{metric.low:{sign}.3f}..{metric.high:{sign}.3f}[/]"
 
 
 def _gates_table(summary: RunSummary) -> Table:

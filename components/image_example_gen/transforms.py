@@ -105,4 +105,4 @@ class _WriteChunk(beam.DoFn):
         try:
             return normalised, self._decode(tf.constant(normalised.data)).numpy()
         except tf.errors.InvalidArgumentError as error:
-            raise containers.UnreadableImage("damaged: TensorFlow cannot decode it") from error
+            raise containers.UnreadableImage(containers.DAMAGED) from error

@@ -19,7 +19,7 @@ from components.model_gate.judge import judge
 from components.model_gate.overlap import overlap
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
-from components.verdict.artifacts import write_verdict
+from components.verdict.artifacts import write_blessing, write_verdict
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
 from models.settings import ImageSettings
@@ -53,7 +53,7 @@ class Executor(base_executor.BaseExecutor):
             verdicts.append(told)
 
         blessed = write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), verdicts)
-        _bless(artifact_utils.get_single_instance(output_dict["blessing"]), blessed)
+        write_blessing(artifact_utils.get_single_instance(output_dict["blessing"]), blessed, "BLESSED", "NOT_BLESSED")
         folder = Path(artifact_utils.get_single_uri(output_dict["measures"]))
         folder.mkdir(parents=True, exist_ok=True)
         # Empty rather than absent where nothing could be measured: an artifact without a file is lost on Kubeflow.
@@ -83,10 +83,3 @@ def _one_comparison(model_dir: Path, image: ImageSettings) -> Callable[[], objec
         return model.signatures["serving_default"](pair)["score"].numpy()
 
     return compare
-
-
-def _bless(artifact: Artifact, blessed: bool) -> None:
-    artifact.set_int_custom_property("blessed", int(blessed))
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()

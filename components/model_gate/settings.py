@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from models.measures import FARS, GENUINE_PRIOR
 from models.settings import Settings
 
 # Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
@@ -19,7 +20,6 @@ HIGHER_IS_BETTER = (
 )
 LOWER_IS_BETTER = ("eer", "calibration_error")
 
-SLICES = ("kind", "group", "identity_size", "quality")
 TAR_AT_FAR = "tar_at_far_"
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -29,12 +29,12 @@ class MeasureSettings(Settings):
     """What is measured on the test split beside the usual."""
 
     fars: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (0.01, 0.1, 0.001),
+        FARS,
         min_length=1,
         description="false accept rates of tar_at_far_<far>; tar_at_far is that of the first",
     )
     genuine_prior: float = Field(
-        0.01, gt=0, lt=1, description="share of genuine pairs in deployment: precision_at_prior"
+        GENUINE_PRIOR, gt=0, lt=1, description="share of genuine pairs in deployment: precision_at_prior"
     )
 
     @property

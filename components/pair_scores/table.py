@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.calibration import Floats
+from models.features import SLICES
 
 FILE = "scores.parquet"
-SLICES = ("kind", "group", "identity_size", "quality")
 
 # Scores lie in [0, 1], higher is more alike; a distance is in the unit of the model's own embedding. Those of the
 # baseline are null where nothing serves. ``pixel_distance`` is that of the raw pixels: a model must do better.

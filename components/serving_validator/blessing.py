@@ -1,10 +1,8 @@
 """The verdict of this gate in the two forms in which others read it."""
 
-from pathlib import Path
-
 from tfx.types.artifact import Artifact
 
-from components.verdict.artifacts import write_verdict
+from components.verdict.artifacts import write_blessing, write_verdict
 from components.verdict.result import GateResult
 
 GATE = "serving"
@@ -15,8 +13,5 @@ BLESSED, BLESSED_FILE, NOT_BLESSED_FILE = "blessed", "INFRA_BLESSED", "INFRA_NOT
 
 def bless(blessing: Artifact, verdict: Artifact, passed: bool, reason: str) -> None:
     """Writes the infra blessing (property ``blessed`` 1 or 0, and the marker file) and the verdict with its reason."""
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / (BLESSED_FILE if passed else NOT_BLESSED_FILE)).write_text("", encoding="utf-8")
-    blessing.set_int_custom_property(BLESSED, int(passed))
+    write_blessing(blessing, passed, BLESSED_FILE, NOT_BLESSED_FILE)
     write_verdict(verdict, [GateResult(name=GATE, passed=passed, reason=reason)])

@@ -40,3 +40,14 @@ def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
 def read_verdict(uri: str) -> list[GateResult]:
     """The verdicts in the artifact at ``uri``."""
     return _Verdict.model_validate_json((Path(uri) / VERDICT_FILE).read_text(encoding="utf-8")).gates
+
+
+def write_blessing(artifact: Artifact, blessed: bool, given: str, refused: str) -> None:
+    """Gives a blessing or not, as TFX's components and its Pusher know it.
+
+    Sets the custom property ``blessed`` (1 or 0) and writes an empty marker file, named ``given`` or ``refused``.
+    """
+    artifact.set_int_custom_property("blessed", int(blessed))
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / (given if blessed else refused)).write_text("", encoding="utf-8")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from models.containers import DAMAGED
 from models.errors import UserError, first_line
-from models.inference import DAMAGED, LoadedModel, Undecodable
+from models.inference import LoadedModel, Undecodable
 from pipeline.server.batching import Batcher
 from pipeline.server.errors import RequestError, bad_request
 from pipeline.server.examples import prepare_examples

@@ -1,0 +1,30 @@
+"""The runs under an output folder, as a person reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.summary import RunSummary
+from pipeline.trail import wrapped
+
+
+def show_runs(console: Console, summaries: Sequence[RunSummary], output: Path) -> None:
+    """A line a run, oldest first; below them, why those that pushed nothing did not."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("run", "status", "version", "accuracy", "auc", "seconds"):
+        table.add_column(column, no_wrap=True)
+    for summary in summaries:
+        table.add_row(*_row(summary))
+    console.print(table if summaries else f"no run under {output}")
+    for summary in summaries:  # below the table: they are longer than what is left of a line
+        if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
+            console.print(escape(wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
+
+
+def _row(summary: RunSummary) -> tuple[str, ...]:
+    values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
+    status = "already serving" if summary.already_serving else summary.status
+    return summary.run_id, status, str(summary.pushed_version or "-"), *values, f"{summary.seconds:.0f}"
