@@ -1,4 +1,5 @@
 import keras
+import keras
 import numpy as np
 import pytest
 
@@ -37,6 +38,7 @@ def test_the_form_of_the_loss_decides_the_network():
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine", "manhattan"])
 def test_the_towers_are_one_encoder(distance):
+    keras.utils.set_random_seed(0)  # by chance, two of the images are as good as one to an untrained network
     model = build_model(settings("pairs", distance=distance), 1)
     apart = np.asarray(model((IMAGES[:4], IMAGES[4:]), training=False))
     np.testing.assert_allclose(model((IMAGES, IMAGES), training=False), 0, atol=2e-3)
