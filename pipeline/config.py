@@ -29,6 +29,7 @@ from models.settings import (
     Settings,
     TrainingSettings,
 )
+from pipeline.runners.kubeflow.settings import KubeflowSettings
 
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
@@ -80,6 +81,7 @@ class Config(Settings):
     serving_validator: ServingValidatorSettings = ServingValidatorSettings()
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
     @property
     def ingest(self) -> IngestSettings:
@@ -108,13 +110,13 @@ class Config(Settings):
         self.gates.check_names(self.measures.names)
 
     def digest(self) -> str:
-        """SHA-256 of what is configured, the place of the images left out."""
-        return self._digest({"data": {"source"}})
+        """SHA-256 of what is configured, the place of the images and of the run left out."""
+        return self._digest({"data": {"source"}, "kubeflow": True})
 
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
         limits = {"source", "schema_file", "max_pixels", "max_bytes", "max_quarantined"}
-        after = dict.fromkeys(("name", "measures", "gates", "serving_validator", "push", "beam"), True)
+        after = dict.fromkeys(("name", "measures", "gates", "serving_validator", "push", "beam", "kubeflow"), True)
         return self._digest({**after, "data": limits})
 
     def _digest(self, exclude: dict[str, Any]) -> str:

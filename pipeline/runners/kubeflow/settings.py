@@ -1,0 +1,136 @@
+"""What a user may set about the cluster. Plain pydantic: checked in milliseconds."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from models.settings import Settings
+
+DEFAULT = "default"  # the key of the resources of every node that has none of its own
+
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|[kMGTPE]|[KMGTPE]i)?")
+_UNITS = {"m": 1e-3, "": 1.0} | {
+    f"{letter}{suffix}": base**power
+    for suffix, base in (("", 1000.0), ("i", 1024.0))
+    for power, letter in enumerate("KMGTPE", start=1)
+}
+
+
+def quantity(text: str) -> float:
+    """A Kubernetes quantity as a number: "500m" -> 0.5, "4Gi" -> 4294967296.0.
+
+    Raises:
+      ValueError: it is none.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be a Kubernetes quantity such as 500m, 2, 4Gi or 20G, got {text!r}")
+    unit = match[2] or ""
+    return float(match[1]) * _UNITS["K" if unit == "k" else unit]
+
+
+def _checked(text: str) -> str:
+    quantity(text)
+    return text
+
+
+Quantity = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_checked)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+MountPath = Annotated[str, Field(pattern=r"^/[^:]+$")]
+
+
+class NodeResources(Settings):
+    """What the pod of a node asks for."""
+
+    cpu: Quantity = Field("1", description="cores asked for")
+    cpu_limit: Quantity | None = Field(None, description="cores at most; default: what the node of the cluster has")
+    memory: Quantity = Field("4Gi", description="asked for, and the limit")
+    scratch: Quantity | None = Field("10Gi", description="ephemeral storage for temporary files, at most")
+    gpus: int = Field(0, ge=0)
+    shared_memory: Quantity | None = Field(None, description="size of /dev/shm")
+
+
+class Toleration(Settings):
+    """A taint of the cluster's nodes that pods put up with."""
+
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = None
+
+
+class GpuSettings(Settings):
+    """What the pods of nodes with ``gpus`` need beside the count."""
+
+    resource: str = Field("nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")
+    node_selector: dict[str, str] = Field({})
+    tolerations: tuple[Toleration, ...] = (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),)
+
+
+class RetrySettings(Settings):
+    """How often a failed node is tried again, and when."""
+
+    attempts: int = Field(2, ge=0, le=10, description="after the first one")
+    backoff: int = Field(30, ge=1, description="seconds before the first retry")
+    factor: float = Field(2.0, ge=1, description="by which the wait grows")
+    max_backoff: int = Field(600, ge=1, description="seconds, at most")
+
+
+class VolumeMount(Settings):
+    """A persistent volume claim, mounted into every node."""
+
+    claim: Name
+    path: MountPath
+    sub_path: str | None = None
+
+
+class SecretMount(Settings):
+    """A secret, as files or as environment variables of every node."""
+
+    name: Name
+    path: MountPath | None = Field(None, description="a folder with a file a key")
+    env: dict[str, str] = Field({}, description="key of the secret -> environment variable")
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "SecretMount":
+        if bool(self.path) == bool(self.env):
+            raise ValueError(f"the secret {self.name} must have either path or env")
+        return self
+
+
+class KubeflowSettings(Settings):
+    """How the graph runs on a cluster with Kubeflow Pipelines."""
+
+    image: str | None = Field(None, description="the container image of every node, by digest or tag")
+    pipeline_root: str | None = Field(
+        None, pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$", description="where artifacts go: gs://, s3:// or minio://"
+    )
+    resources: dict[str, NodeResources] = Field(
+        {
+            DEFAULT: NodeResources(),
+            "Trainer": NodeResources(cpu="4", memory="16Gi", scratch="50Gi", gpus=1, shared_memory="2Gi"),
+        },
+        description=f"by node id; {DEFAULT} is for all others",
+    )
+    gpu: GpuSettings = GpuSettings()
+    retries: RetrySettings = RetrySettings()
+    timeout: int | None = Field(None, ge=60, description="seconds that one attempt of a node may take")
+    volumes: tuple[VolumeMount, ...] = ()
+    secrets: tuple[SecretMount, ...] = ()
+    env: dict[str, str] = Field({})
+    node_selector: dict[str, str] = Field({})
+    tolerations: tuple[Toleration, ...] = ()
+    labels: dict[str, str] = Field({})
+    annotations: dict[str, str] = Field({})
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_secrets: tuple[Name, ...] = ()
+    service_account: Name | None = Field(None, description="that the pods run as; default: the cluster's own")
+    run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.15 or later")
+    fail_when_refused: bool = Field(True, description="a run whose gates refused ends as failed, after all its work")
+
+    def resources_of(self, node: str) -> NodeResources:
+        """What the node's pod asks for."""
+        return self.resources.get(node) or self.resources.get(DEFAULT) or NodeResources()
