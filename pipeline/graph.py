@@ -174,7 +174,6 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
         keep=config.push.keep,
         config_digest=config.digest(),
         run_id=site.run_id,
-        cache_key=site.run_id,
     ).with_id("Pusher")
     return [baseline, evaluator, scores, judged, serving, pusher]
 

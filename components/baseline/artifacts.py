@@ -6,4 +6,4 @@ from tfx.types.artifact import Artifact
 class BaselineFound(Artifact):
     """``baseline.json`` as in ``report.BaselineReport``; custom properties ``status`` and ``version``."""
 
-    TYPE_NAME = "BaselineFound"
+    TYPE_NAME = "siamese.BaselineFound"

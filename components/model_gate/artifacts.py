@@ -8,4 +8,4 @@ INTERVALS_FILE = "intervals.json"
 class MeasuredPairs(Artifact):
     """``intervals.json`` as in ``intervals.MeasuredIntervals``; absent where the scores cannot be measured."""
 
-    TYPE_NAME = "MeasuredPairs"
+    TYPE_NAME = "siamese.MeasuredPairs"

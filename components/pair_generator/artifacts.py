@@ -9,4 +9,4 @@ TABLE_FILE = "counts.md"
 class PairReport(Artifact):
     """``counts.json`` for machines and ``counts.md`` for people: pairs per split and kind, and who was left out."""
 
-    TYPE_NAME = "PairReport"
+    TYPE_NAME = "siamese.PairReport"

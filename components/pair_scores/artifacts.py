@@ -6,4 +6,4 @@ from tfx.types.artifact import Artifact
 class PairScores(Artifact):
     """``scores.parquet`` as in ``table.SCHEMA``; custom property ``pairs``: its rows."""
 
-    TYPE_NAME = "PairScores"
+    TYPE_NAME = "siamese.PairScores"

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.channel import BaseChannel, Channel
-from tfx.types.component_spec import ChannelParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components.baseline.artifacts import BaselineFound
@@ -25,6 +25,11 @@ class ServingPusherSpec(standard_component_specs.PusherSpec):
         "gate_verdict": ChannelParameter(type=GateVerdict, optional=True),
         "infra_verdict": ChannelParameter(type=GateVerdict, optional=True),
     }
+    PARAMETERS: ClassVar = {
+        **standard_component_specs.PusherSpec.PARAMETERS,
+        # By itself, not within custom_config: a cluster fills in only what is a whole parameter.
+        "run_id": ExecutionParameter(type=str, optional=True),
+    }
 
 
 class ServingPusher(Pusher):
@@ -41,9 +46,8 @@ class ServingPusher(Pusher):
       infra_verdict: of the ServingValidator, likewise.
       keep: versions kept, the serving one among them; default: all.
       config_digest: of the run's configuration, for the history.
-      run_id: of the run, for the history.
-      cache_key: changes whenever this must run again; the serving folder is no input that TFX knows of. The run's id
-        is right: an old verdict is then never taken for a push.
+      run_id: of the run, for the history and for the cache: the serving folder is no input that TFX knows of, and an
+        old verdict must never be taken for a push.
     """
 
     SPEC_CLASS = ServingPusherSpec
@@ -62,7 +66,6 @@ class ServingPusher(Pusher):
         keep: int | None = None,
         config_digest: str = "",
         run_id: str = "",
-        cache_key: str = "",
     ) -> None:
         spec = ServingPusherSpec(
             model=model,
@@ -75,9 +78,8 @@ class ServingPusher(Pusher):
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
             ),
-            custom_config=json_utils.dumps(
-                {"cache_key": cache_key, "run_id": run_id, "config_digest": config_digest, "keep": keep}
-            ),
+            custom_config=json_utils.dumps({"config_digest": config_digest, "keep": keep}),
+            run_id=run_id,
             pushed_model=Channel(type=standard_artifacts.PushedModel),
         )
         # Past the stock constructor, which knows only the stock inputs.

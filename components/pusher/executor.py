@@ -59,7 +59,9 @@ class Executor(stock.Executor):
             self._mark_already_serving(pushed_model, same.address, same.version)
         elif blessed:
             why = serving_folder.Pushed(
-                reason=_reason(input_dict), run_id=config.get("run_id"), config_digest=config.get("config_digest")
+                reason=_reason(input_dict),
+                run_id=exec_properties.get("run_id") or None,
+                config_digest=config.get("config_digest"),
             )
             judged = [
                 serving_folder.Judged(BaselineReport.read(one.uri).version) for one in input_dict.get(BASELINE, [])

@@ -18,7 +18,7 @@ class GateVerdict(Artifact):
     metadata store.
     """
 
-    TYPE_NAME = "GateVerdict"
+    TYPE_NAME = "siamese.GateVerdict"
 
 
 class _Verdict(BaseModel):

@@ -58,13 +58,14 @@ def run(tmp_path, serving):
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / name / "pushed")
         Path(pushed.uri).mkdir(parents=True)
+        properties = {"custom_config": custom_config, "run_id": options.pop("run_id", None)}
         destination = pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(options.pop("address", serving)))
         )
         Executor().Do(
             {"model": [model_artifact(tmp_path / name / "model", text, **options)], **inputs},
             {"pushed_model": [pushed]},
-            {"push_destination": proto_utils.proto_to_json(destination), "custom_config": custom_config},
+            {"push_destination": proto_utils.proto_to_json(destination), **properties},
         )
         return pushed
 
@@ -149,9 +150,9 @@ def test_the_history_says_which_run_pushed_why_and_old_versions_go(run, serving,
     verdict = GateVerdict()
     verdict.uri = str(tmp_path / "verdict")
     write_verdict(verdict, [GateResult(name="floors", passed=True, reason="every floor is reached")])
-    config = json.dumps({"run_id": "r7", "config_digest": "c7", "keep": 1})
+    config = json.dumps({"config_digest": "c7", "keep": 1})
     run("first", {"model_blessing": blessing(1)})
-    run("second", {"model_blessing": blessing(1), "gate_verdict": [verdict]}, "better", config)
+    run("second", {"model_blessing": blessing(1), "gate_verdict": [verdict]}, "better", config, run_id="r7")
 
     trail = serving_folder.history(serving)
     assert [event.action for event in trail.events] == ["push", "push", "prune"]
@@ -188,16 +189,14 @@ def test_the_components_take_what_they_need():
         push_destination=pusher_pb2.PushDestination(),
         custom_executor_spec=executor_spec.ExecutorClassSpec(Executor),
     )
-    ours = ServingPusher(
-        model, "/serving", model_blessing=blessed, gate_blessing=blessed, keep=3, run_id="run-7", cache_key="run-1"
-    )
+    ours = ServingPusher(model, "/serving", model_blessing=blessed, gate_blessing=blessed, keep=3, run_id="run-7")
 
     assert stock.executor_spec.executor_class is Executor
     assert ours.executor_spec.executor_class is Executor
     assert set(ours.inputs) == {"model", "model_blessing", "gate_blessing"}
     assert set(ours.outputs) == {"pushed_model"}
-    config = json.loads(ours.exec_properties["custom_config"])
-    assert config == {"cache_key": "run-1", "config_digest": "", "keep": 3, "run_id": "run-7"}
+    assert ours.exec_properties["run_id"] == "run-7"  # whole, for a cluster to fill in, and for the cache
+    assert json.loads(ours.exec_properties["custom_config"]) == {"config_digest": "", "keep": 3}
 
 
 class CandidateExecutor(base_executor.BaseExecutor):
@@ -239,7 +238,7 @@ def test_in_a_pipeline_the_same_candidate_is_pushed_again_once_another_serves(tm
             model=candidate.outputs["model"],
             serving_dir=str(serving),
             model_blessing=candidate.outputs["blessing"],  # the other two are not wired
-            cache_key=run_id,
+            run_id=run_id,
         )
         LocalDagRunner().run(
             Pipeline(
