@@ -6,6 +6,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import BaseChannel
@@ -30,22 +31,26 @@ class Site:
     """Where a run reads and writes, and what it finds there: what a cache key must know of the world outside.
 
     Attributes:
-      data_root: the folder of images.
+      data_root: the folder of images; on a cluster a parameter of the run.
       data_digest: a fingerprint of what is in it.
       serving_dir: the folder that the model server watches.
       served: what changes whenever the model that serves does, or "none".
       artifacts: TFX's pipeline root.
       run_id: of this run.
       metadata: the metadata store; none on a cluster, which has its own.
+      ignore_baseline: in place of ``gates.ignore_baseline``: on a cluster a parameter of the run.
+      refusal_fails: whether a run whose gates refused fails, after all its work.
     """
 
-    data_root: str
+    data_root: str | RuntimeParameter
     data_digest: str
     serving_dir: str
     served: str
     artifacts: str
     run_id: str
     metadata: metadata_store_pb2.ConnectionConfig | None = None
+    ignore_baseline: int | RuntimeParameter | None = None
+    refusal_fails: bool = False
 
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:
@@ -125,7 +130,7 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
         site.served,
         config.image,
         code_digest("components.baseline", "components.pusher", "models.signatures"),
-        config.gates.ignore_baseline,
+        config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
     )
     evaluator = Evaluator(
         examples=pairs,

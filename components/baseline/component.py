@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
@@ -45,7 +46,7 @@ class Baseline(base_component.BaseComponent):
         served: str,
         image: ImageSettings,
         code_digest: str,
-        ignore_version: int | None = None,
+        ignore_version: int | RuntimeParameter | None = None,
     ) -> None:
         """Builds the component.
 

@@ -2,6 +2,7 @@
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
@@ -39,7 +40,13 @@ class ImageExampleGen(BaseBeamComponent):
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
 
     def __init__(
-        self, data_root: str, data_digest: str, settings: str, image: str, seed: int, code_digest: str
+        self,
+        data_root: str | RuntimeParameter,
+        data_digest: str,
+        settings: str,
+        image: str,
+        seed: int,
+        code_digest: str,
     ) -> None:
         """Constructs the component.
 
