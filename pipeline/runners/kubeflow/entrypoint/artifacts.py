@@ -33,12 +33,10 @@ def prepare(
     Raises:
       KeyError: an artifact whose type the compiler did not tell.
     """
-    for direction, lists in (
-        ("inputs", executor_input.inputs.artifacts),
-        ("outputs", executor_input.outputs.artifacts),
-    ):
+    directions = {"inputs": executor_input.inputs.artifacts, "outputs": executor_input.outputs.artifacts}
+    for direction, lists in directions.items():
         for key, artifacts in lists.items():
-            there = [one for one in artifacts.artifacts if not one.metadata.fields[ABSENT].number_value]
+            there = [one for one in artifacts.artifacts if ABSENT not in one.metadata.fields]
             del artifacts.artifacts[:]
             artifacts.artifacts.extend(there)
             for artifact in artifacts.artifacts:
@@ -82,9 +80,10 @@ def executor_output(
 ) -> pipeline_spec_pb2.ExecutorOutput:
     """What the executor left, in the backend's words: URIs in the buckets, in metadata too."""
     output = pipeline_spec_pb2.ExecutorOutput()
+    known = {0: "", **names}  # new artifacts have no name yet, of which TFX would warn
     for key, artifacts in outputs.items():
         if artifacts:
-            runtime = tfx_side.to_runtime_artifact(artifacts[0], names)
+            runtime = tfx_side.to_runtime_artifact(artifacts[0], known)
             metadata = _restored(json_format.MessageToDict(runtime.metadata), uris)
         else:
             runtime, metadata = pipeline_spec_pb2.RuntimeArtifact(), {ABSENT: 1}
