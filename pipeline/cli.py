@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
+from pipeline.runners.kubeflow.commands import app as kubeflow
 
 app = typer.Typer(
     help="Siamese models from folders of images: train, gate, push, compare.",
@@ -22,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(kubeflow, name="kubeflow")
 
 Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
