@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -207,13 +208,21 @@ def _sentence(fault: ErrorDetails) -> str:
 
 
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = Config
+    section: Any = Config
     for part in loc:
-        annotation = section.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        section = annotation
-    return list(section.model_fields)
+        # Where it is no section, the part is the key of a table of sections, or the index in a list of them.
+        section = section.model_fields[str(part)].annotation if _is_section(section) else _section_in(section)
+        if get_origin(section) in (Union, UnionType):  # a section that may be left out
+            section = _section_in(section)
+    return list(section.model_fields) if _is_section(section) else []
+
+
+def _section_in(annotation: Any) -> Any:
+    return next(filter(_is_section, get_args(annotation)), None)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _reason(error: Exception) -> str:
