@@ -71,7 +71,7 @@ def bare(config_path: Path | None, first: Path) -> None:
     batches = IdentityBatches(train, rows, settings.training.batch, settings.seed)
     steps = settings.training.steps_per_epoch or batches.steps_per_epoch
     model = build_model(settings, settings.training.epochs * steps)
-    dataset = batch_dataset(batches, settings.training.epochs * steps, normalise)
+    dataset = batch_dataset(batches, range(settings.training.epochs * steps), normalise)
     model.fit(dataset, epochs=settings.training.epochs, steps_per_epoch=steps, verbose=0)
 
     def distances(images: ImageTable, pairs: PairTable) -> np.ndarray:

@@ -116,8 +116,8 @@ class PairBatches:
         return (normalise(a), normalise(b)), same
 
 
-def batch_dataset(batches: Batches, steps: int, normalise: Normalise) -> tf.data.Dataset:
-    """The first ``steps`` batches as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator."""
+def batch_dataset(batches: Batches, steps: range, normalise: Normalise) -> tf.data.Dataset:
+    """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator."""
 
     def batch(number: tf.Tensor) -> tuple[Any, tf.Tensor]:
         parts = tf.numpy_function(lambda n: batches.step(int(n)), [number], list(batches.signature), stateful=False)
@@ -125,7 +125,9 @@ def batch_dataset(batches: Batches, steps: int, normalise: Normalise) -> tf.data
             part.set_shape([None])
         return batches.inputs(normalise, *parts)
 
-    dataset = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = tf.data.Dataset.range(steps.start, steps.stop).map(
+        batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import tensorflow_transform as tft
 from models import features
 from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
 from models.calibration import Calibration, calibrate
+from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.encoders import build_encoder
 from models.errors import TrainingFailed, UserError
@@ -37,7 +38,8 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` holds ``model`` (the fields of ``ModelSettings``),
-        ``split``, ``config_digest`` and ``code_digest`` (for the model's manifest).
+        ``split``, ``config_digest`` and ``code_digest`` (for the model's manifest), and ``checkpoints``, a folder that
+        outlives the run, or none: a training that was stopped then goes on where it was.
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
@@ -47,9 +49,11 @@ def run_fn(fn_args: Any) -> None:
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    with _scratch(fn_args.model_run_dir, (fn_args.train_files[0], fn_args.eval_files[0])) as scratch:
-        train, val = (load_split(files[0], settings, scratch) for files in (fn_args.train_files, fn_args.eval_files))
-        encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir)
+    patterns = (fn_args.train_files[0], fn_args.eval_files[0])
+    with _scratch(fn_args.model_run_dir, patterns) as scratch:
+        train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
+        checkpoints = _checkpoints(fn_args.custom_config, patterns)
+        encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
     served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
     export(served, settings, calibration, fn_args)
 
@@ -91,8 +95,18 @@ def fit(
     train: tuple[ImageTable, PairTable],
     val: tuple[ImageTable, PairTable],
     log_dir: str,
+    checkpoints: Path | None = None,
 ) -> tuple[keras.Model, Calibration]:
-    """The trained encoder (float32, best epoch by validation AUC) and its calibration."""
+    """The trained encoder (float32, best epoch by validation AUC) and its calibration.
+
+    Args:
+      settings: the recipe.
+      normalise: the graph of Transform.
+      train: what the weights are fitted to.
+      val: what stops the training and calibrates the distance.
+      log_dir: for TensorBoard.
+      checkpoints: a folder of this training alone, in which a stopped one finds its state.
+    """
     training = settings.training
     batches = _batches(settings, *train)
     steps = training.steps_per_epoch or batches.steps_per_epoch
@@ -101,17 +115,21 @@ def fit(
         model = build_model(settings, total)
     distances = PairDistances(model.encoder, normalise, settings.loss.distance, *val)
     same = val[1].same
+    stopping = Stopping("val_auc", training.patience)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         ValidationMonitor(distances, same, training.epochs),
-        keras.callbacks.EarlyStopping("val_auc", mode="max", patience=training.patience, restore_best_weights=True),
+        stopping,
         keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),
     ]
-    if total:
-        dataset = batch_dataset(batches, total, normalise)
-        history = model.fit(dataset, epochs=training.epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=0)
-        if not np.isfinite(history.history["loss"]).all():  # the best epoch before it is no model to trust either
-            raise TrainingFailed("training failed: the loss is not a finite number; try a lower training.learning_rate")
+    kept = Checkpoints(checkpoints, model, stopping) if checkpoints else None
+    with kept.kept_when_stopped() if kept else nullcontext():
+        losses = _train(model, batches, normalise, steps, training.epochs, callbacks, kept)
+    stopping.restore_best(model)
+    if kept:
+        kept.discard()
+    if not np.isfinite(losses).all():  # the best epoch before it is no model to trust either
+        raise TrainingFailed("training failed: the loss is not a finite number; try a lower training.learning_rate")
     encoder = _in_float32(model.encoder, settings)
     try:
         calibration = calibrate(same, PairDistances(encoder, normalise, settings.loss.distance, *val)())
@@ -119,6 +137,48 @@ def fit(
         raise TrainingFailed(f"training failed: {error}") from None
     progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
     return encoder, calibration
+
+
+def _train(
+    model: keras.Model,
+    batches: Batches,
+    normalise: Normalise,
+    steps: int,
+    epochs: int,
+    callbacks: list[keras.callbacks.Callback],
+    kept: Checkpoints | None,
+) -> list[float]:
+    """Trains for ``epochs`` of ``steps``, from where it was stopped; returns the mean loss of each epoch of its own."""
+    done = kept.restore() if kept else 0
+    epoch, begun = divmod(done, steps)
+    if done:
+        progress.info("goes on from epoch %d/%d, step %d of %d", epoch + 1, epochs, begun, steps)
+    losses: list[float] = []
+    # The rest of the epoch in which it was stopped, and all others.
+    spans = [(epoch, epoch + 1, steps - begun), (epoch + 1, epochs, steps)] if begun else [(epoch, epochs, steps)]
+    for first, last, per_epoch in spans:
+        if model.stop_training or first >= last:
+            continue
+        dataset = batch_dataset(batches, range(last * steps - (last - first) * per_epoch, last * steps), normalise)
+        history = model.fit(
+            dataset,
+            initial_epoch=first,
+            epochs=last,
+            steps_per_epoch=per_epoch,
+            callbacks=[*callbacks, kept] if kept else callbacks,
+            verbose=0,
+        )
+        losses += history.history["loss"]
+    return losses
+
+
+def _checkpoints(config: dict[str, Any], patterns: Iterable[str]) -> Path | None:
+    """The folder in which the training of this recipe on these files keeps its state."""
+    if not config.get("checkpoints"):
+        return None
+    recipe = f"{config['config_digest']} {config['code_digest']}"
+    files = [file for pattern in patterns for several in split_files(pattern) for file in several]
+    return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
 
 
 def _batches(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:

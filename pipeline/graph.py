@@ -40,6 +40,7 @@ class Site:
       metadata: the metadata store; none on a cluster, which has its own.
       ignore_baseline: in place of ``gates.ignore_baseline``: on a cluster a parameter of the run.
       refusal_fails: whether a run whose gates refused fails, after all its work.
+      checkpoints: a folder that outlives the run, in which a stopped training finds its state; or none.
     """
 
     data_root: str | RuntimeParameter
@@ -51,6 +52,7 @@ class Site:
     metadata: metadata_store_pb2.ConnectionConfig | None = None
     ignore_baseline: int | RuntimeParameter | None = None
     refusal_fails: bool = False
+    checkpoints: str | None = None
 
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:
@@ -100,6 +102,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
             "split": _split(config),
             "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
             "code_digest": code,
+            "checkpoints": site.checkpoints,
         },
     )
     return Pipeline(

@@ -98,6 +98,7 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
         artifacts=str(output / "artifacts"),
         run_id=run_id,
         metadata=local.sqlite(output / METADATA),
+        checkpoints=str(output / "checkpoints"),
     )
     local.run(config, site, stages.on_node)
 

@@ -155,7 +155,7 @@ def test_the_dataset_gives_the_steps_in_order(form):
     def normalise(raw):
         return tf.reshape(tf.cast(tf.io.decode_raw(raw, tf.uint8, fixed_length=9), tf.float32), [-1, 3, 3, 1]) / 255
 
-    for number, (x, y) in enumerate(batch_dataset(made, 5, normalise)):
+    for number, (x, y) in enumerate(batch_dataset(made, range(5), normalise)):
         *raw, labels = made.step(number)
         sides = [x] if form == "identities" else x
         assert len(sides) == len(raw)

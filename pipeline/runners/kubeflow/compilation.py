@@ -134,6 +134,7 @@ def _site(config: Config, root: str) -> Site:
         run_id=RUN_ID,
         ignore_baseline=RuntimeParameter(name="ignore_baseline", ptype=int, default=defaults["ignore_baseline"]),
         refusal_fails=config.kubeflow.fail_when_refused,
+        checkpoints=_checkpoints(config),
     )
 
 
@@ -149,6 +150,11 @@ def _serving_dir(config: Config) -> str:
     if folder is None:
         raise UserError("no serving folder: set push.serving_dir to gs://, s3://, or a folder of a volume")
     return folder if "://" in folder else _visible("push.serving_dir", folder, config.kubeflow)
+
+
+def _checkpoints(config: Config) -> str | None:
+    folder = config.kubeflow.checkpoints
+    return _visible("kubeflow.checkpoints", folder, config.kubeflow) if folder else None
 
 
 def _visible(key: str, folder: str, settings: KubeflowSettings) -> str:

@@ -129,6 +129,9 @@ class KubeflowSettings(Settings):
     image_pull_secrets: tuple[Name, ...] = ()
     service_account: Name | None = Field(None, description="that the pods run as; default: the cluster's own")
     run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.15 or later")
+    checkpoints: MountPath | None = Field(
+        None, description="a folder of a volume in which a stopped training finds its state when it is tried again"
+    )
     fail_when_refused: bool = Field(True, description="a run whose gates refused ends as failed, after all its work")
 
     def resources_of(self, node: str) -> NodeResources:

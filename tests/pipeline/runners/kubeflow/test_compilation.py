@@ -100,6 +100,7 @@ def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
         (["data.source=/elsewhere/x"], IMAGE, ROOT, r"data.source /elsewhere/x: lies in no volume .*: /data, /serving"),
         (["push.serving_dir=null"], IMAGE, ROOT, "no serving folder: set push.serving_dir"),
         (["push.serving_dir=/servings"], IMAGE, ROOT, "push.serving_dir /servings: lies in no volume"),
+        (["kubeflow.checkpoints=/tmp/x"], IMAGE, ROOT, "kubeflow.checkpoints /tmp/x: lies in no volume"),
         (["kubeflow.resources={Trainr: {}}"], IMAGE, ROOT, "kubeflow.resources.Trainr: no such node; allowed: default"),
         (["serving_validator.runtime=docker"], IMAGE, ROOT, "TFX cannot compile its InfraValidator"),
     ],

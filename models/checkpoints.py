@@ -1,0 +1,146 @@
+"""A training that was stopped goes on where it was: the state of the network, the optimiser and early stopping.
+
+Batches are a function of the step's number and random layers keep their seeds among the network's variables, so that
+a resumed training takes the very steps that an unbroken one would have.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+progress = logging.getLogger("siamese.progress")
+
+_STATE = "state.npz"
+_STALE = 14 * 86400  # seconds after which a training is taken to have been given up
+
+
+def training_key(recipe: str, files: Iterable[str]) -> str:
+    """SHA-256 of what a training is made of: its recipe and the contents of its files.
+
+    Args:
+      recipe: changes with the settings and the code.
+      files: what it reads.
+    """
+    digest = hashlib.sha256(recipe.encode())
+    for name in files:
+        with tf.io.gfile.GFile(name, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+class Stopping(keras.callbacks.EarlyStopping):
+    """Early stopping that remembers from one ``fit`` to the next, and restores the best weights when asked to.
+
+    A resumed training takes two calls: the rest of the epoch in which it was stopped, and the other epochs.
+    """
+
+    def __init__(self, monitor: str, patience: int) -> None:
+        super().__init__(monitor, mode="max", patience=patience, restore_best_weights=True)
+        super().on_train_begin()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        del logs
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        del logs
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Gives the model the weights of its best epoch, where there was one."""
+        if self.best_weights is not None:
+            model.set_weights(self.best_weights)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the state of one training in a folder: at the end of each epoch, and when the training is told to stop.
+
+    List it after ``stopping``, whose state belongs to it.
+
+    Args:
+      folder: of this training alone; its name must change with what the training is made of (``training_key``).
+      model: compiled, of ``models.siamese``.
+      stopping: whose best weights and patience belong to the state.
+    """
+
+    def __init__(self, folder: Path, model: keras.Model, stopping: Stopping) -> None:
+        super().__init__()
+        self._folder, self._network, self._stopping = folder, model, stopping
+        _remove_stale(folder.parent)
+
+    def restore(self) -> int:
+        """Brings back what an earlier attempt left; returns how many steps are done already."""
+        self._network.optimizer.build(self._network.encoder.trainable_variables)
+        path = self._folder / _STATE
+        if not path.is_file():
+            return 0
+        with np.load(path) as state:
+            for number, variable in enumerate(self._variables()):
+                variable.assign(state[f"variable{number}"])
+            stopping = json.loads(str(state["stopping"]))
+            best = [state[f"best{number}"] for number in range(stopping.pop("weights"))]
+        for name, value in stopping.items():
+            setattr(self._stopping, name, value)
+        self._stopping.best_weights = best or None
+        return self._steps()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        del epoch, logs
+        self.save()
+
+    def save(self) -> None:
+        """Writes the state as it is now, whole or not at all."""
+        best = self._stopping.best_weights or []
+        best_so_far = self._stopping.best
+        stopping = {
+            "wait": self._stopping.wait,
+            "best": None if best_so_far is None else float(best_so_far),
+            "best_epoch": self._stopping.best_epoch,
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        staging = self._folder / f".{_STATE}"
+        with staging.open("wb") as file:
+            np.savez(
+                file,
+                stopping=np.array(json.dumps({**stopping, "weights": len(best)})),
+                **{f"variable{number}": variable.numpy() for number, variable in enumerate(self._variables())},
+                **{f"best{number}": weights for number, weights in enumerate(best)},
+            )
+        staging.replace(self._folder / _STATE)
+
+    @contextmanager
+    def kept_when_stopped(self) -> Iterator[None]:
+        """Saves where the training is told to stop: by Ctrl-C, or as a pod's SIGTERM arrives."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            self.save()
+            progress.info("stopped after %d steps; the same run goes on from there", self._steps())
+            raise
+
+    def discard(self) -> None:
+        """Forgets this training: it has come to its end."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _variables(self) -> list[Any]:
+        network = self._network
+        return [*network.encoder.variables, *network.augmentation.variables, *network.optimizer.variables]
+
+    def _steps(self) -> int:
+        optimizer = self._network.optimizer
+        return int(getattr(optimizer, "inner_optimizer", optimizer).iterations.numpy())  # of a loss-scaling one
+
+
+def _remove_stale(root: Path) -> None:
+    for state in root.glob(f"*/{_STATE}"):
+        if time.time() - state.stat().st_mtime > _STALE:
+            shutil.rmtree(state.parent, ignore_errors=True)

@@ -1,0 +1,140 @@
+import logging
+import os
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.checkpoints import training_key
+from models.dataset import ImageTable, PairTable
+from models.settings import (
+    AugmentationSettings,
+    EncoderSettings,
+    ImageSettings,
+    LossSettings,
+    ModelSettings,
+    TrainingSettings,
+)
+from models.trainer import fit
+
+STEPS, EPOCHS = 4, 5
+
+
+def normalise(raw):
+    pixels = tf.io.decode_raw(raw, tf.uint8)
+    return tf.reshape(tf.cast(pixels, tf.float32), [-1, 8, 8, 1]) / 128 - 1
+
+
+def split(seed: int) -> tuple[ImageTable, PairTable]:
+    """Noisy copies of one pattern an identity, too alike for an early perfect score, and all their pairs."""
+    who = np.repeat(np.arange(6), 4)
+    random = np.random.default_rng(seed)
+    pixels = np.random.default_rng(99).uniform(80, 170, (6, 8, 8, 1))[who] + random.normal(0, 60, (len(who), 8, 8, 1))
+    a, b = np.triu_indices(len(who), k=1)
+    images = ImageTable(np.clip(pixels, 0, 255).astype(np.uint8), {}, who, np.zeros_like(who))
+    return images, PairTable(a, b, (who[a] == who[b]).astype(np.int64))
+
+
+def recipe(form: str, **training) -> ModelSettings:
+    return ModelSettings(
+        image=ImageSettings(height=8, width=8),
+        encoder=EncoderSettings(filters=(4,), embedding=4, dropout=0.3),
+        loss=LossSettings(form=form),
+        augmentation=AugmentationSettings(rotation=20),
+        training=TrainingSettings(**{"epochs": EPOCHS, "steps_per_epoch": STEPS, **training}),
+    )
+
+
+def trained(given: ModelSettings, logs, checkpoints=None) -> list[np.ndarray]:
+    keras.utils.set_random_seed(given.seed)
+    encoder, _ = fit(given, normalise, split(0), split(1), str(logs), checkpoints)
+    return encoder.get_weights()
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Stops the training as a signal would, once so many steps are done; later attempts run to their end."""
+
+    def stop(steps: int, error: type[BaseException]) -> None:
+        done = [0]
+
+        def on_train_batch_end(self, batch, logs=None):
+            done[0] += 1
+            if done[0] == steps:
+                raise error
+
+        monkeypatch.setattr(keras.callbacks.TerminateOnNaN, "on_train_batch_end", on_train_batch_end)
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("form", "steps", "error"),
+    [
+        ("batch", 6, SystemExit),  # in the middle of an epoch, as a pod's SIGTERM does
+        ("pairs", 2 * STEPS, KeyboardInterrupt),  # as the last step of an epoch ends
+        ("batch", 11, RuntimeError),  # killed without warning: from the end of the epoch before
+        ("pairs", 2, RuntimeError),  # before there was anything to keep
+    ],
+)
+def test_a_stopped_training_ends_with_the_weights_of_an_unbroken_one(tmp_path, stop_after, form, steps, error):
+    given = recipe(form)
+    unbroken = trained(given, tmp_path / "unbroken")
+    stop_after(steps, error)
+    with pytest.raises(error):
+        trained(given, tmp_path / "first", tmp_path / "kept" / "mine")
+    resumed = trained(given, tmp_path / "second", tmp_path / "kept" / "mine")
+
+    for weights, expected in zip(resumed, unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
+    assert not list((tmp_path / "kept").iterdir())  # it has come to its end
+
+
+def test_it_says_that_it_stops_and_where_it_goes_on(tmp_path, stop_after, caplog):
+    stop_after(6, SystemExit)
+    with caplog.at_level(logging.INFO, "siamese.progress"), pytest.raises(SystemExit):
+        trained(recipe("batch"), tmp_path, tmp_path / "mine")
+    assert caplog.messages[-1] == "stopped after 6 steps; the same run goes on from there"
+
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        trained(recipe("batch"), tmp_path, tmp_path / "mine")
+    assert f"goes on from epoch 2/{EPOCHS}, step 2 of {STEPS}" in caplog.messages
+
+
+def test_patience_is_not_forgotten(tmp_path, stop_after, monkeypatch, caplog):
+    """The second epoch was the best; two worse ones end the training, whichever attempt they fall into."""
+    likes = iter([0.6, 0.9, 0.7, 0.7, 0.8])
+    monkeypatch.setattr("models.validation.auc", lambda same, distance: next(likes))
+    given = recipe("batch", patience=2)
+    stop_after(3 * STEPS + 1, SystemExit)
+    with pytest.raises(SystemExit):
+        trained(given, tmp_path, tmp_path / "mine")
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        trained(given, tmp_path, tmp_path / "mine")
+
+    epochs = [message.split("  ")[0] for message in caplog.messages if message.startswith("epoch ")]
+    assert epochs[-1] == f"epoch 4/{EPOCHS}"
+
+
+def test_what_was_given_up_is_removed_in_time(tmp_path):
+    old, recent = tmp_path / "kept" / "old" / "state.npz", tmp_path / "kept" / "recent" / "state.npz"
+    for state in (old, recent):
+        state.parent.mkdir(parents=True)
+        state.write_bytes(b"state")
+    os.utime(old, (time.time() - 15 * 86400,) * 2)
+    trained(recipe("batch", epochs=1), tmp_path / "logs", tmp_path / "kept" / "mine")
+
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["recent"]
+
+
+def test_the_key_changes_with_the_recipe_and_with_every_byte(tmp_path):
+    file = tmp_path / "pairs"
+    file.write_bytes(b"ab")
+    key = training_key("recipe", [str(file)])
+
+    assert training_key("recipe", [str(file)]) == key
+    assert training_key("other", [str(file)]) != key
+    file.write_bytes(b"ac")
+    assert training_key("recipe", [str(file)]) != key
