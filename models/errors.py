@@ -26,6 +26,10 @@ class RejectedData(UserError):
         self.quarantine, self.counts = quarantine, counts
 
 
+class GateRefusal(Exception):
+    """A gate refused the model, where a refused run is to end as a failed one: exit code 3."""
+
+
 class TrainingFailed(RuntimeError):
     """The training diverged or collapsed; there is no model worth judging: exit code 1."""
 

@@ -19,6 +19,7 @@ from components.image_example_gen.settings import IngestSettings
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_generator.settings import PairSettings
 from components.pusher.settings import PushSettings
+from components.run_outcome.settings import AlertSettings
 from components.serving_validator.settings import ServingValidatorSettings
 from models.errors import UserError
 from models.settings import (
@@ -81,6 +82,7 @@ class Config(Settings):
     gates: GateSettings = GateSettings()
     serving_validator: ServingValidatorSettings = ServingValidatorSettings()
     push: PushSettings = PushSettings()
+    alerts: AlertSettings = AlertSettings()
     beam: BeamSettings = BeamSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
@@ -111,13 +113,15 @@ class Config(Settings):
         self.gates.check_names(self.measures.names)
 
     def digest(self) -> str:
-        """SHA-256 of what is configured, the place of the images and of the run left out."""
-        return self._digest({"data": {"source"}, "kubeflow": True})
+        """SHA-256 of what is configured; left out: the place of the images and of the run, and who hears of it."""
+        return self._digest({"data": {"source"}, "alerts": True, "kubeflow": True})
 
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
         limits = {"source", "schema_file", "max_pixels", "max_bytes", "max_quarantined"}
-        after = dict.fromkeys(("name", "measures", "gates", "serving_validator", "push", "beam", "kubeflow"), True)
+        after = dict.fromkeys(
+            ("name", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
+        )
         return self._digest({**after, "data": limits})
 
     def _digest(self, exclude: dict[str, Any]) -> str:

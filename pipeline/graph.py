@@ -18,6 +18,7 @@ from components.model_gate.component import ModelGate
 from components.pair_generator.component import PairGenerator
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
+from components.run_outcome.component import OutcomeGate, OutcomeWriter
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from components.serving_validator.factory import serving_validator
@@ -183,7 +184,17 @@ def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseCh
         config_digest=config.digest(),
         run_id=site.run_id,
     ).with_id("Pusher")
-    return [baseline, evaluator, scores, judged, serving, pusher]
+    outcome = OutcomeWriter(
+        pushed_model=pusher.outputs["pushed_model"],
+        evaluation=evaluator.outputs["evaluation"],
+        gate_verdict=judged.outputs["verdict"],
+        infra_verdict=serving.outputs["verdict"],
+        pipeline_name=config.name,
+        run_id=site.run_id,
+        alerts=config.alerts,
+    ).with_id("Outcome")
+    last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
+    return [baseline, evaluator, scores, judged, serving, pusher, outcome, *last]
 
 
 def _split(config: Config) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.baseline.report import BaselineReport
 from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.intervals import MeasuredIntervals
+from components.run_outcome.outcome import push_gates
 from components.verdict.artifacts import read_verdict
+from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
 from pipeline.evaluation import measures_among
@@ -81,12 +83,10 @@ class RunRecord:
         """The verdicts, in the order of the graph; only of gates that were reached."""
         gates = self._verdict("AnomalyGate")
         if evaluation := self._artifact("Evaluator", "evaluation"):
-            gates.append(_limits_gate(evaluation.uri))
+            gates.append(limits_gate(evaluation.uri))
         gates += self._verdict("ModelGate") + self._verdict("ServingValidator")
         pushed = self._artifact("Pusher", "pushed_model")
-        if pushed and (reason := pushed.custom_properties["declined"].string_value):
-            gates.append(GateResult(name="push", passed=False, reason=reason))
-        return gates
+        return push_gates(gates, pushed.custom_properties["declined"].string_value if pushed else "")
 
     def _verdict(self, node: str) -> list[GateResult]:
         verdict = self._artifact(node, "verdict")
@@ -181,20 +181,3 @@ def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
 def _measured(measures: dict[str, float]) -> dict[str, float]:
     """Without what has no meaning, such as the recall of a slice of impostors: JSON has no NaN."""
     return {name: value for name, value in measures.items() if not math.isnan(value)}
-
-
-def _limits_gate(uri: str) -> GateResult:
-    """The floors and ceilings on the whole test split; what failed is told with its figures."""
-    faults = []
-    for in_slice in tfma.load_validation_result(uri).metric_validations_per_slice:
-        for failure in in_slice.failures:
-            name, value, bound = failure.metric_key.name, failure.metric_value, failure.metric_threshold.value_threshold
-            measured = value.double_value.value
-            if value.WhichOneof("type") is None or math.isnan(measured):
-                faults.append(f"{name} could not be measured: {failure.message or 'it is not a number'}")
-            elif bound.HasField("lower_bound") and measured < bound.lower_bound.value:
-                faults.append(f"{name} {measured:.4f} is below the floor {bound.lower_bound.value:g}")
-            else:
-                faults.append(f"{name} {measured:.4f} is above the ceiling {bound.upper_bound.value:g}")
-    met = "every floor is reached, no ceiling exceeded"
-    return GateResult(name="floors", passed=not faults, reason="; ".join(faults) or met)

@@ -39,7 +39,7 @@ SETTINGS = (
 SHORT, LONG, UNTRAINED = "training.epochs=2", "training.epochs=9", "training.epochs=0"
 FLIPPED = "training.epochs=8"
 THREADS = "beam.args=[--direct_num_workers=2, --direct_running_mode=multi_threading]"
-JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "Pusher")
+JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "Pusher", "Outcome")
 NODES = {
     *("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "PairGenerator"),
     *("Transform", "Trainer", "Baseline", *JUDGING),

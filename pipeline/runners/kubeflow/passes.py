@@ -94,7 +94,7 @@ def caching(spec: Spec) -> None:
 
 
 def retries(settings: RetrySettings) -> Pass:
-    """A failed node is tried again after a while that grows. The outcome is not: a refusal stays one."""
+    """A failed node is tried again after a while that grows. The last gate is not: a refusal stays one."""
     policy = {
         "maxRetryCount": settings.attempts,
         "backoffDuration": f"{settings.backoff}s",
@@ -104,7 +104,7 @@ def retries(settings: RetrySettings) -> Pass:
 
     def apply(spec: Spec) -> None:
         for node, task in tasks(spec).items():
-            if settings.attempts and node != "Outcome":
+            if settings.attempts and node != "OutcomeGate":
                 task["retryPolicy"] = dict(policy)
 
     return apply

@@ -1,7 +1,7 @@
 """``python -m pipeline.runners.kubeflow.entrypoint``: the command of every container.
 
-Exit codes: 0 the node ran to its end; 2 the user's input is wrong; 143 it was told to stop; 1 anything else. The last
-line of the log says which, in a sentence.
+Exit codes: 0 the node ran to its end; 2 the user's input is wrong; 3 a gate refused the model, where that is to fail
+the run; 143 it was told to stop; 1 anything else. The last line of the log says which, in a sentence.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
-FAILED, USER_ERROR, TERMINATED = 1, 2, 128 + signal.SIGTERM
+FAILED, USER_ERROR, REFUSED, TERMINATED = 1, 2, 3, 128 + signal.SIGTERM
 
 # Read by C++ libraries as they load.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -80,9 +80,12 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(error: BaseException, events: Events, started: float) -> int:
-    from models.errors import RejectedData
+    from models.errors import GateRefusal, RejectedData
     from pipeline.run import user_error
 
+    if isinstance(error, GateRefusal):
+        events.say("refused", reason=str(error), seconds=_since(started))
+        return REFUSED
     mine = user_error(error)
     if isinstance(mine, RejectedData):
         events.say("rejected", counts=mine.counts)

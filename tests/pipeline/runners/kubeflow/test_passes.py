@@ -12,7 +12,7 @@ def container() -> dict:
 
 @pytest.fixture
 def spec() -> dict:
-    nodes = ("ImageExampleGen", "Trainer", "Pusher", "Outcome")
+    nodes = ("ImageExampleGen", "Trainer", "Pusher", "OutcomeGate")
     return {
         "schemaVersion": "2.1.0",
         "root": {
@@ -76,14 +76,14 @@ def test_nodes_whose_state_lies_outside_the_key_are_never_cached(spec):
     passes.caching(spec)
 
     cached = {node: task["cachingOptions"]["enableCache"] for node, task in passes.tasks(spec).items()}
-    assert cached == {"ImageExampleGen": False, "Trainer": True, "Pusher": False, "Outcome": False}
+    assert cached == {"ImageExampleGen": False, "Trainer": True, "Pusher": False, "OutcomeGate": True}
 
 
-def test_every_node_but_the_outcome_is_tried_again_later_and_later(spec):
+def test_every_node_but_the_last_gate_is_tried_again_later_and_later(spec):
     passes.retries(RetrySettings(attempts=3, backoff=10, factor=3, max_backoff=60))(spec)
 
     policies = {node: task.get("retryPolicy") for node, task in passes.tasks(spec).items()}
-    assert policies.pop("Outcome") is None  # a refusal stays one
+    assert policies.pop("OutcomeGate") is None  # a refusal stays one
     assert list(policies.values()) == 3 * [
         {"maxRetryCount": 3, "backoffDuration": "10s", "backoffFactor": 3.0, "backoffMaxDuration": "60s"}
     ]
