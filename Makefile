@@ -5,17 +5,18 @@
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+CLIENT := .venv-kubeflow
 # Without its compiled modules TensorFlow's import takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 # Absolute names last: a pyenv shim may be all that the PATH offers, and it fails where its version is missing.
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
-.PHONY: help setup run test test-fast check format lock bench clean
+.PHONY: help setup run test test-fast check format lock kubeflow-client bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-	  printf '  make %-11s%s\n' "$$name" "$$text"; done
+	  printf '  make %-17s%s\n' "$$name" "$$text"; done
 
 setup: ## Make or mend .venv and stop there
 	@cd / && for python in $(PYTHONS); do \
@@ -27,10 +28,10 @@ setup: ## Make or mend .venv and stop there
 run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
 	@$(BIN)/siamese run $(ARGS)
 
-test: setup ## Run all tests (ARGS="-k gate")
+test: setup kubeflow-client ## Run all tests (ARGS="-k gate")
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-fast: setup ## Run the tests that take seconds: all but the whole-pipeline ones
+test-fast: setup kubeflow-client ## Run the tests that take seconds: all but the whole-pipeline ones
 	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
 
 check: setup ## Lint, formatting, types and the direction of imports
@@ -43,13 +44,23 @@ format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-lock: setup ## Resolve pyproject.toml into requirements.lock, both stacks (ARGS="--upgrade")
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10 \
-	  --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10
+lock: setup ## Resolve pyproject.toml and kubeflow/client.in into their locks, both stacks (ARGS="--upgrade")
+	$(LOCK) --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+	$(LOCK) kubeflow/client.in --output-file kubeflow/client.lock $(ARGS)
+
+# What an environment hangs on: where it lies, its Python, the lock. Written last: one that was cut off is made anew.
+STAMP := { echo "$(CURDIR)"; $(BIN)/python -V; cat kubeflow/client.lock; }
+kubeflow-client: setup ## Make or mend .venv-kubeflow: the SDK that submits to a cluster, which cannot live beside TFX
+	@$(STAMP) | cmp -s - $(CLIENT)/.installed || { \
+	  echo "Installing what kubeflow/client.lock pins into $(CLIENT) (about 60 MB) ..."; \
+	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CLIENT) && \
+	  $(BIN)/uv pip install --quiet --python $(CLIENT)/bin/python --require-hashes -r kubeflow/client.lock && \
+	  $(STAMP) > $(CLIENT)/.installed; }
 
 bench: setup ## List the benchmarks, or run one (ARGS="bare_keras")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## Remove caches and build products; .venv and output/ stay
+clean: ## Remove caches and build products; the environments and output/ stay
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
