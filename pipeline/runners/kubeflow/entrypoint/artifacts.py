@@ -95,8 +95,8 @@ def executor_output(
 
 
 def _restored(value: Any, uris: LocalUris) -> Any:
-    if isinstance(value, dict):
-        return {key: _restored(item, uris) for key, item in value.items()}
+    if isinstance(value, dict):  # the backend knows no null
+        return {key: _restored(item, uris) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_restored(item, uris) for item in value]
     return uris.restore(value) if isinstance(value, str) else value
