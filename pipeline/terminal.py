@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from components.verdict.result import GateResult
 from pipeline.serving_address import serving_address_of
 from pipeline.summary import Metric, RunSummary
 
@@ -148,7 +149,7 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     if summary.metrics:
         console.print(_metrics_table(summary))
     if summary.gates:
-        console.print(_gates_table(summary))
+        console.print(gates_table(summary.gates))
     console.print()
     console.print(_verdict(summary, serving_address_of(summary, output)), soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
@@ -190,12 +191,13 @@ def _with_interval(metric: Metric | None, sign: str = "") -> str:
     return f"{value} [dim]{metric.low:{sign}.3f}..{metric.high:{sign}.3f}[/]"
 
 
-def _gates_table(summary: RunSummary) -> Table:
+def gates_table(gates: Iterable[GateResult]) -> Table:
+    """One line a gate."""
     table = Table(title="gates", title_justify="left", box=None, padding=(0, 1, 0, 2), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for gate in summary.gates:
+    for gate in gates:
         table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
     return table
 

@@ -96,28 +96,48 @@ def test_an_import_against_the_direction_is_found(tmp_path):
     assert "models is not allowed to import components" in done.stdout
 
 
+CLIENT = ROOT / "pipeline" / "runners" / "kubeflow" / "client"  # which runs in an environment of its own
+
+
+def imports(files) -> set[str]:
+    """The names of the packages that files import, but for our own and the standard library's."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return (
+        {name.partition(".")[0] for name in imported} - {"components", "models", "pipeline"} - sys.stdlib_module_names
+    )
+
+
 def test_every_import_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     # TFX's own family comes in the versions that this TFX asks for, pydantic's core in that of pydantic.
     families = ("tfx", "tfx-bsl", "tensorflow-transform", "pydantic")
     family = [text for name in families for text in metadata.requires(name)]
     declared = {canonicalize_name(Requirement(text).name) for text in project["dependencies"] + family}
-    trees = [
-        ast.parse(file.read_text(encoding="utf-8"))
+    names = imports(
+        file
         for package in ("components", "models", "pipeline")
         for file in (ROOT / package).rglob("*.py")
-    ]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    names = {name.partition(".")[0] for name in imported} - {"components", "models", "pipeline"}
+        if CLIENT not in file.parents
+    )
     given = {
         file.parts[0].removesuffix(".py")
         for distribution in metadata.distributions()
         if canonicalize_name(distribution.metadata["Name"]) in declared
         for file in distribution.files or []
     }
-    assert sorted(names - sys.stdlib_module_names - given) == []
+    assert sorted(names - given) == []
+
+
+def test_the_client_of_the_cluster_imports_what_its_lock_pins():
+    lock = (ROOT / "kubeflow" / "client.lock").read_text(encoding="utf-8")
+    pinned_there = {name.replace("-", "_") for name in re.findall(r"^([\w-]+)==", lock, re.MULTILINE)}
+    assert sorted(imports(CLIENT.rglob("*.py")) - pinned_there) == []
+    assert not re.findall(r"\w+://\S+|^--(?!hash)\S+|^-\w.*| @ .*", lock, re.MULTILINE), "it names no address"
+    entries = re.split(r"\n(?=\w)", lock)
+    assert [entry for entry in entries if not re.match(r"\S+==\S+ .*\\\n    --hash=sha256:", entry)] == []
 
 
 def test_the_configurations_come_with_the_package():

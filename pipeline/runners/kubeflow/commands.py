@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.runners.kubeflow import run_commands, schedule_commands
+
 app = typer.Typer(
     help="The same pipeline on Kubeflow Pipelines (2.x, open source).", no_args_is_help=True, add_completion=False
 )
@@ -48,3 +50,7 @@ def compile_command(
         f"{escape(str(output))}: {nodes} nodes, artifacts in {compiled.spec['defaultPipelineRoot']}\n"
         f"parameters of a run: {escape(told)}"
     )
+
+
+run_commands.add_to(app)
+app.add_typer(schedule_commands.app, name="schedule")

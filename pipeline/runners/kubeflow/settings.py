@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from models.settings import Settings
+from pipeline.runners.kubeflow.client_settings import ConnectionSettings, ScheduleSettings
 
 DEFAULT = "default"  # the key of the resources of every node that has none of its own
 
@@ -104,6 +105,11 @@ class SecretMount(Settings):
 class KubeflowSettings(Settings):
     """How the graph runs on a cluster with Kubeflow Pipelines."""
 
+    host: str | None = Field(None, description="address of the server; default: the environment's")
+    namespace: str | None = Field(None, description="of the runs, on a server of many users")
+    experiment: str = Field("siamese", min_length=1, description="that runs are shown under")
+    connection: ConnectionSettings = ConnectionSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     image: str | None = Field(None, description="the container image of every node, by digest or tag")
     pipeline_root: str | None = Field(
         None, pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$", description="where artifacts go: gs://, s3:// or minio://"

@@ -1,0 +1,124 @@
+"""How far the nodes of a run are, from what the server tells of Argo's workflow. Pure: no SDK, no network.
+
+For a task ``Trainer`` the backend makes the Argo nodes ``Trainer-driver``, ``Trainer`` (a group), in it ``executor``
+and, where the task has a retry policy, in that ``executor(0)``, ``executor(1)``, ... one an attempt
+(backend/src/v2/compiler/argocompiler/container.go). The API gives each with its display name, its state and the ids of
+its children, but without its own id. Argo's ids are the workflow's name and a hash of the node's full name, so they can
+be computed; so can the names of pods, by which logs are read (RetrievePodName in backend/src/common/util/workflow.go).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+PENDING, RUNNING, SUCCEEDED, FAILED = "PENDING", "RUNNING", "SUCCEEDED", "FAILED"
+SKIPPED, CANCELED = "SKIPPED", "CANCELED"
+ENDED = {SUCCEEDED, FAILED, SKIPPED, CANCELED}
+
+_MOST_ATTEMPTS = 20
+_TEMPLATE = "system-container-impl"
+
+
+class Step(NamedTuple):
+    """One node of the pipeline.
+
+    Attributes:
+      name: as the pipeline has it.
+      state: one of the states above.
+      attempt: the one that runs or ran last, from 1.
+      seconds: from its start to its end; None where it has not ended.
+      cached: its outputs are those of an earlier run.
+      before: it failed before its container was started.
+    """
+
+    name: str
+    state: str
+    attempt: int = 1
+    seconds: float | None = None
+    cached: bool = False
+    before: bool = False
+
+
+def steps(names: Iterable[str], tasks: Iterable[Mapping[str, Any]]) -> dict[str, Step]:
+    """The state of each node in ``names``; one that nothing is known of is pending.
+
+    Args:
+      names: of the pipeline's nodes.
+      tasks: what the API tells: ``display_name``, ``state``, ``start_time``, ``end_time`` and ``child_tasks``.
+    """
+    told = list(tasks)
+    by_name = {str(task["display_name"]): task for task in told}
+    children = {child for task in told for child in _children(task)}
+    workflow = workflow_name(children)
+    return {name: _step(name, by_name, children, workflow) for name in names}
+
+
+def _step(name: str, tasks: Mapping[str, Mapping[str, Any]], children: set[str], workflow: str) -> Step:
+    group, driver = tasks.get(name), tasks.get(f"{name}-driver")
+    if group is None or _state(group) in (PENDING, ""):
+        if driver is not None and _state(driver) == FAILED:
+            return Step(name, FAILED, seconds=_seconds(driver), before=True)
+        return Step(name, RUNNING if driver is not None and _state(driver) == RUNNING else PENDING)
+    state = _state(group)
+    # Argo omits the group of a task whose driver failed, or that an upstream task kept from running.
+    if state in (SKIPPED, FAILED) and driver is not None and _state(driver) == FAILED:
+        return Step(name, FAILED, seconds=_seconds(driver), before=True)
+    attempts = [n for n in range(_MOST_ATTEMPTS) if node_id(workflow, f"{name}.executor({n})") in children]
+    seconds = _seconds(group) if state in ENDED else None
+    # No container of ours is through in two seconds: it was left out, for what it gives is there.
+    cached = state == SUCCEEDED and not attempts and seconds is not None and seconds < 2
+    return Step(name, state, attempt=max(attempts, default=0) + 1, seconds=seconds, cached=cached)
+
+
+def pods(workflow: str, name: str, attempt: int) -> list[str]:
+    """The names that the pod of an attempt may have, the likeliest first: they hang on the versions of Argo and KFP."""
+    if not workflow:
+        return []
+    retried, only = node_id(workflow, f"{name}.executor({attempt - 1})"), node_id(workflow, f"{name}.executor")
+    found = []
+    for identity, prefix in ((retried, "retry-"), (only, "")):
+        digits = identity.rpartition("-")[2]
+        found += [f"{workflow}-{prefix}{_TEMPLATE}-{digits}", identity]
+    return found
+
+
+def with_metadata(pods: Iterable[str], annotations: int, labels: int) -> list[str]:
+    """The same where pods have labels or annotations, whose counts are then part of the name."""
+    mark = f"-metadata-{annotations}-{labels}-"
+    return [re.sub(rf"-(?=(retry-)?{_TEMPLATE}-)", mark, pod, count=1) for pod in pods]
+
+
+def node_id(workflow: str, name: str) -> str:
+    """Argo's id of a node of the pipeline: the workflow's name and FNV-1a (32 bit) of the node's full name."""
+    digest = 0x811C9DC5
+    for byte in f"{workflow}.root.{name}".encode():
+        digest = ((digest ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return f"{workflow}-{digest}"
+
+
+def workflow_name(children: Iterable[str]) -> str:
+    """The workflow that all these ids are of; empty where there are none."""
+    names = [match[1] for child in children if (match := re.fullmatch(r"(.+)-\d+", child))]
+    return max(set(names), key=names.count) if names else ""
+
+
+def workflow_of(tasks: Iterable[Mapping[str, Any]]) -> str:
+    """The workflow of a run's tasks."""
+    return workflow_name({child for task in tasks for child in _children(task)})
+
+
+def _children(task: Mapping[str, Any]) -> list[str]:
+    return [str(child["pod_name"]) for child in task.get("child_tasks") or () if child.get("pod_name")]
+
+
+def _state(task: Mapping[str, Any]) -> str:
+    return str(task.get("state") or "").upper()
+
+
+def _seconds(task: Mapping[str, Any]) -> float | None:
+    start, end = task.get("start_time"), task.get("end_time")
+    # A time that is not known is that of an empty one in Go: 1970, or the year 1.
+    if isinstance(start, datetime) and isinstance(end, datetime) and start.year > 1970 and end.year > 1970:
+        return max((end - start).total_seconds(), 0.0)
+    return None

@@ -1,0 +1,88 @@
+"""A Kubeflow Pipelines server on this machine, for the tests of what talks to one."""
+
+import json
+import os
+import subprocess
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-kubeflow" / "bin" / "python"
+
+
+class Server:
+    """The server, as tests steer it."""
+
+    def __init__(self, port):
+        self.address = f"http://127.0.0.1:{port}"
+
+    def set(self, **order):
+        """Sets what it is to do; gives all that it knows: calls, experiments, pipelines, versions, runs, recurring.
+
+        ``reset``: everything anew. ``rules``: [{"call": pattern of "METHOD /path", "do": status | "drop" | "hang" |
+        "page" (a login page) | "hold" (do it, answer nobody), "after": calls that go through, "times": how often}].
+        ``header``: [name, value] that every call must have. ``multi_user``. ``frames``: how a run looks at each look.
+        ``logs``: pod -> text. ``wait_held``: until a call is held. ``release``: it.
+        """
+        request = urllib.request.Request(f"{self.address}/control", json.dumps(order).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def calls(self, method="", part=""):
+        """What was asked, in order."""
+        return [call for call in self.set()["calls"] if call["call"].startswith(method) and part in call["call"]]
+
+    def schedules(self):
+        """(name, enabled) of each recurring run, oldest first."""
+        return [(one["display_name"], one["mode"] == "ENABLE") for one in self.set()["recurring"]]
+
+
+class Client:
+    """The client's operations, without the seconds that a process of its own takes each time."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def ask(self, operation, connection, environment=None, **arguments):
+        """(exit code, all that it said)."""
+        request = {"operation": operation, "connection": connection, "environment": environment or {}, **arguments}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        said = []
+        while "code" not in (line := json.loads(self._process.stdout.readline())):
+            said.append(line)
+        return line["code"], said
+
+
+@contextmanager
+def _process(*command, **variables):
+    environment = {key: value for key, value in os.environ.items() if "KFP" not in key and "KF_PIPELINES" not in key}
+    process = subprocess.Popen(
+        [PYTHON, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, **variables},
+    )
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
+
+
+@contextmanager
+def serving():
+    """A server, for as long as it is needed."""
+    with _process(Path(__file__).with_name("server.py")) as process:
+        yield Server(int(process.stdout.readline()))
+
+
+@contextmanager
+def asking(home):
+    """A client; ``home`` is the user's home folder, where the SDK keeps things."""
+    program = Path(__file__).with_name("many_requests.py")
+    with _process(program, PYTHONPATH=str(ROOT), HOME=str(home)) as process:
+        yield Client(process)
