@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
@@ -14,7 +13,7 @@ from tfx.utils import name_utils
 from models.errors import UserError
 from pipeline.config import DIGITS, Config
 from pipeline.graph import Site, create_pipeline
-from pipeline.runners.kubeflow import passes
+from pipeline.runners.kubeflow import go_yaml, passes
 from pipeline.runners.kubeflow.platform import platform_document
 from pipeline.runners.kubeflow.settings import DEFAULT, KubeflowSettings
 
@@ -51,7 +50,7 @@ class CompiledPipeline:
 
     def text(self) -> str:
         """The YAML: the pipeline, then what only Kubernetes knows of."""
-        return yaml.safe_dump_all([self.spec, self.platform], sort_keys=True, width=2**16)
+        return go_yaml.dump_all([self.spec, self.platform])
 
 
 def compile_pipeline(config: Config, image: str | None = None, pipeline_root: str | None = None) -> CompiledPipeline:

@@ -99,7 +99,8 @@ def retries(settings: RetrySettings) -> Pass:
         "maxRetryCount": settings.attempts,
         "backoffDuration": f"{settings.backoff}s",
         "backoffFactor": settings.factor,
-        "backoffMaxDuration": f"{settings.max_backoff}s",
+        # Not the longest wait, as its name says: Argo counts it from the first attempt's start, and then gives up.
+        "backoffMaxDuration": f"{settings.within}s",
     }
 
     def apply(spec: Spec) -> None:

@@ -6,7 +6,7 @@ Keys are those of ``kfp_kubernetes.KubernetesExecutorConfig`` as protobuf's JSON
 from typing import Any
 
 from pipeline.runners.kubeflow.passes import SCRATCH, Spec, containers, executor_label
-from pipeline.runners.kubeflow.settings import KubeflowSettings, SecretMount, Toleration
+from pipeline.runners.kubeflow.settings import KubeflowSettings, NodeResources, SecretMount, Toleration
 
 
 def platform_document(spec: Spec, settings: KubeflowSettings) -> Spec:
@@ -29,7 +29,8 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
             for volume in settings.volumes
         ],
         "secretAsVolume": [
-            {"secretName": secret.name, "mountPath": secret.path, "optional": secret.optional} for secret in files
+            {"secretName": secret.name, "mountPath": secret.path, **_given(optional=secret.optional)}
+            for secret in files
         ],
         "secretAsEnv": [_secret_variables(secret) for secret in variables],
         "nodeSelector": {"labels": selector} if selector else None,
@@ -38,11 +39,7 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
         "imagePullSecret": [{"secretName": name} for name in settings.image_pull_secrets],
         "imagePullPolicy": settings.image_pull_policy,
         "activeDeadlineSeconds": str(settings.timeout) if settings.timeout else None,  # an int64
-        "enabledSharedMemory": {"volumeName": "shm", "size": asked.shared_memory} if asked.shared_memory else None,
-        # The specification has no field for ephemeral storage: a volume of the pod's own, bounded, on its node's disk.
-        "emptyDirMounts": (
-            [{"volumeName": "scratch", "mountPath": SCRATCH, "sizeLimit": asked.scratch}] if asked.scratch else None
-        ),
+        "emptyDirMounts": _folders(asked),
         "securityContext": (
             {"runAsUser": str(settings.run_as_user), "runAsNonRoot": True} if settings.run_as_user else None
         ),
@@ -50,9 +47,20 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
     return _given(**config)
 
 
+def _folders(asked: NodeResources) -> list[Spec]:
+    """Volumes of the pod's own: the specification has no field for ephemeral storage.
+
+    The configuration's ``enabledSharedMemory`` is read by no backend up to 2.17.
+    """
+    scratch = {"volumeName": "scratch", "mountPath": SCRATCH, "sizeLimit": asked.scratch}
+    memory = {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": asked.shared_memory}
+    return [folder for folder in (scratch, memory) if folder["sizeLimit"]]
+
+
 def _secret_variables(secret: SecretMount) -> Spec:
     variables = [{"secretKey": key, "envVar": name} for key, name in sorted(secret.env.items())]
-    return {"secretName": secret.name, "keyToEnv": variables, "optional": secret.optional}
+    # Only where asked for: a backend before 2.15 knows no optional here, and refuses what it does not know.
+    return {"secretName": secret.name, "keyToEnv": variables, **_given(optional=secret.optional)}
 
 
 def _toleration(toleration: Toleration) -> Spec:

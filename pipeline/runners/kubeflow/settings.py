@@ -75,8 +75,12 @@ class RetrySettings(Settings):
 
     attempts: int = Field(2, ge=0, le=10, description="after the first one")
     backoff: int = Field(30, ge=1, description="seconds before the first retry")
-    factor: float = Field(2.0, ge=1, description="by which the wait grows")
-    max_backoff: int = Field(600, ge=1, description="seconds, at most")
+    factor: int = Field(2, ge=1, description="by which the wait grows; Argo reads whole numbers only")
+    within: int = Field(
+        7 * 24 * 3600,
+        ge=60,
+        description="seconds after the first attempt's start: then nothing is tried again, and a retry that runs is ended",
+    )
 
 
 class VolumeMount(Settings):
@@ -134,7 +138,7 @@ class KubeflowSettings(Settings):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     image_pull_secrets: tuple[Name, ...] = ()
     service_account: Name | None = Field(None, description="that the pods run as; default: the cluster's own")
-    run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.15 or later")
+    run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.16 or later")
     checkpoints: MountPath | None = Field(
         None, description="a folder of a volume in which a stopped training finds its state when it is tried again"
     )

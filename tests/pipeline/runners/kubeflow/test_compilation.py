@@ -34,7 +34,7 @@ def containers(compiled: CompiledPipeline) -> dict[str, dict]:
 def test_the_graph_is_the_local_one(compiled):
     from pipeline.graph import Site, create_pipeline
 
-    site = Site("/data", "digest", "/serving", "none", "/artifacts", "run")
+    site = Site("/data", "digest", "/serving", "none", "/artifacts", "run", refusal_fails=True)
     local = {node.id: {up.id for up in node.upstream_nodes} for node in create_pipeline(config(), site).components}
 
     tasks = compiled.spec["root"]["dag"]["tasks"]
@@ -108,6 +108,12 @@ def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
 def test_what_a_cluster_needs_and_is_not_there_is_told(overrides, image, root, message):
     with pytest.raises(UserError, match=message):
         compile_pipeline(config(*overrides), image, root)
+
+
+def test_a_digest_that_looks_like_a_number_stays_a_text(compiled):
+    spec = {**compiled.spec, "sdkVersion": "12e45"}  # a number to the backend, unless it is in quotes
+
+    assert "sdkVersion: '12e45'" in CompiledPipeline(spec, compiled.platform).text()
 
 
 def test_a_bucket_to_serve_from_needs_no_volume():

@@ -39,7 +39,6 @@ def test_volumes_and_secrets():
                     {"secretKey": "id", "envVar": "AWS_ACCESS_KEY_ID"},
                     {"secretKey": "key", "envVar": "AWS_SECRET_ACCESS_KEY"},
                 ],
-                "optional": False,
             }
         ],
         "secretAsVolume": [{"secretName": "gcp", "mountPath": "/etc/gcp", "optional": True}],
@@ -62,7 +61,7 @@ def test_only_nodes_with_gpus_go_to_nodes_with_gpus():
     assert executor_config("Trainer", settings) == {
         "nodeSelector": {"labels": {"pool": "batch", "gpu": "h100"}},
         "tolerations": [spot, {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "enabledSharedMemory": {"volumeName": "shm", "size": "2Gi"},
+        "emptyDirMounts": [{"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "2Gi"}],
     }
 
 
