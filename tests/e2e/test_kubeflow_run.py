@@ -1,0 +1,198 @@
+"""The whole graph as the backend of Kubeflow Pipelines runs it: each node a process of its own, fed by the launcher."""
+
+import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from kubeflow_backend import Backend, Kill
+
+from components.pusher import serving_folder
+from pipeline.digits import write_digits
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = {
+    "name": "digits",
+    "data": {"split": {"by": "image"}},
+    "image": {"height": 8, "width": 8, "channels": 1},
+    "encoder": {"filters": [16, 32], "embedding": 32, "dropout": 0.0},
+    "loss": {"form": "pairs", "margin": 1.0},
+    "gates": {"floors": {"accuracy": 0.78, "precision": 0.7}, "max_drop": {"accuracy": 0.005}},
+}
+READS_IMAGES = ("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "PairGenerator")
+UNTIL_TRAINING = (*READS_IMAGES, "Transform")
+
+
+class Story:
+    """Runs on one cluster and one serving folder, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.backend = folder, Backend(folder / "cluster")
+        self.data, self.serving = write_digits(folder / "volumes" / "images" / "digits"), folder / "volumes" / "serving"
+        self.serving.mkdir()
+
+    def config(self, epochs: int, **more) -> Path:
+        file = self.folder / f"epochs{epochs}.yaml"
+        kubeflow = {
+            "image": "registry.example/siamese@sha256:" + 64 * "0",
+            "pipeline_root": "minio://mlpipeline/siamese",
+            "volumes": [
+                {"claim": "images", "path": str(self.folder / "volumes" / "images")},
+                {"claim": "serving", "path": str(self.serving)},
+            ],
+            "checkpoints": str(self.serving / ".checkpoints"),
+        }
+        content = {**SETTINGS, "training": {"epochs": epochs}, "kubeflow": kubeflow, **more}
+        content["data"] = {**SETTINGS["data"], "source": str(self.data)}
+        content["push"] = {"serving_dir": str(self.serving / "digits")}
+        file.write_text(yaml.safe_dump(content))
+        return file
+
+    def compiled(self, config: Path) -> Path:
+        file = config.with_suffix(".pipeline.yaml")
+        command = [sys.executable, "-m", "pipeline", "kubeflow", "compile", "--config", str(config)]
+        done = subprocess.run([*command, "--output", str(file)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return file
+
+    @property
+    def versions(self) -> list[int]:
+        return serving_folder.versions(self.serving / "digits")
+
+    def read(self, run, task: str, key: str, name: str) -> dict:
+        return json.loads((self.backend.artifact(run, task, key)[0] / name).read_text())
+
+    def outcome(self, run) -> dict:
+        return self.read(run, "Outcome", "outcome", "outcome.json")
+
+    def scores(self, run):
+        return pq.read_table(self.backend.artifact(run, "PairScores", "scores")[0] / "scores.parquet")
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> dict:
+    """First a shortly trained model; then, at the same time, an untrained one and a better one with two steps killed.
+
+    What most of a run's time goes into is imports, one node after the other: so a local run has the other core.
+    """
+    cluster = Story(tmp_path_factory.mktemp("kubeflow"))
+    files = {name: cluster.config(epochs) for name, epochs in (("first", 2), ("crippled", 0), ("better", 9))}
+    run = cluster.backend.run
+    with ThreadPoolExecutor(2) as threads:
+        local = threads.submit(run_locally, files["better"], tmp_path_factory.mktemp("local"))
+        first = run(cluster.compiled(files["first"]))
+        versions = cluster.versions
+        kept = {task: first.tasks[task] for task in UNTIL_TRAINING}  # what does not depend on the recipe
+        crippled = threads.submit(run, cluster.compiled(files["crippled"]), cached=kept)
+        killed = {"Trainer": Kill("epoch 3/", signal.SIGTERM), "Evaluator": Kill('"started"')}
+        better = run(cluster.compiled(files["better"]), cached=kept, kill=killed)
+        runs = {"first": first, "crippled": crippled.result(), "better": better}
+        return {"cluster": cluster, "first versions": versions, "local": local.result(), **runs}
+
+
+def run_locally(config: Path, output: Path) -> Path:
+    """The same configuration by the local runner, into a serving folder of its own; returns the output folder."""
+    command = [sys.executable, "-m", "pipeline", "run", "--config", str(config), "--output", str(output)]
+    command += ["--set", f"push.serving_dir={output / 'serving'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+def test_the_first_run_pushes(story):
+    run, cluster = story["first"], story["cluster"]
+
+    assert run.state == "SUCCEEDED", {name: run.tasks[name].logs for name in run.failed}
+    outcome = cluster.outcome(run)
+    assert (outcome["status"], outcome["run_id"]) == ("pushed", run.run_id)
+    assert all(gate["passed"] for gate in outcome["gates"])
+    assert [outcome["pushed_version"]] == story["first versions"]
+    assert serving_folder.history(cluster.serving / "digits").events[0].run_id == run.run_id
+
+
+def test_an_absent_baseline_is_said_and_none_is_compared_with(story):
+    run, cluster = story["first"], story["cluster"]
+
+    place, metadata = cluster.backend.artifact(run, "Baseline", "model")
+    assert metadata == {"absent": 1.0}
+    assert any(place.iterdir())
+    assert "nothing serves yet" in str(cluster.outcome(run)["gates"])
+
+
+def test_a_crippled_model_is_refused_the_run_fails_and_what_served_still_serves(story):
+    run, cluster = story["crippled"], story["cluster"]
+
+    assert run.failed == ["OutcomeGate"], {name: run.tasks[name].logs for name in run.failed}
+    assert run.tasks["OutcomeGate"].codes == [3]  # once: a refusal is no fault to try again
+    last = run.tasks["OutcomeGate"].events[-1]
+    assert (last["event"], "was refused" in last["reason"]) == ("refused", True)
+    assert {gate["name"] for gate in cluster.outcome(run)["gates"] if not gate["passed"]} >= {"floors"}
+    pushed_by = {event.run_id for event in serving_folder.history(cluster.serving / "digits").events}
+    assert pushed_by == {story["first"].run_id, story["better"].run_id}
+
+
+def test_a_better_model_replaces_it(story):
+    run, cluster = story["better"], story["cluster"]
+
+    assert run.state == "SUCCEEDED", {name: run.tasks[name].logs for name in run.failed}
+    assert cluster.versions[-1] == cluster.outcome(run)["pushed_version"] > story["first versions"][-1]
+    assert any("of the served model" in gate["reason"] for gate in cluster.outcome(run)["gates"])
+
+
+def test_a_training_that_was_told_to_stop_goes_on_in_the_next_pod(story):
+    trainer = story["better"].tasks["Trainer"]
+
+    assert trainer.codes == [128 + signal.SIGTERM, 0]
+    assert '"event": "terminated"' in trainer.logs[0]
+    epochs = [line["message"].split("  ")[0] for line in trainer.events if line["event"] == "progress"]
+    assert "epoch 1/9" not in epochs
+    assert "epoch 9/9" in epochs
+
+
+def test_a_step_that_was_killed_is_done_again(story):
+    assert story["better"].tasks["Evaluator"].codes == [-signal.SIGKILL, 0]
+
+
+def test_no_path_of_a_pod_is_left_in_the_metadata_store(story):
+    cluster = story["cluster"]
+    for run in (story["first"], story["better"]):
+        for name, task in run.tasks.items():
+            for key in task.outputs:
+                metadata = cluster.backend.artifact(run, name, key)[1]
+                assert "/pods/" not in json.dumps(metadata), (name, key, metadata)
+    blessing = cluster.backend.artifact(story["better"], "Evaluator", "blessing")[1]
+    assert blessing["current_model"].startswith("minio://mlpipeline/siamese/digits/")
+    assert blessing["baseline_model"].startswith("minio://mlpipeline/siamese/digits/")
+
+
+def test_every_line_of_ours_is_json_and_the_last_one_says_how_it_ended(story):
+    for name, task in story["first"].tasks.items():
+        assert task.events[0]["event"] == "started"
+        assert task.events[-1]["event"] == "finished", name
+        assert {line["node"] for line in task.events} == {name}
+
+
+def test_the_local_runner_comes_to_the_same(story):
+    """The same images, pairs and scores from the same seed, also of a training that was interrupted on the cluster."""
+    cluster, run = story["cluster"], story["better"]
+    summary = json.loads((story["local"] / "runs" / "latest" / "summary.json").read_text())
+
+    assert summary["counts"] == {
+        "images": cluster.read(run, "ImageExampleGen", "report", "counts.json"),
+        "pairs": cluster.read(run, "PairGenerator", "report", "counts.json"),
+    }
+    (file,) = (story["local"] / "artifacts" / "PairScores").rglob("scores.parquet")
+    local, remote = pq.read_table(file), cluster.scores(run)
+    assert local.schema.names == remote.schema.names
+    for column in ("pair_id", "same", "kind"):
+        assert local[column].to_pylist() == remote[column].to_pylist()
+    np.testing.assert_allclose(local["score"], remote["score"], atol=1e-4)
+    verdicts = {gate["name"]: gate["passed"] for gate in cluster.outcome(run)["gates"]}
+    assert {gate["name"]: gate["passed"] for gate in summary["gates"]}.items() & verdicts.items() >= {("floors", True)}
