@@ -45,8 +45,10 @@ format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff format
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10
-lock: setup ## Resolve pyproject.toml and kubeflow/client.in into their locks, both stacks (ARGS="--upgrade")
-	$(LOCK) --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+lock: setup ## Resolve pyproject.toml and kubeflow/*.in into their locks, both stacks (ARGS="--upgrade")
+	$(LOCK) --extra gs --extra s3 --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+	$(LOCK) --extra gs --extra s3 --constraint requirements.lock pyproject.toml --output-file kubeflow/image.lock
+	$(LOCK) --constraint requirements.lock kubeflow/gpu.in --output-file kubeflow/gpu.lock
 	$(LOCK) kubeflow/client.in --output-file kubeflow/client.lock $(ARGS)
 
 # What an environment hangs on: where it lies, its Python, the lock. Written last: one that was cut off is made anew.
