@@ -40,16 +40,39 @@ def compile_command(
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):
         from pipeline.runners.kubeflow.compilation import compile_pipeline
+        from pipeline.runners.kubeflow.faults.fault import lines
 
         compiled = compile_pipeline(loaded, image, pipeline_root)
     compiled.write(output)
     parameters = compiled.spec["root"]["inputDefinitions"]["parameters"]
     told = ", ".join(f"{name}={parameter['defaultValue']}" for name, parameter in sorted(parameters.items()))
     nodes = len(compiled.spec["root"]["dag"]["tasks"])
+    told_warnings = "".join(f"\n{escape(line)}" for line in lines(compiled.faults()))
     Console(highlight=False, soft_wrap=True).print(
         f"{escape(str(output))}: {nodes} nodes, artifacts in {compiled.spec['defaultPipelineRoot']}\n"
-        f"parameters of a run: {escape(told)}"
+        f"parameters of a run: {escape(told)}{told_warnings}"
     )
+
+
+@app.command("check")
+def check_command(
+    file: Annotated[Path, typer.Argument(help="A compiled pipeline, ours or another's.")],
+    pipeline_root: Annotated[str | None, typer.Option(help="That it will be submitted with.")] = None,
+) -> None:
+    """Say why the open-source backend (2.5 to 2.17) would refuse a compiled pipeline or fail to run it.
+
+    Exit code 0: it would run; warnings may be told. 2: it would not.
+    """
+    from pipeline.runners.kubeflow.faults.check import file_faults
+    from pipeline.runners.kubeflow.faults.fault import lines
+
+    found = file_faults(file, pipeline_root)
+    for line in lines(found):
+        print(line)
+    errors = sum(fault.severity == "error" for fault in found)
+    if errors:
+        raise typer.Exit(2)
+    print(f"{file}: no fault found" + (f"; warnings: {len(lines(found))}" if found else ""))
 
 
 run_commands.add_to(app)

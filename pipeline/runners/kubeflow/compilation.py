@@ -14,6 +14,8 @@ from models.errors import UserError
 from pipeline.config import DIGITS, Config
 from pipeline.graph import Site, create_pipeline
 from pipeline.runners.kubeflow import go_yaml, passes
+from pipeline.runners.kubeflow.faults.check import faults
+from pipeline.runners.kubeflow.faults.fault import Fault, lines
 from pipeline.runners.kubeflow.platform import platform_document
 from pipeline.runners.kubeflow.settings import DEFAULT, KubeflowSettings
 
@@ -48,6 +50,10 @@ class CompiledPipeline:
         except OSError as error:
             raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
+    def faults(self) -> list[Fault]:
+        """What the backend would refuse, or somebody may be sorry for."""
+        return faults([self.spec, self.platform])
+
     def text(self) -> str:
         """The YAML: the pipeline, then what only Kubernetes knows of."""
         return go_yaml.dump_all([self.spec, self.platform])
@@ -62,7 +68,8 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
       pipeline_root: where artifacts go; default: ``kubeflow.pipeline_root``.
 
     Raises:
-      UserError: something that a cluster needs is not configured, or is a place that the pods do not see.
+      UserError: something that a cluster needs is not configured, or is a place that the pods do not see; or the
+        backend would refuse the outcome.
     """
     settings = config.kubeflow
     image, root = image or settings.image, pipeline_root or settings.pipeline_root
@@ -75,7 +82,10 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
     pipeline = create_pipeline(config, _site(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)
-    return compile_tfx(pipeline, settings, image, root, _defaults(config))
+    compiled = compile_tfx(pipeline, settings, image, root, _defaults(config))
+    if errors := [fault for fault in compiled.faults() if fault.severity == "error"]:
+        raise UserError("the cluster would not run this pipeline:\n" + "\n".join(lines(errors)))
+    return compiled
 
 
 def compile_tfx(

@@ -79,7 +79,7 @@ class RetrySettings(Settings):
     within: int = Field(
         7 * 24 * 3600,
         ge=60,
-        description="seconds after the first attempt's start: then nothing is tried again, and a retry that runs is ended",
+        description="seconds from the first attempt's start: then nothing is tried again, a retry that runs is ended",
     )
 
 

@@ -1,0 +1,83 @@
+"""A compiled pipeline as the backend parses it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Messages of kfp.pipeline_spec.pipeline_spec_pb2, whose generated module has no types.
+Message = Any
+
+
+@dataclass(frozen=True)
+class Dag:
+    """A graph: the root's, or that of a component made of tasks, such as the one that TFX wraps for an exit handler.
+
+    Attributes:
+      name: "root", or the component's.
+      component: its ComponentSpec.
+    """
+
+    name: str
+    component: Message
+
+    @property
+    def tasks(self) -> Mapping[str, Message]:
+        """PipelineTaskSpecs by task id."""
+        tasks: Mapping[str, Message] = self.component.dag.tasks
+        return tasks
+
+    def where(self, task: str) -> str:
+        """How a task of this graph is called in a fault."""
+        return f"task {task}" if self.name == "root" else f"task {task} in {self.name}"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The parsed documents.
+
+    Attributes:
+      spec: the PipelineSpec.
+      deployment: the PipelineDeploymentConfig within it.
+      platform: executor label -> its KubernetesExecutorConfig as JSON has it.
+    """
+
+    spec: Message
+    deployment: Message
+    platform: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def executors(self) -> Mapping[str, Message]:
+        """ExecutorSpecs by label."""
+        executors: Mapping[str, Message] = self.deployment.executors
+        return executors
+
+    def component(self, task: Message) -> Message | None:
+        """The ComponentSpec of a task, if there is one."""
+        return self.spec.components.get(task.component_ref.name)
+
+    def dags(self) -> Iterator[Dag]:
+        """The root and every graph that it uses, each once."""
+        waiting, seen = [Dag("root", self.spec.root)], {"root"}
+        while waiting:
+            dag = waiting.pop(0)
+            yield dag
+            for task in dag.tasks.values():
+                component, name = self.component(task), task.component_ref.name
+                if component is not None and component.HasField("dag") and name not in seen:
+                    seen.add(name)
+                    waiting.append(Dag(name, component))
+
+    def steps(self) -> Iterator[tuple[Dag, str, Message, Message]]:
+        """Every task whose component is there: (its graph, its id, the task, its component), by name."""
+        for dag in self.dags():
+            for name, task in sorted(dag.tasks.items()):
+                component = self.component(task)
+                if component is not None:
+                    yield dag, name, task, component
+
+    def containers(self) -> Iterator[tuple[str, Message]]:
+        """Every container that some task runs: (executor label, PipelineContainerSpec), by label."""
+        used = {component.executor_label for _, _, _, component in self.steps()}
+        for label in sorted(used):
+            if label in self.executors and self.executors[label].HasField("container"):
+                yield label, self.executors[label].container
