@@ -57,7 +57,8 @@ kubeflow-client: setup ## Make or mend .venv-kubeflow: the SDK that submits to a
 	@$(STAMP) | cmp -s - $(CLIENT)/.installed || { \
 	  echo "Installing what kubeflow/client.lock pins into $(CLIENT) (about 60 MB) ..."; \
 	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CLIENT) && \
-	  $(BIN)/uv pip install --quiet --python $(CLIENT)/bin/python --require-hashes -r kubeflow/client.lock && \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(CLIENT)/bin/python --require-hashes \
+	    --requirements kubeflow/client.lock && \
 	  $(STAMP) > $(CLIENT)/.installed; }
 
 bench: setup ## List the benchmarks, or run one (ARGS="bare_keras")

@@ -21,7 +21,8 @@ class Server:
         """Sets what it is to do; gives all that it knows: calls, experiments, pipelines, versions, runs, recurring.
 
         ``reset``: everything anew. ``rules``: [{"call": pattern of "METHOD /path", "do": status | "drop" | "hang" |
-        "page" (a login page) | "hold" (do it, answer nobody), "after": calls that go through, "times": how often}].
+        "page" (a login page) | "lose" (do it, then drop) | "hold" (do it, answer when released) | "twin" (somebody else
+        enables another one of that name), "after": calls that go through first, "times": how often}].
         ``header``: [name, value] that every call must have. ``multi_user``. ``frames``: how a run looks at each look.
         ``logs``: pod -> text. ``wait_held``: until a call is held. ``release``: it.
         """

@@ -39,7 +39,7 @@ def _check(value: Any, kind: str, where: str) -> None:
             _check(item, match[1], f"{where}{key}.")
     elif kind == "datetime":
         fits = isinstance(value, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value))
-        fits = fits and bool(datetime.strptime(value[:19], "%Y-%m-%dT%H:%M:%S"))
+        fits = fits and bool(datetime.fromisoformat(value[:19]))
     elif kind == "str":  # int64 is a string, and protobuf's JSON takes a number for one as well
         fits = isinstance(value, (str, int)) and not isinstance(value, bool)
     elif kind in ("int", "bool", "float"):
@@ -65,7 +65,7 @@ def check_cron(text: str) -> None:
     fields = text.split()
     if len(fields) not in (5, 6):
         raise Bad(400, f"Schedule cron is not a supported format: Expected 5 to 6 fields, found {len(fields)}: {text}")
-    for field, (low, high) in zip(fields, _BOUNDS):
+    for field, (low, high) in zip(fields, _BOUNDS, strict=False):
         for item in field.split(","):
             bounds, _, step = item.partition("/")
             ends = [_NAMES.sub(str(low), end) for end in bounds.split("-")]

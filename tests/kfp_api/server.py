@@ -38,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: in two, each costs the wait for an acknowledgement
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -45,7 +46,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_DELETE = do_GET
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
 
     def _serve(self) -> None:
         url = urlsplit(self.path)
@@ -73,10 +78,16 @@ class Handler(BaseHTTPRequestHandler):
                 answer = _route(self.command, path, query, raw, self.headers)
         except Bad as error:
             return self._answer(error.status, {"error": str(error), "code": 3, "message": str(error), "details": []})
-        if do == "hold":  # done, but nobody is told
+        if do == "lose":  # done, but nobody is told
+            return self._drop()
+        if do == "hold":  # done, and nobody is told before the test says so
             STATE.held.set()
             STATE.release.wait(60)
-            return self._drop()
+        if do == "twin":  # done, and somebody else has put one of that name in place
+            with STATE.lock:
+                store = STATE.store
+                own = store.recurring[path.rpartition("/")[2].partition(":")[0]]
+                store.add_recurring({**own, "mode": "ENABLE"})
         if isinstance(answer, str):
             return self._answer(200, answer, "text/plain")
         return self._answer(200, answer)
@@ -93,6 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+            self.wfile.flush()
         except OSError:
             self.close_connection = True  # the other side is gone
 
@@ -111,7 +123,8 @@ def _rule(call: str) -> dict[str, Any] | None:
                 rule["after"] -= 1
                 return None
             rule["times"] = rule.get("times", 10**6) - 1
-            return rule if rule["times"] >= 0 else None
+            if rule["times"] >= 0:
+                return rule
     return None
 
 

@@ -1,11 +1,11 @@
 """What a user may set about the server and about schedules."""
 
 import re
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.settings import Settings
 from pipeline.runners.kubeflow.cron import in_zone, parse_cron
@@ -53,6 +53,11 @@ def _checked_interval(text: str) -> str:
     return text
 
 
+def _written(found: object) -> object:
+    """YAML reads a date as one."""
+    return found.isoformat() if isinstance(found, date) else found
+
+
 def _checked_moment(text: str) -> str:
     moment(text, "UTC")
     return text
@@ -67,7 +72,7 @@ def _checked_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_checked_zone)]
-Moment = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_checked_moment)]
+Moment = Annotated[str, BeforeValidator(_written), AfterValidator(_checked_moment)]
 
 
 class ConnectionSettings(Settings):
@@ -77,6 +82,7 @@ class ConnectionSettings(Settings):
     proxy: str | None = Field(None, description="http://host:port")
     ca_file: str | None = Field(None, description="certificates to trust, PEM")
     verify_tls: bool = True
+    timeout: float = Field(60, gt=0, le=3600, description="seconds that the server may take to answer")
 
 
 class ScheduleSettings(Settings):

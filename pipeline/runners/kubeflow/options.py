@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.runners.kubeflow.cluster import Cluster
     from pipeline.runners.kubeflow.compiled_file import CompiledFile
 
+INTERRUPTED = 130
 CREDENTIALS = (
     "Credentials come from the environment: SIAMESE_KFP_TOKEN (a bearer token); KF_PIPELINES_SA_TOKEN_PATH (a file of "
     "one, read for every call; in a pod the projected token is found by itself); SIAMESE_KFP_COOKIES (as browsers send "
@@ -91,7 +92,7 @@ def compiled(
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """A failure of the server is one line and exit code 1."""
+    """A failure of the server is one line and exit code 1; so is Ctrl-C, with code 130."""
     from pipeline.runners.kubeflow.cluster import ClusterError
 
     try:
@@ -99,6 +100,9 @@ def one_line() -> Iterator[None]:
     except ClusterError as error:
         stderr().print(f"[bold red]error:[/] {escape(str(error))}")
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        stderr().print("interrupted; what is half done is mended by the same command")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def stderr() -> Console:

@@ -20,8 +20,6 @@ from pipeline.runners.kubeflow.options import (
     ServiceAccount,
 )
 
-INTERRUPTED = 130
-
 Poll = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")]
 Patience = Annotated[float, typer.Option(min=0, help="Seconds that the server may be silent while a run is followed.")]
 Run = Annotated[str, typer.Argument(help="The run's id, as submit tells it.")]
@@ -112,7 +110,7 @@ def _watched(cluster: Any, operation: str, request: dict[str, Any]) -> int:
     except KeyboardInterrupt:
         following.stop()
         _let_go(following.run_id)
-        return INTERRUPTED
+        return options.INTERRUPTED
     finally:
         following.stop()
     if "state" not in result:  # only started

@@ -1,6 +1,8 @@
 """What a run on the cluster came to, and how that is told: the same words and exit codes as of a local run."""
 
 import os
+import threading
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -34,8 +36,29 @@ def outcome_of(result: dict[str, Any], pipeline_root: str | None) -> Outcome | N
     return read_outcome(root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
 
 
-def read_outcome(root: str, pipeline: str, run_id: str) -> Outcome | None:
-    """``<root>/<pipeline>/<run id>/Outcome/<uuid>/outcome/outcome.json``; None where it cannot be read from here."""
+def read_outcome(root: str, pipeline: str, run_id: str, patience: float = 30) -> Outcome | None:
+    """``<root>/<pipeline>/<run id>/Outcome/<uuid>/outcome/outcome.json``; None where it cannot be read from here.
+
+    Args:
+      root: the pipeline root.
+      pipeline: its name.
+      run_id: of the run.
+      patience: seconds; without credentials or a network, the libraries of object stores try for minutes.
+    """
+    found: list[Outcome] = []
+
+    def read() -> None:
+        # No library, no credentials, no network, no such run: it is then told where to look.
+        with suppress(Exception):
+            found.extend(_newest(root, f"{pipeline}/{run_id}/{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return found[0] if found else None
+
+
+def _newest(root: str, pattern: str) -> list[Outcome]:
     import fsspec
 
     scheme, _, rest = root.partition("://")
@@ -44,13 +67,10 @@ def read_outcome(root: str, pipeline: str, run_id: str) -> Outcome | None:
         scheme = "s3"
         if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
             options["endpoint_url"] = endpoint
-    pattern = f"{rest.rstrip('/')}/{pipeline}/{run_id}/{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}"
-    try:
-        files = fsspec.filesystem(scheme, **options)
-        found = sorted(files.glob(pattern), key=lambda path: str(files.info(path).get("LastModified", "")))
-        return Outcome.model_validate_json(files.cat_file(found[-1])) if found else None
-    except Exception:  # noqa: BLE001 - no library, no credentials, no network: it is then told where to look
-        return None
+    files = fsspec.filesystem(scheme, **options)
+    paths = files.glob(f"{rest.rstrip('/')}/{pattern}")
+    newest = sorted(paths, key=lambda path: str(files.info(path).get("LastModified", "")))[-1:]
+    return [Outcome.model_validate_json(files.cat_file(path)) for path in newest]
 
 
 def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | None, failure: Failure | None) -> int:

@@ -10,14 +10,14 @@ from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
 
 from pipeline.runners.kubeflow.client.failures import CREDENTIALS, Refused
 
-TIMEOUT = (10, 60)  # seconds: to connect, to answer
-
 
 class _Rest(kfp_server_api.rest.RESTClientObject):
     """Calls that come to an end, and no web page taken for an answer."""
 
+    timeout = (10.0, 60.0)  # seconds: to connect, to answer
+
     def request(self, method: str, url: str, **options: Any) -> Any:
-        options["_request_timeout"] = options.get("_request_timeout") or TIMEOUT
+        options["_request_timeout"] = options.get("_request_timeout") or self.timeout
         answer = super().request(method, url, **options)
         if "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
@@ -73,6 +73,7 @@ def connect(
     proxy: str | None = None,
     ca_file: str | None = None,
     verify_tls: bool = True,
+    timeout: float = 60,
 ) -> Client:
     """A client that has reached its server.
 
@@ -83,6 +84,7 @@ def connect(
     Raises:
       Refused: the user has to say more; of the SDK and of HTTP, whatever the first call comes to.
     """
+    _Rest.timeout = (min(10, timeout), timeout)
     kfp_server_api.api_client.rest.RESTClientObject = _Rest
     client = Client(
         host=host,

@@ -77,7 +77,7 @@ def _unanswered(error: BaseException, server: str) -> tuple[str, bool]:
         why = "refused" if "refused" in text else text.rpartition(": ")[2]
         return f"{server}: no connection ({why}); is the address right, does the port-forward run?", True
     if isinstance(cause, http.ConnectTimeoutError):
-        return f"{server}: no connection within 10 seconds; is the address right?", True
+        return f"{server}: no connection; is the address right?", True
     if isinstance(cause, http.ProxyError):
         return f"{server}: the proxy did not connect: {text}", True
     if isinstance(cause, http.SSLError) or "SSL" in text or "certificate" in text.lower():
@@ -85,7 +85,7 @@ def _unanswered(error: BaseException, server: str) -> tuple[str, bool]:
     if isinstance(cause, http.LocationValueError):
         return f"{server}: is no address such as http://localhost:8080", True
     if isinstance(cause, http.ReadTimeoutError):
-        return f"{server}: no answer within 60 seconds", False
+        return f"{server}: no answer in time (kubeflow.connection.timeout)", False
     return f"{server}: the connection broke off: {text}", False
 
 

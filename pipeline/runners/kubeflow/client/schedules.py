@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import kfp_server_api
+
 from pipeline.runners.kubeflow.client.connection import Client
 from pipeline.runners.kubeflow.client.failures import Failed, Refused, told
 from pipeline.runners.kubeflow.client.pipelines import deploy, named, pages, where
@@ -172,8 +174,6 @@ def _told(client: Client, one: Any) -> dict[str, Any]:
         filter=where("recurring_run_id", one.recurring_run_id),
     ).runs
     last = runs[0] if runs else None
-    reference = one.pipeline_version_reference
-    version = client.get_pipeline_version(reference.pipeline_id, reference.pipeline_version_id) if reference else None
     return {
         "name": one.display_name,
         "recurring_run_id": one.recurring_run_id,
@@ -184,7 +184,7 @@ def _told(client: Client, one: Any) -> dict[str, Any]:
         "end": _iso(trigger.end_time if trigger else None),
         "catch_up": not one.no_catchup,
         "max_concurrency": int(one.max_concurrency or 1),
-        "version": version.display_name if version else None,
+        "version": _version(client, one.pipeline_version_reference),
         "created": _iso(one.created_at),
         "last": {
             "run_id": last.run_id,
@@ -195,6 +195,19 @@ def _told(client: Client, one: Any) -> dict[str, Any]:
         if last
         else None,
     }
+
+
+def _version(client: Client, reference: Any) -> str | None:
+    """The name of a version; None of one that is deleted, or of a schedule that has its file with it."""
+    if reference is None:
+        return None
+    try:
+        found = client.get_pipeline_version(reference.pipeline_id, reference.pipeline_version_id)
+    except kfp_server_api.ApiException as error:
+        if error.status != 404:
+            raise
+        return None
+    return str(found.display_name)
 
 
 def _of_name(client: Client, name: str) -> list[Any]:

@@ -90,9 +90,14 @@ def with_metadata(pods: Iterable[str], annotations: int, labels: int) -> list[st
 
 
 def node_id(workflow: str, name: str) -> str:
-    """Argo's id of a node of the pipeline: the workflow's name and FNV-1a (32 bit) of the node's full name."""
+    """Argo's id of a node of the pipeline."""
+    return argo_id(workflow, f"{workflow}.root.{name}")
+
+
+def argo_id(workflow: str, name: str) -> str:
+    """The workflow's name and FNV-1a (32 bit) of the node's full name, as Argo makes ids."""
     digest = 0x811C9DC5
-    for byte in f"{workflow}.root.{name}".encode():
+    for byte in name.encode():
         digest = ((digest ^ byte) * 0x01000193) & 0xFFFFFFFF
     return f"{workflow}-{digest}"
 

@@ -1,0 +1,88 @@
+"""A server and a client for all tests of this folder (they take seconds to start), and a small compiled pipeline."""
+
+import kfp_api
+import pytest
+import yaml
+
+NODES = ("ImageExampleGen", "Trainer", "Outcome")
+
+
+@pytest.fixture(scope="session")
+def one_server():
+    with kfp_api.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server):
+    """A Kubeflow Pipelines server that knows nothing yet."""
+    one_server.set(reset=True)
+    return one_server
+
+
+@pytest.fixture(scope="session")
+def one_client(tmp_path_factory):
+    with kfp_api.asking(tmp_path_factory.mktemp("home")) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(one_client, server):
+    """An operation on the server: (exit code, the last thing that was said)."""
+
+    def asked(operation, environment=None, **arguments):
+        connection = {"host": server.address, "namespace": None, **arguments.pop("connection", {})}
+        code, said = one_client.ask(operation, connection, environment, **arguments)
+        return code, said[-1]
+
+    return asked
+
+
+def compiled(version="1", nodes=NODES):
+    """A compiled pipeline of few nodes: what the SDK, the server and our commands look at."""
+    spec = {
+        "schemaVersion": "2.1.0",
+        "sdkVersion": "tfx-1.16.0",
+        "pipelineInfo": {"name": "faces"},
+        "defaultPipelineRoot": "s3://bucket/faces",
+        "components": {f"comp-{node}": {"executorLabel": f"{node}_executor"} for node in nodes},
+        "deploymentSpec": {
+            "executors": {
+                f"{node}_executor": {"container": {"image": f"image:{version}", "command": ["run"]}} for node in nodes
+            }
+        },
+        "root": {
+            "dag": {
+                "tasks": {
+                    node: {
+                        "componentRef": {"name": f"comp-{node}"},
+                        "taskInfo": {"name": node},
+                        "dependentTasks": list(nodes[max(0, n - 1) : n]),
+                        "retryPolicy": {"maxRetryCount": 2},
+                    }
+                    for n, node in enumerate(nodes)
+                }
+            },
+            "inputDefinitions": {
+                "parameters": {
+                    "data_root": {"parameterType": "STRING", "defaultValue": "/data/faces"},
+                    "ignore_baseline": {"parameterType": "NUMBER_INTEGER", "defaultValue": -1},
+                }
+            },
+        },
+    }
+    metadata = {"podMetadata": {"labels": {"team": "vision", "tier": "gpu"}}}
+    executors = {f"{node}_executor": metadata for node in nodes}
+    return [spec, {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}]
+
+
+@pytest.fixture
+def pipeline_file(tmp_path):
+    """A compiled pipeline's file; called with another version, another file."""
+
+    def written(version="1"):
+        path = tmp_path / f"pipeline-{version}.yaml"
+        path.write_text(yaml.safe_dump_all(compiled(version)))
+        return path
+
+    return written

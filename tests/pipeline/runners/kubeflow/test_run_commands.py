@@ -1,0 +1,237 @@
+"""``siamese kubeflow submit``, ``follow`` and ``stop`` as their users call them, against a server on this machine."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import kfp_api
+import pytest
+from kfp_api.argo import pod_name
+
+from pipeline import cli
+
+GATES = [
+    {"name": "limits", "passed": True, "reason": "auc 0.99 is at least 0.9"},
+    {"name": "improvement", "passed": False, "reason": "eer is 0.02 worse than the served model's"},
+]
+PUSHED = {"status": "pushed", "pushed_version": 7, "gates": GATES[:1]}
+REFUSED = {"status": "refused", "gates": GATES}
+
+
+@pytest.fixture
+def siamese(monkeypatch, capfd, server, tmp_path):
+    """(exit code, output, errors) of a command on the server; waits are short."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def called(*arguments, host=server.address):
+        monkeypatch.setattr(sys, "argv", ["siamese", "kubeflow", *map(str, arguments), "--host", host])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        capture = capfd.readouterr()
+        return ended.value.code, *(re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (capture.out, capture.err))
+
+    return called
+
+
+def outcome(**fields):
+    """The log of the node Outcome, with what else stands in a pod's log."""
+    event = {"time": "2026-11-23T03:00:00", "event": "outcome", "node": "Outcome", "name": "faces", "run_id": "r"}
+    return "I1123 launcher_v2.go:94] input ComponentSpec: {...}\n{not json\n" + json.dumps({**event, **fields}) + "\n"
+
+
+def failure(node, reason, **fields):
+    event = {"event": "failed", "node": node, "reason": reason, "mend": None, **fields}
+    return json.dumps({"event": "started", "node": node}) + "\n" + json.dumps(event) + "\n"
+
+
+ALL = {"ImageExampleGen": ["cached"], "Trainer": ["failed", "succeeded"], "Outcome": ["succeeded"]}
+
+
+def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
+    server.set(
+        frames=[
+            {"state": "PENDING", "nodes": {}},
+            {"state": "RUNNING", "nodes": {"ImageExampleGen": ["cached"]}},
+            {"state": "RUNNING", "nodes": {"ImageExampleGen": ["cached"], "Trainer": ["running"]}},
+            {"state": "RUNNING", "nodes": {"ImageExampleGen": ["cached"], "Trainer": ["failed", "running"]}},
+            {"state": "SUCCEEDED", "nodes": ALL},
+        ],
+        logs={
+            pod_name("Trainer", 0): failure("Trainer", "ResourceExhaustedError: out of memory"),
+            pod_name("Outcome", 0): outcome(**PUSHED),
+        },
+        rules=[{"call": "GET .*/runs/[^/]+", "do": 503, "after": 2, "times": 2}],  # a gap while it is followed
+    )
+    code, out, err = siamese(
+        *("submit", pipeline_file(), "--poll", 0.1, "--parameter", "ignore_baseline=7", "--name", "tonight"),
+        *("--experiment", "faces", "--service-account", "trainer", "--pipeline-root", "s3://other/root"),
+    )
+    assert (code, err) == (0, "")
+    (run,) = server.set()["runs"]
+    assert out.splitlines()[0] == f"run {run['run_id']}  {server.address}/#/runs/details/{run['run_id']}"
+    assert re.findall(r"^(?:[✓✗↻] .*|\S+: the server failed.*|connected again)$", out, re.MULTILINE) == [
+        "✓ ImageExampleGen         0 s  as in an earlier run",
+        f"{server.address}: the server failed (503): told to answer 503; trying again ...",
+        "connected again",
+        "↻ Trainer            attempt 1 failed: ResourceExhaustedError: out of memory",
+        "✓ Outcome                65 s",
+        "✓ Trainer                65 s  attempt 2",
+    ]
+    assert re.search(r"limits +passed +auc 0.99 is at least 0.9", out)
+    assert out.rstrip().endswith("Pushed as version 7")
+
+    assert run["runtime_config"] == {"parameters": {"ignore_baseline": 7}, "pipeline_root": "s3://other/root"}
+    assert (run["display_name"], run["service_account"]) == ("tonight", "trainer")
+    assert [one["display_name"] for one in server.set()["experiments"]] == ["faces"]
+    assert run["pipeline_spec"]["pipeline_spec"]["pipelineInfo"] == {"name": "faces"}
+    assert run["pipeline_spec"]["platform_spec"]["platforms"]["kubernetes"]["deploymentSpec"]
+    assert server.set()["pipelines"] == [], "nothing is uploaded"
+
+
+@pytest.mark.parametrize(
+    ("frame", "logs", "code", "told"),
+    [
+        (
+            {"state": "FAILED", "nodes": {**ALL, "OutcomeGate": ["failed"]}},
+            {pod_name("Outcome", 0): outcome(**REFUSED)},
+            3,
+            "Refused: nothing was pushed; what served before still serves.",
+        ),
+        (
+            {"state": "FAILED", "nodes": {"ImageExampleGen": ["failed", "failed", "failed"]}},
+            {pod_name("ImageExampleGen", 2): failure("ImageExampleGen", "/data: no images", mend="the input")},
+            2,
+            "Failed in ImageExampleGen: /data: no images",
+        ),
+        (
+            {"state": "FAILED", "nodes": {"ImageExampleGen": ["succeeded"], "Trainer": ["driver failed"]}},
+            {},
+            1,
+            "Failed in Trainer: it was never started: see the log of its driver",
+        ),
+        ({"state": "CANCELED", "nodes": {}}, {}, 1, "Canceled: see its page"),
+        (
+            {"state": "SUCCEEDED", "nodes": ALL},
+            {},
+            1,
+            "Succeeded; whether it pushed cannot be read from here: see the log of the node Outcome",
+        ),
+    ],
+)
+def test_how_a_run_ended_is_the_exit_code(siamese, ask, server, pipeline_file, frame, logs, code, told):
+    server.set(frames=[frame], logs=logs)
+    request = {"file": str(pipeline_file()), "name": "n", "experiment": "e", "parameters": {}, "pipeline_root": None}
+    _, last = ask("start", **request, service_account=None, follow=False)
+    found, out, _ = siamese("follow", last["result"]["run_id"], "--poll", 0.1)
+    assert (found, out.rstrip().splitlines()[-1]) == (code, told)
+    if code == 3:
+        assert re.search(r"improvement +refused +eer is 0.02 worse than the served model's", out)
+
+
+def test_ctrl_c_lets_go_of_a_run_that_goes_on(server, pipeline_file, tmp_path):
+    server.set(frames=[{"state": "RUNNING", "nodes": {"ImageExampleGen": ["running"]}}])
+    command = [sys.executable, "-m", "pipeline", "kubeflow", "submit", pipeline_file(), "--host", server.address]
+    process = subprocess.Popen(
+        [*command, "--poll", "0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path), "COLUMNS": "200"},
+        cwd=kfp_api.ROOT,
+        start_new_session=True,
+    )
+    first = process.stdout.readline()
+    run_id = first.split()[1]
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines() == [
+        "No longer followed; the run goes on.",
+        f"  siamese kubeflow follow {run_id}",
+        f"  siamese kubeflow stop {run_id}",
+    ]
+    assert server.set()["runs"][0]["state"] == "RUNNING"
+    assert not server.calls("POST", ":terminate")
+
+
+def test_a_run_is_stopped(siamese, ask, server, pipeline_file):
+    request = {"file": str(pipeline_file()), "name": "n", "experiment": "e", "parameters": {}, "pipeline_root": None}
+    run_id = ask("start", **request, service_account=None, follow=False)[1]["result"]["run_id"]
+    code, out, _ = siamese("stop", run_id)
+    assert (code, out) == (0, f"run {run_id} is told to stop\n")
+    assert server.set()["runs"][0]["state"] == "CANCELING"
+
+
+def test_a_server_that_stays_silent_is_given_up(ask, server, pipeline_file):
+    server.set(rules=[{"call": "GET .*/runs/.*", "do": "drop"}])
+    code, last = ask("follow", run_id="r", poll=0.01, patience=0.05)
+    assert code == 1
+    assert last["error"].endswith("Remote end closed connection without response; given up after 0.05 seconds")
+
+
+def test_a_configuration_is_compiled_and_started(siamese, server, tmp_path):
+    """With TFX, and with nothing but the configuration."""
+    config = tmp_path / "faces.yaml"
+    config.write_text(
+        "name: faces\n"
+        "data: {source: /data/faces}\n"
+        "push: {serving_dir: /serving/faces}\n"
+        "kubeflow:\n"
+        "  pipeline_root: s3://bucket/root\n"
+        "  service_account: trainer\n"
+        "  experiment: nightly\n"
+        "  volumes: [{claim: images, path: /data}, {claim: serving, path: /serving}]\n"
+    )
+    code, out, _ = siamese("submit", "--config", config, "--image", "registry/siamese:1", "--no-follow")
+    assert code == 0
+    (run,) = server.set()["runs"]
+    assert out.splitlines()[-1] == f"siamese kubeflow follow {run['run_id']}"
+    spec = run["pipeline_spec"]["pipeline_spec"]
+    assert "Trainer" in spec["root"]["dag"]["tasks"]
+    assert {one["container"]["image"] for one in spec["deploymentSpec"]["executors"].values()} == {"registry/siamese:1"}
+    assert run["runtime_config"]["pipeline_root"] == "s3://bucket/root"
+    assert run["service_account"] == "trainer"
+    assert [one["display_name"] for one in server.set()["experiments"]] == ["nightly"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "nothing to run: name a compiled file, or say --config"),
+        (("none.yaml",), "none.yaml: No such file or directory"),
+        (("FILE", "--image", "i"), "is compiled: --image and --data go with --config alone"),
+        (("FILE", "--parameter", "epochs=3"), "the pipeline has no such parameter; it has: data_root, ignore_baseline"),
+    ],
+)
+def test_what_cannot_be_submitted_is_told_before_anything_is_asked(siamese, server, pipeline_file, arguments, why):
+    code, out, err = siamese("submit", *(pipeline_file() if word == "FILE" else word for word in arguments))
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"error: .*{re.escape(why)}\n", err), err
+    assert server.calls() == []
+
+
+def test_without_the_environment_the_user_is_told_how_to_make_it(siamese, pipeline_file, monkeypatch):
+    monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", "/nowhere/python")
+    code, _, err = siamese("submit", pipeline_file())
+    assert code == 2
+    assert err.startswith("error: /nowhere/python: there is no such Python")
+    assert "run `make kubeflow-client`" in err
+
+
+def test_an_environment_that_is_broken_is_told(siamese, pipeline_file, monkeypatch):
+    monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", sys.executable)  # one without the SDK
+    code, _, err = siamese("submit", pipeline_file())
+    assert code == 1
+    assert err.startswith("error: the process that talks to the server ended (exit code 1): ")
+    assert "ModuleNotFoundError" in err
+    assert err.count("\n") == 1
+
+
+def test_a_server_that_fails_is_one_line_and_exit_code_1(siamese, server, pipeline_file):
+    server.set(rules=[{"call": "POST .*/runs", "do": 500}])
+    code, out, err = siamese("submit", pipeline_file())
+    assert (code, out, err) == (1, "", f"error: {server.address}: the server failed (500): told to answer 500\n")

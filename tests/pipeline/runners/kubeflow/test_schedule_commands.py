@@ -1,0 +1,93 @@
+"""``siamese kubeflow schedule`` as its users call it, against a server on this machine."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from pipeline import cli
+
+
+@pytest.fixture
+def siamese(monkeypatch, capfd, server, tmp_path):
+    """(exit code, output, errors) of a command on the server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def called(*arguments):
+        words = ["siamese", "kubeflow", "schedule", *map(str, arguments), "--host", server.address]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        capture = capfd.readouterr()
+        return ended.value.code, *(re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (capture.out, capture.err))
+
+    return called
+
+
+def test_from_making_to_deleting(siamese, server, pipeline_file):
+    at = ("--cron", "0 3 * * 1-5", "--time-zone", "Asia/Kolkata", "--max-concurrency", 2, "--start", "2027-01-01")
+    code, out, err = siamese("create", "nightly", pipeline_file(), *at, "--catch-up")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(
+        r"schedule nightly made: 0 30 21 \* \* 0,1,2,3,4 \(UTC; seconds first\); version faces-\w{12}\n", out
+    )
+    (made,) = server.set()["recurring"]
+    assert made["trigger"]["cron_schedule"] == {"cron": "0 30 21 * * 0,1,2,3,4", "start_time": "2026-12-31T18:30:00Z"}
+    assert (made["max_concurrency"], made["no_catchup"]) == (2, False)
+
+    code, out, _ = siamese("create", "nightly", pipeline_file("2"), "--interval", "6h")
+    assert re.fullmatch(r"schedule nightly replaced: every 6:00:00; version faces-\w{12}\n", out)
+
+    assert siamese("pause", "nightly")[:2] == (0, "schedule nightly paused\n")
+    code, out, _ = siamese("list", "--json")
+    (one,) = json.loads(out)
+    assert (one["name"], one["enabled"], one["interval"], one["next"]) == ("nightly", False, 21_600, None)
+    assert siamese("resume", "nightly")[:2] == (0, "schedule nightly resumed\n")
+    code, out, _ = siamese("list")
+    heading, row = (line.split() for line in out.splitlines())
+    assert heading == ["schedule", "when", "(UTC)", "next", "(UTC)", "last", "(UTC)", "version"]
+    assert row[:4] == ["nightly", "enabled", "every", "6:00:00"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", row[4])
+    assert siamese("delete", "nightly")[:2] == (0, "schedule nightly deleted\n")
+    assert server.schedules() == []
+
+
+def test_what_the_configuration_says_goes_without_saying(siamese, server, pipeline_file, tmp_path):
+    config = tmp_path / "faces.yaml"
+    config.write_text(
+        "kubeflow:\n"
+        "  experiment: nightly\n"
+        "  namespace: vision\n"
+        "  schedule: {interval: 6h, max_concurrency: 3, time_zone: Europe/Berlin, cluster_time_zone: Europe/Berlin}\n"
+    )
+    server.set(multi_user=True)
+    code, _, err = siamese("create", "faces", pipeline_file(), "--config", config, "--cron", "0 3 * * *")
+    assert (code, err) == (0, "")
+    (made,) = server.set()["recurring"]
+    assert made["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}, "an option takes the place of either"
+    assert made["max_concurrency"] == 3
+    (experiment,) = server.set()["experiments"]
+    assert (experiment["display_name"], experiment["namespace"]) == ("nightly", "vision")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "either --cron or --interval must be given"),
+        (("--cron", "0 3 * *"), "--cron: must have five fields such as '0 3 * * *'"),
+        (("--interval", "6"), "--interval: must be a duration such as 6h, 90m or 1d12h, got '6'"),
+        (("--cron", "0 3 * * *", "--time-zone", "Europe/Berlin"), "Europe/Berlin is 1 h and 2 h ahead of UTC"),
+        (("--interval", "6h", "--time-zone", "Mars"), "--time-zone: must be a time zone such as UTC"),
+        (("--interval", "6h", "--start", "soon"), "--start: must be a time such as 2027-01-31"),
+        (("--interval", "6h", "--max-concurrency", 0), "--max-concurrency: "),
+        (("--interval", "6h", "--start", "2027-01-02", "--end", "2027-01-01"), "start 2027-01-02 must be before"),
+    ],
+)
+def test_a_wrong_time_is_told_before_anything_is_asked(siamese, server, pipeline_file, arguments, why):
+    code, out, err = siamese("create", "nightly", pipeline_file(), *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {why}"), err
+    assert err.count("\n") == 1
+    assert server.calls() == []
