@@ -39,6 +39,9 @@ ServiceAccount = Annotated[str | None, typer.Option(help="That the pods run as; 
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the run, e.g. data_root.")
 ]
+Check = Annotated[
+    bool, typer.Option(help="Refuse a compiled file that the backend would refuse (siamese kubeflow check).")
+]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")]
 
 
@@ -62,7 +65,12 @@ def where(config: Path | None, overrides: list[str] | None, host: str | None, na
 
 @contextmanager
 def compiled(
-    pipeline: Path | None, config: Path | None, data: str | None, overrides: list[str] | None, **options: str | None
+    pipeline: Path | None,
+    config: Path | None,
+    data: str | None,
+    overrides: list[str] | None,
+    check: bool,
+    **options: str | None,
 ) -> Iterator["CompiledFile"]:
     """The compiled file: the one given, or the configuration's, compiled for as long as it is needed."""
     import tempfile
@@ -73,7 +81,10 @@ def compiled(
     if pipeline:
         if options["image"] or data:
             raise UserError(f"{pipeline} is compiled: --image and --data go with --config alone")
-        yield read_compiled(pipeline)
+        file = read_compiled(pipeline)
+        if check:
+            _check(pipeline, options["pipeline_root"])
+        yield file
         return
     if not config:
         raise UserError("nothing to run: name a compiled file, or say --config")
@@ -88,6 +99,17 @@ def compiled(
             made = compile_pipeline(loaded, options["image"], options["pipeline_root"])
         made.write(Path(folder) / "pipeline.yaml")
         yield read_compiled(Path(folder) / "pipeline.yaml")
+
+
+def _check(pipeline: Path, pipeline_root: str | None) -> None:
+    from models.errors import UserError
+    from pipeline.runners.kubeflow.faults.check import file_faults
+    from pipeline.runners.kubeflow.faults.fault import lines
+
+    errors = lines(fault for fault in file_faults(pipeline, pipeline_root) if fault.severity == "error")
+    if errors:
+        told = "\n".join(line.removeprefix("error: ") for line in errors)
+        raise UserError(f"{told}\n{pipeline}: would not run, so it is not sent (--no-check sends it all the same)")
 
 
 @contextmanager

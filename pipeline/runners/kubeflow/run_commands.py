@@ -7,6 +7,7 @@ import typer
 
 from pipeline.runners.kubeflow import options
 from pipeline.runners.kubeflow.options import (
+    Check,
     ConfigFile,
     Data,
     Experiment,
@@ -37,6 +38,7 @@ def submit(
     service_account: ServiceAccount = None,
     name: Annotated[str | None, typer.Option(help="Of the run; default: the pipeline's and the time.")] = None,
     parameters: Parameters = None,
+    check: Check = True,
     follow: Annotated[bool, typer.Option(help="Stay until the run has ended.")] = True,
     poll: Poll = 5.0,
     patience: Patience = 600.0,
@@ -51,7 +53,7 @@ def submit(
     settings = loaded.kubeflow
     with (
         options.one_line(),
-        options.compiled(pipeline, config, data, overrides, image=image, pipeline_root=pipeline_root) as file,
+        options.compiled(pipeline, config, data, overrides, check, image=image, pipeline_root=pipeline_root) as file,
     ):
         started = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         request = {

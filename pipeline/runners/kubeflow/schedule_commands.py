@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pipeline.runners.kubeflow import options
 from pipeline.runners.kubeflow.options import (
+    Check,
     ConfigFile,
     Data,
     Experiment,
@@ -52,6 +53,7 @@ def create(
     experiment: Experiment = None,
     service_account: ServiceAccount = None,
     parameters: Parameters = None,
+    check: Check = True,
     overrides: Overrides = None,
 ) -> None:
     """Deploy a pipeline and run it at set times, in place of what the schedule ran before.
@@ -66,7 +68,7 @@ def create(
     trigger = _trigger(schedule)
     with (
         options.one_line(),
-        options.compiled(pipeline, config, data, overrides, image=image, pipeline_root=pipeline_root) as file,
+        options.compiled(pipeline, config, data, overrides, check, image=image, pipeline_root=pipeline_root) as file,
     ):
         done = cluster.ask(
             "schedule",

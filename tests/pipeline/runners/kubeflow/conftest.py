@@ -58,7 +58,7 @@ def compiled(version="1", nodes=NODES):
                         "componentRef": {"name": f"comp-{node}"},
                         "taskInfo": {"name": node},
                         "dependentTasks": list(nodes[max(0, n - 1) : n]),
-                        "retryPolicy": {"maxRetryCount": 2},
+                        "retryPolicy": {"maxRetryCount": 2, "backoffMaxDuration": "3600s"},
                     }
                     for n, node in enumerate(nodes)
                 }

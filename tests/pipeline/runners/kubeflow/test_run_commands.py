@@ -214,6 +214,18 @@ def test_what_cannot_be_submitted_is_told_before_anything_is_asked(siamese, serv
     assert server.calls() == []
 
 
+def test_a_file_that_would_not_run_is_not_sent(siamese, server, pipeline_file):
+    file = pipeline_file()
+    file.write_text(file.read_text().replace("schemaVersion: 2.1.0", "schemaVersion: 2.0.0"))
+    code, out, err = siamese("submit", file)
+    assert (code, out) == (2, "")
+    assert "2.1.0" in err
+    assert err.endswith("would not run, so it is not sent (--no-check sends it all the same)\n")
+    assert server.calls() == []
+    code, _, err = siamese("submit", file, "--no-check")
+    assert (code, "unsupported schema version" in err) == (2, True), "the server has the last word"
+
+
 def test_without_the_environment_the_user_is_told_how_to_make_it(siamese, pipeline_file, monkeypatch):
     monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", "/nowhere/python")
     code, _, err = siamese("submit", pipeline_file())

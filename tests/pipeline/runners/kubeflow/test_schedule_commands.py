@@ -1,9 +1,13 @@
 """``siamese kubeflow schedule`` as its users call it, against a server on this machine."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 import sys
 
+import kfp_api
 import pytest
 
 from pipeline import cli
@@ -91,3 +95,27 @@ def test_a_wrong_time_is_told_before_anything_is_asked(siamese, server, pipeline
     assert err.startswith(f"error: {why}"), err
     assert err.count("\n") == 1
     assert server.calls() == []
+
+
+def test_ctrl_c_waits_until_nothing_is_half_done(siamese, server, pipeline_file, tmp_path):
+    siamese("create", "nightly", pipeline_file(), "--interval", "6h")
+    server.set(rules=[{"call": ".*:disable", "do": "hold", "times": 1}])
+    command = [sys.executable, "-m", "pipeline", "kubeflow", "schedule", "create", "nightly", pipeline_file("2")]
+    process = subprocess.Popen(
+        [*command, "--interval", "6h", "--host", server.address],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path), "COLUMNS": "200"},
+        cwd=kfp_api.ROOT,
+        start_new_session=True,
+    )
+    server.set(wait_held=True)
+    os.killpg(process.pid, signal.SIGINT)
+    server.set(release=True)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "interrupted; what is half done is mended by the same command\n")
+    assert server.schedules() == [("nightly", True)]
+    assert siamese("create", "nightly", pipeline_file("2"), "--interval", "6h")[1].startswith(
+        "schedule nightly unchanged"
+    )
