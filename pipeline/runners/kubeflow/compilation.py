@@ -151,34 +151,39 @@ def _data_root(config: Config) -> str:
     source = config.data.source
     if source is None or source == DIGITS:
         raise UserError("no images that a pod could see: set data.source to a folder of a volume in kubeflow.volumes")
-    return _visible("data.source", source, config.kubeflow)
+    return _visible("data.source", source, config.kubeflow, "ImageExampleGen")
 
 
 def _serving_dir(config: Config) -> str:
     folder = config.push.serving_dir
     if folder is None:
         raise UserError("no serving folder: set push.serving_dir to gs://, s3://, or a folder of a volume")
-    return folder if "://" in folder else _visible("push.serving_dir", folder, config.kubeflow)
+    return folder if "://" in folder else _visible("push.serving_dir", folder, config.kubeflow, "Baseline", "Pusher")
 
 
 def _checkpoints(config: Config) -> str | None:
     folder = config.kubeflow.checkpoints
-    return _visible("kubeflow.checkpoints", folder, config.kubeflow) if folder else None
+    return _visible("kubeflow.checkpoints", folder, config.kubeflow, "Trainer") if folder else None
 
 
-def _visible(key: str, folder: str, settings: KubeflowSettings) -> str:
-    """The folder, if it lies in a volume that the pods mount."""
-    if not any(PurePosixPath(folder).is_relative_to(volume.path) for volume in settings.volumes):
-        mounted = ", ".join(volume.path for volume in settings.volumes) or "there is none"
-        raise UserError(f"{key} {folder}: lies in no volume that the pods mount (kubeflow.volumes: {mounted})")
+def _visible(key: str, folder: str, settings: KubeflowSettings, *nodes: str) -> str:
+    """The folder, if it lies in a volume that the pods of these nodes mount."""
+    for node in nodes:
+        mounted = [volume.path for volume in settings.volumes if volume.is_for(node)]
+        if not any(PurePosixPath(folder).is_relative_to(path) for path in mounted):
+            told = ", ".join(mounted) or "none"
+            raise UserError(f"{key} {folder}: lies in no volume that {node} mounts (kubeflow.volumes: {told})")
     return folder
 
 
 def _check_nodes(settings: KubeflowSettings, pipeline: Pipeline) -> None:
     nodes = [node.id for node in pipeline.components]
-    for name in settings.resources:
-        if name not in (DEFAULT, *nodes):
-            raise UserError(f"kubeflow.resources.{name}: no such node; allowed: {', '.join((DEFAULT, *nodes))}")
+    named = [(f"kubeflow.resources.{name}", name) for name in settings.resources if name != DEFAULT]
+    for key, mounts in (("volumes", settings.volumes), ("secrets", settings.secrets)):
+        named += [(f"kubeflow.{key}.nodes {name}", name) for mount in mounts for name in mount.nodes]
+    for told, name in named:
+        if name not in nodes:
+            raise UserError(f"{told}: no such node; allowed: {', '.join(nodes)}")
 
 
 def _check_validator(config: Config) -> None:

@@ -21,12 +21,14 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
     on_gpu = asked.gpus > 0
     selector = {**settings.node_selector, **(settings.gpu.node_selector if on_gpu else {})}
     tolerations = settings.tolerations + (settings.gpu.tolerations if on_gpu else ())
-    files = [secret for secret in settings.secrets if secret.path]
-    variables = [secret for secret in settings.secrets if secret.env]
+    secrets = [secret for secret in settings.secrets if secret.is_for(node)]
+    files = [secret for secret in secrets if secret.path]
+    variables = [secret for secret in secrets if secret.env]
     config: Spec = {
         "pvcMount": [
             {"constant": volume.claim, "mountPath": volume.path, **_given(subPath=volume.sub_path)}
             for volume in settings.volumes
+            if volume.is_for(node)
         ],
         "secretAsVolume": [
             {"secretName": secret.name, "mountPath": secret.path, **_given(optional=secret.optional)}

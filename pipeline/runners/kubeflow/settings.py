@@ -83,16 +83,26 @@ class RetrySettings(Settings):
     )
 
 
-class VolumeMount(Settings):
-    """A persistent volume claim, mounted into every node."""
+class ForNodes(Settings):
+    """What the pods of some nodes have, or of all."""
+
+    nodes: tuple[str, ...] = Field((), description="node ids; default: all")
+
+    def is_for(self, node: str) -> bool:
+        """Whether the node's pod has it."""
+        return not self.nodes or node in self.nodes
+
+
+class VolumeMount(ForNodes):
+    """A persistent volume claim, mounted into the nodes' pods."""
 
     claim: Name
     path: MountPath
     sub_path: str | None = None
 
 
-class SecretMount(Settings):
-    """A secret, as files or as environment variables of every node."""
+class SecretMount(ForNodes):
+    """A secret, as files or as environment variables of the nodes' pods."""
 
     name: Name
     path: MountPath | None = Field(None, description="a folder with a file a key")

@@ -97,11 +97,34 @@ def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
         ([], IMAGE, None, "--pipeline-root : must be a gs://, s3:// or minio:// address"),
         ([], IMAGE, "/tmp/root", "--pipeline-root /tmp/root: must be a gs://"),
         (["data.source=sklearn:digits"], IMAGE, ROOT, "no images that a pod could see"),
-        (["data.source=/elsewhere/x"], IMAGE, ROOT, r"data.source /elsewhere/x: lies in no volume .*: /data, /serving"),
+        (
+            ["data.source=/elsewhere/x"],
+            IMAGE,
+            ROOT,
+            r"data.source /elsewhere/x: lies in no volume that Image.* /data, /serving",
+        ),
         (["push.serving_dir=null"], IMAGE, ROOT, "no serving folder: set push.serving_dir"),
-        (["push.serving_dir=/servings"], IMAGE, ROOT, "push.serving_dir /servings: lies in no volume"),
+        (
+            ["push.serving_dir=/servings"],
+            IMAGE,
+            ROOT,
+            "push.serving_dir /servings: lies in no volume that B",
+        ),
         (["kubeflow.checkpoints=/tmp/x"], IMAGE, ROOT, "kubeflow.checkpoints /tmp/x: lies in no volume"),
-        (["kubeflow.resources={Trainr: {}}"], IMAGE, ROOT, "kubeflow.resources.Trainr: no such node; allowed: default"),
+        (
+            ["kubeflow.resources={Trainr: {}}"],
+            IMAGE,
+            ROOT,
+            "kubeflow.resources.Trainr: no such node; allowed: Baseline, ",
+        ),
+        (
+            ["kubeflow.secrets=[{name: s, path: /s, nodes: [Pushr]}]"],
+            *(IMAGE, ROOT, "kubeflow.secrets.nodes Pushr: no such node; allowed: Baseline, "),
+        ),
+        (
+            ["kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Pusher]}]"],
+            *(IMAGE, ROOT, "push.serving_dir /serving/faces: lies in no volume that Baseline mounts .*: /data"),
+        ),
         (["serving_validator.runtime=docker"], IMAGE, ROOT, "TFX cannot compile its InfraValidator"),
     ],
 )
@@ -114,6 +137,19 @@ def test_a_digest_that_looks_like_a_number_stays_a_text(compiled):
     spec = {**compiled.spec, "sdkVersion": "12e45"}  # a number to the backend, unless it is in quotes
 
     assert "sdkVersion: '12e45'" in CompiledPipeline(spec, compiled.platform).text()
+
+
+def test_the_validator_finds_nothing(compiled):
+    assert compiled.faults() == []
+
+
+def test_what_the_backend_would_refuse_is_not_compiled():
+    with pytest.raises(
+        UserError, match=r"would not run this pipeline:\nerror: platform of .*: scratch is the name of a"
+    ):
+        compile_pipeline(
+            config("kubeflow.volumes=[{claim: scratch, path: /data}]", "push.serving_dir=gs://m/f"), IMAGE, ROOT
+        )
 
 
 def test_a_bucket_to_serve_from_needs_no_volume():
@@ -132,4 +168,5 @@ def test_the_command_writes_the_file_and_says_what_is_in_it(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "p.yaml: " in done.stdout
     assert "parameters of a run: data_root=/data/faces, ignore_baseline=-1" in done.stdout
+    assert "warning" not in done.stdout
     assert len(list(yaml.safe_load_all(Path(tmp_path / "p.yaml").read_text()))) == 2

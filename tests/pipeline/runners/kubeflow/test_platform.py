@@ -45,6 +45,18 @@ def test_volumes_and_secrets():
     }
 
 
+def test_a_volume_or_secret_may_be_for_some_nodes_alone():
+    settings = KubeflowSettings(
+        resources=BARE,
+        volumes=(VolumeMount(claim="images", path="/data", nodes=("ImageExampleGen",)),),
+        secrets=(SecretMount(name="store", path="/store", nodes=("Pusher", "Baseline")),),
+    )
+
+    assert set(executor_config("ImageExampleGen", settings)) == {"pvcMount"}
+    assert set(executor_config("Pusher", settings)) == {"secretAsVolume"}
+    assert executor_config("Trainer", settings) == {}
+
+
 def test_only_nodes_with_gpus_go_to_nodes_with_gpus():
     settings = KubeflowSettings(
         resources={**BARE, "Trainer": NodeResources(gpus=1, scratch=None, shared_memory="2Gi")},
