@@ -23,7 +23,10 @@ Names = dict[int, str]  # TFX's numeric ids of this execution -> the backend's n
 def prepare(
     executor_input: pipeline_spec_pb2.ExecutorInput, types: Mapping[str, Mapping[str, str]], uris: LocalUris
 ) -> None:
-    """Fills in the types, turns URIs into paths, and leaves out the inputs that stand for no artifact.
+    """Fills in the types, turns URIs into paths, and leaves out what is no artifact of the node.
+
+    That is an input which stands for none, and an output that no component declared: where the server has
+    PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself.
 
     Args:
       executor_input: changed in place.
@@ -31,8 +34,10 @@ def prepare(
       uris: hears of every URI.
 
     Raises:
-      KeyError: an artifact whose type the compiler did not tell.
+      KeyError: an input whose type the compiler did not tell.
     """
+    for key in executor_input.outputs.artifacts.keys() - types["outputs"].keys():
+        del executor_input.outputs.artifacts[key]
     directions = {"inputs": executor_input.inputs.artifacts, "outputs": executor_input.outputs.artifacts}
     for direction, lists in directions.items():
         for key, artifacts in lists.items():

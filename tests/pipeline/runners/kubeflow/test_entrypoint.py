@@ -106,6 +106,20 @@ def test_a_node_runs_on_local_files_and_answers_in_uris(tmp_path, mount, log):
     assert lines(log.getvalue())[-1]["artifacts"]["log"] == f"{BUCKET}/log"
 
 
+def test_the_log_that_the_launcher_keeps_among_the_outputs_is_its_own(tmp_path, mount, log):
+    """A stock server has PUBLISH_LOGS on: every task is given an output more, and the launcher is writing to it."""
+    (mount / "executor-logs").write_text("started")
+    known = step(tmp_path, "Copier")
+    given = json.loads(known.executor_input)
+    given["outputs"]["artifacts"]["executor-logs"] = {
+        "artifacts": [{"type": {"schemaTitle": "system.Artifact"}, "uri": f"{BUCKET}/executor-logs"}]
+    }
+    run_step(Step(**{**known.__dict__, "executor_input": json.dumps(given)}), Events("Node", log))
+
+    assert (mount / "executor-logs").read_text() == "started"
+    assert output(tmp_path).keys() == {"model", "log"}
+
+
 def test_an_artifact_that_stands_for_none_is_none_on_both_sides(tmp_path, mount, log):
     run_step(step(tmp_path, "Clearer", absent=1), Events("Node", log))
 
