@@ -30,6 +30,14 @@ class Server:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
+    def post(self, path, body):
+        """What another client would ask."""
+        request = urllib.request.Request(
+            f"{self.address}/apis/v2beta1/{path}", json.dumps(body).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
     def calls(self, method="", part=""):
         """What was asked, in order."""
         return [call for call in self.set()["calls"] if call["call"].startswith(method) and part in call["call"]]

@@ -93,7 +93,11 @@ def _show_created(done: Mapping[str, Any], trigger: Mapping[str, Any], zone: str
     console.print(f"schedule {escape(done['name'])} {how}: {escape(_when(trigger, zone))}; {version}", soft_wrap=True)
     if done["paused"]:
         console.print(f"It is paused, as before: siamese kubeflow schedule resume {escape(done['name'])}")
-    for sentence in done["left"]:
+    _show_left(done)
+
+
+def _show_left(done: Mapping[str, Any]) -> None:
+    for sentence in done.get("left", ()):
         options.stderr().print(f"[yellow]warning:[/] an old one is left, {escape(sentence)}; run this once more")
 
 
@@ -120,7 +124,7 @@ def list_command(
         found = cluster.ask("schedules")["schedules"]
     now = datetime.now(timezone.utc)
     for one in found:
-        following = _next(one, zone, now)
+        following = next_run(one, zone, now)
         one["next"] = following.isoformat() if following else None
     if as_json:
         print(json.dumps(found))
@@ -142,7 +146,7 @@ def list_command(
     options.stdout().print(table)
 
 
-def _next(one: Mapping[str, Any], zone: str, now: datetime) -> datetime | None:
+def next_run(one: Mapping[str, Any], zone: str, now: datetime) -> datetime | None:
     """The next time that a schedule names; a run that is late comes before it."""
     from pipeline.runners.kubeflow.cron import next_time, parse_cron
 
@@ -195,9 +199,10 @@ def _change(
 ) -> None:
     _, cluster = options.where(config, overrides, host, namespace)
     with options.one_line():
-        cluster.ask(operation, name=name)
-    done = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[operation]
-    options.stdout().print(f"schedule {escape(name)} {done}", soft_wrap=True)
+        done = cluster.ask(operation, name=name)
+    word = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[operation]
+    options.stdout().print(f"schedule {escape(name)} {word}", soft_wrap=True)
+    _show_left(done)
 
 
 def _merged(settings: Any, given: dict[str, Any]) -> Any:

@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import kfp_server_api
-
 from pipeline.runners.kubeflow.client.connection import Client
 from pipeline.runners.kubeflow.client.failures import Failed, Refused, told
-from pipeline.runners.kubeflow.client.pipelines import deploy, named, pages, where
+from pipeline.runners.kubeflow.client.listing import every, is_enabled, note_of, of_name
+from pipeline.runners.kubeflow.client.pipelines import deploy
 
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]
@@ -34,12 +33,12 @@ def create(client: Client, request: Request, say: Say) -> dict[str, Any]:
     name = request["name"]
     pipeline_id, version_id, version, reused = deploy(client, request["pipeline"], request["file"])
     say({"event": "deployed", "pipeline": request["pipeline"], "version": version, "reused": reused})
-    before = _of_name(client, name)
+    before = of_name(client, name)
     _same_pipeline(name, before, pipeline_id)
     digest = _digest(version_id, request)
-    paused = bool(before) and not any(map(_enabled, before)) and (len(before) == 1 or _PAUSED in _note(before[-1]))
+    paused = bool(before) and not any(map(is_enabled, before)) and (len(before) == 1 or _PAUSED in note_of(before[-1]))
     done = {"name": name, "version": version, "reused": reused, "paused": paused, "left": []}
-    if len(before) == 1 and f"({digest})" in _note(before[0]):
+    if len(before) == 1 and f"({digest})" in note_of(before[0]):
         return {**done, "recurring_run_id": before[0].recurring_run_id, "replaced": 0, "unchanged": True}
     note = f"{_MADE_BY} ({digest})" + (f", {_PAUSED}" if paused else "")
     new = _create_disabled(client, request, note, pipeline_id, version_id)
@@ -86,8 +85,8 @@ def _put_in_place(client: Client, name: str, new: str, paused: bool) -> list[str
     """
     stopped: list[str] = []
     try:
-        others = [other for other in _of_name(client, name) if other.recurring_run_id != new]
-        for other in filter(_enabled, others):
+        others = [other for other in of_name(client, name) if other.recurring_run_id != new]
+        for other in filter(is_enabled, others):
             client.disable_recurring_run(other.recurring_run_id)
             stopped.append(other.recurring_run_id)
         if not paused:
@@ -95,7 +94,7 @@ def _put_in_place(client: Client, name: str, new: str, paused: bool) -> list[str
     except Exception as error:
         sentence, _ = told(error, client.address)
         raise Failed(f"{sentence}; {_undone(client, new, stopped)}") from error
-    left = [sentence for other in others if (sentence := _left(client, other.recurring_run_id))]
+    left = _delete(client, others)
     _alone(client, name, new)
     return left
 
@@ -123,102 +122,49 @@ def _undone(client: Client, new: str, stopped: list[str]) -> str:
 
 def _alone(client: Client, name: str, new: str) -> None:
     """Raises Failed where a command elsewhere replaced the schedule at the same time."""
-    others = [other for other in _of_name(client, name) if other.recurring_run_id != new and _enabled(other)]
+    others = [other for other in of_name(client, name) if other.recurring_run_id != new and is_enabled(other)]
     if others:
         client.disable_recurring_run(new)
         raise Failed(f"schedule {name}: another command replaced it at the same time; run this one again")
 
 
 def pause(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Disables all of the name."""
+    """Disables all of the name; the newest stays."""
     found = _some(client, request["name"])
-    for one in filter(_enabled, found):
-        client.disable_recurring_run(one.recurring_run_id)
-    return {"name": request["name"]}
+    _disable(client, found)
+    return {"name": request["name"], "left": _delete(client, found[:-1])}
 
 
 def resume(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Enables the newest of the name, after all others are disabled."""
+    """Enables the newest of the name, after all others are disabled; it alone stays."""
     *others, newest = _some(client, request["name"])
-    for one in filter(_enabled, others):
-        client.disable_recurring_run(one.recurring_run_id)
-    client.enable_recurring_run(newest.recurring_run_id)
-    return {"name": request["name"]}
+    with _uninterrupted():
+        _disable(client, others)
+        client.enable_recurring_run(newest.recurring_run_id)
+    return {"name": request["name"], "left": _delete(client, others)}
 
 
 def delete(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Deletes all of the name, enabled ones last disabled first."""
+    """Deletes all of the name, after all are disabled."""
     found = _some(client, request["name"])
-    for one in filter(_enabled, found):
-        client.disable_recurring_run(one.recurring_run_id)
+    _disable(client, found)
     for one in found:
         client.delete_recurring_run(one.recurring_run_id)
-    return {"name": request["name"], "deleted": len(found)}
+    return {"name": request["name"]}
 
 
-def every(client: Client, _request: Request, _say: Say) -> dict[str, Any]:
-    """What there is, by name; of those that others made, too."""
-    namespace = client.get_user_namespace() or None
-    found = pages(lambda **page: client.list_recurring_runs(namespace=namespace, **page), "recurring_runs")
-    return {"schedules": [_told(client, one) for one in sorted(found, key=lambda one: (one.display_name, _age(one)))]}
+def _disable(client: Client, found: list[Any]) -> None:
+    for one in filter(is_enabled, found):
+        client.disable_recurring_run(one.recurring_run_id)
 
 
-def _told(client: Client, one: Any) -> dict[str, Any]:
-    cron = one.trigger.cron_schedule if one.trigger else None
-    periodic = one.trigger.periodic_schedule if one.trigger else None
-    trigger = cron or periodic
-    runs = client.list_runs(
-        page_size=1,
-        sort_by="created_at desc",
-        experiment_id=one.experiment_id,
-        filter=where("recurring_run_id", one.recurring_run_id),
-    ).runs
-    last = runs[0] if runs else None
-    return {
-        "name": one.display_name,
-        "recurring_run_id": one.recurring_run_id,
-        "enabled": _enabled(one),
-        "cron": cron.cron if cron else None,
-        "interval": int(periodic.interval_second) if periodic else None,
-        "start": _iso(trigger.start_time if trigger else None),
-        "end": _iso(trigger.end_time if trigger else None),
-        "catch_up": not one.no_catchup,
-        "max_concurrency": int(one.max_concurrency or 1),
-        "version": _version(client, one.pipeline_version_reference),
-        "created": _iso(one.created_at),
-        "last": {
-            "run_id": last.run_id,
-            "state": last.state,
-            "created": _iso(last.created_at),
-            "scheduled": _iso(last.scheduled_at),
-        }
-        if last
-        else None,
-    }
-
-
-def _version(client: Client, reference: Any) -> str | None:
-    """The name of a version; None of one that is deleted, or of a schedule that has its file with it."""
-    if reference is None:
-        return None
-    try:
-        found = client.get_pipeline_version(reference.pipeline_id, reference.pipeline_version_id)
-    except kfp_server_api.ApiException as error:
-        if error.status != 404:
-            raise
-        return None
-    return str(found.display_name)
-
-
-def _of_name(client: Client, name: str) -> list[Any]:
-    """All recurring runs of a name, oldest first."""
-    namespace = client.get_user_namespace() or None
-    found = pages(lambda **page: client.list_recurring_runs(namespace=namespace, **page), "recurring_runs", named(name))
-    return sorted((one for one in found if one.display_name == name), key=_age)
+def _delete(client: Client, found: list[Any]) -> list[str]:
+    """Deletes what is disabled; what is left of it, in a sentence each: no reason to fail."""
+    return [sentence for one in found if (sentence := _left(client, one.recurring_run_id))]
 
 
 def _some(client: Client, name: str) -> list[Any]:
-    found = _of_name(client, name)
+    found = of_name(client, name)
     if not found:
         raise Refused(f"schedule {name}: there is none of that name (siamese kubeflow schedule list)")
     return found
@@ -232,22 +178,6 @@ def _same_pipeline(name: str, found: list[Any], pipeline_id: str) -> None:
                 f"schedule {name}: one of that name runs another pipeline; choose another name, or delete it first "
                 f"(siamese kubeflow schedule delete {name})"
             )
-
-
-def _age(one: Any) -> tuple[str, str]:
-    return str(one.created_at), str(one.recurring_run_id)
-
-
-def _enabled(one: Any) -> bool:
-    return bool(one.status == "ENABLED" or one.mode == "ENABLE")
-
-
-def _note(one: Any) -> str:
-    return one.description or ""
-
-
-def _iso(time: Any) -> str | None:
-    return time.isoformat() if time is not None and time.year > 1970 else None
 
 
 @contextmanager

@@ -1,8 +1,13 @@
 """A server and a client for all tests of this folder (they take seconds to start), and a small compiled pipeline."""
 
+import re
+import sys
+
 import kfp_api
 import pytest
 import yaml
+
+from pipeline import cli
 
 NODES = ("ImageExampleGen", "Trainer", "Outcome")
 
@@ -36,6 +41,23 @@ def ask(one_client, server):
         return code, said[-1]
 
     return asked
+
+
+@pytest.fixture
+def siamese(monkeypatch, capfd, server, tmp_path):
+    """(exit code, output, errors) of ``siamese kubeflow ...`` on the server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def called(*arguments):
+        words = ["siamese", "kubeflow", *map(str, arguments), "--host", server.address]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        capture = capfd.readouterr()
+        return ended.value.code, *(re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (capture.out, capture.err))
+
+    return called
 
 
 def compiled(version="1", nodes=NODES):

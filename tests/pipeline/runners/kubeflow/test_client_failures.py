@@ -5,9 +5,29 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import kfp_api
 import pytest
 
 USER, OTHER = 2, 1
+
+# The SDK's environment has the package that makes one; this machine may have no openssl.
+CERTIFICATE = """
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+encoding = serialization.Encoding.PEM
+secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+Path(sys.argv[1]).write_bytes(secret)
+Path(sys.argv[2]).write_bytes(made.sign(key, hashes.SHA256()).public_bytes(encoding))
+"""
 
 
 def refused(answer):
@@ -71,9 +91,7 @@ def test_plain_http_where_tls_was_asked_for(ask, server):
 def tls_server(tmp_path):
     """A server whose certificate nobody knows; the certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    subprocess.run([kfp_api.PYTHON, "-c", CERTIFICATE, key, certificate], check=True)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -11,30 +11,12 @@ import kfp_api
 import pytest
 from kfp_api.argo import pod_name
 
-from pipeline import cli
-
 GATES = [
     {"name": "limits", "passed": True, "reason": "auc 0.99 is at least 0.9"},
     {"name": "improvement", "passed": False, "reason": "eer is 0.02 worse than the served model's"},
 ]
 PUSHED = {"status": "pushed", "pushed_version": 7, "gates": GATES[:1]}
 REFUSED = {"status": "refused", "gates": GATES}
-
-
-@pytest.fixture
-def siamese(monkeypatch, capfd, server, tmp_path):
-    """(exit code, output, errors) of a command on the server; waits are short."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def called(*arguments, host=server.address):
-        monkeypatch.setattr(sys, "argv", ["siamese", "kubeflow", *map(str, arguments), "--host", host])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        capture = capfd.readouterr()
-        return ended.value.code, *(re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (capture.out, capture.err))
-
-    return called
 
 
 def outcome(**fields):

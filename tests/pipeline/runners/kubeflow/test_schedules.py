@@ -111,6 +111,16 @@ def test_deleted_is_deleted(deploy, ask, server):
     assert server.schedules() == [("weekly", True)]
 
 
+def test_what_could_not_be_deleted_does_not_undo_a_pause(deploy, ask, server):
+    deploy("1")
+    server.set(rules=[{"call": "DELETE .*", "do": 500}])
+    deploy("2")
+    server.set(rules=[])
+    ask("pause", name="nightly")
+    assert deploy("3")[1]["result"]["paused"] is True
+    assert server.schedules() == [("nightly", False)]
+
+
 @pytest.mark.parametrize("operation", ["pause", "resume", "delete"])
 def test_a_name_that_nobody_has(ask, operation):
     code, last = ask(operation, name="nightly")
@@ -180,7 +190,7 @@ def test_every_command_mends_what_a_killed_one_left(deploy, ask, server, operati
     assert server.schedules() == [("nightly", True), ("nightly", False)]
     server.set(rules=[])
     assert ask(operation, name="nightly")[0] == 0
-    expected = {"pause": [False, False], "resume": [False, True], "delete": []}[operation]
+    expected = {"pause": [False], "resume": [True], "delete": []}[operation]
     assert [enabled for _, enabled in server.schedules()] == expected
 
 
@@ -247,4 +257,19 @@ def test_what_there_is_is_listed_with_its_last_run(deploy, ask, server):
     ]
     assert found[0]["version"].startswith("faces-")
     assert found[0]["last"] is None
-    assert server.calls("GET", "/runs")[0]["query"]["filter"].count(found[0]["recurring_run_id"]) == 1
+
+    # The controller starts runs in the schedule's name.
+    nightly = next(one for one in server.set()["recurring"] if one["display_name"] == "nightly")
+    shared = {key: nightly[key] for key in ("experiment_id", "recurring_run_id", "pipeline_version_reference")}
+    for day in ("21", "22"):
+        server.post("runs", {**shared, "display_name": f"nightly {day}", "scheduled_at": f"2026-11-{day}T03:00:00Z"})
+    server.post("runs", {**shared, "recurring_run_id": "another's", "display_name": "weekly"})
+    last = ask("schedules")[1]["result"]["schedules"][0]["last"]
+    assert (last["state"], last["scheduled"]) == ("PENDING", "2026-11-22T03:00:00+00:00")
+
+
+def test_a_version_that_was_deleted_hides_no_schedule(deploy, ask, server):
+    deploy("1")
+    server.set(rules=[{"call": "GET .*/versions/.*", "do": 404}])
+    (one,) = ask("schedules")[1]["result"]["schedules"]
+    assert (one["name"], one["version"]) == ("nightly", None)
