@@ -107,6 +107,7 @@ def test_values_and_artifacts_arrive_as_the_driver_and_the_launcher_hand_them_ov
         "count": 7.0,
     }
     assert metadata == {"number": 3.0, "text": "three", "list": {"list": [1, 2]}, "flag": 1.0}
+    assert backend.artifact(run, "Take", "executor-logs")[0].read_text() == run.tasks["Take"].logs[0]
     took, environment = run.tasks["Take"].events
     assert took["files"] == ["file"]  # the empty folder was lost
     assert took["artifact"].keys() == {"name", "uri", "metadata"}  # and no type

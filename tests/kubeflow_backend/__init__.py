@@ -1,22 +1,30 @@
 """What the open-source Kubeflow Pipelines backend does with a compiled pipeline, on this machine and without a cluster.
 
-Written from its Go sources (kubeflow/pipelines, backend/src), not from our entrypoint, whose judge it is:
+Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not from our entrypoint, whose judge it is:
 
-- ``apiserver/template/v2_template.go``: strict parsing of both documents, schema 2.1.0, containers and importers only;
-- ``v2/driver/driver.go``: run parameters and their defaults, ``{{$.pipeline_job_uuid}}`` and its like as whole values,
-  values turned into the declared types, artifacts by producer, URIs ``<root>/<pipeline>/<run>/<task>/<uuid>/<key>``;
-- ``v2/component/launcher_v2.go``: first artifact of each list downloaded, ``{{$}}`` replaced in command and arguments,
-  the output file read back, metadata merged, files (and no empty folders) uploaded, artifacts recorded;
+- ``apiserver/template/v2_template.go``, ``v2/compiler/argocompiler``: strict parsing of both documents, schema 2.1.0,
+  containers only, tasks that exist and no cycle, parameters of a run by name and type, ``defaultPipelineRoot`` unread;
+- ``v2/driver/{container,resolve,driver}.go``: ``{{$.pipeline_job_uuid}}`` and its like as whole values, values turned
+  into the declared types, artifacts by producer, URIs ``<root>/<pipeline>/<run>/<task>/<uuid>/<key>``, and
+  ``executor-logs`` among the outputs where the server publishes logs (KFP's manifests: yes);
+- ``v2/component/launcher_v2.go``, ``v2/objectstore``: first artifact of each list downloaded, by the prefix of its key;
+  ``{{$}}`` and the other placeholders replaced in command and arguments; the output file read back, metadata merged,
+  files (and no empty folders) uploaded, artifacts recorded; an output without a file is recorded without content;
 - ``v2/metadata``: an artifact's type is the title of its schema, its metadata are custom properties (a number is a
-  double, null is an error), and what comes back has a numeric name, a URI, metadata, and no type;
-- Argo: order, two pods at a time, retries of a failed pod with the same input in a fresh file system.
+  double, null is an error) beside ``display_name`` and ``store_session_info``, and what comes back has a numeric name,
+  a URI, metadata, and an empty ``instanceSchema``;
+- Kubernetes: ``$(NAME)`` in arguments, a fresh file system; Argo: order, two pods at a time, retries of a failed pod
+  with the same input (any failure of the command or of the launcher; not the driver's).
 
-Paths under /minio, /s3 and /gcs lie under ``SIAMESE_MOUNT_ROOT``, since nobody may write to / here. The cache is taken
-to miss, unless a test hands over the outputs of an earlier run.
+Left out: importers, conditions, loops, nested pipelines, output parameters, secrets; resources are not enforced. The
+cache is taken to miss, unless a test hands over the outputs of an earlier run. Paths under /minio, /s3 and /gcs lie
+under ``SIAMESE_MOUNT_ROOT``, and /tmp/kfp_outputs in a folder of the pod, since nobody may write to / here; a claim is
+mounted where its folder is already.
 """
 
 from kubeflow_backend.backend import Backend, Run
-from kubeflow_backend.pods import Kill, Task
+from kubeflow_backend.driver import Task
+from kubeflow_backend.pods import Kill
 from kubeflow_backend.specification import Refused
 
 __all__ = ["Backend", "Kill", "Refused", "Run", "Task"]

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubeflow_backend.pods import Kill, Pod, Task
+from kubeflow_backend.driver import Job, Task
+from kubeflow_backend.pods import Kill, Pod
 from kubeflow_backend.specification import parse, run_parameters
 from kubeflow_backend.stores import Stores
+
+DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"  # of a server where nobody says another
 
 
 @dataclass
@@ -30,8 +33,9 @@ class Run:
 class Backend:
     """A cluster: an object store, a metadata store and pods, all under one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._stores = folder, Stores(folder)
+    def __init__(self, folder: Path, publish_logs: bool = True) -> None:
+        """Args: publish_logs: the API server's PUBLISH_LOGS, which is on in KFP's own manifests."""
+        self._folder, self._stores, self._publish_logs = folder, Stores(folder), publish_logs
 
     def artifact(self, run: Run, task: str, key: str) -> tuple[Path, dict[str, Any]]:
         """(where the object store keeps it, its metadata) of an output."""
@@ -44,6 +48,7 @@ class Backend:
         parameters: dict[str, Any] | None = None,
         kill: dict[str, Kill] | None = None,
         cached: dict[str, Task] | None = None,
+        pipeline_root: str = DEFAULT_ROOT,
     ) -> Run:
         """Runs a compiled pipeline to its end.
 
@@ -52,16 +57,18 @@ class Backend:
           parameters: of the run; the others take their defaults.
           kill: what happens to the first attempts of some tasks.
           cached: finished tasks of an earlier run, taken as cache hits.
+          pipeline_root: given with the run; the backend reads no ``defaultPipelineRoot``.
 
         Raises:
           Refused: the API server would not take the file or the parameters.
         """
-        spec, executors, platform = parse(file)
-        values = run_parameters(spec, parameters or {})
-        tasks = dict(spec.root.dag.tasks)
-        run = Run(str(uuid.uuid4()), {name: Task() for name in tasks})
+        compiled = parse(file)
+        values = run_parameters(compiled.spec, parameters or {})
+        run = Run(str(uuid.uuid4()), {name: Task() for name in compiled.upstream})
         for name, task in (cached or {}).items():
             run.tasks[name] = Task("SUCCEEDED", outputs=task.outputs)
+        root = f"{pipeline_root.rstrip('/')}/{compiled.spec.pipeline_info.name}/{run.run_id}"
+        job = Job(run.run_id, compiled, values, root, self._stores, run.tasks, self._publish_logs)
         waiting = {name for name, task in run.tasks.items() if task.state == "PENDING"}
         busy: dict[Future[None], str] = {}
         with ThreadPoolExecutor(2) as pods:
@@ -69,15 +76,11 @@ class Backend:
                 ready = [
                     name
                     for name in sorted(waiting)
-                    if all(run.tasks[up].state == "SUCCEEDED" for up in tasks[name].dependent_tasks)
+                    if all(run.tasks[up].state == "SUCCEEDED" for up in compiled.upstream[name])
                 ]
                 for name in ready[: 2 - len(busy)]:
                     waiting.remove(name)
-                    pod = Pod(
-                        *(self._folder, self._stores, spec, executors, platform, values),
-                        *(run.run_id, run.tasks, name, (kill or {}).get(name)),
-                    )
-                    busy[pods.submit(pod.run)] = name
+                    busy[pods.submit(Pod(self._folder, job, name, (kill or {}).get(name)).run)] = name
                 if not busy:
                     break  # what waits, waits for something that failed
                 for done in wait(busy, return_when=FIRST_COMPLETED).done:

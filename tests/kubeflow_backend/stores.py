@@ -1,9 +1,12 @@
-"""The object store and the metadata store: ``v2/metadata/client.go`` and ``converter.go``."""
+"""The object store and the metadata store: ``v2/objectstore``, ``v2/metadata/client.go`` and ``converter.go``."""
 
+import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
+import yaml
 from google.protobuf import json_format, struct_pb2
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -26,24 +29,67 @@ class Stores:
         """What the launcher makes of a URI: a path, relative to the buckets here and to / in a pod."""
         scheme = next((scheme for scheme in _SCHEMES if uri.startswith(scheme)), None)
         if scheme is None:
-            raise Refused(f"unsupported storage scheme: {uri}")
+            raise Refused(f"failed to generate local path for URI {uri}: unsupported storage scheme")
         return Path(_SCHEMES[scheme]) / uri.removeprefix(scheme)
 
-    def record(self, title: str, uri: str, metadata: dict[str, Any]) -> int:
-        """Puts an artifact into the metadata store; returns its id."""
+    def download(self, uri: str, local: Path) -> None:
+        """Fetches every object whose key begins with the artifact's, as launchers before 2.17 do.
+
+        So ``model_run/log`` comes along with ``model``, to where it belongs; nothing at all is no error.
+        """
+        source = self.bucket / self.place(uri)
+        for beginning in source.parent.glob(f"{source.name}*"):
+            for file in (beginning, *beginning.rglob("*")):
+                if file.is_file():
+                    target = Path(os.path.normpath(local / os.path.relpath(file, source)))
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, target)
+
+    def upload(self, local: Path, uri: str, root: str) -> None:
+        """Puts a file, or the files of a folder, under ``uri``; an empty folder leaves nothing, and so does none.
+
+        Raises:
+          Refused: the URI is not one of the run's, or a link stands for a folder.
+        """
+        if not uri.startswith(f"{root}/"):
+            raise Refused(f"URI {uri!r} does not have expected bucket prefix {root!r}")
+        if local.exists():
+            self._upload(local, self.bucket / self.place(uri))
+
+    def _upload(self, local: Path, target: Path) -> None:
+        if local.is_dir():
+            for entry in os.scandir(local):
+                if entry.is_symlink() and Path(entry).is_dir():
+                    raise Refused(f"uploadFile(): unable to complete copying {entry.path!r}: is a directory")
+                self._upload(Path(entry), target / entry.name)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(local, target)
+
+    def record(self, key: str, schema: str, uri: str, metadata: dict[str, Any]) -> int:
+        """Puts an artifact into the metadata store, with what the launcher adds; returns its id."""
+        title = (yaml.safe_load(schema) or {}).get("title")
+        if not title:
+            raise Refused("No title specified")
+        added = {"display_name": key, "store_session_info": '{"Provider":"minio","Params":{"fromEnv":"false"}}'}
         with self._lock:
             type_id = self._metadata.put_artifact_type(mlmd.ArtifactType(name=title), can_add_fields=True)
             artifact = mlmd.Artifact(type_id=type_id, uri=uri, state=mlmd.Artifact.LIVE)
-            for name, value in metadata.items():
+            for name, value in {**added, **metadata}.items():
                 artifact.custom_properties[name].CopyFrom(_to_mlmd(name, value))
             return int(self._metadata.put_artifacts([artifact])[0])
 
     def runtime_artifact(self, artifact_id: int) -> dict[str, Any]:
-        """An artifact as the driver hands it to the next task."""
+        """An artifact as the driver hands it to the next task: its type has been forgotten."""
         with self._lock:
             (artifact,) = self._metadata.get_artifacts_by_id([artifact_id])
         metadata = {name: _from_mlmd(value) for name, value in artifact.custom_properties.items()}
-        return {"name": str(artifact_id), "uri": artifact.uri, "metadata": metadata}
+        return {
+            "name": str(artifact_id),
+            "type": {"instanceSchema": ""},
+            "uri": artifact.uri,
+            "metadata": metadata,
+        }
 
 
 def _to_mlmd(name: str, value: Any) -> mlmd.Value:
