@@ -150,7 +150,9 @@ def _caching(where: str, name: str, task: Message, container: Message) -> Iterat
         return
     args = list(container.args)
     path = args[args.index(_CLASS) + 1] if _CLASS in args[:-1] else ""
-    if _STATEFUL.search(path) or name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome"):
+    reads_folders = "--driver" in args or container.lifecycle.HasField("pre_cache_check")  # any FileBasedExampleGen
+    named = name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome")
+    if reads_folders or named or _STATEFUL.search(path):
         yield Fault(
             where, "is cached, and reads or writes what no cache key knows: set cachingOptions.enableCache to false"
         )

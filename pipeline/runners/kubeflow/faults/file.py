@@ -39,9 +39,9 @@ def parse(documents: Sequence[Any], pipeline_root: str | None) -> tuple[Compiled
     try:
         parsed = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True)
         deployment = json_format.ParseDict(
-            spec.get("deploymentSpec", {}), pipeline_spec_pb2.PipelineDeploymentConfig(), ignore_unknown_fields=True
+            spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig(), ignore_unknown_fields=True
         )
-    except json_format.ParseError as error:
+    except (json_format.ParseError, TypeError, AttributeError) as error:  # the latter of protobuf 3: {null: ...}
         return None, [*found, Fault(_FILE, f"is refused at upload: {' '.join(str(error).split())}")]
     found += _whole(parsed, pipeline_root)
     return Compiled(parsed, deployment, _executors(platform, found)), found
@@ -143,4 +143,10 @@ def _executors(platform: Document | None, found: list[Fault]) -> dict[str, Docum
             found.append(Fault(_SECOND, f"has no {key}: the server passes it over, with its volumes and secrets"))
             return {}
         here = here[key]
-    return {label: config for label, config in here.items() if isinstance(config, Mapping)}
+    try:
+        json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec(), ignore_unknown_fields=True)
+    except (json_format.ParseError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        found.append(Fault(_SECOND, f"is passed over by the server, with its volumes and secrets: {why}"))
+        return {}
+    return here or {}

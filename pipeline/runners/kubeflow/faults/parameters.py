@@ -43,7 +43,8 @@ def parameter_faults(compiled: Compiled) -> Iterator[Fault]:
 
 
 def _type(parameter: Message) -> str:
-    return str(pipeline_spec_pb2.ParameterType.ParameterTypeEnum.Name(parameter.parameter_type))
+    known = pipeline_spec_pb2.ParameterType.ParameterTypeEnum.DESCRIPTOR.values_by_number.get(parameter.parameter_type)
+    return str(known.name if known else parameter.parameter_type)
 
 
 def _of_the_run(name: str, parameter: Message) -> Iterator[Fault]:

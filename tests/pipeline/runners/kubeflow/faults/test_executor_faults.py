@@ -1,0 +1,181 @@
+import pytest
+from planting import argument, container, tasks, told
+
+STOCK = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
+OURS = ["python", "-m", "pipeline.runners.kubeflow.entrypoint"]
+
+
+def without(name):
+    def plant(spec, _):
+        args = container(spec)["args"]
+        position = args.index(name)
+        del args[position : position + 2]
+
+    return plant
+
+
+def trainer(**fields):
+    return lambda spec, _: container(spec).update(fields)
+
+
+def resources(**fields):
+    return lambda spec, _: container(spec)["resources"].update(fields)
+
+
+def cached(node):
+    return lambda spec, _: tasks(spec)[node].update(cachingOptions={"enableCache": True})
+
+
+@pytest.mark.parametrize(
+    ("plant", "where", "sentence"),
+    [
+        (trainer(image=""), "executor Trainer_executor", "has no image"),
+        (trainer(command=[]), "executor Trainer_executor", "has no command: the launcher runs command and args"),
+        (
+            trainer(command=STOCK),
+            "executor Trainer_executor",
+            "runs TFX's own entrypoint, which stops at input artifacts",
+        ),
+        (without("--artifact_types"), "executor Trainer_executor", "the entrypoint wants --artifact_types"),
+        (without("--node"), "executor Trainer_executor", "the entrypoint wants --node"),
+        (
+            without("--json_serialized_invocation_args"),
+            "executor Trainer_executor",
+            "must have {{$}} as one argument",
+        ),
+        (
+            lambda s, _: container(s, "Source").update(lifecycle={"preCacheCheck": {"command": ["python", "-m", "d"]}}),
+            "executor Source_executor",
+            "has a lifecycle.preCacheCheck, which the backend never runs: {SPAN} is never resolved",
+        ),
+        (
+            lambda s, _: argument(s, "--artifact_types", '{"inputs": {}, "outputs": {"model": "x.Y"}}'),
+            "task Trainer",
+            "--artifact_types lacks its input data, which arrives without a type",
+        ),
+        (
+            lambda s, _: argument(s, "--artifact_types", '{"inputs": {"data": "x.Y"}, "outputs": {}}'),
+            "task Trainer",
+            "--artifact_types lacks its output model",
+        ),
+        (lambda s, _: argument(s, "--artifact_types", "{}"), "task Trainer", "--artifact_types must be JSON such as"),
+        (
+            resources(accelerator={"type": "NVIDIA_TESLA_T4", "count": "1"}),
+            "executor Trainer_executor",
+            "its accelerator NVIDIA_TESLA_T4 is taken as it stands for the name of a resource",
+        ),
+        (
+            resources(accelerator={"type": "nvidia.com/gpu"}),
+            "executor Trainer_executor",
+            "asks for nvidia.com/gpu without a count",
+        ),
+        (
+            resources(memoryRequest=8.0),
+            "executor Trainer_executor",
+            "asks for more memory (8) than its limit (4): no pod is made",
+        ),
+        (resources(cpuLimit=0.5), "executor Trainer_executor", "asks for more cpu (1) than its limit (0.5)"),
+        (
+            trainer(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]),
+            "executor Trainer_executor",
+            "its variable A is there twice",
+        ),
+        (cached("Source"), "task Source", "is cached, and reads or writes what no cache key knows"),
+        (cached("Pusher"), "task Pusher", "is cached, and reads or writes what no cache key knows"),
+    ],
+)
+def test_a_planted_fault_is_the_one_error_that_is_told(plant, where, sentence):
+    errors = [fault for fault in told(plant) if fault.severity == "error"]
+
+    assert [fault.where for fault in errors] == [where]
+    assert sentence in errors[0].sentence
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tfx.components.example_gen.csv_example_gen.executor.Executor",
+        "tfx.components.example_gen.import_example_gen.executor.Executor",
+        "components.baseline.executor.Executor",
+        "tfx.components.pusher.executor.Executor",
+        "components.run_outcome.executor.Executor",
+    ],
+)
+def test_what_has_state_of_its_own_is_not_to_be_cached(path):
+    found = told(lambda s, _: argument(s, "--executor_class_path", path))
+
+    assert [fault.where for fault in found] == ["task Trainer"]
+    assert "set cachingOptions.enableCache to false" in found[0].sentence
+
+
+def test_what_has_a_driver_reads_folders_whoever_wrote_its_executor():
+    found = told(lambda s, _: container(s)["args"].extend(["--driver", "their.own.driver"]))
+
+    assert [(fault.severity, fault.where) for fault in found] == [("error", "task Trainer")]
+    assert "is cached, and reads or writes what no cache key knows" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    "path", ["tfx.components.transform.executor.Executor", "components.run_outcome.executor.GateExecutor"]
+)
+def test_what_has_none_may_be_cached(path):
+    assert told(lambda s, _: argument(s, "--executor_class_path", path)) == []
+
+
+LONG = 128 * 1024
+
+
+@pytest.mark.parametrize(
+    ("plant", "sentences"),
+    [
+        (
+            lambda s, _: container(s)["args"].append(LONG * "x"),
+            ["has an argument of 128 KiB: Linux starts nothing", "its container is 129 KiB, handed to its driver"],
+        ),
+        (
+            lambda s, _: tasks(s)["Pusher"]["inputs"]["parameters"].update(
+                run_id={"runtimeValue": {"constant": LONG * "x"}}
+            ),
+            ["has 129 KiB of parameters, handed over as one argument"],
+        ),
+    ],
+)
+def test_what_linux_does_not_start_is_told(plant, sentences):
+    found = told(plant)
+
+    assert len(found) == len(sentences)
+    assert all(part in fault.sentence for part, fault in zip(sentences, found, strict=True))
+    assert not told(lambda s, _: container(s)["args"].append((LONG // 2) * "x"))
+
+
+@pytest.mark.parametrize(
+    ("plant", "sentence"),
+    [
+        (trainer(image="registry.example:5000/siamese"), "its image registry.example:5000/siamese may be another one"),
+        (trainer(image="siamese:latest"), "its image siamese:latest may be another one tomorrow"),
+        (trainer(image="tensorflow/tfx:1.16.0"), "runs as root, which KFP 2.16.1 and later does not start"),
+        (resources(cpuRequest=0), "asks for no CPU (TFX drops what an ExampleGen asks for)"),
+        (resources(memoryRequest=0, memoryLimit=0), "asks for no memory"),
+    ],
+)
+def test_what_runs_and_may_be_regretted_is_a_warning(plant, sentence):
+    (found,) = told(plant)
+
+    assert (found.severity, found.where) == ("warning", "executor Trainer_executor")
+    assert sentence in found.sentence
+
+
+@pytest.mark.parametrize("image", ["siamese:1.2", "registry.example:5000/siamese:1.2", "a/b@sha256:" + 64 * "0"])
+def test_an_image_that_stays_is_no_fault(image):
+    assert told(trainer(image=image)) == []
+
+
+def test_a_command_of_another_kind_is_let_be():
+    def plant(spec, _):
+        container(spec).update(command=["sh", "-c"], args=["echo {{$.inputs.parameters['epochs']}}"])
+
+    assert told(plant) == []
+
+
+def test_ours_is_the_command_of_the_good_pipeline():
+    assert told(trainer(command=OURS)) == []
