@@ -92,7 +92,7 @@ class ScheduleSettings(Settings):
     interval: Annotated[str, AfterValidator(_checked_interval)] | None = Field(None, description="6h, 90m, 1d12h")
     time_zone: Zone = Field("UTC", description="that cron, start and end are written in")
     cluster_time_zone: Zone = Field(
-        "UTC", description="that the cluster reads cron in: CRON_SCHEDULE_TIMEZONE of its scheduledworkflow controller"
+        "UTC", description="that the cluster reads cron in: cronScheduleTimezone in its pipeline-install-config"
     )
     catch_up: bool = Field(False, description="run every time that was missed, not the last one alone")
     max_concurrency: int = Field(1, ge=1, le=10, description="runs at once")
@@ -125,8 +125,8 @@ class ScheduleSettings(Settings):
         except ValueError as error:
             raise ValueError(
                 f"{error}. Write it in {self.cluster_time_zone}, or have the cluster read {self.time_zone} "
-                "(kubectl -n kubeflow set env deployment/ml-pipeline-scheduledworkflow "
-                f"CRON_SCHEDULE_TIMEZONE={self.time_zone}; all its schedules follow) and say so: "
+                f"(cronScheduleTimezone: {self.time_zone} in the ConfigMap pipeline-install-config, then restart the "
+                "deployment ml-pipeline-scheduledworkflow; all its schedules follow) and say so: "
                 f"kubeflow.schedule.cluster_time_zone: {self.time_zone}"
             ) from None
         return {"cron_expression": cron.six_fields, **times}

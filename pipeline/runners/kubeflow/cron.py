@@ -2,7 +2,7 @@
 
 The backend parses with github.com/robfig/cron 1.2: seconds, minutes, hours, day of month, month, day of week (0-6), the
 last of which may be left out. So it takes the usual five fields without a word, and reads them one place off. It knows
-no time zone but that of its controller (UTC, unless CRON_SCHEDULE_TIMEZONE is set there): ``CRON_TZ=`` came with a
+no time zone but that of its controller (CRON_SCHEDULE_TIMEZONE, UTC unless it is set): ``CRON_TZ=`` came with a
 later release of that package.
 """
 

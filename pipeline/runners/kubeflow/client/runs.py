@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
 
 from pipeline.runners.kubeflow.client import logs
@@ -20,7 +21,7 @@ class Graph(NamedTuple):
 
     Attributes:
       name: of the pipeline.
-      nodes: ids, sorted.
+      nodes: ids, each after those that it depends on.
       metadata: node -> (annotations, labels) of its pods: how many.
     """
 
@@ -114,7 +115,8 @@ def _graph(client: Client, run: Any) -> Graph:
         node: spec["components"][task["componentRef"]["name"]].get("executorLabel", "") for node, task in tasks.items()
     }
     counts = {node: logs.metadata_counts(platform, label) for node, label in labels.items()}
-    return Graph(spec.get("pipelineInfo", {}).get("name", ""), sorted(tasks), counts)
+    order = TopologicalSorter({node: tasks[node].get("dependentTasks", ()) for node in sorted(tasks)}).static_order()
+    return Graph(spec.get("pipelineInfo", {}).get("name", ""), list(order), counts)
 
 
 def _tasks(run: Any) -> list[dict[str, Any]]:

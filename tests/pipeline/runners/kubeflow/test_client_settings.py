@@ -48,7 +48,7 @@ def test_a_zone_whose_clocks_change_is_refused_with_what_helps():
     schedule = ScheduleSettings(cron="0 3 * * *", time_zone="Europe/Berlin")
     with pytest.raises(ValueError, match="Write it in UTC, or have the cluster read Europe/Berlin") as raised:
         schedule.trigger(NOW)
-    assert "CRON_SCHEDULE_TIMEZONE=Europe/Berlin" in str(raised.value)
+    assert "cronScheduleTimezone: Europe/Berlin in the ConfigMap pipeline-install-config" in str(raised.value)
     there = ScheduleSettings(cron="0 3 * * *", time_zone="Europe/Berlin", cluster_time_zone="Europe/Berlin")
     assert there.trigger(NOW) == {"cron_expression": "0 0 3 * * *"}
 

@@ -60,8 +60,8 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
         f"{server.address}: the server failed (503): told to answer 503; trying again ...",
         "connected again",
         "↻ Trainer            attempt 1 failed: ResourceExhaustedError: out of memory",
-        "✓ Outcome                65 s",
         "✓ Trainer                65 s  attempt 2",
+        "✓ Outcome                65 s",
     ]
     assert re.search(r"limits +passed +auc 0.99 is at least 0.9", out)
     assert out.rstrip().endswith("Pushed as version 7")
