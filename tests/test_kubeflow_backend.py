@@ -45,7 +45,11 @@ def node(name: str, program: str, inputs: dict, outputs: tuple[str, ...] = (), *
         },
     }
     container = {"image": "i", "command": ["python", "-c", program], "args": ["{{$}}"]}
-    return component, {"componentRef": {"name": name}, "inputs": wired, **task}, container
+    return component, {"taskInfo": {"name": name}, "componentRef": {"name": name}, "inputs": wired, **task}, container
+
+
+def tasks(spec: dict) -> dict:
+    return spec["root"]["dag"]["tasks"]
 
 
 def constant(value) -> dict:
@@ -67,7 +71,7 @@ def spec() -> dict:
     return {
         "pipelineInfo": {"name": "two"},
         "schemaVersion": "2.1.0",
-        "defaultPipelineRoot": "minio://bucket/root/",
+        "defaultPipelineRoot": "minio://unread/root",
         "components": {name: component for name, (component, _, _) in nodes.items()},
         "deploymentSpec": {
             "executors": {f"{name}_executor": {"container": container} for name, (_, _, container) in nodes.items()}
@@ -95,7 +99,7 @@ def backend(tmp_path) -> Backend:
 
 
 def test_values_and_artifacts_arrive_as_the_driver_and_the_launcher_hand_them_over(backend, file, spec):
-    run = backend.run(file(spec))
+    run = backend.run(file(spec), pipeline_root="minio://bucket/root/")
     assert run.state == "SUCCEEDED", run.tasks
 
     place, metadata = backend.artifact(run, "Make", "thing")
@@ -104,14 +108,17 @@ def test_values_and_artifacts_arrive_as_the_driver_and_the_launcher_hand_them_ov
         "who": run.run_id,
         "part": "run {{$.pipeline_job_uuid}}",  # only a whole value is filled in
         "number": "3",
-        "count": 7.0,
+        "count": 7,
     }
-    assert metadata == {"number": 3.0, "text": "three", "list": {"list": [1, 2]}, "flag": 1.0}
+    assert metadata.items() >= {"number": 3.0, "text": "three", "flag": 1.0, "display_name": "thing"}.items()
+    assert (metadata["list"], metadata.keys() >= {"store_session_info"}) == ({"list": [1, 2]}, True)
     assert backend.artifact(run, "Take", "executor-logs")[0].read_text() == run.tasks["Take"].logs[0]
     took, environment = run.tasks["Take"].events
     assert took["files"] == ["file"]  # the empty folder was lost
-    assert took["artifact"].keys() == {"name", "uri", "metadata"}  # and no type
-    assert set(environment["names"]) <= {"HOME", "LC_CTYPE", "PATH", "SIAMESE_MOUNT_ROOT", "TMPDIR"}
+    assert took["artifact"].keys() == {"name", "type", "uri", "metadata"}
+    assert took["artifact"]["type"] == {"instanceSchema": ""}  # forgotten
+    pod = {"HOME", "KFP_POD_NAME", "KFP_POD_UID", "KUBERNETES_SERVICE_HOST", "LC_CTYPE", "PATH", "TMPDIR"}
+    assert set(environment["names"]) <= pod | {"SIAMESE_MOUNT_ROOT"}
 
 
 def test_a_run_may_give_parameters_of_its_own(backend, file, spec):
@@ -123,13 +130,48 @@ def test_a_run_may_give_parameters_of_its_own(backend, file, spec):
         backend.run(file(spec), parameters={"other": 9})
 
 
-def test_a_parameter_without_a_value_fails_its_task_and_what_depends_on_it_waits_for_ever(backend, file, spec):
+@pytest.mark.parametrize("published", [True, False])
+def test_the_log_is_an_output_of_every_task_where_the_server_publishes_logs(tmp_path, file, spec, published):
+    backend = Backend(tmp_path / "cluster", publish_logs=published)
+    run = backend.run(file(spec))
+
+    for name, outputs in (("Make", {"thing"}), ("Take", set())):
+        assert run.tasks[name].outputs.keys() == outputs | ({"executor-logs"} if published else set())
+    if published:
+        assert backend.artifact(run, "Take", "executor-logs")[0].read_text() == run.tasks["Take"].logs[0]
+
+
+def test_a_run_without_a_value_for_a_parameter_is_refused(backend, file, spec):
+    with pytest.raises(Refused, match="parameter count: '9' is of another type"):
+        backend.run(file(spec), parameters={"count": "9"})
     del spec["root"]["inputDefinitions"]["parameters"]["count"]["defaultValue"]
+    with pytest.raises(Refused, match="parameter count is not optional, yet has neither default value"):
+        backend.run(file(spec))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda task, _: task["inputs"]["parameters"].update(count=constant("7")), "type mismatch"),
+        (lambda task, _: task["inputs"]["parameters"].pop("count"), "neither value nor default value provided"),
+        (
+            lambda task, _: task["inputs"]["parameters"].update(count={"componentInputParameter": "x"}),
+            "parent DAG does",
+        ),
+        (lambda task, _: task["taskInfo"].update(name="Maker"), "task spec is required"),
+    ],
+)
+def test_a_task_whose_inputs_cannot_be_resolved_fails_and_what_depends_on_it_never_starts(
+    backend, file, spec, change, message
+):
+    task = spec["root"]["dag"]["tasks"]["Make"]
+    task["retryPolicy"] = {"maxRetryCount": 2}
+    change(task, spec)
     run = backend.run(file(spec))
 
     assert (run.state, run.failed) == ("FAILED", ["Make"])
-    assert run.tasks["Make"].logs == ["parent DAG does not have input parameter count"]
-    assert run.tasks["Take"].state == "PENDING"
+    assert message in run.tasks["Make"].logs[0]
+    assert (run.tasks["Make"].codes, run.tasks["Take"].state) == ([], "PENDING")
 
 
 def test_a_failed_pod_is_tried_again_as_often_as_the_policy_says(backend, file, spec):
@@ -152,11 +194,62 @@ def test_what_an_earlier_run_left_may_stand_in_for_a_task(backend, file, spec):
     assert backend.artifact(again, "Make", "thing") == backend.artifact(first, "Make", "thing")
 
 
-def test_null_is_no_metadata(backend, file, spec):
-    program = MAKE.replace('"flag": True', '"flag": None')
-    spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"][2] = program
-    with pytest.raises(Refused, match="metadata flag: unknown/unsupported value type"):
-        backend.run(file(spec))
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"flag": True', '"flag": None', "metadata flag: unknown/unsupported value type"),
+        ('"metadata": metadata', '"metadata": 7', "failed to unmarshall ExecutorOutput"),
+        ('"metadata": metadata', '"properties2": {}', "failed to unmarshall ExecutorOutput"),
+        ('"uri": thing["uri"]', '"uri": "minio://bucket/else"', "does not have expected bucket prefix"),
+        ("output = ", '(folder / "link").symlink_to(folder / "empty")\noutput = ', "unable to complete copying"),
+    ],
+)
+def test_what_the_launcher_cannot_publish_fails_the_pod_which_is_tried_again(backend, file, spec, old, new, message):
+    command = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
+    assert old in command[2]
+    command[2] = command[2].replace(old, new)
+    spec["root"]["dag"]["tasks"]["Make"]["retryPolicy"] = {"maxRetryCount": 1}
+    run = backend.run(file(spec))
+
+    assert (run.failed, run.tasks["Make"].codes) == (["Make"], [1, 1])
+    assert message in run.tasks["Make"].logs[-1]
+    assert not run.tasks["Make"].outputs
+
+
+def test_an_output_without_a_file_is_recorded_and_nothing_of_it_arrives(backend, file, spec):
+    containers = spec["deploymentSpec"]["executors"]
+    containers["Make_executor"]["container"]["command"][2] = "print('nothing')"
+    listing = TAKE.replace("sorted(path.name for path in folder.iterdir())", "folder.exists()")
+    containers["Take_executor"]["container"]["command"][2] = listing
+    run = backend.run(file(spec))
+
+    assert run.state == "SUCCEEDED", run.tasks
+    assert run.tasks["Take"].events[0]["files"] is False
+
+
+def test_an_artifact_brings_along_its_neighbours_whose_names_begin_like_its_own(backend, file, spec):
+    make = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
+    make[2] += 'neighbour = folder.with_name("thing_run")\nneighbour.mkdir()\n(neighbour / "log").write_text("l")\n'
+    outputs = spec["components"]["Make"]["outputDefinitions"]["artifacts"]
+    outputs["thing_run"] = outputs["thing"]
+    take = spec["deploymentSpec"]["executors"]["Take_executor"]["container"]["command"]
+    take[2] = take[2].replace("folder.iterdir()", "folder.parent.iterdir()")
+
+    assert backend.run(file(spec)).tasks["Take"].events[0]["files"] == ["executor-logs", "thing", "thing_run"][1:]
+
+
+def test_kubernetes_and_the_launcher_fill_in_arguments(backend, file, spec):
+    container = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]
+    container["command"][2] += 'print(json.dumps({"event": "arguments", "given": sys.argv[2:]}))\n'
+    container["env"] = [{"name": "MODE", "value": "fast"}]
+    container["args"] += ["$(MODE) $(NONE) $$(MODE) cost$$", "{{$.inputs.parameters['number']}}"]
+    container["args"] += ["{{$.outputs.artifacts['thing'].uri}}", "{{$.outputs.artifacts['thing'].path}}"]
+    (event,) = backend.run(file(spec)).tasks["Make"].events
+
+    assert event["given"][:2] == ["fast $(NONE) $(MODE) cost$", "3"]
+    uri, path = event["given"][2:]
+    assert uri.startswith("minio://mlpipeline/v2/artifacts/two/")
+    assert path.endswith("/mount/minio/" + uri.removeprefix("minio://"))
 
 
 def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
@@ -168,7 +261,7 @@ def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
     }
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"Take_executor": volumes}}}}}
     run = backend.run(file(spec, platform))
-    assert run.tasks["Take"].events[1]["mode"].endswith("/scratch/y")
+    assert run.tasks["Take"].events[1]["mode"].endswith("/volumes/x/y")
 
     volumes["pvcMount"][0]["mountPath"] = "/no/such/mount"
     assert backend.run(file(spec, platform)).tasks["Take"].logs == ["persistentvolumeclaim data not found"]
@@ -179,7 +272,12 @@ def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
     [
         (lambda spec: spec.update(schemaVersion="2.0.0"), "schema version 2.0.0 is not supported"),
         (lambda spec: spec.update(unknown=1), "invalid v2 pipeline spec.*unknown"),
-        (lambda spec: spec["root"]["dag"]["tasks"].update({"Under_score": {"componentRef": {"name": "Make"}}}), "name"),
+        (lambda spec: spec["pipelineInfo"].update(name=""), "no pipeline spec is provided"),
+        (lambda spec: tasks(spec).update({"Under_score": {"componentRef": {"name": "Make"}}}), "task name Under_score"),
+        (lambda spec: tasks(spec)["Make"]["componentRef"].update(name="X"), "component spec for 'X' not found"),
+        (lambda spec: spec["components"]["Make"].update(executorLabel="X"), "executor with label 'X' not found"),
+        (lambda spec: tasks(spec)["Make"].update(dependentTasks=["X"]), "unknown producer task 'X'"),
+        (lambda spec: tasks(spec)["Make"].update(dependentTasks=["Take"]), "the workflow has a cycle"),
         (
             lambda spec: spec["deploymentSpec"]["executors"].update({"Make_executor": {"resolver": {}}}),
             "Make: non-container and non-importer executor",
@@ -194,3 +292,20 @@ def test_what_the_api_server_would_not_take_is_refused(backend, file, spec, chan
     change(spec)
     with pytest.raises(Refused, match=message):
         backend.run(file(spec))
+
+
+@pytest.mark.parametrize(
+    ("pods", "message"),
+    [
+        ({"deploymentSpec": {"executors": {"Make_executor": {"volumes": []}}}}, "unknown field 'volumes'"),
+        ({"deployment": {}}, "invalid v2 pipeline spec"),
+    ],
+)
+def test_an_unknown_field_of_the_platform_document_is_refused(backend, file, spec, pods, message):
+    with pytest.raises(Refused, match=message):
+        backend.run(file(spec, {"platforms": {"kubernetes": pods}}))
+
+
+def test_tasks_wait_for_those_that_their_inputs_come_from(backend, file, spec):
+    del tasks(spec)["Take"]["dependentTasks"]
+    assert backend.run(file(spec)).state == "SUCCEEDED"

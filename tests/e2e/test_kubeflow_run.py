@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.digits import write_digits
 
 pytestmark = pytest.mark.e2e
 
+ROOT = "minio://mlpipeline/siamese"
 SETTINGS = {
     "name": "digits",
     "data": {"split": {"by": "image"}},
@@ -42,7 +44,7 @@ class Story:
         file = self.folder / f"epochs{epochs}.yaml"
         kubeflow = {
             "image": "registry.example/siamese@sha256:" + 64 * "0",
-            "pipeline_root": "minio://mlpipeline/siamese",
+            "pipeline_root": ROOT,
             "volumes": [
                 {"claim": "images", "path": str(self.folder / "volumes" / "images")},
                 {"claim": "serving", "path": str(self.serving)},
@@ -84,14 +86,14 @@ def story(tmp_path_factory) -> dict:
     """
     cluster = Story(tmp_path_factory.mktemp("kubeflow"))
     files = {name: cluster.config(epochs) for name, epochs in (("first", 2), ("crippled", 0), ("better", 9))}
-    run = cluster.backend.run
+    run = partial(cluster.backend.run, pipeline_root=ROOT)  # which submit reads from the file, and sends along
     with ThreadPoolExecutor(2) as threads:
         local = threads.submit(run_locally, files["better"], tmp_path_factory.mktemp("local"))
         first = run(cluster.compiled(files["first"]))
         versions = cluster.versions
         kept = {task: first.tasks[task] for task in UNTIL_TRAINING}  # what does not depend on the recipe
         crippled = threads.submit(run, cluster.compiled(files["crippled"]), cached=kept)
-        killed = {"Trainer": Kill("epoch 3/", signal.SIGTERM), "Evaluator": Kill('"started"')}
+        killed = {"Trainer": Kill("epoch 3/"), "Evaluator": Kill('"started"')}
         better = run(cluster.compiled(files["better"]), cached=kept, kill=killed)
         runs = {"first": first, "crippled": crippled.result(), "better": better}
         return {"cluster": cluster, "first versions": versions, "local": local.result(), **runs}
@@ -121,7 +123,7 @@ def test_an_absent_baseline_is_said_and_none_is_compared_with(story):
     run, cluster = story["first"], story["cluster"]
 
     place, metadata = cluster.backend.artifact(run, "Baseline", "model")
-    assert metadata == {"absent": 1.0}
+    assert metadata["absent"] == 1.0
     assert any(place.iterdir())
     assert "nothing serves yet" in str(cluster.outcome(run)["gates"])
 
@@ -146,11 +148,10 @@ def test_a_better_model_replaces_it(story):
     assert any("of the served model" in gate["reason"] for gate in cluster.outcome(run)["gates"])
 
 
-def test_a_training_that_was_told_to_stop_goes_on_in_the_next_pod(story):
+def test_a_training_whose_pod_was_lost_goes_on_in_the_next_pod(story):
     trainer = story["better"].tasks["Trainer"]
 
-    assert trainer.codes == [128 + signal.SIGTERM, 0]
-    assert '"event": "terminated"' in trainer.logs[0]
+    assert trainer.codes == [-signal.SIGKILL, 0]
     epochs = [line["message"].split("  ")[0] for line in trainer.events if line["event"] == "progress"]
     assert "epoch 1/9" not in epochs
     assert "epoch 9/9" in epochs
@@ -168,8 +169,8 @@ def test_no_path_of_a_pod_is_left_in_the_metadata_store(story):
                 metadata = cluster.backend.artifact(run, name, key)[1]
                 assert "/pods/" not in json.dumps(metadata), (name, key, metadata)
     blessing = cluster.backend.artifact(story["better"], "Evaluator", "blessing")[1]
-    assert blessing["current_model"].startswith("minio://mlpipeline/siamese/digits/")
-    assert blessing["baseline_model"].startswith("minio://mlpipeline/siamese/digits/")
+    assert blessing["current_model"].startswith(f"{ROOT}/digits/")
+    assert blessing["baseline_model"].startswith(f"{ROOT}/digits/")
 
 
 def test_every_line_of_ours_is_json_and_the_last_one_says_how_it_ended(story):

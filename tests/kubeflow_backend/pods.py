@@ -1,5 +1,6 @@
 """The pod of a task: Argo's retries, what Kubernetes does to arguments, and ``v2/component/launcher_v2.go``."""
 
+import json
 import os
 import re
 import shutil
@@ -54,11 +55,12 @@ class Pod:
             return
         for attempt in range(1 + retries):
             pod = self._folder / "pods" / f"{self._job.run_id[:8]}-{self._name}-{attempt}"
+            self._result.logs.append("")
             try:
                 code = self._attempt(pod, given)
             except Refused as error:
                 code = 1
-                self._result.logs.append(f"{self._result.logs.pop() if pod.exists() else ''}{error}")
+                self._result.logs[-1] += str(error)
             shutil.rmtree(pod, ignore_errors=True)
             self._result.codes.append(code)
             if code == 0:
@@ -77,18 +79,19 @@ class Pod:
         given = json_format.ParseDict(executor, pipeline_spec_pb2.ExecutorInput())
         self._add_defaults(given)
         given.outputs.output_file = str(pod / "tmp" / "kfp_outputs" / "output_metadata.json")
-        text = _expanded(json_format.MessageToJson(given, indent=None), environment)
+        text = _expanded(json.dumps(plain(given)), environment)
         command = [_expanded(part, environment) for part in (*self._container.command, *self._container.args)]
         for placeholder, value in {"{{$}}": text, **self._placeholders(given, pod / "mount")}.items():
             command = [part.replace(placeholder, value) for part in command]
-        self._result.logs.append("")
         for several in given.inputs.artifacts.values():
-            uri = several.artifacts[0].uri  # of a list, launchers before 2.18 see the first alone
+            uri = several.artifacts[0].uri  # of a list, launchers up to 2.17 see the first alone
             self._job.stores.download(uri, self._local(pod / "mount", uri))
         for several in given.outputs.artifacts.values():
             self._local(pod / "mount", several.artifacts[0].uri).parent.mkdir(parents=True, exist_ok=True)
-        log = given.outputs.artifacts[LOGS].artifacts[0].uri if self._job.publish_logs else None
-        with open(self._local(pod / "mount", log) if log else os.devnull, "w", encoding="utf-8") as file:
+        log = Path(os.devnull)
+        if self._job.publish_logs:
+            log = self._local(pod / "mount", given.outputs.artifacts[LOGS].artifacts[0].uri)
+        with log.open("w", encoding="utf-8") as file:
             code = self._execute(command, environment, pod / "work", file)
         if code == 0:
             self._publish(pod / "mount", given)
@@ -124,7 +127,7 @@ class Pod:
                 known[f"{{{{$.{direction}.artifacts['{key}'].uri}}}}"] = uri
                 known[f"{{{{$.{direction}.artifacts['{key}'].path}}}}"] = str(self._local(mount, uri))
         for key, value in given.inputs.parameter_values.items():
-            text = value.string_value if value.WhichOneof("kind") == "string_value" else str(plain(value))
+            text = value.string_value if value.WhichOneof("kind") == "string_value" else json.dumps(plain(value))
             known[f"{{{{$.inputs.parameters['{key}']}}}}"] = text
         return known
 

@@ -12,28 +12,26 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 _TASK_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 # kfp_kubernetes.KubernetesExecutorConfig, of which there are no protos here.
-_POD_FIELDS = frozenset(
-    [
-        "secretAsVolume",
-        "secretAsEnv",
-        "pvcMount",
-        "nodeSelector",
-        "podMetadata",
-        "imagePullSecret",
-        "imagePullPolicy",
-        "configMapAsVolume",
-        "configMapAsEnv",
-        "activeDeadlineSeconds",
-        "fieldPathAsEnv",
-        "tolerations",
-        "genericEphemeralVolume",
-        "nodeAffinity",
-        "podAffinity",
-        "enabledSharedMemory",
-        "emptyDirMounts",
-        "securityContext",
-    ]
-)
+_POD_FIELDS = {
+    "secretAsVolume",
+    "secretAsEnv",
+    "pvcMount",
+    "nodeSelector",
+    "podMetadata",
+    "imagePullSecret",
+    "imagePullPolicy",
+    "configMapAsVolume",
+    "configMapAsEnv",
+    "activeDeadlineSeconds",
+    "fieldPathAsEnv",
+    "tolerations",
+    "genericEphemeralVolume",
+    "nodeAffinity",
+    "podAffinity",
+    "enabledSharedMemory",
+    "emptyDirMounts",
+    "securityContext",
+}
 _TYPES = pipeline_spec_pb2.ParameterType
 _KINDS = {  # parameter type -> the kind of protobuf's Value that it takes
     _TYPES.STRING: "string_value",
@@ -120,8 +118,16 @@ def fits(value: struct_pb2.Value, wanted: int) -> bool:
 
 
 def plain(message: Any) -> Any:
-    """The message in Python's types."""
-    return json_format.MessageToDict(message)
+    """The message in Python's types, as Go writes it: a double without a fraction has no point."""
+    return _whole(json_format.MessageToDict(message))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _parsed(document: Any, message: Any) -> Any:

@@ -33,7 +33,7 @@ class Stores:
         return Path(_SCHEMES[scheme]) / uri.removeprefix(scheme)
 
     def download(self, uri: str, local: Path) -> None:
-        """Fetches every object whose key begins with the artifact's, as launchers before 2.17 do.
+        """Fetches every object whose key begins with the artifact's, as older launchers do.
 
         So ``model_run/log`` comes along with ``model``, to where it belongs; nothing at all is no error.
         """
