@@ -1,74 +1,82 @@
-"""A Dockerfile as a list of instructions, and what a .dockerignore leaves of a folder: enough to check ours."""
+"""A Dockerfile read as BuildKit reads it, as far as tests of one need it."""
 
 import re
-from fnmatch import fnmatch
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-
-INSTRUCTION = re.compile(r"^([A-Z]+)\s+(.*)", re.DOTALL)
 
 
-class Instruction(NamedTuple):
-    """One instruction; ``stage`` is the name of the stage that it is in, or "" before the first FROM."""
+@dataclass
+class Stage:
+    """One FROM and what follows it.
 
-    stage: str
+    Attributes:
+      name: after AS.
+      base: another stage's name, or an image's.
+      steps: instruction and its text, continuation lines joined.
+    """
+
     name: str
-    text: str
+    base: str
+    steps: list[tuple[str, str]] = field(default_factory=list)
 
-    @property
-    def flags(self) -> dict[str, str]:
-        return dict(re.findall(r"--([a-z-]+)=(\S+)", self.text))
-
-    @property
-    def words(self) -> list[str]:
-        return [word for word in self.text.split() if not word.startswith("--")]
-
-    @property
-    def mounts(self) -> list[dict[str, str]]:
-        found = re.findall(r"--mount=(\S+)", self.text)
-        return [dict(part.split("=", 1) for part in mount.split(",")) for mount in found]
+    def texts(self, instruction: str) -> list[str]:
+        return [text for name, text in self.steps if name == instruction]
 
 
-class Stage(NamedTuple):
-    name: str
-    parent: str  # another stage, or an image
-    instructions: list[Instruction]
+@dataclass
+class Dockerfile:
+    arguments: dict[str, str]  # before the first FROM
+    stages: dict[str, Stage]
+
+    def lineage(self, name: str) -> list[Stage]:
+        """The stages that a stage stands on, the lowest first, and itself."""
+        stage = self.stages.get(name)
+        return [*self.lineage(stage.base), stage] if stage else []
+
+    def steps(self, name: str) -> list[tuple[str, str]]:
+        """All that makes the image of a stage."""
+        return [step for stage in self.lineage(name) for step in stage.steps]
 
 
-def parse(text: str) -> tuple[list[Instruction], list[Stage]]:
-    """What is before the first stage, and the stages."""
-    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    head: list[Instruction] = []
-    stages: list[Stage] = []
-    for line in re.sub(r"\\\n", " ", lines).splitlines():
-        if not line.strip():
-            continue
-        match = INSTRUCTION.match(line)
-        if match is None:
-            raise ValueError(f"no instruction: {line!r}")
-        name, text = match[1], match[2].strip()
-        if name == "FROM":
-            image, _, stage = text.partition(" AS ")
-            stages.append(Stage(stage, image, []))
-            continue
-        instruction = Instruction(stages[-1].name if stages else "", name, text)
-        (stages[-1].instructions if stages else head).append(instruction)
-    return head, stages
+def read_dockerfile(path: Path) -> Dockerfile:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n", " ", "\n".join(lines))
+    arguments: dict[str, str] = {}
+    stages: dict[str, Stage] = {}
+    stage = None
+    for line in filter(None, map(str.strip, joined.splitlines())):
+        instruction, text = line.split(maxsplit=1)
+        if instruction == "FROM":
+            base, word, name = text.split()
+            assert word == "AS", f"a stage without a name: {line}"
+            stage = stages[name] = Stage(name, base)
+        elif stage:
+            stage.steps.append((instruction, " ".join(text.split())))
+        else:
+            assert instruction == "ARG", line
+            name, _, default = text.partition("=")
+            arguments[name] = default
+    return Dockerfile(arguments, stages)
 
 
-def ignored(path: str, patterns: list[str]) -> bool:
-    """Whether a build leaves a file out of its context: the last pattern that fits it or a folder above it decides."""
-    out = False
-    parts = PurePosixPath(path).parts
-    above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+def context(root: Path, files: list[str]) -> set[str]:
+    """The files that .dockerignore lets through: the last pattern that fits a file, or a folder above it, decides."""
+    patterns = [line for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.strip()]
+    patterns = [pattern for pattern in patterns if not pattern.startswith("#")]
+    return {file for file in files if _sent(file, patterns)}
+
+
+def _sent(file: str, patterns: list[str]) -> bool:
+    above = [file, *map(str, PurePosixPath(file).parents)]
+    sent = True
     for pattern in patterns:
-        keep, glob = pattern.startswith("!"), pattern.lstrip("!").removeprefix("/").rstrip("/")
-        anywhere = glob.removeprefix("**/")
-        if any(_fits(place, glob) or (anywhere != glob and _fits(Path(place).name, anywhere)) for place in above):
-            out = not keep
-    return out
+        if any(matches(pattern.removeprefix("!"), path) for path in above):
+            sent = pattern.startswith("!")
+    return sent
 
 
-def _fits(place: str, glob: str) -> bool:
-    """As Docker has it: a star does not cross a slash."""
-    return place.count("/") == glob.count("/") and fnmatch(place, glob)
+def matches(pattern: str, path: str) -> bool:
+    """Go's filepath.Match with Docker's ``**``."""
+    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    return bool(re.fullmatch("".join(wild.get(part) or re.escape(part) for part in parts), path))

@@ -34,7 +34,7 @@ def test_manifests_are_what_kubernetes_takes(name, version):
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("upload.yaml", {"spec": {"container": []}}),
+        ("toolbox.yaml", {"spec": {"container": []}}),
         ("volumes.yaml", {"spec": {"accessModes": "ReadWriteMany"}}),
         ("service-account.yaml", {"automountToken": True}),
     ],
@@ -56,7 +56,7 @@ def test_the_kustomization_names_files_that_are_there():
     optional = set(re.findall(r"# - (\S+\.yaml)", (FOLDER / KUSTOMIZATION).read_text(encoding="utf-8")))
     assert named | optional <= set(FILES)
     # Applied by hand: a pod that ends, and keys that nobody commits.
-    assert set(FILES) - named - optional == {"upload.yaml", "object-store-secret.example.yaml"}
+    assert set(FILES) - named - optional == {"toolbox.yaml", "object-store-secret.example.yaml"}
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl to render with")
