@@ -14,6 +14,7 @@ _STOCK = ("kubeflow_v2_run_executor", "tfx.orchestration.kubeflow.v2.container")
 _INVOCATION, _TYPES, _CLASS = "{{$}}", "--artifact_types", "--executor_class_path"
 _LONGEST = 128 * 1024 - 1  # bytes of one argument: MAX_ARG_STRLEN less the final zero
 _RESOURCE = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a-z0-9])?/[A-Za-z0-9][-A-Za-z0-9_.]*")
+_EXPANDED = re.compile(r"\$\$|\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)")
 _TFX_IMAGE = re.compile(r"(^|/)(tensorflow|tfx-oss-public)/tfx[:@]")
 
 # They read or write what no cache key knows: by the import path of the executor. TFX's own are among them.
@@ -36,6 +37,7 @@ def executor_faults(compiled: Compiled) -> Iterator[Fault]:
             yield from _types(where, task, component, executor.container)
             yield from _caching(where, name, task, executor.container)
             yield from _sizes(where, task, component, executor.container)
+            yield from _expansions(where, task, executor.container)
 
 
 def _image(where: str, container: Message) -> Iterator[Fault]:
@@ -171,6 +173,14 @@ def _sizes(where: str, task: Message, component: Message, container: Message) ->
             yield Fault(
                 where, f"its {what} is {_kib(text)} KiB, handed to its driver as one argument: Linux takes 128 KiB"
             )
+
+
+def _expansions(where: str, task: Message, container: Message) -> Iterator[Fault]:
+    """Kubernetes replaces $(NAME) and $$ in what a pod is started with, the inputs among it."""
+    constants = [parameter.runtime_value.constant.string_value for parameter in task.inputs.parameters.values()]
+    for text in (*container.command, *container.args, *constants):
+        for found in sorted(set(_EXPANDED.findall(text))):
+            yield warning(where, f"holds {found} in a command or a parameter, which Kubernetes does not leave as it is")
 
 
 def _kib(text: str) -> int:

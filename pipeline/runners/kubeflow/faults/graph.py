@@ -223,7 +223,7 @@ def _trigger(where: str, task: Message) -> Iterator[Fault]:
         yield Fault(where, f"TFX could not put its condition into CEL: {condition}")
     elif unknown:
         yield Fault(where, f"its condition asks for inputs that it does not have: {', '.join(unknown)}")
-    else:
+    elif ".metadata" in condition:
         yield warning(
             where,
             f"runs under a condition, which fails the run where a property is missing from the metadata: {condition}",

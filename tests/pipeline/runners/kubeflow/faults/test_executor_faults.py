@@ -170,6 +170,24 @@ def test_an_image_that_stays_is_no_fault(image):
     assert told(trainer(image=image)) == []
 
 
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda s, _: container(s)["args"].append("--home=$(HOME)"),
+        lambda s, _: tasks(s)["Trainer"]["inputs"]["parameters"].update(
+            note={"runtimeValue": {"constant": "in $(HOME)"}}
+        ),
+    ],
+    ids=["command", "parameter"],
+)
+def test_what_kubernetes_replaces_is_a_warning(plant):
+    (found,) = told(plant)
+
+    assert (found.severity, found.where) == ("warning", "task Trainer")
+    assert found.sentence.startswith("holds $(HOME) in a command or a parameter")
+    assert told(lambda s, _: container(s)["args"].append("costs 5$ ($ a piece)")) == []
+
+
 def test_a_command_of_another_kind_is_let_be():
     def plant(spec, _):
         container(spec).update(command=["sh", "-c"], args=["echo {{$.inputs.parameters['epochs']}}"])

@@ -177,7 +177,9 @@ def test_an_imported_artifact_is_no_fault():
         ),
         (
             trainer(
-                lambda t: t.update(triggerPolicy={"condition": "inputs.artifacts['data'].artifacts[0].uri == 'y'"})
+                lambda t: t.update(
+                    triggerPolicy={"condition": "inputs.artifacts['data'].artifacts[0].metadata['blessed'] == 1.0"}
+                )
             ),
             "runs under a condition, which fails the run where a property is missing",
         ),
@@ -188,6 +190,14 @@ def test_what_runs_and_may_be_regretted_is_a_warning(plant, sentence):
 
     assert (found.severity, found.where) == ("warning", "task Trainer")
     assert sentence in found.sentence
+
+
+def test_a_condition_on_what_is_always_there_is_no_fault():
+    condition = {
+        "condition": "inputs.parameter_values['epochs'] == 3.0 && inputs.artifacts['data'].artifacts[0].uri == 'y'"
+    }
+
+    assert told(trainer(lambda t: t.update(triggerPolicy=condition))) == []
 
 
 def test_without_retries_the_policy_does_not_matter():
