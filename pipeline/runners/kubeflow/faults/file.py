@@ -1,5 +1,6 @@
 """The file as the API server takes it: backend/src/apiserver/template/{template,v2_template}.go."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,6 +37,11 @@ def parse(documents: Sequence[Any], pipeline_root: str | None) -> tuple[Compiled
     if spec is None:
         return None, [*found, Fault(_FILE, "holds no pipeline specification; the server answers: unknown format")]
     found += _unknown(spec)
+    try:
+        json.dumps([spec, platform], allow_nan=False, default=str)
+    except ValueError:
+        sentence = "is refused at upload: JSON, which the server makes of it, has no .nan, no .inf and no circles"
+        return None, [*found, Fault(_FILE, sentence)]
     try:
         parsed = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True)
         deployment = json_format.ParseDict(

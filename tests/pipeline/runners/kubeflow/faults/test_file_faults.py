@@ -98,6 +98,17 @@ def test_lines_name_the_parts_of_one_sentence_together():
     ]
 
 
+@pytest.mark.parametrize("number", [".nan", "-.inf"])
+def test_a_number_that_json_does_not_have_is_refused(tmp_path, number):
+    text = go_yaml.dump_all(good())
+    assert text.count("constant: 3\n") == 1
+    (tmp_path / "p.yaml").write_text(text.replace("constant: 3\n", f"constant: {number}\n"))
+
+    (found,) = file_faults(tmp_path / "p.yaml")
+    assert (found.severity, found.where) == ("error", "the file")
+    assert "has no .nan, no .inf" in found.sentence
+
+
 def test_an_empty_deployment_is_one_without_executors():
     found = told(lambda spec, _: spec.update(deploymentSpec=None))
 
