@@ -254,7 +254,8 @@ def test_kubernetes_and_the_launcher_fill_in_arguments(backend, file, spec):
 
 def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
     (tmp_path / "data").mkdir()
-    spec["deploymentSpec"]["executors"]["Take_executor"]["container"]["env"] = [{"name": "MODE", "value": "/x/y"}]
+    mode = {"name": "MODE", "value": "/x/y"}
+    spec["deploymentSpec"]["executors"]["Take_executor"]["container"]["env"] = [mode]
     volumes = {
         "pvcMount": [{"constant": "data", "mountPath": str(tmp_path / "data")}],
         "emptyDirMounts": [{"volumeName": "x", "mountPath": "/x"}],
@@ -262,6 +263,9 @@ def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"Take_executor": volumes}}}}}
     run = backend.run(file(spec, platform))
     assert run.tasks["Take"].events[1]["mode"].endswith("/volumes/x/y")
+
+    mode["value"] = "/tmp/x/y"  # which is below no volume
+    assert backend.run(file(spec, platform)).tasks["Take"].events[1]["mode"] == "/tmp/x/y"
 
     volumes["pvcMount"][0]["mountPath"] = "/no/such/mount"
     assert backend.run(file(spec, platform)).tasks["Take"].logs == ["persistentvolumeclaim data not found"]

@@ -98,21 +98,20 @@ class Pod:
         return code
 
     def _environment(self, pod: Path) -> dict[str, str]:
-        environment = {
+        folders = {}
+        for volume in self._platform.get("emptyDirMounts", []):
+            folder = folders[volume["mountPath"]] = pod / "volumes" / volume["volumeName"]
+            folder.mkdir(parents=True)
+        return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # the image's
             "HOME": str(pod / "home"),
             "TMPDIR": str(pod / "tmp"),
             "KFP_POD_NAME": pod.name,
             "KFP_POD_UID": "1f0e",
             "KUBERNETES_SERVICE_HOST": "10.0.0.1",
-            **{one.name: one.value for one in self._container.env},
+            **{one.name: _mounted(one.value, folders) for one in self._container.env},
             "SIAMESE_MOUNT_ROOT": str(pod / "mount"),  # where nobody may write to /
         }
-        for volume in self._platform.get("emptyDirMounts", []):
-            folder = pod / "volumes" / volume["volumeName"]
-            folder.mkdir(parents=True)
-            environment = {name: value.replace(volume["mountPath"], str(folder)) for name, value in environment.items()}
-        return environment
 
     def _add_defaults(self, given: Any) -> None:
         for key, declared in self._job.component(self._name).input_definitions.parameters.items():
@@ -176,3 +175,11 @@ def _expanded(text: str, environment: Mapping[str, str]) -> str:
         lambda found: "$" if found[0] == "$$" else environment.get(found[1], found[0]),
         text,
     )
+
+
+def _mounted(value: str, folders: Mapping[str, Path]) -> str:
+    """A path below a volume, as it is on this machine."""
+    for mount, folder in folders.items():
+        if value == mount or value.startswith(f"{mount}/"):
+            return f"{folder}{value.removeprefix(mount)}"
+    return value
