@@ -32,6 +32,7 @@ from models.settings import (
     TrainingSettings,
 )
 from pipeline.runners.kubeflow.settings import KubeflowSettings
+from pipeline.yaml_text import parse_yaml
 
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
@@ -160,7 +161,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = (), data: s
 
 def _read(name: str, file: Any) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = parse_yaml(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
     except yaml.YAMLError as error:
@@ -192,7 +193,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise UserError(f"--set {override}: {part} holds {place!r}, not keys")
     try:
-        place[last] = yaml.safe_load(value)
+        place[last] = parse_yaml(value)
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not YAML") from None
 

@@ -72,12 +72,16 @@ def test_kustomize_renders_it():
 
 
 def test_the_account_may_do_no_more_than_runs_need():
-    role, binding, account = BY_KIND["Role"], BY_KIND["RoleBinding"], BY_KIND["ServiceAccount"]
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"]}]
-    for rule in role["rules"]:
+    documents = DOCUMENTS["service-account.yaml"]
+    roles = {document["metadata"]["name"]: document for document in documents if document["kind"] == "Role"}
+    bound = {document["roleRef"]["name"]: document for document in documents if document["kind"] == "RoleBinding"}
+    assert roles.keys() == bound.keys()
+    for binding in bound.values():
+        account = {"kind": "ServiceAccount", "name": BY_KIND["ServiceAccount"]["metadata"]["name"]}
+        assert account in binding["subjects"]
+    for rule in (rule for role in roles.values() for rule in role["rules"]):
         assert "*" not in {*rule["verbs"], *rule["resources"], *rule["apiGroups"]}
-        assert "delete" not in rule["verbs"]
+        assert not {"delete", "update"} & set(rule["verbs"])
         if "secrets" in rule["resources"]:
             assert rule["verbs"] == ["get"]
             assert rule["resourceNames"]
@@ -87,10 +91,9 @@ def test_claims_and_secrets_go_by_one_name():
     claims = {document["metadata"]["name"] for document in DOCUMENTS["volumes.yaml"]}
     mounted = {volume["persistentVolumeClaim"]["claimName"] for volume in BY_KIND["Pod"]["spec"]["volumes"]}
     assert claims == mounted
-    secrets = {
-        name for rule in BY_KIND["Role"]["rules"] if "secrets" in rule["resources"] for name in rule["resourceNames"]
-    }
-    assert BY_KIND["Secret"]["metadata"]["name"] in secrets
+    roles = [document for document in DOCUMENTS["service-account.yaml"] if document["kind"] == "Role"]
+    readable = {name for role in roles for rule in role["rules"] for name in rule.get("resourceNames", [])}
+    assert BY_KIND["Secret"]["metadata"]["name"] in readable
     service = yaml.safe_load((KUBEFLOW / "serving" / "inferenceservice.yaml").read_text(encoding="utf-8"))
     served = re.fullmatch(r"pvc://([^/]+)/.+", service["spec"]["predictor"]["model"]["storageUri"])[1]
     assert served in claims

@@ -236,3 +236,11 @@ def test_the_code_digest_knows_the_stack(monkeypatch):
     before = code_digest("models.features")
     monkeypatch.setattr("pipeline.config.version", lambda library: "another")
     assert code_digest("models.features") != before
+
+
+@pytest.mark.parametrize("text", ["alerts: {on: [pushed]}", "alerts:\n  on: [pushed]", "alerts:\n  'on': [pushed]"])
+def test_on_is_a_key_and_no_truth_value(tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    assert load_config(tmp_path / "c.yaml").alerts.on == ("pushed",)
+    assert load_config(overrides=["alerts={on: [pushed]}", "gates.beats_pixels=no"]).alerts.on == ("pushed",)
+    assert load_config(overrides=["gates.beats_pixels=no"]).gates.beats_pixels is False
