@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ SNIPPETS = [text for text in YAML if "kind:" not in text]
 
 
 def test_there_are_snippets():
-    assert len(SNIPPETS) == 2
+    assert len(SNIPPETS) == 3
 
 
 @pytest.mark.parametrize("snippet", ["{}", *SNIPPETS])
@@ -142,9 +143,11 @@ def test_what_it_says_compiles_and_would_run(configuration, snippet):
     from pipeline.runners.kubeflow.compilation import compile_pipeline
     from pipeline.runners.kubeflow.faults.check import faults
 
-    compiled = compile_pipeline(merged(configuration, snippet), IMAGE)
+    config = merged(configuration, snippet)
+    compiled = compile_pipeline(config, IMAGE)
     assert [str(fault) for fault in faults([compiled.spec, compiled.platform]) if fault.severity == "error"] == []
     assert "siamese-images" in compiled.text()
+    assert config.kubeflow.schedule.trigger(datetime.now(timezone.utc))["cron_expression"] == "0 0 3 * * *"
 
 
 def test_the_namespace_is_one():
