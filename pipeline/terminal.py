@@ -16,18 +16,15 @@ from rich.status import Status
 from rich.table import Table
 
 from components.verdict.result import GateResult
+from pipeline.native_libraries import prepare_native_libraries
 from pipeline.serving_address import serving_address_of
 from pipeline.summary import Metric, RunSummary
-
-# Read by C++ libraries as they load. oneDNN halves the time of a training step also on CPUs where it is off by default.
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 @contextmanager
 def quiet(log: Path) -> Iterator[Console]:
     """Sends everything that libraries print, from Python or C++, to ``log``; yields a console on the real terminal."""
-    for key, value in _ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
+    prepare_native_libraries()
     handler = logging.FileHandler(log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from models.errors import UserError
 from pipeline.runners.kubeflow.client_settings import ConnectionSettings
@@ -44,8 +44,7 @@ class Cluster:
         """
         request = {"operation": operation, "connection": self._connection, **arguments}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, _started(request, log) as process:
-            assert process.stdout is not None  # noqa: S101 - a pipe, as asked for
-            for line in process.stdout:
+            for line in cast("IO[str]", process.stdout):
                 event = json.loads(line)
                 if "result" in event:
                     return dict(event["result"])
@@ -75,9 +74,8 @@ def _started(request: Event, log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
         start_new_session=True,
     )
     try:
-        assert process.stdin is not None  # noqa: S101 - a pipe, as asked for
-        process.stdin.write(json.dumps(request))
-        process.stdin.close()
+        with cast("IO[str]", process.stdin) as stdin:
+            stdin.write(json.dumps(request))
         yield process
     finally:
         if process.poll() is None:

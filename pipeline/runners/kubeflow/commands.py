@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.runners.kubeflow import run_commands, schedule_commands
+from pipeline.runners.kubeflow.options import Data, Image, Overrides, PipelineRoot
 
 app = typer.Typer(
     help="The same pipeline on Kubeflow Pipelines (2.x, open source).", no_args_is_help=True, add_completion=False
@@ -17,11 +18,6 @@ app = typer.Typer(
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="A YAML file; its kubeflow section says what pods are like.")
 ]
-Image = Annotated[str | None, typer.Option(help="Container image of every node; default: kubeflow.image.")]
-PipelineRoot = Annotated[
-    str | None, typer.Option(help="Where artifacts go: gs://, s3:// or minio://; default: kubeflow.pipeline_root.")
-]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")]
 
 
 @app.command("compile")
@@ -30,7 +26,7 @@ def compile_command(
     output: Annotated[Path, typer.Option(help="The YAML file to write.")] = Path("pipeline.yaml"),
     image: Image = None,
     pipeline_root: PipelineRoot = None,
-    data: Annotated[str | None, typer.Option(help="The folder of images, as the pods see it.")] = None,
+    data: Data = None,
     overrides: Overrides = None,
 ) -> None:
     """Compile the pipeline into the file that the cluster runs, and check it."""

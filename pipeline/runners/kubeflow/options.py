@@ -28,7 +28,12 @@ ConfigFile = Annotated[
 ]
 Image = Annotated[str | None, typer.Option(help="Container image of every node; default: kubeflow.image.")]
 Data = Annotated[str | None, typer.Option(help="The folder of images, as the pods see it.")]
-PipelineRoot = Annotated[str | None, typer.Option(help="Where artifacts go; default: the compiled file's.")]
+PipelineRoot = Annotated[
+    str | None,
+    typer.Option(
+        help="Where artifacts go: gs://, s3:// or minio://; default: the compiled file's, or kubeflow.pipeline_root."
+    ),
+]
 Host = Annotated[
     str | None,
     typer.Option(help="Address of the server; default: kubeflow.host, KF_PIPELINES_ENDPOINT, or kubectl's cluster."),

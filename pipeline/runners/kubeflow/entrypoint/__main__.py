@@ -16,12 +16,10 @@ import warnings
 from types import FrameType
 from typing import NoReturn
 
+from pipeline.native_libraries import prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
 FAILED, USER_ERROR, REFUSED, TERMINATED = 1, 2, 3, 128 + signal.SIGTERM
-
-# Read by C++ libraries as they load.
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 class Terminated(SystemExit):
@@ -69,8 +67,7 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _quieten(events: Events) -> None:
-    for key, value in _ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
+    prepare_native_libraries()
     warnings.simplefilter("ignore")
     events.listen()
 
