@@ -8,6 +8,7 @@ The contrastive loss alone is written with Y = 1 - same (Hadsell et al. 2006).
 """
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
+PREVIOUS = "previous"  # a split beside those: a sample of the span before, there to be compared with and no more
 
 # An image Example. All scalars but where noted.
 IMAGE_ID = "image_id"  # bytes: path relative to the data root, POSIX, UTF-8; unique
@@ -16,8 +17,12 @@ PIXELS = "pixels"  # bytes: uint8, row-major [height, width, channels]
 HEIGHT, WIDTH, CHANNELS = "height", "width", "channels"  # int64: of the pixels
 IDENTITY = "identity"  # bytes: who or what it shows; unique over all groups ("group/identity" where there are groups)
 GROUP = "group"  # bytes: "" where there are no groups
+IMPOSTOR_OF = "impostor_of"  # bytes: the identity that a given forgery pretends to show; "" for all other images
 FORMAT = "format"  # bytes: the container as found, Pillow's name ("PNG", "JPEG", ...)
 SOURCE_HEIGHT, SOURCE_WIDTH = "source_height", "source_width"  # int64: upright, before resizing
+SOURCE_BYTES = "source_bytes"  # int64: length of the file
+SPAN = "span"  # int64: of scheduled increments; 0 where there are none
+IDENTITY_IMAGES = "identity_images"  # int64: images found of its identity, in all splits, unusable ones included
 BRIGHTNESS = "brightness"  # float32: mean of the canonical pixels, 0..1
 CONTRAST = "contrast"  # float32: standard deviation of the canonical pixels, 0..0.5
 
@@ -31,7 +36,14 @@ QUALITY = "quality"  # of the worse of both images: "dark", "bright", "flat", "s
 SLICES = (KIND, GROUP, IDENTITY_SIZE, QUALITY)
 SIDES = ("a", "b")
 
-GENUINE, RANDOM, SAME_GROUP = KINDS = ("genuine", "impostor_random", "impostor_same_group")
+GENUINE, RANDOM, SAME_GROUP, FORGERY, MINED, LISTED = KINDS = (
+    "genuine",
+    "impostor_random",
+    "impostor_same_group",
+    "impostor_forgery",  # a given forgery beside an image of whom it pretends to show
+    "impostor_mined",  # hard for the model that now serves
+    "impostor_listed",  # from the user's own list of pairs
+)
 
 
 def side(key: str, which: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from components.image_example_gen.listing import fingerprint
+from components.image_example_gen.sources.opening import open_source
 from components.pusher.serving_folder import check_writable, served_key
 from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
@@ -41,7 +41,7 @@ def run(config: Config, output: Path) -> int:
     with alone(output):
         data_root = _images(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
-        data_digest = fingerprint(str(data_root))
+        data_digest = open_source(str(data_root), config.ingest).fingerprint()
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)

@@ -51,8 +51,8 @@ class ImageExampleGen(BaseBeamComponent):
         """Constructs the component.
 
         Args:
-          data_root: folder of ``<identity>/<image>`` or ``<group>/<identity>/<image>``.
-          data_digest: ``listing.fingerprint(data_root)``; read by nothing but the cache.
+          data_root: address of the images, as ``sources.opening.open_source`` takes it.
+          data_digest: the source's fingerprint; read by nothing but the cache.
           settings: ``IngestSettings`` as JSON.
           image: ``models.settings.ImageSettings`` as JSON.
           seed: of the split.

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from components.image_example_gen.conflicts import CONFLICT, DUPLICATE
-from components.image_example_gen.listing import MISPLACED, STRAY, SetAside
 from components.image_example_gen.rows import Row
+from components.image_example_gen.sources.source import MISPLACED, STRAY, SetAside
 from models.errors import UserError
 from models.features import SPLITS
 

@@ -12,9 +12,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.image_example_gen import conflicts, counts, disk_space, listing, records, splits
+from components.image_example_gen import conflicts, counts, disk_space, records, splits
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.source import Listing, Source
 from components.image_example_gen.transforms import WriteImages, chunked
 from models.errors import RejectedData, UserError
 from models.features import SPLITS
@@ -45,10 +47,11 @@ class Executor(BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         report = artifact_utils.get_single_instance(output_dict["report"])
 
-        listed = listing.list_images(root, settings.layout)
+        source = open_source(root, settings)
+        listed = source.list()
         disk_space.check_space(examples.uri, disk_space.bytes_needed(len(listed.found), image))
         logging.info("%d images in %s", len(listed.found), root)
-        rows = self._write_images(root, examples.uri, report.uri, listed, settings, image, seed)
+        rows = self._write_images(source, examples.uri, report.uri, listed, settings, image, seed)
 
         dropped = conflicts.dropped(rows)
         _drop(examples.uri, rows, dropped, len(chunked(listed.found)))
@@ -58,9 +61,8 @@ class Executor(BaseBeamExecutor):
         unused = counts.as_csv(quarantined)
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
-        hint = listing.other_layout_hint(listed, settings.layout)
         try:
-            counts.check_quarantined(figures, root, settings.max_quarantined, hint)
+            counts.check_quarantined(figures, root, settings.max_quarantined, listed.hint)
             splits.check_splits(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails
             raise RejectedData(str(error), unused, figures) from None
@@ -71,10 +73,10 @@ class Executor(BaseBeamExecutor):
 
     def _write_images(
         self,
-        root: str,
+        source: Source,
         uri: str,
         report_uri: str,
-        listed: listing.Listing,
+        listed: Listing,
         settings: IngestSettings,
         image: ImageSettings,
         seed: int,
@@ -85,7 +87,7 @@ class Executor(BaseBeamExecutor):
             _ = (
                 pipeline
                 | "Chunks" >> beam.Create(chunked(listed.found))
-                | "WriteImages" >> WriteImages(root, uri, settings, image, seed)
+                | "WriteImages" >> WriteImages(source, uri, settings, image, seed)
                 | "ToJson" >> beam.Map(Row.to_json)
                 | "WriteRows" >> beam.io.WriteToText(f"{folder}/rows")
             )

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 import numpy as np
 import tensorflow as tf
 
-from components.image_example_gen.listing import Found
+from components.image_example_gen.sources.source import Found
 from models import features
 from models.containers import Normalised
 
@@ -26,6 +26,7 @@ def image_example(found: Found, source: Normalised, pixels: np.ndarray, digest: 
         (features.IMAGE_DIGEST, digest),
         (features.IDENTITY, found.identity),
         (features.GROUP, found.group),
+        (features.IMPOSTOR_OF, found.impostor_of),
         (features.FORMAT, source.format),
     ):
         feature[key].bytes_list.value.append(text.encode())
@@ -35,6 +36,9 @@ def image_example(found: Found, source: Normalised, pixels: np.ndarray, digest: 
         (features.CHANNELS, channels),
         (features.SOURCE_HEIGHT, source.height),
         (features.SOURCE_WIDTH, source.width),
+        (features.SOURCE_BYTES, found.bytes),
+        (features.SPAN, found.span),
+        (features.IDENTITY_IMAGES, found.identity_images),
     ):
         feature[key].int64_list.value.append(number)
     feature[features.PIXELS].bytes_list.value.append(pixels.tobytes())

@@ -7,22 +7,27 @@ from typing import NamedTuple
 class Row(NamedTuple):
     """One file that was read.
 
+    The first eight are those of ``sources.source.Found``, then:
+
     Attributes:
-      image_id: path relative to the data root.
       chunk: number of the chunk that it was read in.
-      reason: why it is set aside, "" for a usable image (``split`` and ``digest`` are "" otherwise).
-      digest: of the canonical pixels, hex.
-      bytes: length of the file.
+      split: where it was put, "" for an unusable image.
+      digest: of the canonical pixels, hex; "" for an unusable image.
+      reason: why it is set aside, "" for a usable image.
     """
 
     image_id: str
     identity: str
     group: str
-    chunk: int
-    split: str
-    digest: str
-    reason: str
-    bytes: int
+    given_split: str = ""
+    impostor_of: str = ""
+    span: int = 0
+    bytes: int = 0
+    identity_images: int = 1
+    chunk: int = 0
+    split: str = ""
+    digest: str = ""
+    reason: str = ""
 
     def to_json(self) -> str:
         """One line."""

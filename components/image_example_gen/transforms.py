@@ -2,17 +2,16 @@
 
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
-from components.image_example_gen.listing import Found
 from components.image_example_gen.records import ChunkWriter, image_example
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.source import Found, Reader, Source
 from components.image_example_gen.splits import split_key, split_of
 from models import containers, pixels
 from models.settings import ImageSettings
@@ -44,24 +43,24 @@ class WriteImages(beam.PTransform):
     """Writes the images of every chunk under ``uri`` by split; gives one small row a file, unusable files included.
 
     Args:
-      root: the data folder.
+      source: the images.
       uri: the Examples artifact's.
       settings: what is refused, and the split.
       image: size and channels of the canonical pixels.
       seed: of the split.
     """
 
-    def __init__(self, root: str, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
+    def __init__(self, source: Source, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
         super().__init__()
-        self._arguments = (root, uri, settings, image, seed)
+        self._arguments = (source, uri, settings, image, seed)
 
     def expand(self, chunks: beam.PCollection[Chunk]) -> beam.PCollection[Row]:
         return chunks | "WriteChunk" >> beam.ParDo(_WriteChunk(*self._arguments))
 
 
 class _WriteChunk(beam.DoFn):
-    def __init__(self, root: str, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
-        self._root, self._uri, self._seed = root, uri, seed
+    def __init__(self, source: Source, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
+        self._source, self._uri, self._seed = source, uri, seed
         self._settings, self._image = settings, image
         self._images_read = beam.metrics.Metrics.counter(_NAMESPACE, "images_read")
         self._images_unusable = beam.metrics.Metrics.counter(_NAMESPACE, "images_unusable")
@@ -73,17 +72,15 @@ class _WriteChunk(beam.DoFn):
         self._decode = decode.get_concrete_function(tf.TensorSpec([], tf.string))  # half a function call's overhead
 
     def process(self, chunk: Chunk) -> Iterator[Row]:
-        with ChunkWriter(self._uri, chunk.number, chunk.of) as writer:
-            rows = [self._write(found, chunk.number, writer) for found in chunk.found]
+        with self._source.reader() as reader, ChunkWriter(self._uri, chunk.number, chunk.of) as writer:
+            rows = [self._write(reader, found, chunk.number, writer) for found in chunk.found]
         yield from rows
 
-    def _write(self, found: Found, number: int, writer: ChunkWriter) -> Row:
+    def _write(self, reader: Reader, found: Found, number: int, writer: ChunkWriter) -> Row:
         self._images_read.inc()
-        row = Row(*found, chunk=number, split="", digest="", reason="", bytes=0)
-        path = Path(self._root, found.image_id)
+        row = Row(*found, chunk=number)
         try:
-            row = row._replace(bytes=path.stat().st_size)
-            normalised, canonical = self._read(path, row.bytes)
+            normalised, canonical = self._read(reader, found)
         except containers.UnreadableImage as error:
             self._images_unusable.inc()
             return row._replace(reason=error.reason)
@@ -91,17 +88,15 @@ class _WriteChunk(beam.DoFn):
             self._images_unusable.inc()
             return row._replace(reason=f"cannot be read: {type(error).__name__}")
         except Exception as error:
-            raise RuntimeError(f"{path}: {error}") from error
+            raise RuntimeError(f"{found.image_id}: {error}") from error
         row = row._replace(digest=pixels.digest(canonical))
         row = row._replace(split=split_of(self._seed, split_key(row, self._settings.split), self._settings.split))
         writer.write(row.split, image_example(found, normalised, canonical, row.digest))
         return row
 
-    def _read(self, path: Path, length: int) -> tuple[containers.Normalised, np.ndarray]:
+    def _read(self, reader: Reader, found: Found) -> tuple[containers.Normalised, np.ndarray]:
         limits = {"max_pixels": self._settings.max_pixels, "max_bytes": self._settings.max_bytes}
-        if length > self._settings.max_bytes:  # not even read
-            raise containers.UnreadableImage(f"too many bytes: {length} > {self._settings.max_bytes}")
-        normalised = containers.normalise(path.read_bytes(), **limits)
+        normalised = containers.normalise(reader.read(found, self._settings.max_bytes), **limits)
         try:
             return normalised, self._decode(tf.constant(normalised.data)).numpy()
         except tf.errors.InvalidArgumentError as error:

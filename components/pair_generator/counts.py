@@ -35,7 +35,7 @@ def count_split(index: ImageIndex, selection: Selection) -> dict[str, Any]:
         "identities_used": len(np.unique(index.identities[used])),
         "pairs_asked": selection.asked,
         "pairs": len(selection.kind),
-        "kinds": {kind: int(number) for kind, number in zip(KINDS, by_kind, strict=True)},
+        "kinds": {kind: int(number) for kind, number in zip(KINDS, by_kind, strict=True) if number},
         "genuine_without_impostor": selection.unmatched,
         "limited": limited,
     }
@@ -48,7 +48,8 @@ def count_all(splits: dict[str, dict[str, Any]], settings: PairSettings, seed: i
 
 def as_markdown(counts: dict[str, Any]) -> str:
     """The whole of ``counts.md``."""
-    heads = ("split", "images used", "identities used", "pairs asked", "pairs given", *KINDS)
+    kinds = [kind for kind in KINDS if any(kind in found["kinds"] for found in counts["splits"].values())]
+    heads = ("split", "images used", "identities used", "pairs asked", "pairs given", *kinds)
     rows = [heads, ("---", *["---:"] * (len(heads) - 1))]
     notes: list[str] = []
     for split, found in counts["splits"].items():
@@ -59,7 +60,7 @@ def as_markdown(counts: dict[str, Any]) -> str:
                 f"{found['identities_used']:,} of {found['identities']:,}",
                 f"{found['pairs_asked']:,}",
                 f"{found['pairs']:,}",
-                *(f"{found['kinds'][kind]:,}" for kind in KINDS),
+                *(f"{found['kinds'].get(kind, 0):,}" for kind in kinds),
             )
         )
         for limit in found["limited"]:

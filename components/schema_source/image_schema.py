@@ -24,9 +24,13 @@ _TYPES = {
     features.CHANNELS: _INT,
     features.IDENTITY: _BYTES,
     features.GROUP: _BYTES,
+    features.IMPOSTOR_OF: _BYTES,
     features.FORMAT: _BYTES,
     features.SOURCE_HEIGHT: _INT,
     features.SOURCE_WIDTH: _INT,
+    features.SOURCE_BYTES: _INT,
+    features.SPAN: _INT,
+    features.IDENTITY_IMAGES: _INT,
     features.BRIGHTNESS: _FLOAT,
     features.CONTRAST: _FLOAT,
 }

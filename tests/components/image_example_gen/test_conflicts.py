@@ -8,7 +8,7 @@ from components.image_example_gen.rows import Row
 
 
 def row(image_id: str, identity: str, digest: str, reason: str = "") -> Row:
-    return Row(image_id, identity, "", 0, "train", digest, reason, 1)
+    return Row(image_id, identity, "", bytes=1, split="train", digest=digest, reason=reason)
 
 
 def test_the_first_copy_under_one_identity_stays():

@@ -6,13 +6,13 @@ import pytest
 
 from components.image_example_gen.counts import as_csv, check_quarantined, count, quarantine
 from components.image_example_gen.disk_space import bytes_needed, check_space
-from components.image_example_gen.listing import SetAside
 from components.image_example_gen.rows import Row
+from components.image_example_gen.sources.source import SetAside
 from models.errors import UserError
 from models.settings import ImageSettings
 
-GOOD = [Row(f"{identity}/1.png", identity, "", 0, "train", identity, "", 9) for identity in "abcdefgh"]
-BROKEN = [Row(f"z/{n}.png", "z", "", 0, "", "", f"too many pixels: {n}x9 > 5", 7) for n in range(2)]
+GOOD = [Row(f"{identity}/1.png", identity, "", bytes=9, split="train", digest=identity) for identity in "abcdefgh"]
+BROKEN = [Row(f"z/{n}.png", "z", "", bytes=7, reason=f"too many pixels: {n}x9 > 5") for n in range(2)]
 LISTED = [SetAside("a/Thumbs.db", "not an image file: .db", 3), SetAside("x.png", "misplaced: too shallow for x", 4)]
 DROPPED = {"a/1.png": "exact duplicate of a/0.png", "b/1.png": "label conflict: also under c"}
 
@@ -49,7 +49,7 @@ def test_csv_quotes_what_needs_it():
 
 
 def test_rows_survive_json():
-    row = Row("日本\n\u2028.png", "é", "", 1, "val", "d", "", 3)
+    row = Row("日本\n\u2028.png", "é", "", chunk=1, split="val", digest="d", bytes=3)
     assert "\n" not in row.to_json()
     assert Row.from_json(row.to_json()) == row
 

@@ -18,8 +18,8 @@ from components.image_example_gen import records, transforms
 from components.image_example_gen.artifacts import IngestReport
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
-from components.image_example_gen.listing import fingerprint, list_images
 from components.image_example_gen.settings import IngestSettings, SplitSettings
+from components.image_example_gen.sources.folder import FolderSource
 from models import features, pixels
 from models.errors import UserError
 from models.features import SPLITS
@@ -51,7 +51,7 @@ def parameters(root: Path, **changes) -> dict:
     settings = IngestSettings(split=SPLIT).model_copy(update=changes)
     return {
         "data_root": str(root),
-        "data_digest": fingerprint(str(root)),
+        "data_digest": FolderSource(str(root), "identity").fingerprint(),
         "settings": settings.model_dump_json(),
         "image": IMAGE.model_dump_json(),
         "seed": 2,
@@ -100,7 +100,8 @@ def test_every_image_is_in_one_split_with_its_pixels(data, tmp_path):
             assert set(feature) == {
                 features.IMAGE_ID, features.IMAGE_DIGEST, features.PIXELS, features.HEIGHT, features.WIDTH,
                 features.CHANNELS, features.IDENTITY, features.GROUP, features.FORMAT, features.SOURCE_HEIGHT,
-                features.SOURCE_WIDTH, features.BRIGHTNESS, features.CONTRAST,
+                features.SOURCE_WIDTH, features.BRIGHTNESS, features.CONTRAST, features.IMPOSTOR_OF,
+                features.SOURCE_BYTES, features.SPAN, features.IDENTITY_IMAGES,
             }  # fmt: skip
             expected = np.asarray(Image.open(data / text(example, features.IMAGE_ID)))
             raw = feature[features.PIXELS].bytes_list.value[0]
@@ -165,8 +166,9 @@ def test_too_few_identities_are_the_users_error(tmp_path):
 
 
 def test_a_chunk_written_again_replaces_itself(data, tmp_path):
-    found = list_images(str(data), "identity").found
-    write = transforms.WriteImages(str(data), str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
+    source = FolderSource(str(data), "identity")
+    found = source.list().found
+    write = transforms.WriteImages(source, str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
     ids = [one.image_id for one in found]
     written = []
     for _ in range(2):

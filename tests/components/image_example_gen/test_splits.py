@@ -16,7 +16,7 @@ def rows_of(identities: int, settings: SplitSettings, seed: int, images: int = 3
     rows = []
     for identity in range(identities):
         for image in range(images):
-            row = Row(f"{identity}/{image}", str(identity), f"g{identity % 7}", 0, "", f"d{identity}-{image}", "", 1)
+            row = Row(f"{identity}/{image}", str(identity), f"g{identity % 7}", digest=f"d{identity}-{image}")
             rows.append(row._replace(split=split_of(seed, split_key(row, settings), settings)))
     return rows
 

@@ -20,7 +20,7 @@ def test_every_feature_is_a_scalar_that_is_always_there():
 
     assert [feature.name for feature in schema.feature if not feature.HasField("shape")] == []
     assert {feature.presence.min_fraction for feature in schema.feature} == {1}
-    assert len(schema.feature) == 13
+    assert len(schema.feature) == 17
 
 
 def test_sizes_are_the_configured_ones():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.image_example_gen.listing import Found, fingerprint, list_images, other_layout_hint
+from components.image_example_gen.sources.folder import FolderSource
+from components.image_example_gen.sources.source import Found, Listing
 from models.errors import UserError
 
 
@@ -16,17 +17,26 @@ def touch(root: Path, *paths: str) -> str:
     return str(root)
 
 
+def list_images(root: str, layout="identity") -> Listing:
+    return FolderSource(root, layout).list()
+
+
+def fingerprint(root: str) -> str:
+    return FolderSource(root, "identity").fingerprint()
+
+
 def test_identity_layout_is_sorted_and_skips_hidden_files(tmp_path):
     root = touch(tmp_path, "b/2.png", "b/1.JPG", "a é/日本.png", ".git/x.png", "b/.hidden.png", "b/no_extension")
     listing = list_images(root, "identity")
     assert [found.image_id for found in listing.found] == ["a é/日本.png", "b/1.JPG", "b/2.png", "b/no_extension"]
-    assert listing.found[0] == Found("a é/日本.png", "a é", "")
+    assert listing.found[0] == Found("a é/日本.png", "a é", "", bytes=1)
     assert not listing.set_aside
+    assert [found.identity_images for found in listing.found] == [1, 3, 3, 3]
 
 
 def test_group_layout_makes_identities_unique_over_groups(tmp_path):
     listing = list_images(touch(tmp_path, "g/i/1.png", "h/i/1.png"), "group/identity")
-    assert listing.found == [Found("g/i/1.png", "g/i", "g"), Found("h/i/1.png", "h/i", "h")]
+    assert listing.found == [Found("g/i/1.png", "g/i", "g", bytes=1), Found("h/i/1.png", "h/i", "h", bytes=1)]
 
 
 def test_what_is_no_image_or_misplaced_is_set_aside_with_its_reason(tmp_path):
@@ -86,9 +96,9 @@ def test_no_folder(tmp_path):
 
 def test_the_other_layout_is_named_where_most_images_lie_at_its_depth(tmp_path):
     listing = list_images(touch(tmp_path, "g/i/1.png", "g/i/2.png", "g/3.png"), "identity")
-    assert other_layout_hint(listing, "identity") == "; data.layout: group/identity would fit 2 images"
+    assert listing.hint == "; data.layout: group/identity would fit 2 images"
     listing = list_images(touch(tmp_path, "g/4.png", "g/5.png"), "identity")
-    assert other_layout_hint(listing, "identity") == ""
+    assert listing.hint == ""
 
 
 def test_fingerprint_changes_with_any_file(tmp_path):

@@ -1,49 +1,23 @@
-"""What lies in a data folder: which files are images, of whom, and which are not. Reads names, never contents."""
+"""A folder of images: which files are images, of whom, and which are not."""
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from types import TracebackType
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
+from components.image_example_gen.sources.source import MISPLACED, STRAY, Found, Listing, SetAside
+from models import containers
 from models.errors import UserError
 
 _IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
 EXTENSIONS = frozenset({f".{name}" for name in _IMAGES} | {""})  # without one, a file is judged by its content
 
-STRAY, MISPLACED = "not an image file", "misplaced"
 _FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
 _DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
-
-
-class Found(NamedTuple):
-    """An image file at its right place.
-
-    Attributes:
-      image_id: path relative to the data root, POSIX.
-      identity: unique over all groups.
-      group: "" where there are no groups.
-    """
-
-    image_id: str
-    identity: str
-    group: str
-
-
-class SetAside(NamedTuple):
-    """A file that is not taken for an image, and why."""
-
-    image_id: str
-    reason: str
-    bytes: int
-
-
-class Listing(NamedTuple):
-    """All files of a data folder, each once, sorted by path."""
-
-    found: list[Found]
-    set_aside: list[SetAside]
 
 
 class _File(NamedTuple):
@@ -54,49 +28,76 @@ class _File(NamedTuple):
     regular: bool
 
 
-def list_images(root: str, layout: Layout) -> Listing:
-    """The images under ``root`` and whom they show, by their folders' names. Hidden files are passed over.
+class FolderSource:
+    """``<identity>/<image>`` or ``<group>/<identity>/<image>`` under a folder of this machine.
 
-    Raises:
-      UserError: there is no such folder, or no image where the layout has them.
+    Args:
+      root: the folder.
+      layout: what the folders stand for.
     """
-    listing = Listing([], [])
-    depths: dict[int, int] = {}
-    for file in _files(root):
-        parts = file.path.split("/")
-        reason = _unfit(file, len(parts), layout)
-        if reason is None or reason.startswith(MISPLACED):
-            depths[len(parts)] = depths.get(len(parts), 0) + 1
-        if reason is None:
-            group = parts[0] if layout == "group/identity" else ""
-            listing.found.append(Found(file.path, "/".join(parts[:-1]), group))
-        else:
-            listing.set_aside.append(SetAside(_printable(file.path), reason, file.bytes))
-    if not listing.found:
-        raise UserError(_nothing_found(root, layout, depths, len(listing.set_aside)))
-    return listing
+
+    def __init__(self, root: str, layout: Layout) -> None:
+        self._root, self._layout = root, layout
+
+    def list(self) -> Listing:
+        """The images and whom they show, by their folders' names. Hidden files are passed over."""
+        found: list[Found] = []
+        set_aside: list[SetAside] = []
+        depths: Counter[int] = Counter()
+        for file in _files(self._root):
+            parts = file.path.split("/")
+            reason = _unfit(file, len(parts), self._layout)
+            if reason is None or reason.startswith(MISPLACED):
+                depths[len(parts)] += 1
+            if reason is None:
+                group = parts[0] if self._layout == "group/identity" else ""
+                found.append(Found(file.path, "/".join(parts[:-1]), group, bytes=file.bytes))
+            else:
+                set_aside.append(SetAside(_printable(file.path), reason, file.bytes))
+        if not found:
+            raise UserError(_nothing_found(self._root, self._layout, depths, len(set_aside)))
+        images = Counter(one.identity for one in found)
+        counted = [one._replace(identity_images=images[one.identity]) for one in found]
+        return Listing(counted, set_aside, _other_layout_hint(set_aside, len(found), self._layout))
+
+    def fingerprint(self) -> str:
+        """Changes when a file is added, removed, renamed, written anew or given other rights."""
+        digest = hashlib.sha256()
+        for file in _files(self._root):
+            digest.update(os.fsencode(file.path) + f"\0{file.bytes}\0{file.mtime_ns}\0{file.mode}\n".encode())
+        return digest.hexdigest()
+
+    def reader(self) -> "_FolderReader":
+        return _FolderReader(self._root)
 
 
-def other_layout_hint(listing: Listing, layout: Layout) -> str:
+class _FolderReader:
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def __enter__(self) -> "_FolderReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def read(self, found: Found, limit: int) -> bytes:
+        with Path(self._root, found.image_id).open("rb") as file:
+            length = os.fstat(file.fileno()).st_size
+            if length > limit:  # not even read
+                raise containers.UnreadableImage(f"too many bytes: {length} > {limit}")
+            return file.read()
+
+
+def _other_layout_hint(set_aside: list[SetAside], found: int, layout: Layout) -> str:
     """Names the other layout if most images lie at its depth, else empty."""
     other: Layout = "identity" if layout == "group/identity" else "group/identity"
     elsewhere = sum(
-        entry.reason.startswith(MISPLACED) and entry.image_id.count("/") + 1 == _DEPTHS[other]
-        for entry in listing.set_aside
+        entry.reason.startswith(MISPLACED) and entry.image_id.count("/") + 1 == _DEPTHS[other] for entry in set_aside
     )
-    return f"; data.layout: {other} would fit {elsewhere} images" if elsewhere > len(listing.found) else ""
-
-
-def fingerprint(root: str) -> str:
-    """Changes when a file under ``root`` is added, removed, renamed, written anew or given other rights; SHA-256, hex.
-
-    Raises:
-      UserError: there is no such folder.
-    """
-    digest = hashlib.sha256()
-    for file in _files(root):
-        digest.update(os.fsencode(file.path) + f"\0{file.bytes}\0{file.mtime_ns}\0{file.mode}\n".encode())
-    return digest.hexdigest()
+    return f"; data.layout: {other} would fit {elsewhere} images" if elsewhere > found else ""
 
 
 def _files(root: str) -> list[_File]:
@@ -149,7 +150,7 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _nothing_found(root: str, layout: Layout, depths: dict[int, int], files: int) -> str:
+def _nothing_found(root: str, layout: Layout, depths: Counter[int], files: int) -> str:
     wanted = f"{root}: no image found as {_FORMS[layout]} (data.layout: {layout})"
     fitting = [other for other, depth in _DEPTHS.items() if depth in depths]
     if fitting:

@@ -1,0 +1,88 @@
+"""What every place of images gives: a listing, and the bytes of one image at a time."""
+
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+STRAY, MISPLACED = "not an image file", "misplaced"  # what reasons begin with
+
+
+class Found(NamedTuple):
+    """An image file at its right place.
+
+    Attributes:
+      image_id: unique and the same in every run: the path relative to the data root, POSIX.
+      identity: unique over all groups; of a forgery, one that no other image has.
+      group: "" where there are no groups.
+      given_split: "train", "val" or "test" where the user says so, else "".
+      impostor_of: the identity that it pretends to show, else "".
+      span: of scheduled increments, else 0.
+      bytes: its length as listed.
+      identity_images: images listed for its identity, itself included.
+    """
+
+    image_id: str
+    identity: str
+    group: str
+    given_split: str = ""
+    impostor_of: str = ""
+    span: int = 0
+    bytes: int = 0
+    identity_images: int = 1
+
+
+class SetAside(NamedTuple):
+    """A file that is not used, and why: what stands before the reason's first colon is its kind."""
+
+    image_id: str
+    reason: str
+    bytes: int
+
+
+class Listing(NamedTuple):
+    """All files of a source, each once, sorted by path.
+
+    Attributes:
+      hint: what to change if too many are set aside, "" where nothing is known.
+    """
+
+    found: list[Found]
+    set_aside: list[SetAside]
+    hint: str = ""
+
+
+class Reader(Protocol):
+    """An open source, in one worker."""
+
+    def __enter__(self) -> "Reader": ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def read(self, found: Found, limit: int) -> bytes:
+        """The whole file; never more than ``limit`` bytes of it come into memory.
+
+        Raises:
+          UnreadableImage: it is longer, or its container is damaged there.
+          OSError: it cannot be read.
+        """
+
+
+class Source(Protocol):
+    """A place of images. Picklable: it travels to Beam's workers."""
+
+    def list(self) -> Listing:
+        """Reads names, never contents.
+
+        Raises:
+          UserError: it is not there, cannot be read, or holds no image where the layout has them.
+        """
+
+    def fingerprint(self) -> str:
+        """Changes whenever what ``list`` and ``read`` give does; SHA-256, hex.
+
+        Raises:
+          UserError: it is not there.
+        """
+
+    def reader(self) -> Reader:
+        """Opens it."""
