@@ -55,7 +55,13 @@ def bare(config_path: Path | None, first: Path) -> None:
             [np.asarray(Image.open(root / i).convert(mode).resize((size.width, size.height))) for i in ids]
         ).reshape(-1, size.height, size.width, size.channels)
         codes = np.unique([identity[i] for i in ids], return_inverse=True)[1].astype(np.int64)
-        images = ImageTable(pixels, {k.encode(): v for k, v in row_of.items()}, codes, np.zeros(len(ids), np.int64))
+        images = ImageTable(
+            pixels,
+            {k.encode(): v for k, v in row_of.items()},
+            codes,
+            np.zeros(len(ids), np.int64),
+            np.full(len(ids), -1),
+        )
         a, b, same = (np.array([row[i] for row in rows]) for i in (0, 1, 4))
         row_a, row_b = (np.array([row_of[i] for i in side], np.int64) for side in (a, b))
         return images, PairTable(row_a, row_b, same)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.dataset import ImageTable, Ints, PairTable, to_raw
+from models.losses import FORGED
 from models.settings import BatchSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
@@ -27,16 +28,17 @@ class Batches(Protocol):
 
 
 class IdentityBatches:
-    """Some identities, some images of each: every pair of the batch is a training pair.
+    """Some identities, some images of each, some forgeries of each: every pair of the batch is a training pair.
 
     The identities of a step come from a few groups, so that impostors of the same group, the hard ones, are in every
     batch. Where there are fewer identities than asked for, each brings more images. An identity with fewer images than
-    asked for repeats them (augmented differently).
+    asked for repeats them (augmented differently). Given forgeries are impostors to every other image and share one
+    label, ``losses.FORGED``.
 
     Args:
       images: the table.
       rows: the rows that may be used (those that the train pairs name).
-      settings: identities, images and groups a step.
+      settings: identities, images, groups and forgeries a step.
       seed: of everything random here.
       quarter_turns: whether an image turned by a multiple of 90 degrees counts as another identity.
     """
@@ -47,18 +49,22 @@ class IdentityBatches:
         self, images: ImageTable, rows: Ints, settings: BatchSettings, seed: int, quarter_turns: bool = False
     ) -> None:
         self._images, self._seed, self._quarter_turns = images, seed, quarter_turns
+        forged = images.imitates[rows] >= 0
+        self._forgeries = _rows_by(rows[forged], images.imitates[rows[forged]])
+        self._forgeries_each = settings.forgeries
+        rows = rows[~forged]
         order = rows[np.argsort(images.identity[rows], kind="stable")]
-        identities, starts = np.unique(images.identity[order], return_index=True)
+        self._numbers, starts = np.unique(images.identity[order], return_index=True)
         self._members = np.split(order, starts[1:])
         self._by_group = _positions_by(images.group[order[starts]])
         size = settings.identities * settings.images
-        self._identities = min(settings.identities, len(identities))
+        self._identities = min(settings.identities, len(self._members))
         self._each = max(settings.images, size // self._identities)
         self._groups = min(settings.groups, len(self._by_group))
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
 
     def step(self, number: int) -> tuple[NDArray[Any], ...]:
-        """(raw pixels [n], labels [n]); images of one identity lie together."""
+        """(raw pixels [n], labels [n]); images of one identity lie together, forgeries at the end."""
         random = np.random.default_rng([self._seed, number])
         chosen = self._choose(random)
         rows = np.concatenate([self._draw(random, self._members[identity]) for identity in chosen])
@@ -68,7 +74,12 @@ class IdentityBatches:
             turns = np.repeat(random.integers(0, 4, len(chosen)), self._each)
             pixels = np.stack([np.rot90(image, turn) for image, turn in zip(pixels, turns.tolist(), strict=True)])
             labels = labels * 4 + turns
-        return to_raw(pixels), labels
+        forged = self._draw_forgeries(random, chosen)
+        raw = to_raw(pixels)
+        if len(forged):
+            raw = np.concatenate([raw, self._images.raw(forged)])
+            labels = np.concatenate([labels, np.full(len(forged), FORGED)])
+        return raw, labels
 
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         raw, labels = batch
@@ -92,6 +103,15 @@ class IdentityBatches:
         whole, rest = divmod(self._each, len(members))
         extra = random.choice(members, rest, replace=False) if rest else members[:0]
         return np.concatenate([np.tile(members, whole), extra])
+
+    def _draw_forgeries(self, random: np.random.Generator, chosen: Ints) -> Ints:
+        given = [self._forgeries.get(number) for number in self._numbers[chosen].tolist()]
+        drawn = [
+            random.choice(rows, min(self._forgeries_each, len(rows)), replace=False)
+            for rows in given
+            if rows is not None
+        ]
+        return np.concatenate(drawn) if drawn else chosen[:0]
 
 
 class PairBatches:
@@ -131,6 +151,10 @@ def batch_dataset(batches: Batches, steps: range, normalise: Normalise) -> tf.da
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _rows_by(rows: Ints, labels: Ints) -> dict[int, Ints]:
+    return {int(labels[positions[0]]): rows[positions] for positions in _positions_by(labels) if len(positions)}
 
 
 def _positions_by(labels: Ints) -> list[Ints]:

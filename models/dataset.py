@@ -28,12 +28,15 @@ class ImageTable:
       row_of: image id -> row.
       identity: [n], a number for each identity.
       group: [n], a number for each group.
+      imitates: [n], of a given forgery the number of the identity that it pretends to show; -1 of all other images,
+        and where no image of that identity is in the split.
     """
 
     pixels: NDArray[np.uint8]
     row_of: dict[bytes, int]
     identity: Ints
     group: Ints
+    imitates: Ints
 
     def raw(self, rows: Ints) -> NDArray[np.object_]:
         """The pixels of some rows as Transform reads them: bytes objects [n]."""
@@ -74,20 +77,28 @@ def split_files(pattern: str) -> tuple[list[str], list[str]]:
 
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path) -> ImageTable:
     """Reads image Examples into a table whose pixels lie in a file under ``scratch``."""
-    keys = (features.IMAGE_ID, features.IDENTITY, features.GROUP, features.PIXELS)
+    spec = {
+        key: tf.io.FixedLenFeature([], tf.string)
+        for key in (features.IMAGE_ID, features.IDENTITY, features.IMPOSTOR_OF, features.GROUP, features.PIXELS)
+    }
     ids: list[bytes] = []
     identities: list[bytes] = []
+    imitated: list[bytes] = []
     groups: list[bytes] = []
     with tempfile.NamedTemporaryFile(dir=scratch, suffix=".pixels", delete=False) as rows:
-        for batch in _parsed(files, {key: tf.io.FixedLenFeature([], tf.string) for key in keys}):
+        for batch in _parsed(files, spec):
             ids.extend(batch[features.IMAGE_ID])
             identities.extend(batch[features.IDENTITY])
+            imitated.extend(batch[features.IMPOSTOR_OF])
             groups.extend(batch[features.GROUP])
             rows.write(b"".join(batch[features.PIXELS]))
     shape = (len(ids), image.height, image.width, image.channels)
     pixels = np.memmap(rows.name, np.uint8, "r", shape=shape)
     row_of = {image_id: row for row, image_id in enumerate(ids)}
-    return ImageTable(pixels, row_of, _numbered(identities), _numbered(groups))
+    identity = _numbered(identities)
+    number_of = dict(zip(identities, identity.tolist(), strict=True))
+    imitates = np.array([number_of.get(name, -1) if name else -1 for name in imitated], np.int64)
+    return ImageTable(pixels, row_of, identity, _numbered(groups), imitates)
 
 
 def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:

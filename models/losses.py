@@ -7,6 +7,8 @@ from keras import ops
 
 from models.distances import DISTANCES, Tensor
 
+FORGED = -1  # the label of a given forgery in a batch
+
 
 def contrastive(same: Tensor, distance: Tensor, margin: float) -> Tensor:
     """L = (1 - Y)/2 D^2 + Y/2 max(0, m - D)^2 with Y = 1 - same (Hadsell, Chopra, LeCun 2006).
@@ -32,10 +34,11 @@ def in_batch_contrastive(
 
     Genuine pairs cost max(0, D - m+), impostor pairs max(0, m- - D); each kind is averaged over its pairs that still
     cost something, so that the many easy impostors do not drown the rest (the two-margin form of Lin et al. 2018, the
-    non-zero averages of Musgrave et al. 2020).
+    non-zero averages of Musgrave et al. 2020). A forgery is an impostor to every image but other forgeries: who made
+    those is not known, so their pairs cost nothing.
 
     Args:
-      labels: [n] integers: images with the same label show the same identity.
+      labels: [n] integers: images with the same label show the same identity; ``FORGED`` labels a forgery.
       embeddings: [n, d].
       distance: a name in ``DISTANCES``.
       margin: m-.
@@ -48,7 +51,7 @@ def in_batch_contrastive(
     between = DISTANCES[distance].pairwise(ops.cast(embeddings, "float32"))
     same = ops.equal(labels[:, None], labels[None, :])
     itself = ops.eye(ops.shape(labels)[0], dtype="bool")
-    genuine = ops.logical_and(same, ops.logical_not(itself))
+    genuine = ops.logical_and(ops.logical_and(same, ops.logical_not(itself)), (labels != FORGED)[:, None])
     pull = ops.where(genuine, ops.maximum(between - positive_margin, 0.0), 0.0)
     push = ops.where(same, 0.0, ops.maximum(margin - between, 0.0))
     return _mean_of_nonzero(pull) + _mean_of_nonzero(push)

@@ -26,6 +26,8 @@ class CanonicalSize(Protocol):
     def fit(self) -> str: ...
     @property
     def pad_value(self) -> int: ...
+    @property
+    def binarise(self) -> int | None: ...
 
 
 def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
@@ -45,7 +47,7 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     pixels = tf.ensure_shape(pixels, [None, None, None])
     channels = tf.shape(pixels)[2]
     opaque = tf.cond(tf.math.floormod(channels, 2) == 0, lambda: _on_white(pixels), lambda: pixels)
-    return resize(opaque, image)
+    return resize(opaque if image.binarise is None else _binarised(opaque, image.binarise), image)
 
 
 def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
@@ -109,6 +111,12 @@ def _with_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
 
 def _luma(pixels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(pixels * tf.constant(_LUMA), axis=2, keepdims=True)
+
+
+def _binarised(pixels: tf.Tensor, level: int) -> tf.Tensor:
+    """uint8 [h, w, 1 or 3] -> uint8 [h, w, 1], black and white: nothing of a scan's paper and of its light is left."""
+    grey = _rounded(_with_channels(tf.cast(pixels, tf.float32), 1))
+    return tf.where(grey >= tf.constant(level, tf.uint8), tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
 
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:

@@ -22,6 +22,12 @@ class ImageSettings(Settings):
     channels: Literal[1, 3] = 1
     fit: Literal["stretch", "pad"] = Field("stretch", description="pad keeps the aspect ratio")
     pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding")
+    binarise: int | None = Field(
+        None,
+        ge=1,
+        le=255,
+        description="grey level from which on a pixel is white, before resizing; all others are black",
+    )
 
 
 class EncoderSettings(Settings):
@@ -59,6 +65,7 @@ class BatchSettings(Settings):
     identities: int = Field(24, ge=2, description="identities a step (form: batch)")
     images: int = Field(4, ge=2, description="images of each identity (form: batch)")
     groups: int = Field(4, ge=1, description="groups that the identities come from, where there are groups")
+    forgeries: int = Field(2, ge=0, description="given forgeries of each identity, where there are any (form: batch)")
 
 
 class TrainingSettings(Settings):

@@ -4,15 +4,18 @@ import tensorflow as tf
 
 from models.batches import IdentityBatches, PairBatches, batch_dataset
 from models.dataset import ImageTable, PairTable
+from models.losses import FORGED
 from models.settings import BatchSettings
 
 
-def table(identities: list[int], groups: list[int] | None = None, size: int = 3) -> ImageTable:
+def table(
+    identities: list[int], groups: list[int] | None = None, size: int = 3, imitates: list[int] | None = None
+) -> ImageTable:
     """Images that say which they are: the first pixel is the row, the second the identity, no two turns alike."""
     pixels = np.zeros((len(identities), size, size, 1), np.uint8)
     pixels[:, 0, 0, 0], pixels[:, 0, 1, 0] = np.arange(len(identities)), identities
     group = np.zeros(len(identities), int) if groups is None else np.array(groups)[identities]
-    return ImageTable(pixels, {}, np.array(identities), group)
+    return ImageTable(pixels, {}, np.array(identities), group, np.array(imitates or [-1] * len(identities)))
 
 
 def seen(raw: np.ndarray, size: int = 3) -> np.ndarray:
@@ -52,6 +55,24 @@ class TestIdentityBatches:
             assert len(found) == 2
             met |= found
         assert met == set(range(6))
+
+    def test_forgeries_come_with_whom_they_imitate_and_are_nobody(self):
+        genuine = [identity for identity in range(6) for _ in range(4)]
+        forged = list(range(6, 6 + 9))  # each an identity of its own: three of 0, three of 1, three of 2
+        images = table(genuine + forged, imitates=[-1] * len(genuine) + [0, 0, 0, 1, 1, 1, 2, 2, 2])
+        made = batches(images, identities=3, images=2, forgeries=2)
+        met: set[int] = set()
+        for number in range(30):
+            raw, labels = made.step(number)
+            rows = seen(raw)[:, 0, 0]
+            chosen, fakes = labels[labels != FORGED], rows[labels == FORGED]
+            assert len(chosen) == 6
+            assert (rows[: len(chosen)] < len(genuine)).all()
+            expected = sorted(identity for identity in set(chosen.tolist()) if identity < 3 for _ in range(2))
+            assert sorted(images.imitates[fakes].tolist()) == expected
+            met |= set(fakes.tolist())
+        assert met == set(range(len(genuine), len(genuine) + 9))
+        assert set(batches(images, identities=3, images=2, forgeries=0).step(0)[1]) <= set(range(6))
 
     def test_where_the_groups_are_too_small_others_fill_up(self):
         groups = list(range(12))  # each identity a group of its own

@@ -33,7 +33,7 @@ def split(seed: int) -> tuple[ImageTable, PairTable]:
     random = np.random.default_rng(seed)
     pixels = np.random.default_rng(99).uniform(80, 170, (6, 8, 8, 1))[who] + random.normal(0, 60, (len(who), 8, 8, 1))
     a, b = np.triu_indices(len(who), k=1)
-    images = ImageTable(np.clip(pixels, 0, 255).astype(np.uint8), {}, who, np.zeros_like(who))
+    images = ImageTable(np.clip(pixels, 0, 255).astype(np.uint8), {}, who, np.zeros_like(who), np.full_like(who, -1))
     return images, PairTable(a, b, (who[a] == who[b]).astype(np.int64))
 
 

@@ -36,6 +36,7 @@ def split(tmp_path):
                 features.PIXELS: pixels[n].tobytes(),
                 features.IDENTITY: name.rpartition(b"/")[0],
                 features.GROUP: name.partition(b"/")[0],
+                features.IMPOSTOR_OF: names[0].rpartition(b"/")[0] if n == 6 else b"",
                 features.HEIGHT: 8,
             }
         )
@@ -84,6 +85,14 @@ def test_identities_and_groups_are_told_apart(split, tmp_path):
             for other in names:
                 alike = values[images.row_of[one]] == values[images.row_of[other]]
                 assert alike == (by_name[one] == by_name[other])
+
+
+def test_a_forgery_knows_whom_it_imitates(split, tmp_path):
+    folder, _, names = split
+    images, _ = read(folder, tmp_path)
+    imitated = {name: images.imitates[images.row_of[name]] for name in names}
+    assert imitated.pop(names[6]) == images.identity[images.row_of[names[0]]]
+    assert set(imitated.values()) == {-1}
 
 
 def test_raw_rows_are_the_bytes_that_transform_reads(split, tmp_path):

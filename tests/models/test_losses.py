@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from models.distances import DISTANCES
-from models.losses import ContrastiveLoss, InBatchContrastiveLoss, contrastive, in_batch_contrastive
+from models.losses import FORGED, ContrastiveLoss, InBatchContrastiveLoss, contrastive, in_batch_contrastive
 
 
 def test_contrastive_by_hand():
@@ -27,6 +27,13 @@ def test_in_batch_by_hand():
     pull = 1.0 - 0.4  # the one genuine pair, both ways
     push = 1.2 - 0.5  # 1 against 1.5; 0 against 1.5 is beyond the margin and not averaged in
     assert float(loss) == pytest.approx(pull + push, abs=1e-5)
+
+
+def test_a_forgery_is_an_impostor_to_all_but_other_forgeries():
+    # A genuine image at 0, forgeries at 0.5 and 0.7: each costs against the image, both together cost nothing.
+    x, labels = np.array([[0.0], [0.5], [0.7]], np.float32), np.array([3, FORGED, FORGED])
+    loss = in_batch_contrastive(labels, x, distance="euclidean", margin=1.0, positive_margin=0.0)
+    assert float(loss) == pytest.approx((0.5 + 0.3) / 2, abs=1e-5)
 
 
 def test_in_batch_of_one_identity_is_finite():

@@ -45,6 +45,21 @@ def test_eager_graph_and_unknown_shapes_agree(fit):
     np.testing.assert_array_equal(resize(tf.constant(array)), expected)
 
 
+def test_binarised_before_it_is_resized():
+    colours = RNG.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    grey = pixels.decode(png(colours), ImageSettings(height=12, width=12, channels=1)).numpy()
+    black_and_white = np.where(grey >= 200, 255, 0).astype(np.uint8)
+    for channels in (1, 3):
+        image = ImageSettings(height=12, width=12, channels=channels, binarise=200)
+        decoded = pixels.decode(png(colours), image)
+        np.testing.assert_array_equal(decoded, np.repeat(black_and_white, channels, axis=2))
+    half = ImageSettings(height=8, width=8, channels=1, binarise=200)
+    plain = ImageSettings(height=8, width=8, channels=1)
+    in_two_steps = pixels.decode(png(black_and_white[:, :, 0]), plain)
+    np.testing.assert_array_equal(pixels.decode(png(colours), half), in_two_steps)
+    np.testing.assert_array_equal(pixels.resize(in_two_steps, half), in_two_steps, "canonical pixels stay as they are")
+
+
 def test_all_greys_survive_both_conversions():
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
     colour = ImageSettings(height=16, width=16, channels=3)

@@ -26,7 +26,7 @@ def split(identities: int = 4, each: int = 6, seed: int = 0, noise: float = 30) 
     centres = np.random.default_rng(99).uniform(0, 255, (identities, 8, 8, 1))
     pixels = centres[who] + np.random.default_rng(seed).normal(0, noise, (len(who), 8, 8, 1))
     a, b = np.triu_indices(len(who), k=1)
-    images = ImageTable(np.clip(pixels, 0, 255).astype(np.uint8), {}, who, np.zeros_like(who))
+    images = ImageTable(np.clip(pixels, 0, 255).astype(np.uint8), {}, who, np.zeros_like(who), np.full_like(who, -1))
     return images, PairTable(a, b, (who[a] == who[b]).astype(np.int64))
 
 
@@ -114,7 +114,7 @@ def test_a_collapsed_encoder_fails_the_training(tmp_path):
 
 def flat() -> tuple[ImageTable, PairTable]:
     images, pairs = split()
-    return ImageTable(np.full_like(images.pixels, 100), {}, images.identity, images.group), pairs
+    return ImageTable(np.full_like(images.pixels, 100), {}, images.identity, images.group, images.imitates), pairs
 
 
 def test_what_trained_in_half_precision_is_exported_in_single():
