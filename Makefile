@@ -28,11 +28,13 @@ setup: ## Make or mend .venv and stop there
 run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
 	@$(BIN)/siamese run $(ARGS)
 
+# By the file, for their fixtures are dear; a process that has all of TFX in it takes up to 3 GB.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 test: setup kubeflow-client ## Run all tests (ARGS="-k gate")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-fast: setup kubeflow-client ## Run the tests that take seconds: all but the whole-pipeline ones
-	@$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" $(SPREAD) $(ARGS)
 
 check: setup ## Lint, formatting, types and the direction of imports
 	$(BIN)/ruff check
