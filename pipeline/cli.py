@@ -61,7 +61,10 @@ def run(
             help="A YAML file; default: scikit-learn's digits, or with --data 32x32 grey images, split by identity."
         ),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="A folder of images: <identity>/<image>.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="A folder of <identity>/<image>, or a manifest (.csv, .jsonl); {SPAN} in it: the newest."),
+    ] = None,
     output: Output = Path("output"),
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
 ) -> NoReturn:

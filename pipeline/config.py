@@ -46,7 +46,7 @@ _STOOD_ON = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pil
 class DataSettings(IngestSettings):
     """Where the images are and how they are read."""
 
-    source: str | None = Field(None, description=f"a folder, or {DIGITS}")
+    source: str | None = Field(None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}")
     schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
 
 
@@ -173,13 +173,14 @@ def _read(name: str, file: Any) -> dict[str, Any]:
 
 def _place(content: dict[str, Any], folder: Path) -> None:
     """Paths in a file are relative to the file."""
-    data = content.get("data")
-    for key in ("source", "schema_file"):
-        if isinstance(data, dict) and isinstance(data.get(key), str) and data[key] != DIGITS:
-            data[key] = str(folder / data[key])
-    push = content.get("push")
-    if isinstance(push, dict) and isinstance(push.get("serving_dir"), str) and "://" not in push["serving_dir"]:
-        push["serving_dir"] = str(folder / push["serving_dir"])
+    for name, keys in (("data", ("source", "schema_file")), ("push", ("serving_dir",))):
+        section = content.get(name)
+        if not isinstance(section, dict):
+            continue
+        for key in keys:
+            value = section.get(key)
+            if isinstance(value, str) and value != DIGITS and "://" not in value:
+                section[key] = str(folder / value)
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

@@ -41,17 +41,17 @@ def run(config: Config, output: Path) -> int:
     with alone(output):
         data_root = _images(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
-        data_digest = open_source(str(data_root), config.ingest).fingerprint()
+        data_digest = open_source(data_root, config.ingest).fingerprint()
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
         started = time.monotonic()
         with quiet(run_dir / "log.txt") as console:
             console.print(
-                f"[bold]{config.name}[/]  images in {escape(str(data_root))}, output in {escape(str(output))}",
+                f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
             )
-            summary = _execute(config, output, str(data_root), data_digest, run_id, console)
+            summary = _execute(config, output, data_root, data_digest, run_id, console)
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
             _point_latest(output, run_id)
@@ -182,17 +182,14 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _images(config: Config, output: Path) -> Path:
+def _images(config: Config, output: Path) -> str:
+    """The address of the images: whether they are there, the source itself says."""
     source = config.data.source
     if source is None:
-        raise UserError("no images: say --data DIR, or set data.source in the configuration")
+        raise UserError("no images: say --data with a folder or a manifest, or set data.source in the configuration")
     if source == DIGITS:
-        return write_digits(output / "data" / "digits")
-    root = Path(source).absolute()
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
-        raise UserError(f"--data {source}: {what}; it must be a folder such as <identity>/<image>")
-    return root
+        return str(write_digits(output / "data" / "digits"))
+    return source if "://" in source else str(Path(source).absolute())
 
 
 @contextmanager

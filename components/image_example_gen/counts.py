@@ -36,7 +36,8 @@ def count(kept: Iterable[Row], quarantined: Iterable[SetAside], bytes_written: d
     return {
         "images_read": len(kept) + len(reasons) - kinds[STRAY],
         "images": len(kept),
-        "identities": len({row.identity for row in kept}),
+        "identities": _identities(kept),
+        "forgeries": sum(bool(row.impostor_of) for row in kept),
         "groups": len({row.group for row in kept if row.group}),
         "quarantined": len(reasons),
         "unreadable": kinds[""],
@@ -76,11 +77,16 @@ def _kind(reason: str) -> str:
     return DUPLICATE if reason.startswith(DUPLICATE) else reason.partition(":")[0]
 
 
+def _identities(rows: list[Row]) -> int:
+    return len({row.identity for row in rows if not row.impostor_of})
+
+
 def _count_split(kept: list[Row], split: str, written: int) -> dict[str, int]:
     rows = [row for row in kept if row.split == split]
     return {
         "images": len(rows),
-        "identities": len({row.identity for row in rows}),
+        "identities": _identities(rows),
+        "forgeries": sum(bool(row.impostor_of) for row in rows),
         "groups": len({row.group for row in rows if row.group}),
         "bytes": written,
     }

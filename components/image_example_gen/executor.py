@@ -1,4 +1,4 @@
-"""Runs ImageExampleGen: list, write in Beam, drop copies, check, report."""
+"""Runs ImageExampleGen: list, place in splits, write in Beam, drop copies, check, report."""
 
 import json
 from typing import Any
@@ -15,11 +15,11 @@ from tfx.types import artifact_utils
 from components.image_example_gen import conflicts, counts, disk_space, records, splits
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.opening import open_source
-from components.image_example_gen.sources.source import Listing, Source
+from components.image_example_gen.sources.opening import Opened, open_source
+from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
 from models.errors import RejectedData, UserError
-from models.features import SPLITS
+from models.features import PREVIOUS, SPLITS
 from models.settings import ImageSettings
 
 COUNTS, QUARANTINE = "counts.json", "quarantine.csv"
@@ -34,11 +34,11 @@ class Executor(BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes ``examples`` (splits train, val, test) and ``report``.
+        """Writes ``examples`` (splits train, val, test, and previous where there is a span before) and ``report``.
 
         Raises:
-          UserError: no images, or too little disk space.
-          RejectedData: too many unusable images, or too few identities in a split.
+          UserError: no images, splits given that cannot be, or too little disk space.
+          RejectedData: too many unusable images, label conflicts that must not be, or too few identities in a split.
         """
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         image = ImageSettings.model_validate_json(exec_properties["image"])
@@ -47,47 +47,50 @@ class Executor(BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         report = artifact_utils.get_single_instance(output_dict["report"])
 
-        source = open_source(root, settings)
-        listed = source.list()
-        disk_space.check_space(examples.uri, disk_space.bytes_needed(len(listed.found), image))
-        logging.info("%d images in %s", len(listed.found), root)
-        rows = self._write_images(source, examples.uri, report.uri, listed, settings, image, seed)
+        opened = open_source(root, settings)
+        listed = opened.source.list()
+        found = splits.placed(listed.found, settings.split)
+        previous = drift_sample(opened, settings.drift_sample, seed)
+        disk_space.check_space(examples.uri, disk_space.bytes_needed(len(found) + len(previous), image))
+        logging.info("%d images in %s", len(found), root)
+        write = WriteImages(opened.source, examples.uri, settings, image, seed)
+        rows = self._write_images(write, examples.uri, report.uri, found)
+        compared = 0
+        if opened.previous and previous:
+            write = WriteImages(opened.previous, examples.uri, settings, image, seed)
+            written = self._write_images(write, examples.uri, report.uri, previous)
+            compared = sum(not row.reason for row in written)
 
         dropped = conflicts.dropped(rows)
-        _drop(examples.uri, rows, dropped, len(chunked(listed.found)))
+        _drop(examples.uri, rows, dropped, len(chunked(found)))
         kept = [row for row in rows if not row.reason and row.image_id not in dropped]
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
         figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        figures["spans"] = [span.number for span in opened.spans]
+        if opened.previous:
+            figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}
         unused = counts.as_csv(quarantined)
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
         try:
             counts.check_quarantined(figures, root, settings.max_quarantined, listed.hint)
+            conflicts.check(dropped, root, settings.conflicts)
             splits.check_splits(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails
             raise RejectedData(str(error), unused, figures) from None
 
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples.split_names = artifact_utils.encode_split_names([*SPLITS, *([PREVIOUS] if compared else [])])
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         logging.info("%d images kept, %d files set aside", len(kept), len(quarantined))
 
-    def _write_images(
-        self,
-        source: Source,
-        uri: str,
-        report_uri: str,
-        listed: Listing,
-        settings: IngestSettings,
-        image: ImageSettings,
-        seed: int,
-    ) -> list[Row]:
+    def _write_images(self, write: WriteImages, uri: str, report_uri: str, found: list[Found]) -> list[Row]:
         """Runs the Beam pipeline; its rows come back through files, sorted by path."""
         folder = f"{report_uri}/.rows"
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Chunks" >> beam.Create(chunked(listed.found))
-                | "WriteImages" >> WriteImages(source, uri, settings, image, seed)
+                | "Chunks" >> beam.Create(chunked(found))
+                | "WriteImages" >> write
                 | "ToJson" >> beam.Map(Row.to_json)
                 | "WriteRows" >> beam.io.WriteToText(f"{folder}/rows")
             )
@@ -97,9 +100,25 @@ class Executor(BaseBeamExecutor):
                 rows += [Row.from_json(line) for line in file]
         tf.io.gfile.rmtree(folder)
         records.remove_half_written(uri)
-        if len(rows) != len(listed.found):
-            raise RuntimeError(f"{uri}: {len(rows)} of {len(listed.found)} files are accounted for")
+        if len(rows) != len(found):
+            raise RuntimeError(f"{uri}: {len(rows)} of {len(found)} files are accounted for")
         return sorted(rows)
+
+
+def drift_sample(opened: Opened, size: int, seed: int) -> list[Found]:
+    """Images of the span before, chosen by hash, to be written into the split of that name; sorted by id.
+
+    A span before that cannot be read stops nothing: what is new is then compared with nothing, which is said.
+    """
+    if opened.previous is None or not size:
+        return []
+    try:
+        found = opened.previous.list().found
+    except UserError as error:
+        logging.warning("the span before is left out: %s", error)
+        return []
+    drawn = sorted(found, key=lambda one: splits.fraction(seed, f"{PREVIOUS}:{one.image_id}"))[:size]
+    return sorted(one._replace(given_split=PREVIOUS) for one in drawn)
 
 
 def _drop(uri: str, rows: list[Row], dropped: dict[str, str], chunks: int) -> None:

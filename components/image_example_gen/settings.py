@@ -33,14 +33,13 @@ class SplitSettings(Settings):
 class IngestSettings(Settings):
     """How the images lie in their folder, and what is refused."""
 
-    layout: Layout = Field("identity", description="<identity>/<image> or <group>/<identity>/<image>")
+    layout: Layout = Field("identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders")
+    spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN} in it")
+    drift_sample: int = Field(2000, ge=0, description="images of the span before that the new ones are compared with")
     max_pixels: int = Field(containers.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")
     max_bytes: int = Field(containers.MAX_BYTES, ge=1024, description="a longer file is set aside")
     max_quarantined: float = Field(0.1, ge=0, le=1, description="a larger share of unusable images stops the run")
+    conflicts: Literal["drop", "stop"] = Field(
+        "drop", description="the same image under two identities: set all its copies aside, or stop the run"
+    )
     split: SplitSettings = SplitSettings()
-
-    @model_validator(mode="after")
-    def _groups_need_a_layout(self) -> "IngestSettings":
-        if self.split.by == "group" and self.layout != "group/identity":
-            raise ValueError("split.by: group needs layout: group/identity")
-        return self

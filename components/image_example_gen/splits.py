@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
+from components.image_example_gen.sources.source import Found
 from models.errors import UserError
 from models.features import SPLITS
 
@@ -28,8 +29,44 @@ def split_of(seed: int, key: str, settings: SplitSettings) -> str:
 
 
 def split_key(row: Row, settings: SplitSettings) -> str:
-    """What must not be torn apart: the identity, the group, or all images of the same canonical pixels."""
-    return {"identity": row.identity, "group": row.group, "image": row.digest}[settings.by]
+    """What must not be torn apart: the identity, the group, or all images of the same canonical pixels.
+
+    A forgery goes with the identity that it pretends to show.
+    """
+    return {"identity": row.impostor_of or row.identity, "group": row.group, "image": row.digest}[settings.by]
+
+
+def placed(found: list[Found], settings: SplitSettings) -> list[Found]:
+    """The images with the splits that the user gave; what is held together follows where a part of it is given.
+
+    Raises:
+      UserError: the given splits tear an identity (or group) apart, or an image has no group to be held together with.
+    """
+    if settings.by == "group" and any(not one.group for one in found):
+        bare = next(one.image_id for one in found if not one.group)
+        raise UserError(
+            f"data.split.by: group, but {bare} has no group: set data.layout: group/identity, or fill the manifest's "
+            "column group"
+        )
+    if settings.by == "image" or not any(one.given_split for one in found):
+        return found
+
+    def key(one: Found) -> str:
+        return one.group if settings.by == "group" else one.impostor_of or one.identity
+
+    homes: dict[str, str] = {}
+    torn: dict[str, set[str]] = {}
+    for one in found:
+        if one.given_split and homes.setdefault(key(one), one.given_split) != one.given_split:
+            torn.setdefault(key(one), {homes[key(one)]}).add(one.given_split)
+    if torn:
+        first = min(torn)
+        what, where = "groups" if settings.by == "group" else "identities", sorted(torn[first], key=SPLITS.index)
+        raise UserError(
+            f"the given splits tear {len(torn):,} {what} apart: {first!r} is in {' and '.join(where)}; give each one "
+            "split, or set data.split.by: image"
+        )
+    return [one if one.given_split else one._replace(given_split=homes.get(key(one), "")) for one in found]
 
 
 def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> None:
@@ -60,7 +97,8 @@ def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> Non
 def _identities(rows: list[Row], homes: list[str]) -> dict[str, set[str]]:
     identities: dict[str, set[str]] = defaultdict(set)
     for row, home in zip(rows, homes, strict=True):
-        identities[home].add(row.identity)
+        if not row.impostor_of:
+            identities[home].add(row.identity)
     return identities
 
 
@@ -72,7 +110,7 @@ def _other_seed(rows: list[Row], settings: SplitSettings, seed: int) -> str:
     """Names a seed that would do, where one is soon found."""
     if len(rows) <= _ROWS_TRIED:
         for other in range(_SEEDS_TRIED):
-            homes = [split_of(other, split_key(row, settings), settings) for row in rows]
+            homes = [row.given_split or split_of(other, split_key(row, settings), settings) for row in rows]
             if other != seed and _enough(_identities(rows, homes)):
                 return f"another seed ({other} would do)"
     return "another seed"

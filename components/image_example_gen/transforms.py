@@ -90,7 +90,8 @@ class _WriteChunk(beam.DoFn):
         except Exception as error:
             raise RuntimeError(f"{found.image_id}: {error}") from error
         row = row._replace(digest=pixels.digest(canonical))
-        row = row._replace(split=split_of(self._seed, split_key(row, self._settings.split), self._settings.split))
+        hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
+        row = row._replace(split=row.given_split or hashed)
         writer.write(row.split, image_example(found, normalised, canonical, row.digest))
         return row
 

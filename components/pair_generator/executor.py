@@ -32,7 +32,7 @@ from components.pair_generator.transforms import (
     write_table,
 )
 from models.errors import UserError
-from models.features import TEST
+from models.features import SPLITS, TEST
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
 _RANGE_BYTES = 64 << 20  # of pixels a file, where it carries them
@@ -60,7 +60,11 @@ class Executor(BaseBeamExecutor):
         settings = PairSettings.model_validate_json(exec_properties["settings"])
         seed = exec_properties["seed"]
 
-        shards = {split: find_shards(artifact_utils.get_split_uri([images], split)) for split in images.splits}
+        shards = {
+            split: find_shards(artifact_utils.get_split_uri([images], split))
+            for split in images.splits
+            if split in SPLITS
+        }
         fileio.makedirs(pairs.uri)
         work = FileSystems.join(pairs.uri, _WORK)
         try:

@@ -117,7 +117,7 @@ def test_a_serving_folder_that_takes_no_push_is_told_before_the_run_begins(data,
 
 
 def test_no_source_is_the_users_error(tmp_path, executed):
-    with pytest.raises(UserError, match="no images: say --data DIR"):
+    with pytest.raises(UserError, match="no images: say --data with a folder"):
         run(load_config(overrides=["data.source=null"]), tmp_path)
     assert executed == []
 

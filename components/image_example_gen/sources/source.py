@@ -1,7 +1,9 @@
 """What every place of images gives: a listing, and the bytes of one image at a time."""
 
+import hashlib
+from collections.abc import Iterable
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 STRAY, MISPLACED = "not an image file", "misplaced"  # what reasons begin with
 
@@ -51,7 +53,7 @@ class Listing(NamedTuple):
 
 
 class Reader(Protocol):
-    """An open source, in one worker."""
+    """An open source, in one worker. Used by one thread at a time unless it says otherwise."""
 
     def __enter__(self) -> "Reader": ...
     def __exit__(
@@ -71,7 +73,7 @@ class Source(Protocol):
     """A place of images. Picklable: it travels to Beam's workers."""
 
     def list(self) -> Listing:
-        """Reads names, never contents.
+        """Reads names, never images.
 
         Raises:
           UserError: it is not there, cannot be read, or holds no image where the layout has them.
@@ -86,3 +88,11 @@ class Source(Protocol):
 
     def reader(self) -> Reader:
         """Opens it."""
+
+
+def digest_of(facts: Iterable[tuple[Any, ...]]) -> str:
+    """SHA-256, hex, of facts about files in their order; file names need not be text."""
+    digest = hashlib.sha256()
+    for fact in facts:
+        digest.update("\0".join(str(part) for part in fact).encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()

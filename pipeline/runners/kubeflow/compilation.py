@@ -150,7 +150,12 @@ def _site(config: Config, root: str) -> Site:
 def _data_root(config: Config) -> str:
     source = config.data.source
     if source is None or source == DIGITS:
-        raise UserError("no images that a pod could see: set data.source to a folder of a volume in kubeflow.volumes")
+        raise UserError(
+            "no images that a pod could see: set data.source to gs://, s3://, or a folder of a volume "
+            "(kubeflow.volumes)"
+        )
+    if "://" in source:
+        return source
     return _visible("data.source", source, config.kubeflow, "ImageExampleGen")
 
 

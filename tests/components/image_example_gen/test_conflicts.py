@@ -1,14 +1,16 @@
 """Which of several exact copies stay."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.image_example_gen.conflicts import dropped
+from components.image_example_gen.conflicts import check, dropped
 from components.image_example_gen.rows import Row
+from models.errors import UserError
 
 
-def row(image_id: str, identity: str, digest: str, reason: str = "") -> Row:
-    return Row(image_id, identity, "", bytes=1, split="train", digest=digest, reason=reason)
+def row(image_id: str, identity: str, digest: str, reason: str = "", split: str = "train") -> Row:
+    return Row(image_id, identity, "", bytes=1, split="" if reason else split, digest=digest, reason=reason)
 
 
 def test_the_first_copy_under_one_identity_stays():
@@ -17,13 +19,27 @@ def test_the_first_copy_under_one_identity_stays():
     }
 
 
+def test_of_copies_that_given_splits_tear_apart_the_test_images_stay():
+    rows = [row("a/1", "a", "x"), row("a/2", "a", "x", split="val"), row("a/3", "a", "x", split="test")]
+    assert dropped(rows).keys() == {"a/1", "a/2"}
+    assert dropped(rows[:2]).keys() == {"a/1"}
+
+
+def test_conflicts_stop_a_run_that_shall_not_have_any():
+    reasons = dropped([row(f"{who}/{n}", who, f"x{n}") for who in "ab" for n in range(4)] + [row("c/1", "c", "x9")])
+    check(reasons, "photos", "drop")
+    with pytest.raises(UserError, match=r"photos: 8 images lie under two identities: a/0 is also b/0; .*; and 3 more"):
+        check(reasons, "photos", "stop")
+    check({"a/3": "exact duplicate of a/1"}, "photos", "stop")
+
+
 def test_all_copies_under_two_identities_go():
     rows = [row("a/1", "a", "x"), row("a/2", "a", "x"), row("b/1", "b", "x"), row("c/1", "c", "x")]
     assert dropped(rows) == {
-        "a/1": "label conflict: also under b and 1 more",
-        "a/2": "label conflict: also under b and 1 more",
-        "b/1": "label conflict: also under a and 1 more",
-        "c/1": "label conflict: also under a and 1 more",
+        "a/1": "label conflict: also b/1 and 1 more identities",
+        "a/2": "label conflict: also b/1 and 1 more identities",
+        "b/1": "label conflict: also a/1 and 1 more identities",
+        "c/1": "label conflict: also a/1 and 1 more identities",
     }
 
 

@@ -28,7 +28,7 @@ def test_figures_add_up():
     assert [counts[kind] for kind in kinds] == [2, 1, 1, 1, 1]
     assert counts["quarantined"] == len(quarantined) == 6
     assert counts["images_read"] == counts["images"] + 6 - 1
-    assert counts["splits"]["train"] == {"images": 6, "identities": 6, "groups": 0, "bytes": 100}
+    assert counts["splits"]["train"] == {"images": 6, "identities": 6, "forgeries": 0, "groups": 0, "bytes": 100}
     assert counts["reasons"]["too many pixels"] == 2
     json.dumps(counts)
 

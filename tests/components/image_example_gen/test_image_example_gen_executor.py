@@ -20,6 +20,8 @@ from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
+from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.places import place_of
 from models import features, pixels
 from models.errors import UserError
 from models.features import SPLITS
@@ -51,7 +53,7 @@ def parameters(root: Path, **changes) -> dict:
     settings = IngestSettings(split=SPLIT).model_copy(update=changes)
     return {
         "data_root": str(root),
-        "data_digest": FolderSource(str(root), "identity").fingerprint(),
+        "data_digest": open_source(str(root), settings).fingerprint(),
         "settings": settings.model_dump_json(),
         "image": IMAGE.model_dump_json(),
         "seed": 2,
@@ -136,8 +138,8 @@ def test_copies_go_and_only_their_files_are_rewritten(data, tmp_path):
     examples, counts, reasons = run(data, tmp_path / "out")
     assert reasons == {
         "identität 1/copy.png": "exact duplicate of identität 1/0.png",
-        "identität 2/conflict.png": "label conflict: also under identität 3",
-        "identität 3/0.png": "label conflict: also under identität 2",
+        "identität 2/conflict.png": "label conflict: also identität 3/0.png",
+        "identität 3/0.png": "label conflict: also identität 2/conflict.png",
     }
     assert (counts["duplicates"], counts["conflicts"], counts["unreadable"]) == (1, 2, 0)
     kept = [text(example, features.IMAGE_ID) for split in SPLITS for example in read(examples, split)]
@@ -165,8 +167,57 @@ def test_too_few_identities_are_the_users_error(tmp_path):
         run(tmp_path / "data", tmp_path / "out")
 
 
+def test_a_manifest_says_who_is_who_and_what_goes_where(data, tmp_path):
+    lines = ["path,identity,split,impostor_of"]
+    for path in sorted(data.glob("*/*.png")):
+        who = int(path.parent.name.split()[1])
+        split = SPLITS[who % 3]
+        forged = path.name == "2.png"
+        whom = f",{split},person {who}" if forged else f"person {who},{split},"
+        lines.append(f"{path.relative_to(data)},{whom}")
+    (data / "list.csv").write_text("\n".join([*lines, "gone.png,person 1,,"]), encoding="utf-8")
+    examples, counts, reasons = run(data / "list.csv", tmp_path / "out")
+    assert reasons == {"gone.png": "missing: no such file"}
+    assert (counts["images"], counts["identities"], counts["forgeries"]) == (36, 12, 12)
+    for number, split in enumerate(SPLITS):
+        found = read(examples, split)
+        forgeries = [example for example in found if text(example, features.IMPOSTOR_OF)]
+        genuine = {text(example, features.IDENTITY) for example in found} - {
+            text(example, features.IDENTITY) for example in forgeries
+        }
+        assert genuine == {f"person {who}" for who in range(12) if who % 3 == number}
+        assert {text(example, features.IMPOSTOR_OF) for example in forgeries} == genuine
+        assert len({text(example, features.IDENTITY) for example in forgeries}) == len(forgeries) == 4
+
+
+def test_increments_are_read_with_a_sample_of_the_one_before(data, tmp_path):
+    for number, image in enumerate("012"):
+        for path in data.glob(f"*/{image}.png"):
+            target = tmp_path / f"day-{number}" / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    pattern = tmp_path / "day-{SPAN}"
+    examples, counts, _ = run(pattern, tmp_path / "out", spans=2, drift_sample=5)
+    assert counts["spans"] == [1, 2]
+    assert counts["previous"] == {"span": 0, "images": 5}
+    assert counts["images"] == 24
+    assert json.loads(examples.split_names) == [*SPLITS, features.PREVIOUS]
+    before = read(examples, features.PREVIOUS)
+    assert len(before) == 5
+    assert {example.features.feature[features.SPAN].int64_list.value[0] for example in before} == {0}
+    new = [example for split in SPLITS for example in read(examples, split)]
+    assert {text(example, features.IMAGE_ID).partition("/")[0] for example in new} == {"1", "2"}
+    homes = {}
+    for split in SPLITS:
+        for example in read(examples, split):
+            assert homes.setdefault(text(example, features.IDENTITY), split) == split, "over increments too"
+    again, counts, _ = run(pattern, tmp_path / "alone", spans=3)
+    assert json.loads(again.split_names) == list(SPLITS)
+    assert "previous" not in counts
+
+
 def test_a_chunk_written_again_replaces_itself(data, tmp_path):
-    source = FolderSource(str(data), "identity")
+    source = FolderSource(place_of(str(data)), "identity")
     found = source.list().found
     write = transforms.WriteImages(source, str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
     ids = [one.image_id for one in found]

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.image_example_gen.rows import Row
-from components.image_example_gen.settings import IngestSettings, SplitSettings
-from components.image_example_gen.splits import check_splits, fraction, split_key, split_of
+from components.image_example_gen.settings import SplitSettings
+from components.image_example_gen.sources.source import Found
+from components.image_example_gen.splits import check_splits, fraction, placed, split_key, split_of
 from models.errors import UserError
 from models.features import SPLITS
 
@@ -75,5 +76,36 @@ def test_a_torn_key_is_our_fault():
 def test_settings_refuse_what_cannot_be():
     with pytest.raises(ValidationError, match="must sum to 1"):
         SplitSettings(train=0.7, val=0.2, test=0.2)
-    with pytest.raises(ValidationError, match="needs layout: group/identity"):
-        IngestSettings(split=SplitSettings(by="group"))
+
+
+def image(path: str, identity: str, split: str = "", imitated: str = "", group: str = "") -> Found:
+    return Found(path, identity, group, split, imitated)
+
+
+def test_given_splits_hold_for_all_of_an_identity_and_for_its_forgeries():
+    found = [image("1", "ann", "test"), image("2", "ann"), image("3", "bob"), image("4", "x", imitated="ann")]
+    assert [one.given_split for one in placed(found, SplitSettings())] == ["test", "test", "", "test"]
+    assert [one.given_split for one in placed(found, SplitSettings(by="image"))] == ["test", "", "", ""]
+
+
+def test_given_splits_that_tear_an_identity_are_the_users_error():
+    found = [image("1", "ann", "train"), image("2", "ann", "test"), image("3", "bob", "val")]
+    with pytest.raises(UserError, match=r"1 identities apart: 'ann' is in train and test; .* data\.split\.by: image"):
+        placed(found, SplitSettings())
+    assert placed(found, SplitSettings(by="image")) == found
+    grouped = [one._replace(group="g") for one in found]
+    with pytest.raises(UserError, match="1 groups apart: 'g' is in train and val and test"):
+        placed(grouped, SplitSettings(by="group"))
+
+
+def test_groups_that_are_to_be_held_together_must_be_there():
+    with pytest.raises(UserError, match="but 2 has no group"):
+        placed([image("1", "ann", group="g"), image("2", "bob")], SplitSettings(by="group"))
+
+
+def test_forgeries_are_no_identities():
+    rows = [Row(f"{n}", f"{n}", "", split=split, digest=f"d{n}") for n, split in enumerate(SPLITS * 2)]
+    check_splits(rows, SplitSettings(), 0)
+    lone = [row._replace(impostor_of="0", split="train") if row.image_id == "3" else row for row in rows]
+    with pytest.raises(UserError, match="train 2 images of 1, val"):
+        check_splits(lone, SplitSettings(), 0)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.image_example_gen.sources.folder import FolderSource
+from components.image_example_gen.sources.places import place_of
 from components.image_example_gen.sources.source import Found, Listing
 from models.errors import UserError
 
@@ -18,11 +19,11 @@ def touch(root: Path, *paths: str) -> str:
 
 
 def list_images(root: str, layout="identity") -> Listing:
-    return FolderSource(root, layout).list()
+    return FolderSource(place_of(root), layout).list()
 
 
 def fingerprint(root: str) -> str:
-    return FolderSource(root, "identity").fingerprint()
+    return FolderSource(place_of(root), "identity").fingerprint()
 
 
 def test_identity_layout_is_sorted_and_skips_hidden_files(tmp_path):

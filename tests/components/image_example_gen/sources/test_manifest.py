@@ -1,0 +1,199 @@
+"""Manifests: what they list, and each mistake in one line that says what would be right."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.image_example_gen.sources.manifest import ManifestSource
+from components.image_example_gen.sources.manifest_rows import read_rows
+from components.image_example_gen.sources.places import place_of
+from components.image_example_gen.sources.source import Found, Listing, SetAside
+from models.errors import UserError
+
+HEADER = "path,identity,group,split,impostor_of\n"
+
+
+def write(folder: Path, text: str, *images: str, name: str = "list.csv") -> ManifestSource:
+    for image in images:
+        (folder / image).parent.mkdir(parents=True, exist_ok=True)
+        (folder / image).write_bytes(b"x" * 7)
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return ManifestSource(place_of(str(folder)), name)
+
+
+def fault(text: str, name: str = "list.csv") -> str:
+    with pytest.raises(UserError) as caught:
+        read_rows(name, text.encode() if isinstance(text, str) else text)
+    return str(caught.value)
+
+
+def test_lists_what_is_there_sorted_by_path(tmp_path):
+    text = HEADER + '"b/ö 2.png",bob,g,test,\na.png,ann,g,,\n\nf/f 1.png,,,,ann\nf/f 2.png,carl,,val,ann\n'
+    source = write(tmp_path, text, "b/ö 2.png", "a.png", "f/f 1.png", "f/f 2.png", "f/not listed.png")
+    assert source.list() == Listing(
+        [
+            Found("a.png", "ann", "g", bytes=7),
+            Found("b/ö 2.png", "bob", "g", "test", bytes=7),
+            Found("f/f 1.png", "ann forged: f/f 1.png", "", "", "ann", bytes=7),
+            Found("f/f 2.png", "ann forged by carl: f/f 2.png", "", "val", "ann", bytes=7),
+        ],
+        [],
+    )
+    with source.reader() as reader:
+        assert reader.read(source.list().found[1], 100) == b"x" * 7
+
+
+def test_json_lines_say_the_same(tmp_path):
+    lines = [{"path": "./a.png", "identity": 7}, {"identity": "bob", "path": "b.png", "group": None, "split": "val"}]
+    text = "\ufeff" + "\n".join(json.dumps(line) for line in lines) + "\n"
+    source = write(tmp_path, text, "a.png", "b.png", name="list.JSONL")
+    found = source.list().found
+    assert found == [Found("a.png", "7", "", bytes=7), Found("b.png", "bob", "", "val", bytes=7)]
+
+
+def test_what_is_not_there_is_set_aside(tmp_path):
+    source = write(tmp_path, "identity,path\na,gone.png\na,here.png\n", "here.png")
+    assert source.list().set_aside == [SetAside("gone.png", "missing: no such file", 0)]
+    nothing = write(tmp_path / "elsewhere", "identity,path\na,gone.png\n")
+    with pytest.raises(UserError, match=r"none of its 1 images is there; line 2 would be .*/elsewhere/gone\.png"):
+        nothing.list()
+
+
+def test_a_link_may_not_leave_the_folder(tmp_path):
+    write(tmp_path / "elsewhere", "", "1.png")
+    source = write(tmp_path / "data", "path,identity\nout.png,a\nin.png,a\nfolder/1.png,b\n", "real.png")
+    (tmp_path / "data" / "out.png").symlink_to("../elsewhere/1.png")
+    (tmp_path / "data" / "in.png").symlink_to("real.png")
+    (tmp_path / "data" / "folder").symlink_to("../elsewhere")
+    with pytest.raises(UserError) as caught:
+        source.list()
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "line 4: 'folder/1.png' is a link that leaves the manifest's folder",
+        "line 2: 'out.png' is a link that leaves the manifest's folder",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("/etc/passwd,a,,,", "line 3: '/etc/passwd' is absolute; paths are relative to the manifest's folder"),
+        ("gs://b/1.png,a,,,", "is absolute"),
+        ("C:/1.png,a,,,", "is absolute"),
+        ("a/../../1.png,a,,,", "'a/../../1.png' leaves the manifest's folder"),
+        ("a\\1.png,a,,,", "write / between folders"),
+        ("folder/,a,,,", "is a folder"),
+        (".,a,,,", "is a folder"),
+        (",a,,,", "path is empty"),
+        ("1.png, ,,,", "identity is empty"),
+        ("1.png,a,,tset,", "split 'tset' is unknown; did you mean test?"),
+        ("1.png,a,,validation,", "did you mean val?"),
+        ("1.png,a,,x,", "train, val or test"),
+        ("1.png,a,,,a", "impostor_of is the row's own identity 'a'"),
+        ("1.png,,,,okk", "impostor_of 'okk' is nobody; did you mean 'ok'?"),
+        ("1.png,a,,,nobody at all", "must be the identity of another row"),
+        ("ok.png,a,,,", "'ok.png' is listed in line 2 already"),
+        ("./x/../ok.png,a,,,", "leaves the manifest's folder"),
+        (".//ok.png,a,,,", "'ok.png' is listed in line 2 already"),
+        ("1.png,ok,other,,", "'ok' is in the group 'other', but in line 2 in 'g'"),
+        ("1.png,a", "2 fields, but 5 columns"),
+        ("1.png,a,,,,,", "7 fields, but 5 columns"),
+        ("1\0.png,a,,,", "line"),
+        ('1.png,"a,,,', "not CSV"),
+        ('1.png,"a"b,,,', "not CSV"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(row, said):
+    told = fault(HEADER + "ok.png,ok,g,,\n" + row + "\n")
+    assert said in told
+    assert told.startswith("list.csv line ")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("path,idendity", "unknown column 'idendity'; did you mean identity?"),
+        ("path,label", "unknown column 'label'; it must have the columns path,identity"),
+        ("path,path,identity", "the column 'path' is there twice"),
+        ("identity", "the column 'path' is missing"),
+        ("path,group", "the column 'identity' is missing"),
+        ("", "the column 'path' is missing"),
+        ("path;identity", "unknown column"),
+    ],
+)
+def test_a_wrong_header_is_named(header, said):
+    assert said in fault(header + "\n1.png,a\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[1]", "must be an object"),
+        ('{"path": "1.png", "identity": ["a"]}', 'identity must be text, not ["a"]'),
+        ('{"path": "1.png", "identity": true}', "identity must be text, not true"),
+        ('{"path": "1.png", "identity": "a", "spilt": "val"}', "unknown key 'spilt'; did you mean split?"),
+        ('{"path": "\\ud800.png", "identity": "a"}', "a character that no name can have"),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_mistake_in_json_lines_is_named(line, said):
+    assert said in fault('{"path": "ok.png", "identity": "ok"}\n' + line + "\n", "list.jsonl")
+
+
+def test_many_mistakes_are_told_at_once_and_counted():
+    told = fault(HEADER + "".join(f"{n}.png,,,,\n" for n in range(1500))).splitlines()
+    assert told[0] == "list.csv: 1,500 mistakes"
+    assert len(told) == 12
+    assert told[1].strip().startswith("line 2: identity is empty")
+    assert told[-1].strip() == "and 1,490 more"
+
+
+def test_not_utf8_is_told_with_its_line():
+    with pytest.raises(UserError, match=r"list\.csv line 3: not UTF-8"):
+        read_rows("list.csv", "path,identity\nok.png,a\nö.png,b\n".encode("latin-1"))
+
+
+def test_an_empty_list_says_what_is_wanted():
+    assert "it lists no images" in fault("path,identity\n")
+
+
+def test_a_missing_manifest_is_the_users_error(tmp_path):
+    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
+        ManifestSource(place_of(str(tmp_path)), "none.csv").list()
+
+
+def test_the_fingerprint_knows_the_list_and_its_images_alone(tmp_path):
+    source = write(tmp_path, "path,identity\na.png,a\n", "a.png", "b.png")
+    first = source.fingerprint()
+    (tmp_path / "b.png").write_bytes(b"other")
+    assert source.fingerprint() == first
+    (tmp_path / "a.png").write_bytes(b"longer than before")
+    second = source.fingerprint()
+    (tmp_path / "list.csv").write_text("path,identity\na.png,b\n")
+    assert len({first, second, source.fingerprint()}) == 3
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\\/"), min_size=1).map(str.strip)
+NAMES = NAMES.filter(lambda name: name and not name.startswith(".") and ":" not in name)
+
+
+@given(st.dictionaries(NAMES, NAMES, min_size=1), st.randoms())
+def test_what_is_written_is_read_in_any_order_and_either_form(identities, random):
+    table = io.StringIO()
+    rows = [{"path": f"x/{path}.png", "identity": identity} for path, identity in identities.items()]
+    random.shuffle(rows)
+    writer = csv.DictWriter(table, ["identity", "path"])
+    writer.writeheader()
+    writer.writerows(rows)
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    for name, text in (("list.csv", table.getvalue()), ("list.jsonl", lines)):
+        assert {row.path: row.identity for row in read_rows(name, text.encode())} == {
+            row["path"]: row["identity"] for row in rows
+        }

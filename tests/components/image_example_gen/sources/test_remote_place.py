@@ -1,0 +1,85 @@
+"""Images in a store that Beam reads: here one whose scheme stands for a folder, through Beam's own file system."""
+
+from pathlib import Path
+
+import pytest
+from apache_beam.io.localfilesystem import LocalFileSystem
+
+from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.opening import open_source
+from models.containers import UnreadableImage
+from models.errors import UserError
+
+SHELF = "shelf://bucket"
+
+
+class ShelfFileSystem(LocalFileSystem):
+    """``shelf://bucket/...`` lies under a folder."""
+
+    root = ""
+
+    @classmethod
+    def scheme(cls):
+        return "shelf"
+
+    def _path(self, path: str) -> str:
+        return path.replace(SHELF, self.root)
+
+    def match(self, patterns, limits=None):
+        results = super().match([self._path(pattern) for pattern in patterns], limits)
+        for result in results:
+            for one in result.metadata_list:
+                one.path = one.path.replace(self.root, SHELF)
+        return results
+
+    def open(self, path, *arguments, **named):
+        return super().open(self._path(path), *arguments, **named)
+
+
+@pytest.fixture(name="shelf")
+def _shelf(tmp_path) -> Path:
+    ShelfFileSystem.root = str(tmp_path)
+    for path in ("photos/ann/1.png", "photos/bob ö/2 b.png", "photos/.hidden/3.png", "photos/ann/notes.txt"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(path.encode())
+    (tmp_path / "photos/list.csv").write_text("path,identity\nann/1.png,a\nbob ö/2 b.png,b\ngone.png,b\n", "utf-8")
+    return tmp_path
+
+
+def test_a_folder(shelf):
+    source = open_source(f"{SHELF}/photos/", IngestSettings()).source
+    listing = source.list()
+    assert [(one.image_id, one.identity) for one in listing.found] == [
+        ("ann/1.png", "ann"),
+        ("bob ö/2 b.png", "bob ö"),
+    ]
+    assert [entry.image_id for entry in listing.set_aside if entry.image_id == "ann/notes.txt"]
+    with source.reader() as reader:
+        assert reader.read(listing.found[1], 100).decode() == "photos/bob ö/2 b.png"
+        with pytest.raises(UnreadableImage, match="too many bytes"):
+            reader.read(listing.found[1], 10)
+        with pytest.raises(UnreadableImage, match="too many bytes"):
+            reader.read(listing.found[1]._replace(bytes=1), 10)
+
+
+def test_a_manifest(shelf):
+    source = open_source(f"{SHELF}/photos/list.csv", IngestSettings()).source
+    listing = source.list()
+    assert [(one.image_id, one.identity) for one in listing.found] == [("ann/1.png", "a"), ("bob ö/2 b.png", "b")]
+    assert [entry.image_id for entry in listing.set_aside] == ["gone.png"]
+    first = source.fingerprint()
+    (shelf / "photos/ann/1.png").write_bytes(b"other")
+    assert source.fingerprint() != first
+
+
+def test_increments(shelf):
+    (shelf / "photos").rename(shelf / "day-03")
+    opened = open_source(f"{SHELF}/day-{{SPAN}}", IngestSettings())
+    assert [one.image_id for one in opened.source.list().found] == ["03/ann/1.png", "03/bob ö/2 b.png"]
+
+
+def test_nothing_there_is_the_users_error(shelf):
+    with pytest.raises(UserError, match="shelf://bucket/none: no such folder, or nothing lies in it"):
+        open_source(f"{SHELF}/none", IngestSettings()).source.list()
+    with pytest.raises(UserError, match="nowhere://x: cannot be listed"):
+        open_source("nowhere://x", IngestSettings()).source.list()
