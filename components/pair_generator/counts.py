@@ -31,13 +31,15 @@ def count_split(index: ImageIndex, selection: Selection) -> dict[str, Any]:
     return {
         "images": len(index.identities),
         "images_used": len(used),
+        "forgeries": int((index.identities < 0).sum()),
         "identities": len(index.names),
-        "identities_used": len(np.unique(index.identities[used])),
+        "identities_used": len(np.unique(index.identities[used][index.identities[used] >= 0])),
         "pairs_asked": selection.asked,
         "pairs": len(selection.kind),
         "kinds": {kind: int(number) for kind, number in zip(KINDS, by_kind, strict=True) if number},
         "genuine_without_impostor": selection.unmatched,
         "limited": limited,
+        "notes": list(selection.notes),
     }
 
 
@@ -66,6 +68,7 @@ def as_markdown(counts: dict[str, Any]) -> str:
         for limit in found["limited"]:
             names = ", ".join(limit["names"]) + (", ..." if limit["count"] > len(limit["names"]) else "")
             notes.append(f"- {split}: {limit['count']:,} identities: {limit['reason']} ({names})")
+        notes += [f"- {split}: {note}" for note in found["notes"]]
         if found["genuine_without_impostor"]:
             notes.append(
                 f"- {split}: {found['genuine_without_impostor']:,} genuine pairs left out: too few impostor pairs exist"
@@ -73,5 +76,5 @@ def as_markdown(counts: dict[str, Any]) -> str:
             )
     lines = ["# Pairs", "", *("| " + " | ".join(row) + " |" for row in rows), ""]
     if notes:
-        lines += ["## Who was held back", "", *notes, ""]
+        lines += ["## What was not as asked", "", *notes, ""]
     return "\n".join(lines)

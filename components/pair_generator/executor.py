@@ -18,7 +18,7 @@ from components.pair_generator.counts import as_markdown, count_all, count_split
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
 from components.pair_generator.records import find_shards
 from components.pair_generator.references import is_local, link_or_copy, must_copy
-from components.pair_generator.selection import Selection, choose_pairs
+from components.pair_generator.selection import Selection, SplitImages, choose_pairs
 from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (
     ID_COLUMNS,
@@ -71,7 +71,7 @@ class Executor(BaseBeamExecutor):
             indices = self._index(shards, work)
             check_apart(indices)
             chosen = {
-                split: choose_pairs(index.identities, index.groups, settings, split, seed)
+                split: choose_pairs(SplitImages(index.identities, index.groups, index.imitated), settings, split, seed)
                 for split, index in indices.items()
             }
             _check_disk(shards, indices, chosen, pairs.uri)

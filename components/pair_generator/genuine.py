@@ -23,8 +23,8 @@ def rate_for(total: int, sizes: Ints, limits: Ints) -> float:
     return float(np.interp(total, np.concatenate([[0], reached + meets * growing]), np.concatenate([[0], meets])))
 
 
-def quotas(sizes: Ints, rate: float, cap: int, key: str) -> Ints:
-    """Genuine pairs of each identity: ``rate * size``, at most ``cap`` and at most what it has. int64.
+def quotas(sizes: Ints, rate: float, cap: Ints, key: str) -> Ints:
+    """Genuine pairs of each identity: ``rate * size``, at most its ``cap`` and at most what it has. int64.
 
     Fractions are rounded along a running sum over the identities in random order, so that the total is right too.
     """

@@ -56,7 +56,7 @@ class _Chosen:
 
 
 def choose_impostors(
-    layout: Layout, anchors: Ints, fair: Ints, cap: int, same_group: float, key: str
+    layout: Layout, anchors: Ints, fair: Ints, limit: Ints, same_group: float, key: str, taken: Ints
 ) -> tuple[Ints, NDArray[np.bool_]]:
     """Chooses at most one impostor pair per anchor: distinct, within the caps, partners spread evenly.
 
@@ -67,7 +67,10 @@ def choose_impostors(
     Args:
       anchors: anchors of each identity, int64 [identities].
       fair: impostor pairs that each identity should be in, anchors included; held while there are others.
-      cap: impostor pairs that an identity may be in.
+      limit: impostor pairs that each identity may be in, anchors included.
+      same_group: the share.
+      key: salt of every choice.
+      taken: pairs that are chosen already, as lower * images + higher position; none of them is chosen again.
 
     Returns:
       positions in ``layout.images``, int64 [pairs, 2], and whether each is a same-group pair, bool [pairs].
@@ -81,11 +84,10 @@ def choose_impostors(
     near &= np.cumsum(near) <= round(same_group * near.sum())
 
     size = len(layout.images)
-    chosen = _Chosen(size, np.empty(0, np.int64), [], [])
+    chosen = _Chosen(size, np.sort(taken), [], [])
     used = anchors.astype(np.int64)
     left = np.arange(len(who))
-    limit = np.full(len(anchors), cap)
-    for number, ceiling in enumerate([np.minimum(fair, cap)] * _ROUNDS + [limit] * _ROUNDS):
+    for number, ceiling in enumerate([np.minimum(fair, limit)] * _ROUNDS + [limit] * _ROUNDS):
         if not len(left):
             break
         left = _round(layout, chosen, who, image, near, left, used, ceiling, number, f"{key}/{number}")
@@ -126,19 +128,19 @@ def _round(
     high = np.where(hard, edges[layout.group_to[own]], edges[-1])
     width = high - low - room[own]  # the anchor's own identity is stepped over
     pool = np.where(hard, layout.group_from[own], len(room))
-    nth, pool_sizes = _occurrence(pool), np.bincount(pool)
+    nth, pool_sizes = occurrence(pool), np.bincount(pool)
     slot = ((nth + uniform(key, len(left))) / pool_sizes[pool] * width).astype(np.int64)
     slot = low + np.minimum(slot, width - 1)
     slot += np.where(slot >= edges[own], room[own], 0)
     partner = np.minimum(np.searchsorted(edges, slot, side="right") - 1, len(room) - 1)
 
     # The images of the partner take turns; from round to round one is skipped, lest the same pair be drawn for ever.
-    turn = used[partner] + _occurrence(partner) + number
+    turn = used[partner] + occurrence(partner) + number
     other = layout.starts[partner] + turn % layout.sizes[partner]
     keys = np.minimum(image[left], other) * chosen.size + np.maximum(image[left], other)
     keep = np.flatnonzero(width > 0)
     keep = keep[chosen.fresh(keys[keep])]
-    keep = keep[_occurrence(partner[keep]) < room[partner[keep]]]
+    keep = keep[occurrence(partner[keep]) < room[partner[keep]]]
     chosen.add(keys[keep], hard[keep])
     used += np.bincount(partner[keep], minlength=len(used))
     return np.delete(left, keep)
@@ -156,21 +158,21 @@ def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Int
         one, two = (rank[end] for end in np.divmod(keys, chosen.size))
         fits = (layout.group_from[one] == layout.group_from[two]) & layout.grouped[one]
         pool = np.flatnonzero(fits) if hard else np.arange(len(keys))
-        picked = _greedy(one, two, pool, near if hard else count, used, limit)
+        picked = greedy(one, two, pool, near if hard else count, used, limit)
         chosen.add(keys[picked], np.full(len(picked), hard))
         keys = np.delete(keys, picked)
         count -= len(picked)
 
 
-def _greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: Ints) -> Ints:
-    """Takes pairs of the pool in order while both identities are below their limit; adds to ``used``."""
+def greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: Ints) -> Ints:
+    """Takes pairs of the pool in order while both ends are below their limit; adds to ``used``."""
     picked = [pool[:0]]
     while places > 0:
         pool = pool[(used[one[pool]] < limit[one[pool]]) & (used[two[pool]] < limit[two[pool]])]
         if not len(pool):
             break
         ends = np.stack([one[pool], two[pool]], axis=1)
-        nth = _occurrence(ends.ravel()).reshape(ends.shape)  # as if all before were taken: the first always is
+        nth = occurrence(ends.ravel()).reshape(ends.shape)  # as if all before were taken: the first always is
         takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:places]
         picked.append(pool[takes])
         used += np.bincount(ends[takes].ravel(), minlength=len(used))
@@ -179,7 +181,7 @@ def _greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: In
     return np.concatenate(picked)
 
 
-def _occurrence(values: Ints) -> Ints:
+def occurrence(values: Ints) -> Ints:
     """How often each value came before: ``[7, 3, 7, 7]`` gives ``[0, 0, 1, 2]``."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]

@@ -13,16 +13,18 @@ import pyarrow.compute as pc
 from components.pair_generator.hashing import Ints
 from components.pair_generator.selection import Selection
 from models.errors import UserError
-from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, KIND, QUALITY, SIDES, side
+from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, IMPOSTOR_OF, KIND, QUALITY, SIDES, side
 
 FILE, OFFSET, LENGTH = "file", "offset", "length"  # the shard, where in it the record begins, bytes of the Example
-IDENTITY_IMAGES = "identity_images"  # in the split, of the image's identity; int32, in an ``ImageIndex`` alone
+# In the split, of the image's identity (or of whom a forgery imitates); int32, in an ``ImageIndex`` alone.
+IDENTITY_IMAGES = "identity_images"
 SCHEMA = pa.schema(
     [
         (IMAGE_ID, pa.binary()),
         (IMAGE_DIGEST, pa.binary()),
         (IDENTITY, pa.binary()),
         (GROUP, pa.binary()),
+        (IMPOSTOR_OF, pa.binary()),
         (FILE, pa.int32()),
         (OFFSET, pa.int64()),
         (LENGTH, pa.int64()),
@@ -36,7 +38,8 @@ class ImageIndex:
     """The images of one split."""
 
     table: pa.Table  # SCHEMA and IDENTITY_IMAGES, sorted by image id
-    identities: Ints  # int64 [images]: index into ``names``
+    identities: Ints  # int64 [images]: index into ``names``; -1 for a given forgery
+    imitated: Ints  # int64 [images]: of a forgery the index of whom it imitates; -1 for nobody here, and all others
     groups: Ints  # int64 [images]: -1 for none
     names: list[str]  # of the identities
 
@@ -55,11 +58,17 @@ class ImageIndex:
         repeated = np.flatnonzero(pc.equal(ids[1:], ids[:-1]).to_numpy())
         if len(repeated):
             raise UserError(f"split {split}: image {_text(ids[int(repeated[0])])} occurs twice")
-        identities, names = _codes(table[IDENTITY])
-        table = table.append_column(IDENTITY_IMAGES, pa.array(np.bincount(identities)[identities].astype(np.int32)))
+        forged = pc.not_equal(table[IMPOSTOR_OF], b"").to_numpy()
+        everybody, names = _codes(table[IDENTITY].filter(pa.array(~forged)))
+        identities = np.full(len(table), -1, np.int64)
+        identities[~forged] = everybody
+        imitated = _imitated(table[IMPOSTOR_OF], names)
+        sizes = np.append(np.bincount(everybody, minlength=len(names)), 0)  # the last one: of nobody
+        images = np.where(forged, sizes[imitated], sizes[identities])
+        table = table.append_column(IDENTITY_IMAGES, pa.array(images.astype(np.int32)))
         groups, group_names = _codes(table[GROUP])
         nameless = [code for code, name in enumerate(group_names) if not name]
-        return cls(table, identities, np.where(np.isin(groups, nameless), -1, groups), names)
+        return cls(table, identities, imitated, np.where(np.isin(groups, nameless), -1, groups), names)
 
     def sides(self, selection: Selection, columns: Sequence[str]) -> pa.Table:
         """A row a pair: ``a_...`` and ``b_...`` of the columns, and the kind as an index into KINDS."""
@@ -93,6 +102,11 @@ def check_apart(indices: Mapping[str, ImageIndex]) -> None:
                         f"{what} {name} is in both splits {one} and {other} ({len(shared)} such): "
                         "the test would be seen in training; remove duplicates, or split again"
                     )
+
+
+def _imitated(column: pa.ChunkedArray, names: list[str]) -> Ints:
+    known = pa.array([name.encode() for name in names], pa.binary())
+    return pc.fill_null(pc.index_in(column, value_set=known), -1).to_numpy().astype(np.int64)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:

@@ -1,24 +1,45 @@
 """Which pairs a split gets. What the component means is written here: pure numpy, no files, no Beam.
 
 Pairs are chosen on ids. As many impostor as genuine pairs, exactly; never an image with itself; never the same two
-images twice, in either order; no identity in more than ``max_per_identity`` genuine or twice as many impostor pairs.
-The same images, settings and seed give the same pairs, whatever order the images came in.
+images twice, in either order; no identity in more than ``max_per_identity`` genuine or twice as many impostor pairs; no
+image in more than ``max_per_image`` pairs. The same images, settings and seed give the same pairs, whatever order the
+images came in.
 
-Kinds: ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was drawn from anywhere in the
-split, so now and then it is of the same group too.
+Kinds: ``impostor_forgery`` is a given forgery with an image of whom it imitates; ``impostor_mined`` looks alike to the
+model that serves; ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was drawn from
+anywhere in the split, so now and then it is of the same group too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.pair_generator.forgeries import choose_forgeries
 from components.pair_generator.genuine import possible, quotas, rate_for, schedule
-from components.pair_generator.hashing import Ints, hashed, shuffled
-from components.pair_generator.impostors import Layout, choose_impostors
+from components.pair_generator.hashing import Ints, hashed
+from components.pair_generator.impostors import Layout, choose_impostors, greedy
+from components.pair_generator.mined import choose_mined
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
-from models.features import GENUINE, KINDS, RANDOM, SAME_GROUP
+from models.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP, TRAIN
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """What is known of the images of a split, sorted by their id.
+
+    Attributes:
+      identities: who each image shows, 0 .. identities - 1, or -1 for a given forgery, int64 [images].
+      groups: the group of each image, -1 for none, int64 [images]. An identity has the group of its first image.
+      imitated: of a forgery whom it imitates, -1 for nobody in the split and for all other images, int64 [images].
+      embeddings: of the model that serves, float32 [images, d], closer is more alike; none where nothing is mined.
+    """
+
+    identities: Ints
+    groups: Ints
+    imitated: Ints
+    embeddings: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,19 +50,19 @@ class Selection:
     b: Ints
     kind: NDArray[np.int8]  # index into KINDS, int8 [pairs]
     asked: int  # pairs asked for
-    unmatched: int  # genuine pairs left out because there was no impostor pair to balance them
-    single: Ints  # identities with one image: no genuine pair
-    few: Ints  # identities with fewer genuine pairs than their images should give
-    capped: Ints  # identities held at max_per_identity
-    unpaired: Ints  # identities in no pair at all
+    unmatched: int = 0  # genuine pairs left out because there was no impostor pair to balance them
+    single: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # identities with one image: no genuine pair
+    few: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # with fewer genuine pairs than their share
+    capped: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # held at max_per_identity
+    unpaired: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # in no pair at all
+    notes: tuple[str, ...] = ()  # what could not be done as asked, in words
 
 
-def choose_pairs(identities: Ints, groups: Ints, settings: PairSettings, split: str, seed: int) -> Selection:
+def choose_pairs(images: SplitImages, settings: PairSettings, split: str, seed: int) -> Selection:
     """Chooses the pairs of one split.
 
     Args:
-      identities: who each image shows, 0 .. identities - 1, int64 [images]; images sorted by their id.
-      groups: the group of each image, -1 for none, int64 [images]. An identity has the group of its first image.
+      images: of the split.
       settings: how many pairs, and which.
       split: its name: part of the randomness, and of messages.
       seed: any integer.
@@ -49,46 +70,128 @@ def choose_pairs(identities: Ints, groups: Ints, settings: PairSettings, split: 
     Raises:
       UserError: the split has no genuine or no impostor pair.
     """
+    genuine_images = np.flatnonzero(images.identities >= 0)
+    identities = images.identities[genuine_images]
     sizes = np.bincount(identities)
     _check(sizes, split)
     key = f"{seed}/{split}"
-    layout, codes = _layout(identities, groups, f"{key}/images")
-    cap = settings.max_per_identity
-    asked = settings.asked(split, len(identities))
+    layout, codes = _layout(identities, images.groups[genuine_images], genuine_images, f"{key}/images")
+    asked = settings.asked(split, len(images.identities))
+    limits = _limits(layout, settings)
     rate = asked / 2 / len(identities)
     if settings.counted(split):  # a number that was named is reached if the caps allow, whatever the rate
-        rate = max(rate, rate_for(asked // 2, layout.sizes, np.minimum(cap, possible(layout.sizes))))
+        rate = max(rate, rate_for(asked // 2, layout.sizes, np.minimum(limits, possible(layout.sizes))))
     share = np.ceil(layout.sizes * rate).astype(np.int64)
 
-    counts = quotas(layout.sizes, rate, cap, f"{key}/genuine")
+    counts = quotas(layout.sizes, rate, limits, f"{key}/genuine")
     if not counts.any():
         counts[np.argmax(layout.sizes)] = 1
     who, first, second = schedule(layout.sizes, counts)
-    genuine = layout.starts[who][:, None] + np.stack([first, second], axis=1)
-    impostor, near = choose_impostors(
-        layout, counts, 2 * np.minimum(cap, share), 2 * cap, settings.same_group, f"{key}/impostors"
-    )
-    unmatched = len(genuine) - len(impostor)
-    genuine = genuine[np.sort(shuffled(f"{key}/cut", len(genuine))[: len(impostor)])]
-
-    pairs = np.sort(layout.images[np.concatenate([genuine, impostor])], axis=1)
-    kinds = np.full(len(pairs), KINDS.index(GENUINE), np.int8)
-    kinds[len(genuine) :] = np.where(near, KINDS.index(SAME_GROUP), KINDS.index(RANDOM))
-    order = np.argsort(hashed(f"{key}/order", pairs[:, 0] * len(identities) + pairs[:, 1]), kind="stable")
+    genuine = layout.images[layout.starts[who][:, None] + np.stack([first, second], axis=1)]
+    impostor, kind = _choose_impostors(images, layout, codes, counts, np.minimum(limits, share), settings, split, key)
+    pairs = np.sort(np.concatenate([genuine, impostor]), axis=1)
+    kinds = np.concatenate([np.full(len(genuine), KINDS.index(GENUINE)), kind]).astype(np.int8)
+    order = np.argsort(hashed(f"{key}/order", pairs[:, 0] * len(images.identities) + pairs[:, 1]), kind="stable")
     pairs, kinds = pairs[order], kinds[order]
-    few = (layout.sizes > 1) & (possible(layout.sizes) < np.minimum(share, cap))
-    capped = (share > cap) & (possible(layout.sizes) >= cap)
+    if settings.max_per_image:
+        limit = np.full(len(images.identities), settings.max_per_image)
+        used = np.zeros_like(limit)
+        kept = np.sort(greedy(pairs[:, 0], pairs[:, 1], np.arange(len(pairs)), len(pairs), used, limit))
+        pairs, kinds = pairs[kept], kinds[kept]
+    pairs, kinds = _balanced(pairs, kinds, split)
+    few = (layout.sizes > 1) & (possible(layout.sizes) < np.minimum(share, limits))
+    capped = (share > limits) & (possible(layout.sizes) >= limits)
+    paired = images.identities[pairs.ravel()]
     return Selection(
         a=pairs[:, 0],
         b=pairs[:, 1],
         kind=kinds,
         asked=asked,
-        unmatched=unmatched,
+        unmatched=len(genuine) - len(pairs) // 2,
         single=np.flatnonzero(sizes == 1),
         few=np.sort(codes[few]),
         capped=np.sort(codes[capped]),
-        unpaired=np.setdiff1d(np.arange(len(sizes)), identities[pairs.ravel()]),
+        unpaired=np.setdiff1d(np.arange(len(sizes)), paired),
+        notes=_notes(images, settings, split),
     )
+
+
+def _choose_impostors(
+    images: SplitImages,
+    layout: Layout,
+    codes: Ints,
+    anchors: Ints,
+    share: Ints,
+    settings: PairSettings,
+    split: str,
+    key: str,
+) -> tuple[Ints, Ints]:
+    """Pairs of image indices, int64 [pairs, 2], and their kinds: given forgeries first, then mined, then drawn ones."""
+    limit = 2 * np.minimum(settings.max_per_identity, np.maximum(share, anchors))
+    forgeries = np.flatnonzero(images.imitated >= 0)
+    rank = np.empty(len(codes), np.int64)
+    rank[codes] = np.arange(len(codes))
+    forged = choose_forgeries(
+        layout, forgeries, rank[images.imitated[forgeries]], anchors, settings.forgeries, f"{key}/impostors"
+    )
+    by_forgery = np.bincount(forged[:, 2], minlength=len(anchors))
+    left = anchors - by_forgery
+    cap = np.full(len(anchors), 2 * settings.max_per_identity) - by_forgery
+
+    mined, owners = np.empty((0, 2), np.int64), np.empty(0, np.int64)
+    if settings.mined and split == TRAIN and images.embeddings is not None:
+        share_of_left = np.minimum(left, np.round(anchors * settings.mined).astype(np.int64))
+        room = cap - (left - share_of_left)  # beside the anchors that are left to be drawn
+        mined, owners = choose_mined(layout, images.embeddings, share_of_left, room, f"{key}/mined")
+    ends = np.repeat(np.arange(len(layout.sizes)), layout.sizes)[mined]
+    by_mining = np.bincount(ends.ravel(), minlength=len(anchors))
+    left = left - np.bincount(owners, minlength=len(anchors))
+
+    drawn, near = choose_impostors(
+        layout,
+        left,
+        np.maximum(limit - by_forgery - by_mining, left),
+        cap - by_mining,
+        settings.same_group,
+        f"{key}/impostors",
+        mined[:, 0] * len(layout.images) + mined[:, 1],
+    )
+    kinds = np.concatenate(
+        [
+            np.full(len(forged), KINDS.index(FORGERY)),
+            np.full(len(mined), KINDS.index(MINED)),
+            np.where(near, KINDS.index(SAME_GROUP), KINDS.index(RANDOM)),
+        ]
+    )
+    return np.concatenate([forged[:, :2], layout.images[mined], layout.images[drawn]]), kinds
+
+
+def _limits(layout: Layout, settings: PairSettings) -> Ints:
+    """Genuine pairs that each identity may give: half of what its images may be in, where that is limited."""
+    limits = np.full(len(layout.sizes), settings.max_per_identity)
+    if settings.max_per_image:
+        limits = np.minimum(limits, np.maximum(1, layout.sizes * settings.max_per_image // 4))
+    return limits
+
+
+def _balanced(pairs: Ints, kinds: NDArray[np.int8], split: str) -> tuple[Ints, NDArray[np.int8]]:
+    """The first of both, as many genuine as impostor pairs; they are in random order."""
+    genuine = kinds == KINDS.index(GENUINE)
+    half = min(int(genuine.sum()), int((~genuine).sum()))
+    if not half:
+        raise UserError(f"split {split}: no impostor pair is possible; raise pairs.max_per_image or max_per_identity")
+    keep = np.where(genuine, np.cumsum(genuine), np.cumsum(~genuine)) <= half
+    return pairs[keep], kinds[keep]
+
+
+def _notes(images: SplitImages, settings: PairSettings, split: str) -> tuple[str, ...]:
+    notes = []
+    strays = int(((images.identities < 0) & (images.imitated < 0)).sum())
+    if strays:
+        notes.append(f"{strays:,} given forgeries are of identities that have no image in this split: in no pair")
+    if settings.mined and split == TRAIN and images.embeddings is None:
+        notes.append("nothing mined: no model of this pipeline serves yet; other impostors took the place")
+    return tuple(notes)
 
 
 def _check(sizes: Ints, split: str) -> None:
@@ -105,7 +208,7 @@ def _check(sizes: Ints, split: str) -> None:
         )
 
 
-def _layout(identities: Ints, groups: Ints, key: str) -> tuple[Layout, Ints]:
+def _layout(identities: Ints, groups: Ints, images: Ints, key: str) -> tuple[Layout, Ints]:
     """Orders the images; also returns the code of the identity at each rank."""
     codes, first = np.unique(identities, return_index=True)
     group_of = groups[first]
@@ -114,11 +217,11 @@ def _layout(identities: Ints, groups: Ints, key: str) -> tuple[Layout, Ints]:
     ranked = np.lexsort((codes, group_of))
     rank = np.empty_like(ranked)
     rank[ranked] = np.arange(len(codes))
-    images = np.lexsort((hashed(key, np.arange(len(identities))), rank[identities]))
+    order = np.lexsort((hashed(key, images), rank[identities]))
     sizes = np.bincount(rank[identities])
     group_of = group_of[ranked]
     layout = Layout(
-        images=images,
+        images=images[order],
         sizes=sizes,
         starts=np.cumsum(sizes) - sizes,
         group_from=np.searchsorted(group_of, group_of, side="left"),

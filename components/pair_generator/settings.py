@@ -19,7 +19,20 @@ class PairSettings(Settings):
     per_image: float = Field(4, gt=0, le=1000, description="pairs per image of a split, half of them genuine")
     count: PairCounts = Field(PairCounts(), description="pairs of a split, where per_image is not the measure")
     max_per_identity: int = Field(500, ge=1, description="genuine pairs of one identity; twice as many impostors")
+    max_per_image: int | None = Field(None, ge=2, description="pairs that one image may be in, of all kinds together")
     same_group: float = Field(0.5, ge=0, le=1, description="share of the impostors that come from the same group")
+    forgeries: float = Field(
+        0.5, ge=0, le=1, description="share that are given forgeries, where impostor_of names some"
+    )
+    mined: float = Field(
+        0, ge=0, le=1, description="share that the model which now serves takes for alike; train split only"
+    )
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "PairSettings":
+        if self.forgeries + self.mined > 1:
+            raise ValueError(f"forgeries {self.forgeries:g} and mined {self.mined:g} are more than all impostors")
+        return self
 
     @model_validator(mode="after")
     def _counts_are_even(self) -> "PairSettings":

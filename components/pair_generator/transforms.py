@@ -37,6 +37,7 @@ from models.features import (
     IDENTITY,
     IMAGE_DIGEST,
     IMAGE_ID,
+    IMPOSTOR_OF,
     KIND,
     KINDS,
     PAIR_ID,
@@ -119,7 +120,7 @@ class _IndexShard(beam.DoFn):
         rows: dict[str, list[Any]] = {name: [] for name in index.SCHEMA.names}
         for offset, record in read_records(element.shard):
             example = tf.train.Example.FromString(record)
-            for key in (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP):
+            for key in (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP, IMPOSTOR_OF):
                 rows[key].append(_scalar(example, key, element.shard, offset))
             rows[index.FILE].append(element.number)
             rows[index.OFFSET].append(offset)

@@ -22,6 +22,7 @@ def image_example(image_id: str, identity: str, group: str, size: int = 4) -> tf
         features.IMAGE_ID: image_id.encode(),
         features.IDENTITY: identity.encode(),
         features.GROUP: group.encode(),
+        features.IMPOSTOR_OF: b"",
         features.IMAGE_DIGEST: hashlib.sha256(pixels).hexdigest().encode(),
         features.PIXELS: pixels,
         features.HEIGHT: size,
