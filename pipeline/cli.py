@@ -110,7 +110,9 @@ def compare(
 @app.command()
 def evaluate(
     model: Model,
-    pairs: Annotated[Path, typer.Option(help="CSV with the columns image_a,image_b,same (1 or 0).")],
+    pairs: Annotated[
+        Path, typer.Option(help="CSV image_a,image_b,same (1 or 0), lines of 'a b 1', or LFW's pairs.txt.")
+    ],
     root: Annotated[
         Path | None, typer.Option(help="What the paths are relative to; default: the CSV's folder.")
     ] = None,

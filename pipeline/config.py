@@ -22,6 +22,7 @@ from components.pusher.settings import PushSettings
 from components.run_outcome.settings import AlertSettings
 from components.serving_validator.settings import ServingValidatorSettings
 from models.errors import UserError
+from models.features import SPLITS
 from models.settings import (
     AugmentationSettings,
     EncoderSettings,
@@ -173,8 +174,13 @@ def _read(name: str, file: Any) -> dict[str, Any]:
 
 def _place(content: dict[str, Any], folder: Path) -> None:
     """Paths in a file are relative to the file."""
-    for name, keys in (("data", ("source", "schema_file")), ("push", ("serving_dir",))):
-        section = content.get(name)
+    pairs = content.get("pairs")
+    sections = (
+        (content.get("data"), ("source", "schema_file")),
+        (content.get("push"), ("serving_dir",)),
+        (pairs.get("protocol") if isinstance(pairs, dict) else None, SPLITS),
+    )
+    for section, keys in sections:
         if not isinstance(section, dict):
             continue
         for key in keys:

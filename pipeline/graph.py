@@ -64,9 +64,14 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         data_digest=site.data_digest,
         settings=as_json(config.ingest),
         image=as_json(config.image),
+        protocol=as_json(config.pairs.protocol.given()),
         seed=config.seed,
         code_digest=code_digest(
-            "components.image_example_gen", "models.containers", "models.features", "models.pixels"
+            "components.image_example_gen",
+            "components.pair_list",
+            "models.containers",
+            "models.features",
+            "models.pixels",
         ),
     )
     reviewed = config.data.schema_file
@@ -74,12 +79,15 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = AnomalyGate(validator.outputs["anomalies"], code_digest("components.anomaly_gate"))
+    baseline = served_model(config, site)
     pairs = PairGenerator(
         images=images.outputs["examples"],
         gate=gate.outputs["verdict"],
         settings=config.pairs,
         seed=config.seed,
-        code_digest=code_digest("components.pair_generator", "models.features"),
+        code_digest=code_digest("components.pair_generator", "components.pair_list", "models.features"),
+        # Only where it is read: pairs need not be made again whenever another model serves.
+        baseline_model=baseline.outputs["model"] if config.pairs.mined else None,
     )
     # Each image once, not once a pair: the normalisation is of images, and serving applies it to single ones.
     transform = Transform(
@@ -112,7 +120,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         components=[
             *(images, schema, statistics, validator, gate, pairs),
             *(transform, trainer),
-            *judge_and_push(config, site, pairs.outputs["pairs"], trainer.outputs["model"]),
+            *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
         ],
         enable_cache=True,
         metadata_connection_config=site.metadata,
@@ -120,22 +128,29 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     )
 
 
-def judge_and_push(config: Config, site: Site, pairs: BaseChannel, model: BaseChannel) -> list[BaseNode]:
-    """What stands between a trained model and serving: all of it, for whatever model.
-
-    Args:
-      config: the gates, among others.
-      site: where it serves.
-      pairs: Examples whose test split carries pixels.
-      model: the candidate.
-    """
-    baseline = Baseline(
+def served_model(config: Config, site: Site) -> Baseline:
+    """The model that serves, if there is one: candidates are compared with it."""
+    return Baseline(
         site.serving_dir,
         site.served,
         config.image,
         code_digest("components.baseline", "components.pusher", "models.signatures"),
         config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
     )
+
+
+def judge_and_push(
+    config: Config, site: Site, baseline: Baseline, pairs: BaseChannel, model: BaseChannel
+) -> list[BaseNode]:
+    """What stands between a trained model and serving: all of it, for whatever model.
+
+    Args:
+      config: the gates, among others.
+      site: where it serves.
+      baseline: the model that serves.
+      pairs: Examples whose test split carries pixels.
+      model: the candidate.
+    """
     evaluator = Evaluator(
         examples=pairs,
         model=model,

@@ -1,20 +1,21 @@
 """A user's own list of pairs, scored by a pushed model."""
 
 import csv
+import glob
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from components.pair_list.parsing import COLUMNS, parse_pairs
+from components.pair_list.reading import read_bytes
 from models.calibration import Floats
 from models.containers import DAMAGED
 from models.errors import UserError
 from models.inference import LoadedModel, read_image
-
-COLUMNS = ("image_a", "image_b", "same")
 
 
 @dataclass(frozen=True)
@@ -28,35 +29,23 @@ class Protocol:
 
 
 def read_protocol(path: Path, root: Path) -> Protocol:
-    """Reads a CSV with the columns image_a, image_b and same.
+    """Reads a list of pairs: CSV, lines, or LFW's; see ``components.pair_list.parsing``.
 
     Raises:
       UserError: the file, or the line, and what is wrong with it.
     """
-    a: list[str] = []
-    b: list[str] = []
-    same: list[int] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
-            if missing:
-                raise UserError(f"{path}: column {missing[0]} is missing; it must have {','.join(COLUMNS)}")
-            for row in reader:
-                label = (row["same"] or "").strip()
-                if label not in ("0", "1") or not row["image_a"] or not row["image_b"]:
-                    line = ",".join(str(row[column]) for column in COLUMNS)
-                    raise UserError(f"{path} line {reader.line_num}: {line!r} must be two paths and same = 1 or 0")
-                a.append(row["image_a"])
-                b.append(row["image_b"])
-                same.append(int(label))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV in UTF-8: {error}") from None
-    if not same:
-        raise UserError(f"{path}: holds no pairs")
-    return Protocol(root, a, b, np.array(same, np.int64))
+    pairs = parse_pairs(str(path), read_bytes(str(path)))
+    found = {name: _file(root, name) for pair in pairs for name in (pair.a, pair.b)}
+    same = np.array([pair.same for pair in pairs], np.int64)
+    return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same)
+
+
+def _file(root: Path, name: str) -> str:
+    """The file that a name stands for: LFW leaves the ending out."""
+    if (root / name).exists() or PurePosixPath(name).suffix:
+        return name
+    beside = sorted((root / name).parent.glob(f"{glob.escape(PurePosixPath(name).name)}.*"))
+    return str(beside[0].relative_to(root)) if beside else name
 
 
 def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:

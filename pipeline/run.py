@@ -1,6 +1,7 @@
 """One local run from the command line's arguments to its exit code."""
 
 import fcntl
+import hashlib
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.sources.opening import open_source
+from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from models.errors import RejectedData, UserError
 from pipeline.config import DIGITS, Config
@@ -41,7 +43,7 @@ def run(config: Config, output: Path) -> int:
     with alone(output):
         data_root = _images(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
-        data_digest = open_source(data_root, config.ingest).fingerprint()
+        data_digest = data_fingerprint(config, data_root)
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
@@ -190,6 +192,12 @@ def _images(config: Config, output: Path) -> str:
     if source == DIGITS:
         return str(write_digits(output / "data" / "digits"))
     return source if "://" in source else str(Path(source).absolute())
+
+
+def data_fingerprint(config: Config, data_root: str) -> str:
+    """Changes with the images, and with the lists of pairs that decide where they go."""
+    lists = [hashlib.sha256(read_bytes(address)).hexdigest() for address in config.pairs.protocol.given().values()]
+    return " ".join([open_source(data_root, config.ingest).fingerprint(), *lists])
 
 
 @contextmanager

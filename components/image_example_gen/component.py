@@ -19,6 +19,7 @@ class ImageExampleGenSpec(ComponentSpec):
         "data_digest": ExecutionParameter(type=str),
         "settings": ExecutionParameter(type=str),
         "image": ExecutionParameter(type=str),
+        "protocol": ExecutionParameter(type=str),
         "seed": ExecutionParameter(type=int),
         "code_digest": ExecutionParameter(type=str),
     }
@@ -47,16 +48,18 @@ class ImageExampleGen(BaseBeamComponent):
         image: str,
         seed: int,
         code_digest: str,
+        protocol: str = "{}",
     ) -> None:
         """Constructs the component.
 
         Args:
           data_root: address of the images, as ``sources.opening.open_source`` takes it.
-          data_digest: the source's fingerprint; read by nothing but the cache.
+          data_digest: the source's fingerprint and that of the lists; read by nothing but the cache.
           settings: ``IngestSettings`` as JSON.
           image: ``models.settings.ImageSettings`` as JSON.
           seed: of the split.
           code_digest: changes with the code; read by nothing but the cache.
+          protocol: addresses of lists of pairs by split, JSON: the images that one names go to its split.
         """
         super().__init__(
             spec=ImageExampleGenSpec(
@@ -64,6 +67,7 @@ class ImageExampleGen(BaseBeamComponent):
                 data_digest=data_digest,
                 settings=settings,
                 image=image,
+                protocol=protocol,
                 seed=seed,
                 code_digest=code_digest,
                 examples=Channel(type=standard_artifacts.Examples),

@@ -13,11 +13,13 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.image_example_gen import conflicts, counts, disk_space, records, splits
+from components.image_example_gen.listed_splits import with_listed_splits
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.opening import Opened, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
+from components.pair_list.reading import read_lists
 from models.errors import RejectedData, UserError
 from models.features import PREVIOUS, SPLITS
 from models.settings import ImageSettings
@@ -49,7 +51,8 @@ class Executor(BaseBeamExecutor):
 
         opened = open_source(root, settings)
         listed = opened.source.list()
-        found = splits.placed(listed.found, settings.split)
+        addresses = json.loads(exec_properties["protocol"])
+        found = splits.placed(with_listed_splits(listed, addresses, read_lists(addresses)), settings.split)
         previous = drift_sample(opened, settings.drift_sample, seed)
         disk_space.check_space(examples.uri, disk_space.bytes_needed(len(found) + len(previous), image))
         logging.info("%d images in %s", len(found), root)

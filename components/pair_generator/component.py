@@ -16,6 +16,7 @@ class PairGeneratorSpec(ComponentSpec):
     INPUTS = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
         "gate": ChannelParameter(type=GateVerdict, optional=True),
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {
         "pairs": ChannelParameter(type=standard_artifacts.Examples),
@@ -46,6 +47,7 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
         seed: int,
         code_digest: str,
         gate: BaseChannel | None = None,
+        baseline_model: BaseChannel | None = None,
     ) -> None:
         """Builds the component.
 
@@ -55,10 +57,12 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
           seed: of every choice.
           code_digest: changes when the code does, so that no stale result is taken from the cache.
           gate: a verdict that must exist before pairs are made; not read.
+          baseline_model: the model that serves, which hard impostors are mined with; holds none where none serves.
         """
         spec = PairGeneratorSpec(
             images=images,
             gate=gate,
+            baseline_model=baseline_model,
             settings=settings.model_dump_json(),
             seed=seed,
             code_digest=code_digest,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -12,10 +13,13 @@ from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
+from tfx.utils import path_utils
 
 from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE
 from components.pair_generator.counts import as_markdown, count_all, count_split
+from components.pair_generator.embedding import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
+from components.pair_generator.listed import choose_listed
 from components.pair_generator.records import find_shards
 from components.pair_generator.references import is_local, link_or_copy, must_copy
 from components.pair_generator.selection import Selection, SplitImages, choose_pairs
@@ -31,8 +35,9 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
+from components.pair_list.reading import read_lists
 from models.errors import UserError
-from models.features import SPLITS, TEST
+from models.features import IMAGE_ID, SPLITS, TEST, TRAIN
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
 _RANGE_BYTES = 64 << 20  # of pixels a file, where it carries them
@@ -70,10 +75,10 @@ class Executor(BaseBeamExecutor):
         try:
             indices = self._index(shards, work)
             check_apart(indices)
-            chosen = {
-                split: choose_pairs(SplitImages(index.identities, index.groups, index.imitated), settings, split, seed)
-                for split, index in indices.items()
-            }
+            model = next(iter(input_dict.get("baseline_model", [])), None)
+            chosen = _choose(
+                indices, shards, settings, seed, path_utils.serving_model_path(model.uri) if model else None
+            )
             _check_disk(shards, indices, chosen, pairs.uri)
             pairs.splits = list(shards)
             examples_utils.set_payload_format(pairs, examples_utils.get_payload_format(images))
@@ -118,6 +123,25 @@ class Executor(BaseBeamExecutor):
                 logging.info("%s: %d image files, %d of them linked", split, len(shards[split]), linked)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(tasks) | WritePairs()
+
+
+def _choose(
+    indices: dict[str, ImageIndex], shards: dict[str, list[str]], settings: PairSettings, seed: int, model: str | None
+) -> dict[str, Selection]:
+    """The pairs of every split: of the user's list where there is one, else generated."""
+    addresses = settings.protocol.given()
+    lists = read_lists(addresses)
+    chosen = {}
+    for split, index in indices.items():
+        images = SplitImages(index.identities, index.groups, index.imitated)
+        if split in lists:
+            ids = [image_id.decode() for image_id in index.table[IMAGE_ID].to_pylist()]
+            chosen[split] = choose_listed(addresses[split], lists[split], ids, images)
+            continue
+        if settings.mined and split == TRAIN and model:
+            images = replace(images, embeddings=embed_images(model, index, shards[split]))
+        chosen[split] = choose_pairs(images, settings, split, seed)
+    return chosen
 
 
 def _ranges(

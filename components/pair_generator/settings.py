@@ -13,6 +13,18 @@ class PairCounts(Settings):
     test: int | None = Field(None, ge=2, description="a false accept rate of 1e-3 needs about 60,000")
 
 
+class PairLists(Settings):
+    """Lists of the user's own pairs, each in place of the generated ones of its split."""
+
+    train: str | None = None
+    val: str | None = None
+    test: str | None = Field(None, description="CSV image_a,image_b,same; lines 'a b 1'; or LFW's pairs.txt")
+
+    def given(self) -> dict[str, str]:
+        """The address of each that is there, by split."""
+        return {split: address for split, address in self if address}
+
+
 class PairSettings(Settings):
     """How many pairs, and which impostors."""
 
@@ -27,6 +39,8 @@ class PairSettings(Settings):
     mined: float = Field(
         0, ge=0, le=1, description="share that the model which now serves takes for alike; train split only"
     )
+
+    protocol: PairLists = Field(PairLists(), description="lists of pairs; the images that they name go to their splits")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "PairSettings":

@@ -26,7 +26,7 @@ from components.pusher.serving_folder import push, same_as_served, versions
 from models.calibration import Calibration
 from models.settings import ImageSettings
 from pipeline.config import Config, load_config
-from pipeline.graph import Site, judge_and_push
+from pipeline.graph import Site, judge_and_push, served_model
 from pipeline.run import run
 from pipeline.runners import local
 
@@ -207,7 +207,7 @@ class Ground:
             return Pipeline(
                 pipeline_name=config.name,
                 pipeline_root=site.artifacts,
-                components=[pairs, model, *judge_and_push(config, site, *imported)],
+                components=[pairs, model, *judge_and_push(config, site, served_model(config, site), *imported)],
                 metadata_connection_config=site.metadata,
                 beam_pipeline_args=config.beam.pipeline_args,
             )

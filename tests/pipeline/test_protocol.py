@@ -42,12 +42,21 @@ def test_a_list_is_read_whatever_the_order_and_number_of_columns(write, tmp_path
         ("image_a,same\na,1\n", ": column image_b is missing; it must have image_a,image_b,same"),
         ("", ": column image_a is missing"),
         ("image_a,image_b,same\n", ": holds no pairs"),
-        (b"image_a,image_b,same\n\xff,b,1\n", ": not a CSV in UTF-8"),
+        (b"image_a,image_b,same\n\xff,b,1\n", " line 2: not UTF-8"),
     ],
 )
 def test_a_fault_is_named_with_its_line(write, text, message):
     path = write(text)
     assert refusal(path).startswith(f"{path}{message}")
+
+
+def test_lfws_names_are_files_without_their_ending(tmp_path):
+    (tmp_path / "Ann Lee").mkdir()
+    for number in (1, 12):
+        (tmp_path / "Ann Lee" / f"Ann Lee_{number:04d}.jpg").touch()
+    (tmp_path / "pairs.txt").write_text("1\t1\nAnn Lee\t1\t12\n")
+    found = read_protocol(tmp_path / "pairs.txt", tmp_path)
+    assert (found.a, found.b) == (["Ann Lee/Ann Lee_0001.jpg"], ["Ann Lee/Ann Lee_0012.jpg"])
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path):

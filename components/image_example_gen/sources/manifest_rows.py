@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from models.errors import UserError
 from models.features import SPLITS
+from models.mistakes import Mistakes, decoded
 
 COLUMNS = ("path", "identity", "group", "split", "impostor_of")
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
 
-_SHOWN = 10  # mistakes in one message
 _DRIVE = re.compile(r"[A-Za-z]:|\\\\")
 
 
@@ -30,30 +30,6 @@ class ManifestRow(NamedTuple):
     impostor_of: str
 
 
-class Mistakes:
-    """Collects what is wrong, so that a user hears of it all at once."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._more = name, 0
-        self._lines: list[str] = []
-
-    def add(self, line: int, what: str) -> None:
-        """Remembers a mistake; beyond the first few they are only counted."""
-        if len(self._lines) < _SHOWN:
-            self._lines.append(f"line {line}: {what}")
-        else:
-            self._more += 1
-
-    def check(self) -> None:
-        """Raises UserError if there were any."""
-        if not self._lines:
-            return
-        more = [f"and {self._more:,} more"] if self._more else []
-        if len(self._lines) == 1:
-            raise UserError(f"{self._name} {self._lines[0]}")
-        raise UserError("\n  ".join([f"{self._name}: {len(self._lines) + self._more:,} mistakes", *self._lines, *more]))
-
-
 def read_rows(name: str, data: bytes) -> list[ManifestRow]:
     """The rows of a manifest, in its order.
 
@@ -64,11 +40,7 @@ def read_rows(name: str, data: bytes) -> list[ManifestRow]:
     Raises:
       UserError: line by line, what is wrong and what would be right.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(f"{name} line {line}: not UTF-8; save it as UTF-8") from None
+    text = decoded(name, data)
     mistakes = Mistakes(name)
     given = _csv(name, text, mistakes) if name.lower().endswith(".csv") else _json_lines(text, mistakes)
     rows: list[ManifestRow] = []

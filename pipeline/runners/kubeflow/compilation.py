@@ -82,6 +82,9 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
     pipeline = create_pipeline(config, _site(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)
+    for split, address in config.pairs.protocol.given().items():
+        if "://" not in address:
+            _visible(f"pairs.protocol.{split}", address, settings, "ImageExampleGen", "PairGenerator")
     compiled = compile_tfx(pipeline, settings, image, root, _defaults(config))
     if errors := [fault for fault in compiled.faults() if fault.severity == "error"]:
         raise UserError("the cluster would not run this pipeline:\n" + "\n".join(lines(errors)))

@@ -49,13 +49,14 @@ def _data(tmp_path) -> Path:
     return root
 
 
-def parameters(root: Path, **changes) -> dict:
+def parameters(root: Path, protocol: str = "{}", **changes) -> dict:
     settings = IngestSettings(split=SPLIT).model_copy(update=changes)
     return {
         "data_root": str(root),
         "data_digest": open_source(str(root), settings).fingerprint(),
         "settings": settings.model_dump_json(),
         "image": IMAGE.model_dump_json(),
+        "protocol": protocol,
         "seed": 2,
         "code_digest": "",
     }
@@ -188,6 +189,18 @@ def test_a_manifest_says_who_is_who_and_what_goes_where(data, tmp_path):
         assert genuine == {f"person {who}" for who in range(12) if who % 3 == number}
         assert {text(example, features.IMPOSTOR_OF) for example in forgeries} == genuine
         assert len({text(example, features.IDENTITY) for example in forgeries}) == len(forgeries) == 4
+
+
+def test_images_of_a_list_of_pairs_go_to_its_split_with_all_of_their_identity(data, tmp_path):
+    listed = tmp_path / "pairs.csv"
+    names = ["identität 3/0.png", "identität 3/1.png", "identität 4/0.png"]
+    listed.write_text(f"image_a,image_b,same\n{names[0]},{names[1]},1\n{names[0]},{names[2]},0\n", encoding="utf-8")
+    examples, _, _ = run(data, tmp_path / "out", protocol=json.dumps({"test": str(listed)}))
+    tested = {text(example, features.IDENTITY) for example in read(examples, "test")}
+    assert {"identität 3", "identität 4"} <= tested
+    listed.write_text("image_a,image_b,same\nidentität 33/0.png,identität 4/1.png,0\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"pairs.csv line 2: no image 'identität 33/0.png'; did you mean"):
+        run(data, tmp_path / "again", protocol=json.dumps({"test": str(listed)}))
 
 
 def test_increments_are_read_with_a_sample_of_the_one_before(data, tmp_path):

@@ -4,9 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import channel_utils, standard_artifacts
+from tiny_model import png
 
 from components.pair_generator import executor as module
 from components.pair_generator.artifacts import PairReport
@@ -14,6 +16,7 @@ from components.pair_generator.component import PairGenerator
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
+from models.inference import LoadedModel
 
 RUNNER = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -21,14 +24,18 @@ RUNNER = (
 )
 
 
-def generate(images: Path, output: Path, *args: str, seed: int = 1, **settings: Any) -> Path:
+def generate(
+    images: Path, output: Path, *args: str, seed: int = 1, served: Path | None = None, **settings: Any
+) -> Path:
     examples = standard_artifacts.Examples()
     examples.uri = str(images)
     examples.splits = sorted(path.name.removeprefix("Split-") for path in images.iterdir())
     pairs, report = standard_artifacts.Examples(), PairReport()
     pairs.uri, report.uri = str(output / "pairs"), str(output / "report")
+    model = standard_artifacts.Model()
+    model.uri = str(served)
     Executor(BaseBeamExecutor.Context(beam_pipeline_args=[*RUNNER, *args])).Do(
-        {"images": [examples]},
+        {"images": [examples], "baseline_model": [model] if served else []},
         {"pairs": [pairs], "report": [report]},
         {"settings": PairSettings(**settings).model_dump_json(), "seed": seed, "code_digest": ""},
     )
@@ -149,3 +156,48 @@ def test_the_component_takes_its_settings_whole():
     component = PairGenerator(images=images, settings=settings, seed=3, code_digest="abc")
     assert PairSettings.model_validate_json(component.exec_properties["settings"]) == settings
     assert component.outputs["report"].type is PairReport
+
+
+def test_hard_impostors_are_those_that_the_served_model_takes_for_alike(
+    write_images, read_examples, splits, exported, tmp_path: Path
+):
+    images = write_images(splits)
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "Format-Serving").symlink_to(exported.path)
+    out = generate(images, tmp_path / "out", served=tmp_path / "served", mined=1, forgeries=0)
+    pairs = read_examples(out / "pairs/Split-train")
+    mined = [pair for pair in pairs if pair["kind"] == b"impostor_mined"]
+    assert len(mined) > len(pairs) / 3
+    assert not any(pair["kind"] == b"impostor_mined" for pair in read_examples(out / "pairs/Split-test"))
+
+    model = LoadedModel(exported.path)
+    folder = images / "Split-train"
+    found = {pair["image_id"]: pair for pair in read_examples(folder)}
+    ids = sorted(found)
+    pixels = [np.frombuffer(found[image_id]["pixels"], np.uint8).reshape(4, 4, 1) for image_id in ids]
+    embedding = dict(zip(ids, model.embed(png(image) for image in pixels), strict=True))
+
+    def apart(some: list) -> float:
+        return np.mean([np.linalg.norm(embedding[p["a_image_id"]] - embedding[p["b_image_id"]]) for p in some])
+
+    drawn = read_examples(generate(images, tmp_path / "drawn") / "pairs/Split-train")
+    assert apart(mined) < 0.7 * apart([pair for pair in drawn if not pair["same"]])
+
+
+def test_mining_without_a_model_is_told(write_images, splits, tmp_path: Path):
+    out = generate(write_images(splits), tmp_path / "out", mined=0.5)
+    assert "- train: nothing mined: no model of this pipeline serves yet" in (out / "report/counts.md").read_text()
+
+
+def test_a_list_of_pairs_takes_the_place_of_generated_ones(write_images, read_examples, splits, tmp_path: Path):
+    listed = tmp_path / "pairs.csv"
+    listed.write_text(
+        "image_a,image_b,same\ntest/p00/1.png,test/p00/0.png,1\ntest/p01/1.png,test/p00/0.png,0\n", encoding="utf-8"
+    )
+    out = generate(write_images(splits), tmp_path / "out", protocol={"test": str(listed)})
+    pairs = read_examples(out / "pairs/Split-test")
+    assert [(pair["a_image_id"], pair["b_image_id"], pair["kind"], pair["same"]) for pair in pairs] == [
+        (b"test/p00/0.png", b"test/p00/1.png", b"genuine", 1),
+        (b"test/p00/0.png", b"test/p01/1.png", b"impostor_listed", 0),
+    ]
+    assert len(read_examples(out / "pairs/Split-train")) == 192

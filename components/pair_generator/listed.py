@@ -1,0 +1,60 @@
+"""The pairs of a user's own list, as they are: neither balanced nor capped. Pure."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.pair_generator.selection import Selection, SplitImages
+from components.pair_list.parsing import ListedPair
+from components.pair_list.resolving import ImageNames
+from models.errors import UserError
+from models.features import FORGERY, GENUINE, KINDS, LISTED
+from models.mistakes import Mistakes
+
+
+def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[str], images: SplitImages) -> Selection:
+    """The listed pairs whose images are both in the split, in the list's order.
+
+    Images that ingest set aside are in no split: their pairs are left out, which is told.
+
+    Args:
+      name: of the list, for messages.
+      pairs: its pairs.
+      image_ids: of the split, in the order of ``images``.
+      images: of the split.
+
+    Raises:
+      UserError: a pair says what the identities do not, or no pair is left.
+    """
+    names = ImageNames(image_ids)
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    mistakes = Mistakes(name)
+    chosen: list[tuple[int, int, int]] = []
+    for pair in pairs:
+        found = [names.find(side) for side in (pair.a, pair.b)]
+        if None in found:
+            continue
+        a, b = sorted(row_of[str(image)] for image in found)
+        one, two = images.identities[[a, b]]
+        if pair.same != int(one == two and one >= 0):
+            truth = "two images of one identity" if one == two and one >= 0 else "images of two identities"
+            mistakes.add(pair.line, f"{pair.a!r} and {pair.b!r} are {truth}, but same is {pair.same}")
+        kind = GENUINE if pair.same else FORGERY if min(one, two) < 0 else LISTED
+        chosen.append((a, b, KINDS.index(kind)))
+    mistakes.check()
+    kinds = {kind for _, _, kind in chosen}
+    if KINDS.index(GENUINE) not in kinds or len(kinds) < 2:
+        raise UserError(
+            f"{name}: {len(chosen)} pairs are left in this split; both genuine and impostor pairs are needed"
+        )
+    left_out = len(pairs) - len(chosen)
+    table = np.array(chosen, np.int64)
+    who = images.identities[table[:, :2].ravel()]
+    return Selection(
+        a=table[:, 0],
+        b=table[:, 1],
+        kind=table[:, 2].astype(np.int8),
+        asked=len(pairs),
+        unpaired=np.setdiff1d(np.arange(images.identities.max() + 1), who),
+        notes=(f"{left_out:,} listed pairs left out: images of theirs were set aside",) if left_out else (),
+    )

@@ -1,0 +1,1 @@
+"""Lists of pairs that a user made: a verification protocol of their own or of a benchmark."""
