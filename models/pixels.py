@@ -47,14 +47,15 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     pixels = tf.ensure_shape(pixels, [None, None, None])
     channels = tf.shape(pixels)[2]
     opaque = tf.cond(tf.math.floormod(channels, 2) == 0, lambda: _on_white(pixels), lambda: pixels)
-    return resize(opaque if image.binarise is None else _binarised(opaque, image.binarise), image)
+    return resize(opaque, image)
 
 
 def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     """Decoded pixels brought to the size and channels wanted; those that have them already are left as they are.
 
     Sampled with a triangle filter as wide as the reduction (antialiased bilinear). Grey is BT.601 luma. Rounded once,
-    to the nearest.
+    to the nearest. Binarised before and after it is sampled, where that is asked for: black and white in the size
+    wanted are left as they are too.
 
     Args:
       pixels: uint8 [any height, any width, 1 or 3].
@@ -63,14 +64,15 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     Returns:
       uint8 [image.height, image.width, image.channels].
     """
-    pixels = tf.ensure_shape(pixels, [None, None, None])
+    pixels = _binarised(tf.ensure_shape(pixels, [None, None, None]), image.binarise)
     size = tf.constant([image.height, image.width])
     fitted = tf.cond(
         tf.reduce_all(tf.shape(pixels)[:2] == size),
         lambda: _rounded(_with_channels(tf.cast(pixels, tf.float32), image.channels)),
         lambda: _resized(pixels, image),
     )
-    return tf.ensure_shape(fitted, [image.height, image.width, image.channels])
+    fitted = tf.ensure_shape(fitted, [image.height, image.width, image.channels])
+    return _with_depth(_binarised(fitted, image.binarise), image.channels)
 
 
 def digest(pixels: np.ndarray) -> str:
@@ -113,10 +115,16 @@ def _luma(pixels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(pixels * tf.constant(_LUMA), axis=2, keepdims=True)
 
 
-def _binarised(pixels: tf.Tensor, level: int) -> tf.Tensor:
+def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
     """uint8 [h, w, 1 or 3] -> uint8 [h, w, 1], black and white: nothing of a scan's paper and of its light is left."""
+    if level is None:
+        return pixels
     grey = _rounded(_with_channels(tf.cast(pixels, tf.float32), 1))
     return tf.where(grey >= tf.constant(level, tf.uint8), tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
+
+
+def _with_depth(pixels: tf.Tensor, channels: int) -> tf.Tensor:
+    return tf.broadcast_to(pixels, [*pixels.shape[:2], channels])
 
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:

@@ -26,7 +26,7 @@ class ImageSettings(Settings):
         None,
         ge=1,
         le=255,
-        description="grey level from which on a pixel is white, before resizing; all others are black",
+        description="grey level from which on a pixel is white; all others are black",
     )
 
 

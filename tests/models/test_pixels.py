@@ -45,19 +45,25 @@ def test_eager_graph_and_unknown_shapes_agree(fit):
     np.testing.assert_array_equal(resize(tf.constant(array)), expected)
 
 
-def test_binarised_before_it_is_resized():
+@pytest.mark.parametrize("channels", [1, 3])
+def test_binarised_pixels_are_black_and_white_and_stay_as_they_are(channels):
     colours = RNG.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     grey = pixels.decode(png(colours), ImageSettings(height=12, width=12, channels=1)).numpy()
     black_and_white = np.where(grey >= 200, 255, 0).astype(np.uint8)
-    for channels in (1, 3):
-        image = ImageSettings(height=12, width=12, channels=channels, binarise=200)
-        decoded = pixels.decode(png(colours), image)
-        np.testing.assert_array_equal(decoded, np.repeat(black_and_white, channels, axis=2))
-    half = ImageSettings(height=8, width=8, channels=1, binarise=200)
-    plain = ImageSettings(height=8, width=8, channels=1)
-    in_two_steps = pixels.decode(png(black_and_white[:, :, 0]), plain)
-    np.testing.assert_array_equal(pixels.decode(png(colours), half), in_two_steps)
-    np.testing.assert_array_equal(pixels.resize(in_two_steps, half), in_two_steps, "canonical pixels stay as they are")
+    same_size = ImageSettings(height=12, width=12, channels=channels, binarise=200)
+    decoded = pixels.decode(png(colours), same_size)
+    np.testing.assert_array_equal(decoded, np.repeat(black_and_white, channels, axis=2))
+    for fit in ("stretch", "pad"):
+        image = ImageSettings(height=8, width=10, channels=channels, fit=fit, pad_value=255, binarise=200)
+        plain = ImageSettings(height=8, width=10, channels=1, fit=fit, pad_value=255)
+        made = pixels.decode(png(colours), image).numpy()
+        sampled = pixels.decode(png(black_and_white[:, :, 0]), plain).numpy()
+        np.testing.assert_array_equal(made, np.repeat(np.where(sampled >= 200, 255, 0), channels, axis=2))
+        again = png(made if channels == 3 else made[:, :, 0])
+        np.testing.assert_array_equal(
+            pixels.decode(again, image), made, "what is asked of a server in canonical pixels"
+        )
+        np.testing.assert_array_equal(in_graph(pixels.resize, image, tf.TensorSpec(None, tf.uint8))(made), made)
 
 
 def test_all_greys_survive_both_conversions():
