@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from components.anomaly_gate.settings import ValidationSettings
 from components.image_example_gen.settings import IngestSettings
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_generator.settings import PairSettings
@@ -48,6 +49,7 @@ class DataSettings(IngestSettings):
     """Where the images are and how they are read."""
 
     source: str | None = Field(None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}")
+    validation: ValidationSettings = ValidationSettings()
     schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
 
 
@@ -120,7 +122,7 @@ class Config(Settings):
 
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
-        limits = {"source", "schema_file", "max_pixels", "max_bytes", "max_quarantined"}
+        limits = {"source", "schema_file", "validation", "drift_sample", "max_pixels", "max_bytes", "max_quarantined"}
         after = dict.fromkeys(
             ("name", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
         )

@@ -75,10 +75,22 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         ),
     )
     reviewed = config.data.schema_file
-    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(image_schema(config.image)))
+    limits = config.data.validation
+    made = image_schema(config.image, limits.drift, limits.skew)
+    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made))
     statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
-    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
-    gate = AnomalyGate(validator.outputs["anomalies"], code_digest("components.anomaly_gate"))
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        exclude_splits=[features.PREVIOUS],  # it is there to be compared with
+    )
+    gate = AnomalyGate(
+        anomalies=validator.outputs["anomalies"],
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        min_images=limits.min_images,
+        code_digest=code_digest("components.anomaly_gate"),
+    )
     baseline = served_model(config, site)
     pairs = PairGenerator(
         images=images.outputs["examples"],

@@ -12,15 +12,25 @@ from components.verdict.artifacts import GateVerdict
 
 
 class AnomalyGateSpec(ComponentSpec):
-    """Anomalies in, a verdict out."""
+    """Anomalies, and the statistics and schema that they came from, in; a verdict out."""
 
-    INPUTS: ClassVar = {"anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
+    INPUTS: ClassVar = {
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
+    }
     OUTPUTS: ClassVar = {"verdict": ChannelParameter(type=GateVerdict)}
-    PARAMETERS: ClassVar = {"code_digest": ExecutionParameter(type=str)}
+    PARAMETERS: ClassVar = {
+        "min_images": ExecutionParameter(type=int),
+        "code_digest": ExecutionParameter(type=str),
+    }
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Stops the run with a ``UserError`` when any split has anomalies.
+    """Stops the run with a ``UserError`` when any split has anomalies, differs from train, or has drifted.
+
+    Drift is judged where the Examples have the split ``features.PREVIOUS``. Which features are compared, and how far
+    apart they may be, is in the schema's comparators.
 
     Whatever must not see bad data runs after it: takes ``verdict``, or ``add_upstream_node(anomaly_gate)``.
     """
@@ -28,10 +38,15 @@ class AnomalyGate(base_component.BaseComponent):
     SPEC_CLASS = AnomalyGateSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, anomalies: BaseChannel, code_digest: str) -> None:
+    def __init__(
+        self, anomalies: BaseChannel, statistics: BaseChannel, schema: BaseChannel, min_images: int, code_digest: str
+    ) -> None:
         super().__init__(
             AnomalyGateSpec(
                 anomalies=anomalies,
+                statistics=statistics,
+                schema=schema,
+                min_images=min_images,
                 code_digest=code_digest,
                 verdict=Channel(type=GateVerdict),
             )

@@ -1,18 +1,23 @@
-"""Reads the ExampleValidator's anomalies and lets the run go on, or not."""
+"""Reads the ExampleValidator's anomalies, compares the splits and spans, and lets the run go on, or not."""
 
 from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.components.schema_gen.executor import DEFAULT_FILE_NAME as SCHEMA_FILE
+from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTICS_FILE
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
+from tfx.utils.io_utils import SchemaReader
 
+from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
 from components.anomaly_gate.reasons import reasons
 from components.verdict.artifacts import write_verdict
 from components.verdict.result import GateResult
 from models.errors import UserError
+from models.features import PREVIOUS, TEST, TRAIN, VAL
 
 GATE = "anomalies"
 
@@ -29,7 +34,7 @@ class Executor(base_executor.BaseExecutor):
         """Writes a passed verdict.
 
         Raises:
-          UserError: some split has anomalies; the message has a sentence for each.
+          UserError: a split has anomalies, differs from train or has drifted; the message has a sentence for each.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
@@ -40,8 +45,31 @@ class Executor(base_executor.BaseExecutor):
         ]
         if found:
             raise UserError(f"the data does not match the schema: {' '.join(found)}")
-        passed = GateResult(name=GATE, passed=True, reason="no anomaly in the images")
+        statistics = artifact_utils.get_single_instance(input_dict["statistics"])
+        schema = SchemaReader().read(str(Path(artifact_utils.get_single_uri(input_dict["schema"])) / SCHEMA_FILE))
+        compared = _compare(statistics, schema, exec_properties["min_images"])
+        if found := [sentence for one in compared for sentence in one.reasons]:
+            raise UserError(
+                f"the images are not alike: {' '.join(found)} If that is as it should be, raise data.validation.drift "
+                "or data.validation.skew, or review the schema (data.schema_file)"
+            )
+        notes = dict.fromkeys(one.note for one in compared if one.note)
+        passed = GateResult(name=GATE, passed=True, reason="; ".join(["no anomaly in the images", *notes]))
         write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [passed])
+
+
+def _compare(statistics: Artifact, schema: schema_pb2.Schema, min_images: int) -> list[Compared]:
+    there = artifact_utils.decode_split_names(statistics.split_names)
+    of = {split: _statistics(statistics, split) for split in there}
+    compared = [skew(of[TRAIN], of[split], split, schema, min_images) for split in (VAL, TEST) if split in of]
+    if PREVIOUS in of:
+        compared.append(drift(of[TRAIN], of[PREVIOUS], schema, min_images))
+    return compared
+
+
+def _statistics(artifact: Artifact, split: str) -> Statistics:
+    path = Path(artifact_utils.get_split_uri([artifact], split)) / STATISTICS_FILE
+    return Statistics.FromString(path.read_bytes())
 
 
 def _read(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:

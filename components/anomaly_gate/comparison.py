@@ -1,0 +1,105 @@
+"""Two sets of images compared by their statistics, with TFDV's measures; what is too far apart becomes a sentence."""
+
+from typing import NamedTuple, TypeAlias
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from models import features
+
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+
+_MEASURES = {
+    anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen-Shannon divergence",
+    anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY: "largest difference of a share",
+}
+
+
+class Compared(NamedTuple):
+    """What came of a comparison.
+
+    Attributes:
+      reasons: a sentence for each feature that is too far apart.
+      note: why nothing was judged, or "".
+    """
+
+    reasons: list[str]
+    note: str = ""
+
+
+def drift(current: Statistics, previous: Statistics, schema: schema_pb2.Schema, min_images: int) -> Compared:
+    """The new images beside those of the span before, by the schema's drift comparators."""
+    since = f"span {int(_numbers(previous, features.SPAN).max)}"
+    if small := _too_few(min_images, {"the new train split": current, since: previous}):
+        return Compared([], f"drift not judged: {small}")
+    found = tfdv.validate_statistics(current, schema, previous_statistics=previous)
+    words = f"has drifted since {since}"
+    return Compared([_sentence(one, words, current, previous, "now", "then") for one in _too_far(found, "drift")])
+
+
+def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema, min_images: int) -> Compared:
+    """One split beside train, by the schema's skew comparators."""
+    if small := _too_few(min_images, {"train": train, split: other}):
+        return Compared([], f"skew not judged: {small}")
+    found = tfdv.validate_statistics(train, schema, serving_statistics=other)
+    words = f"differs between train and {split}"
+    return Compared([_sentence(one, words, train, other, "in train", f"in {split}") for one in _too_far(found, "skew")])
+
+
+class _Far(NamedTuple):
+    feature: str
+    measure: str
+    value: float
+    allowed: float
+
+
+def _too_far(anomalies: anomalies_pb2.Anomalies, kind: str) -> list[_Far]:
+    found = [
+        _Far(".".join(info.path.step), _MEASURES.get(one.type, "distance"), one.value, one.threshold)
+        for info in anomalies.drift_skew_info
+        for one in getattr(info, f"{kind}_measurements")
+        if one.value > one.threshold
+    ]
+    return sorted(found)
+
+
+def _too_few(min_images: int, sets: dict[str, Statistics]) -> str:
+    few = [f"{name} has {_count(one):,} images" for name, one in sets.items() if _count(one) < min_images]
+    return f"{' and '.join(few)}, at least {min_images:,} are needed" if few else ""
+
+
+def _count(statistics: Statistics) -> int:
+    return int(statistics.datasets[0].num_examples)
+
+
+def _sentence(far: _Far, words: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
+    told = _told(far.feature, one, other, here, there)
+    return f"{far.feature} {words}: {told} ({far.measure} {far.value:.2f}, {far.allowed:g} allowed)."
+
+
+def _told(feature: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
+    """What a person sees of it: the medians, or the share that changed most."""
+    if _feature(one, feature).HasField("num_stats"):
+        medians = (_numbers(one, feature).median, _numbers(other, feature).median)
+        if f"{medians[0]:.3g}" != f"{medians[1]:.3g}":
+            return f"median {medians[0]:.3g} {here}, {medians[1]:.3g} {there}"
+        spreads = (_numbers(one, feature).std_dev, _numbers(other, feature).std_dev)
+        return f"median {medians[0]:.3g} in both, standard deviation {spreads[0]:.3g} {here}, {spreads[1]:.3g} {there}"
+    shares, others = _shares(one, feature), _shares(other, feature)
+    most = max({*shares, *others}, key=lambda name: (abs(shares.get(name, 0) - others.get(name, 0)), name))
+    return f"{most or 'none'} {shares.get(most, 0):.0%} {here}, {others.get(most, 0):.0%} {there}"
+
+
+def _shares(statistics: Statistics, feature: str) -> dict[str, float]:
+    buckets = _feature(statistics, feature).string_stats.rank_histogram.buckets
+    total = sum(bucket.sample_count for bucket in buckets) or 1
+    return {bucket.label: bucket.sample_count / total for bucket in buckets}
+
+
+def _numbers(statistics: Statistics, feature: str) -> statistics_pb2.NumericStatistics:
+    return _feature(statistics, feature).num_stats
+
+
+def _feature(statistics: Statistics, name: str) -> statistics_pb2.FeatureNameStatistics:
+    found = (one for one in statistics.datasets[0].features if list(one.path.step) == [name])
+    return next(found, statistics_pb2.FeatureNameStatistics())
