@@ -79,6 +79,22 @@ def run(
 
 
 @app.command()
+def schema(
+    file: Annotated[Path, typer.Option(help="Where the schema is written, e.g. faces.pbtxt.")],
+    config: Annotated[Path | None, typer.Option(help="A YAML file, as of run.")] = None,
+    data: Annotated[str | None, typer.Option(help="Images, as of run.")] = None,
+    output: Output = Path("output"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a schema that is there.")] = False,
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
+) -> NoReturn:
+    """Write a first schema of the images, for you to review: what data.schema_file then holds them to."""
+    from pipeline.config import load_config
+    from pipeline.schema_command import write_schema
+
+    raise typer.Exit(write_schema(load_config(config, overrides or (), data), output, file, force))
+
+
+@app.command()
 def compare(
     image_a: Path,
     image_b: Path,

@@ -58,27 +58,8 @@ class Site:
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:
     """The same graph for every runner: images to a model in serving, or to the reasons why not."""
-    code = code_digest("models")
-    images = ImageExampleGen(
-        data_root=site.data_root,
-        data_digest=site.data_digest,
-        settings=as_json(config.ingest),
-        image=as_json(config.image),
-        protocol=as_json(config.pairs.protocol.given()),
-        seed=config.seed,
-        code_digest=code_digest(
-            "components.image_example_gen",
-            "components.pair_list",
-            "models.containers",
-            "models.features",
-            "models.pixels",
-        ),
-    )
-    reviewed = config.data.schema_file
+    images, schema, statistics = ingest(config, site)
     limits = config.data.validation
-    made = image_schema(config.image, limits.drift, limits.skew)
-    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made))
-    statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
@@ -91,6 +72,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         min_images=limits.min_images,
         code_digest=code_digest("components.anomaly_gate"),
     )
+    code = code_digest("models")
     baseline = served_model(config, site)
     pairs = PairGenerator(
         images=images.outputs["examples"],
@@ -126,18 +108,45 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
             "checkpoints": site.checkpoints,
         },
     )
-    return Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=site.artifacts,
-        components=[
+    return _pipeline(
+        config,
+        site,
+        [
             *(images, schema, statistics, validator, gate, pairs),
             *(transform, trainer),
             *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
         ],
-        enable_cache=True,
-        metadata_connection_config=site.metadata,
-        beam_pipeline_args=config.beam.pipeline_args,
     )
+
+
+def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
+    """From the images to what they are like."""
+    images = ImageExampleGen(
+        data_root=site.data_root,
+        data_digest=site.data_digest,
+        settings=as_json(config.ingest),
+        image=as_json(config.image),
+        protocol=as_json(config.pairs.protocol.given()),
+        seed=config.seed,
+        code_digest=code_digest(
+            "components.image_example_gen",
+            "components.pair_list",
+            "models.containers",
+            "models.features",
+            "models.pixels",
+        ),
+    )
+    reviewed = config.data.schema_file
+    limits = config.data.validation
+    made = image_schema(config.image, limits.drift, limits.skew)
+    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made))
+    statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
+    return images, schema, statistics
+
+
+def create_data_pipeline(config: Config, site: Site) -> Pipeline:
+    """The beginning of the same graph: its results are those that a run then reuses."""
+    return _pipeline(config, site, list(ingest(config, site)))
 
 
 def served_model(config: Config, site: Site) -> Baseline:
@@ -222,6 +231,17 @@ def judge_and_push(
     ).with_id("Outcome")
     last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
     return [baseline, evaluator, scores, judged, serving, pusher, outcome, *last]
+
+
+def _pipeline(config: Config, site: Site, nodes: list[BaseNode]) -> Pipeline:
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=site.artifacts,
+        components=nodes,
+        enable_cache=True,
+        metadata_connection_config=site.metadata,
+        beam_pipeline_args=config.beam.pipeline_args,
+    )
 
 
 def _split(config: Config) -> dict[str, Any]:

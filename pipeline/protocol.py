@@ -34,7 +34,7 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     Raises:
       UserError: the file, or the line, and what is wrong with it.
     """
-    pairs = parse_pairs(str(path), read_bytes(str(path)))
+    pairs = parse_pairs(str(path), read_bytes(str(path)), distinct=False)
     found = {name: _file(root, name) for pair in pairs for name in (pair.a, pair.b)}
     same = np.array([pair.same for pair in pairs], np.int64)
     return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +25,9 @@ from pipeline.digits import write_digits
 from pipeline.serving_address import serving_address
 from pipeline.summary import RunSummary
 from pipeline.terminal import Stages, quiet, show_summary
+
+if TYPE_CHECKING:
+    from pipeline.graph import Site
 
 PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3
 
@@ -39,9 +43,9 @@ def run(config: Config, output: Path) -> int:
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
-    output = _writable(output)
+    output = writable(output)
     with alone(output):
-        data_root = _images(config, output)
+        data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root)
         run_id = _new_run_id(output)
@@ -86,13 +90,21 @@ def _execute(
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
+    site = load_site(config, output, data_root, data_digest, run_id, stages)
+    from pipeline.runners import local
+
+    local.run(config, site, stages.on_node)
+
+
+def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
+    """Where a run under ``output`` reads and writes; loads TFX, which takes ten seconds and is shown."""
     stages.start("load TFX")
-    from pipeline.graph import Site  # ten seconds
+    from pipeline.graph import Site
     from pipeline.runners import local
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
-    site = Site(
+    return Site(
         data_root=data_root,
         data_digest=data_digest,
         serving_dir=serving,
@@ -102,7 +114,6 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
         metadata=local.sqlite(output / METADATA),
         checkpoints=str(output / "checkpoints"),
     )
-    local.run(config, site, stages.on_node)
 
 
 def _empty_summary(config: Config, run_id: str) -> RunSummary:
@@ -173,7 +184,12 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
-def _writable(output: Path) -> Path:
+def writable(output: Path) -> Path:
+    """The absolute output folder, made if need be.
+
+    Raises:
+      UserError: it cannot be made or written to.
+    """
     output = output.absolute()
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -184,7 +200,7 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _images(config: Config, output: Path) -> str:
+def images_of(config: Config, output: Path) -> str:
     """The address of the images: whether they are there, the source itself says."""
     source = config.data.source
     if source is None:
@@ -197,7 +213,11 @@ def _images(config: Config, output: Path) -> str:
 def data_fingerprint(config: Config, data_root: str) -> str:
     """Changes with the images, and with the lists of pairs that decide where they go."""
     lists = [hashlib.sha256(read_bytes(address)).hexdigest() for address in config.pairs.protocol.given().values()]
-    return " ".join([open_source(data_root, config.ingest).fingerprint(), *lists])
+    try:
+        images = open_source(data_root, config.ingest).fingerprint()
+    except UserError as error:
+        raise UserError(f"--data {error}") from None
+    return " ".join([images, *lists])
 
 
 @contextmanager

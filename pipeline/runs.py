@@ -122,6 +122,13 @@ class RunRecord:
         now, already = properties["pushed"].int_value == 1, properties["already_serving"].int_value == 1
         return now, already, int(version) if version and (now or already) else None
 
+    def statistics(self) -> tuple[str, str]:
+        """(where the statistics of the images lie, the names of their splits as TFX writes them)."""
+        artifact = self._artifact("StatisticsGen", "statistics")
+        if artifact is None:
+            raise LookupError("no statistics: StatisticsGen has not finished")
+        return artifact.uri, artifact.properties["split_names"].string_value
+
     def _finished(self, node: str) -> bool:
         return node in self.nodes and self.nodes[node].finished
 

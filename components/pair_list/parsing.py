@@ -26,12 +26,13 @@ class ListedPair(NamedTuple):
     same: int
 
 
-def parse_pairs(name: str, data: bytes) -> list[ListedPair]:
+def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[ListedPair]:
     """The pairs of a list, in its order.
 
     Args:
       name: what messages call it; one that ends with .csv is CSV, any other is told by its first line.
       data: all of it.
+      distinct: whether an image with itself, and the same two images twice, are mistakes.
 
     Raises:
       UserError: line by line, what is wrong and what would be right.
@@ -43,11 +44,11 @@ def parse_pairs(name: str, data: bytes) -> list[ListedPair]:
     pairs: list[ListedPair] = []
     seen: dict[tuple[str, str], ListedPair] = {}
     for pair in _csv(name, text, mistakes) if is_csv else _lines(text, mistakes):
-        if pair.a == pair.b:
+        if distinct and pair.a == pair.b:
             mistakes.add(pair.line, f"{pair.a!r} is paired with itself")
             continue
         before = seen.setdefault((min(pair.a, pair.b), max(pair.a, pair.b)), pair)
-        if before is not pair:
+        if distinct and before is not pair:
             also = "" if before.same == pair.same else ", and says the contrary"
             mistakes.add(pair.line, f"{pair.a!r} and {pair.b!r} are a pair in line {before.line} already{also}")
             continue

@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from pipeline.config import Config
@@ -24,13 +25,19 @@ def sqlite(path: Path) -> metadata_store_pb2.ConnectionConfig:
     return metadata.sqlite_metadata_connection_config(str(path))
 
 
-def run(config: Config, site: Site, on_node: OnNode) -> None:
+def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, Site], Pipeline] | None = None) -> None:
     """Runs the graph to its end under ``site.run_id``; ``on_node`` hears of each node's start and finish.
+
+    Args:
+      config: of the graph.
+      site: of the run.
+      on_node: is called with (node id, whether it has finished).
+      create: makes the graph; default: the whole one.
 
     Raises:
       Exception: what a node raised; nothing downstream of it has run.
     """
-    pipeline = compiler.Compiler().compile(create_pipeline(config, site))
+    pipeline = compiler.Compiler().compile((create or create_pipeline)(config, site))
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: site.run_id}
     )

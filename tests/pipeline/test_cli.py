@@ -95,10 +95,11 @@ def test_an_unknown_command_or_option_is_exit_code_2(siamese):
 class TestRun:
     def test_a_missing_folder_of_images(self, refused, tmp_path):
         line = refused("run", "--data", tmp_path / "none", "--output", tmp_path / "out")
-        assert line == f"--data {tmp_path}/none: does not exist; it must be a folder such as <identity>/<image>"
+        wanted = "expected a folder of <identity>/<image> or <group>/<identity>/<image>, or a manifest"
+        assert line == f"--data {tmp_path}/none: no such folder; {wanted}"
 
     def test_a_file_for_a_folder_of_images(self, refused, tmp_path, image):
-        assert f"--data {image}: is not a folder" in refused("run", "--data", image, "--output", tmp_path / "out")
+        assert f"--data {image}: not a folder" in refused("run", "--data", image, "--output", tmp_path / "out")
 
     def test_a_wrong_key(self, refused, tmp_path):
         line = refused("run", "--set", "training.epoch=3", "--output", tmp_path / "out")
@@ -116,7 +117,7 @@ class TestRun:
 
     def test_a_folder_with_brackets_in_its_name_is_told_as_it_is(self, refused, tmp_path):
         line = refused("run", "--data", tmp_path / "[bold]", "--output", tmp_path / "out")
-        assert f"--data {tmp_path}/[bold]: does not exist" in line
+        assert f"--data {tmp_path}/[bold]: no such folder" in line
 
     def test_arguments_reach_the_run_and_its_code_is_the_commands(self, siamese, monkeypatch, tmp_path):
         asked = []

@@ -28,4 +28,4 @@ class FolderSource:
         try:
             return self._place.files()
         except UserError as error:
-            raise UserError(f"{error}; expected a folder of images, {' or '.join(FORMS.values())}") from None
+            raise UserError(f"{error}; expected a folder of {' or '.join(FORMS.values())}, or a manifest") from None

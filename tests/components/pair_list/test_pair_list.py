@@ -58,6 +58,11 @@ def test_a_mistake_is_named_with_its_line(text, said):
     assert "\n" not in told
 
 
+def test_what_is_listed_twice_may_be_asked_of_a_model():
+    text = b"a a 1\na b 0\nb a 0\n"
+    assert len(parse_pairs("pairs.txt", text, distinct=False)) == 3
+
+
 def test_many_mistakes_are_told_at_once():
     told = fault("a b\n" * 30).splitlines()
     assert told[0] == "pairs.txt: 30 mistakes"
