@@ -141,7 +141,9 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
     summary.counts = record.counts()
     if listing := record.quarantine():
-        _keep_quarantine(output, run_id, listing.read_text(encoding="utf-8"))
+        _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
+    if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
+        _keep_listing(output, f"{run_id}.near_duplicates.csv", listing.read_text(encoding="utf-8"))
     summary.gates, summary.threshold = record.gates(), record.threshold()
     summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()
     summary.baseline = record.baseline()
@@ -158,13 +160,13 @@ def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:
     summary.exit_code = USER_ERROR if mine else FAILED
     if isinstance(mine, RejectedData):
         summary.counts = {"images": mine.counts}
-        _keep_quarantine(output, summary.run_id, mine.quarantine)
+        _keep_listing(output, f"{summary.run_id}.csv", mine.quarantine)
 
 
-def _keep_quarantine(output: Path, run_id: str, listing: str) -> None:
+def _keep_listing(output: Path, name: str, listing: str) -> None:
     folder = output / "quarantine"
     folder.mkdir(exist_ok=True)
-    (folder / f"{run_id}.csv").write_text(listing, encoding="utf-8")
+    (folder / name).write_text(listing, encoding="utf-8")
 
 
 def user_error(error: BaseException) -> UserError | None:

@@ -139,6 +139,10 @@ class RunRecord:
         """The listing of the files that were not used: path, reason, bytes."""
         return self._report_file("ImageExampleGen", "quarantine.csv")
 
+    def near_duplicates(self) -> Path | None:
+        """The listing of images that look the same: paths, distance, identities, splits."""
+        return self._report_file("ImageExampleGen", "near_duplicates.csv")
+
     def _report(self, node: str) -> dict[str, Any]:
         path = self._report_file(node, "counts.json")
         return json.loads(path.read_text(encoding="utf-8")) if path else {}

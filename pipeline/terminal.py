@@ -143,6 +143,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     """The end of a run: the data, the measures beside the served model's, the gates, the verdict."""
     if summary.counts:
         console.print(_counts_line(summary), soft_wrap=True)
+        for note in _notes(summary, output):
+            console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
     if summary.gates:
@@ -164,6 +166,22 @@ def _counts_line(summary: RunSummary) -> str:
     if pairs:
         parts.append("pairs: " + " ".join(f"{name} {split['pairs']:,}" for name, split in pairs["splits"].items()))
     return "\n" + ", ".join(parts)
+
+
+def _notes(summary: RunSummary, output: Path) -> list[str]:
+    """What is odd about the images and pairs, and where to look."""
+    notes = [
+        f"{split}: {note}"
+        for split, counted in summary.counts.get("pairs", {}).get("splits", {}).items()
+        for note in counted.get("notes", [])
+    ]
+    near = summary.counts.get("images", {}).get("near_duplicates", {})
+    odd = {what: near.get(f"across_{what}", 0) for what in ("identities", "splits")}
+    if any(odd.values()):
+        told = " and ".join(f"{number:,} across {what}" for what, number in odd.items() if number)
+        listing = output / "quarantine" / f"{summary.run_id}.near_duplicates.csv"
+        notes.append(f"{near['pairs']:,} pairs of images look the same, {told}: {listing}")
+    return notes
 
 
 def _metrics_table(summary: RunSummary) -> Table:

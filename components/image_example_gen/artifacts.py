@@ -4,6 +4,10 @@ from tfx.types.artifact import Artifact
 
 
 class IngestReport(Artifact):
-    """``counts.json`` (figures) and ``quarantine.csv`` (path, reason, bytes of every file that is not used)."""
+    """What became of the images: figures and two lists.
+
+    ``counts.json``; ``quarantine.csv`` (path, reason, bytes of every file that is not used); ``near_duplicates.csv``
+    (pairs of images that look the same, their identities and splits).
+    """
 
     TYPE_NAME = "siamese.IngestReport"

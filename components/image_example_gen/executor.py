@@ -12,8 +12,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.image_example_gen import conflicts, counts, disk_space, records, splits
+from components.image_example_gen import conflicts, counts, disk_space, near_duplicates, records, splits
 from components.image_example_gen.listed_splits import with_listed_splits
+from components.image_example_gen.near_duplicates import Near
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.opening import Opened, open_source
@@ -24,7 +25,7 @@ from models.errors import RejectedData, UserError
 from models.features import PREVIOUS, SPLITS
 from models.settings import ImageSettings
 
-COUNTS, QUARANTINE = "counts.json", "quarantine.csv"
+COUNTS, QUARANTINE, NEAR_DUPLICATES = "counts.json", "quarantine.csv", "near_duplicates.csv"
 
 
 class Executor(BaseBeamExecutor):
@@ -65,10 +66,12 @@ class Executor(BaseBeamExecutor):
             compared = sum(not row.reason for row in written)
 
         dropped = conflicts.dropped(rows)
-        _drop(examples.uri, rows, dropped, len(chunked(found)))
-        kept = [row for row in rows if not row.reason and row.image_id not in dropped]
+        kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
         figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        if settings.near_duplicates != "off":
+            figures["near_duplicates"] = near_duplicates.count(kept, near)
+            _write_text(f"{report.uri}/{NEAR_DUPLICATES}", near_duplicates.as_csv(kept, near))
         figures["spans"] = [span.number for span in opened.spans]
         if opened.previous:
             figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}
@@ -124,15 +127,27 @@ def drift_sample(opened: Opened, size: int, seed: int) -> list[Found]:
     return sorted(one._replace(given_split=PREVIOUS) for one in drawn)
 
 
-def _drop(uri: str, rows: list[Row], dropped: dict[str, str], chunks: int) -> None:
-    """Rewrites the files that hold dropped images, and no others."""
-    touched: dict[tuple[str, int], set[str]] = {}
-    for row in rows:
-        if row.image_id in dropped:
-            touched.setdefault((row.split, row.chunk), set()).add(row.image_id)
-    for (split, chunk), image_ids in sorted(touched.items()):
-        records.drop_records(uri, split, chunk, chunks, image_ids)
+def _settle(
+    uri: str, rows: list[Row], dropped: dict[str, str], settings: IngestSettings, chunks: int
+) -> tuple[list[Row], list[Near]]:
+    """Takes dropped images out of their files, moves near-duplicates into one split where that is asked for.
+
+    Only the chunks of such images are rewritten.
+
+    Returns:
+      the images that stay, with their final splits, and the near-duplicates among them.
+    """
+    kept = [row for row in rows if not row.reason and row.image_id not in dropped]
+    near, homes = [], dict.fromkeys(dropped, "")
+    if settings.near_duplicates != "off":
+        near = near_duplicates.find_near([row.perceptual for row in kept], settings.near_distance)
+    if settings.near_duplicates == "together":
+        homes |= near_duplicates.kept_together(kept, near, lambda row: splits.split_key(row, settings.split))
+        kept = [row._replace(split=homes.get(row.image_id, row.split)) for row in kept]
+    for chunk in sorted({row.chunk for row in rows if row.image_id in homes}):
+        records.rewrite_chunk(uri, chunk, chunks, homes)
     records.remove_half_written(uri)
+    return kept, near
 
 
 def _write_text(path: str, text: str) -> None:

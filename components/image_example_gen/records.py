@@ -4,7 +4,7 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 """
 
 import secrets
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -93,18 +93,28 @@ def read_records(path: str) -> Iterator[bytes]:
     return iter(tf.data.TFRecordDataset(path).as_numpy_iterator())
 
 
-def drop_records(uri: str, split: str, chunk: int, chunks: int, image_ids: Container[str]) -> None:
-    """Rewrites one file without some of its images; removes it if none is left."""
-    left = False
-    path = chunk_path(uri, split, chunk, chunks)
+def rewrite_chunk(uri: str, chunk: int, chunks: int, homes: Mapping[str, str]) -> None:
+    """Writes the files of one chunk anew, with some images elsewhere: in another split, or, where that is "", nowhere.
+
+    Args:
+      uri: the Examples artifact's.
+      chunk: its number.
+      chunks: how many there are.
+      homes: the split of each image that does not stay where it is, by image id.
+    """
+    paths = {split: chunk_path(uri, split, chunk, chunks) for split in features.SPLITS}
+    there = {split: path for split, path in paths.items() if tf.io.gfile.exists(path)}
+    left = set()
     with ChunkWriter(uri, chunk, chunks) as writer:
-        for record in read_records(path):
-            example = tf.train.Example.FromString(record)
-            if example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode() not in image_ids:
-                writer.write(split, record)
-                left = True
-    if not left:
-        tf.io.gfile.remove(path)
+        for split, path in there.items():
+            for record in read_records(path):
+                example = tf.train.Example.FromString(record)
+                home = homes.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
+                if home:
+                    writer.write(home, record)
+                    left.add(home)
+    for split in there.keys() - left:
+        tf.io.gfile.remove(there[split])
 
 
 def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:

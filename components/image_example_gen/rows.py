@@ -13,6 +13,7 @@ class Row(NamedTuple):
       chunk: number of the chunk that it was read in.
       split: where it was put, "" for an unusable image.
       digest: of the canonical pixels, hex; "" for an unusable image.
+      perceptual: a hash that is near for images that look alike, hex; "" where none is asked for.
       reason: why it is set aside, "" for a usable image.
     """
 
@@ -27,6 +28,7 @@ class Row(NamedTuple):
     chunk: int = 0
     split: str = ""
     digest: str = ""
+    perceptual: str = ""
     reason: str = ""
 
     def to_json(self) -> str:

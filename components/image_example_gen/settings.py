@@ -42,4 +42,8 @@ class IngestSettings(Settings):
     conflicts: Literal["drop", "stop"] = Field(
         "drop", description="the same image under two identities: set all its copies aside, or stop the run"
     )
+    near_duplicates: Literal["off", "report", "together"] = Field(
+        "report", description="report names images that look the same; together also keeps them in one split"
+    )
+    near_distance: int = Field(2, ge=0, le=8, description="bits of 64 in which hashes of near-duplicates may differ")
     split: SplitSettings = SplitSettings()

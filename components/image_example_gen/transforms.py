@@ -8,6 +8,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
+from components.image_example_gen.near_duplicates import perceptual_hash
 from components.image_example_gen.records import ChunkWriter, image_example
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
@@ -90,6 +91,8 @@ class _WriteChunk(beam.DoFn):
         except Exception as error:
             raise RuntimeError(f"{found.image_id}: {error}") from error
         row = row._replace(digest=pixels.digest(canonical))
+        if self._settings.near_duplicates != "off":
+            row = row._replace(perceptual=perceptual_hash(canonical))
         hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
         row = row._replace(split=row.given_split or hashed)
         writer.write(row.split, image_example(found, normalised, canonical, row.digest))

@@ -49,7 +49,7 @@ def _data(tmp_path) -> Path:
     return root
 
 
-def parameters(root: Path, protocol: str = "{}", **changes) -> dict:
+def parameters(root: Path, protocol: str = "{}", seed: int = 2, **changes) -> dict:
     settings = IngestSettings(split=SPLIT).model_copy(update=changes)
     return {
         "data_root": str(root),
@@ -57,7 +57,7 @@ def parameters(root: Path, protocol: str = "{}", **changes) -> dict:
         "settings": settings.model_dump_json(),
         "image": IMAGE.model_dump_json(),
         "protocol": protocol,
-        "seed": 2,
+        "seed": seed,
         "code_digest": "",
     }
 
@@ -118,7 +118,11 @@ def test_every_image_is_in_one_split_with_its_pixels(data, tmp_path):
     assert counts["images"] == sum(counts["splits"][split]["images"] for split in SPLITS) == 36
     assert reasons == {}
     assert {path.name for path in (tmp_path / "out" / "examples").iterdir()} == {f"Split-{split}" for split in SPLITS}
-    assert {path.name for path in (tmp_path / "out" / "report").iterdir()} == {"counts.json", "quarantine.csv"}
+    assert {path.name for path in (tmp_path / "out" / "report").iterdir()} == {
+        "counts.json",
+        "near_duplicates.csv",
+        "quarantine.csv",
+    }
 
 
 def test_workers_and_order_change_nothing(data, tmp_path, monkeypatch):
@@ -201,6 +205,26 @@ def test_images_of_a_list_of_pairs_go_to_its_split_with_all_of_their_identity(da
     listed.write_text("image_a,image_b,same\nidentität 33/0.png,identität 4/1.png,0\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"pairs.csv line 2: no image 'identität 33/0.png'; did you mean"):
         run(data, tmp_path / "again", protocol=json.dumps({"test": str(listed)}))
+
+
+def test_near_duplicates_are_reported_and_go_to_one_split_where_that_is_asked_for(data, tmp_path):
+    smooth = np.kron(np.random.default_rng(5).integers(60, 180, (3, 3)), np.ones((4, 4))).astype(np.uint8)
+    for identity in range(12):
+        Image.fromarray(smooth + np.uint8(identity)).save(data / f"identität {identity}" / "logo.png")
+    examples, counts, _ = run(data, tmp_path / "out")
+    assert counts["near_duplicates"]["across_identities"] >= 11
+    assert counts["near_duplicates"]["across_splits"] > 0
+    assert "logo.png" in (tmp_path / "out" / "report" / "near_duplicates.csv").read_text(encoding="utf-8")
+    assert all(read(examples, split) for split in SPLITS)
+    with pytest.raises(UserError, match="too few identities in a split"):  # all twelve are one cluster now
+        run(data, tmp_path / "again", near_duplicates="together")
+    for identity in range(2, 12):
+        (data / f"identität {identity}" / "logo.png").unlink()
+    examples, counts, _ = run(data, tmp_path / "third", near_duplicates="together", seed=3)
+    assert counts["near_duplicates"] == {"pairs": 1, "across_identities": 1, "across_splits": 0}
+    homes = {text(one, features.IDENTITY): split for split in SPLITS for one in read(examples, split)}
+    assert homes["identität 0"] == homes["identität 1"]
+    assert sum(len(read(examples, split)) for split in SPLITS) == counts["images"] == 38
 
 
 def test_increments_are_read_with_a_sample_of_the_one_before(data, tmp_path):

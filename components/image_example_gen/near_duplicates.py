@@ -1,0 +1,145 @@
+"""Images that are nearly the same: found by a perceptual hash, reported, and kept in one split where that is asked for.
+
+The hash is ImageHash's pHash: the signs of 64 low frequencies of the cosine transform (Zauner 2010). It finds copies
+that were encoded, scaled or lightened anew, not ones that were cropped or turned; simple drawings are near to one
+another without being copies. ``benchmarks/RESULTS.md`` has the figures.
+"""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from components.image_example_gen.rows import Row
+from models.errors import UserError
+from models.features import SPLITS
+
+_BITS = 64
+_LARGEST = 2000  # different hashes that share a part, all compared with each other; of more, each with as many after it
+_HEADER = ("path_a", "path_b", "distance", "identity_a", "identity_b", "split_a", "split_b")
+
+
+class Near(NamedTuple):
+    """Two images whose hashes differ in ``distance`` bits, by their place among the rows; a before b."""
+
+    a: int
+    b: int
+    distance: int
+
+
+def perceptual_hash(pixels: NDArray[np.uint8]) -> str:
+    """The hash of canonical pixels, uint8 [height, width, 1 or 3]: 16 hex digits."""
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    return str(imagehash.phash(image))
+
+
+def find_near(hashes: Sequence[str], distance: int) -> list[Near]:
+    """Pairs of hashes that differ in at most ``distance`` bits.
+
+    Of equal hashes each is paired with the first alone, so that a thousand blank images give a thousand pairs. Of
+    different ones all pairs are found: cut into ``distance + 1`` parts, two such hashes agree in one.
+
+    Args:
+      hashes: 16 hex digits each.
+      distance: 0 .. 8.
+    """
+    values = np.array([int(text, 16) for text in hashes], np.uint64)
+    different, first, which = np.unique(values, return_index=True, return_inverse=True)
+    found = [Near(int(first[code]), row, 0) for row, code in enumerate(which.ravel()) if first[code] != row]
+    edges = np.linspace(0, _BITS, distance + 2).astype(int)
+    seen: set[tuple[int, int]] = set()
+    for low, high in pairwise(edges) if distance else ():
+        part = (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
+        for members in _buckets(part):
+            for one, others in _neighbours(members):
+                apart = _bits_set(different[one] ^ different[others])
+                for other, bits in zip(others[apart <= distance], apart[apart <= distance], strict=True):
+                    a, b = sorted((int(first[one]), int(first[other])))
+                    if (a, b) not in seen:
+                        seen.add((a, b))
+                        found.append(Near(a, b, int(bits)))
+    return sorted(found)
+
+
+def kept_together(rows: Sequence[Row], near: Iterable[Near], key: Callable[[Row], str]) -> dict[str, str]:
+    """The split of each image that must move so that near-duplicates share one, by image id.
+
+    Everything that is held together with one of them (``key``) goes along. A cluster goes where its images were given,
+    else to the split of its first key.
+
+    Raises:
+      UserError: images of one cluster are given to different splits.
+    """
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for pair in near:
+        ends = sorted({root(key(rows[pair.a])), root(key(rows[pair.b]))})
+        parent[ends[-1]] = ends[0]
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if key(row) in parent:
+            members[root(key(row))].append(row)
+    moves: dict[str, str] = {}
+    for cluster in members.values():
+        given = sorted({row.given_split for row in cluster if row.given_split}, key=SPLITS.index)
+        if len(given) > 1:
+            shown = [min(row.image_id for row in cluster if row.given_split == split) for split in given]
+            raise UserError(
+                f"near-duplicates are given to different splits ({', '.join(shown)}): change the splits, or set "
+                "data.near_duplicates: report"
+            )
+        home = given[0] if given else min(cluster, key=lambda row: (key(row), row.image_id)).split
+        moves |= {row.image_id: home for row in cluster if row.split != home}
+    return moves
+
+
+def as_csv(rows: Sequence[Row], near: Iterable[Near]) -> str:
+    """The text of ``near_duplicates.csv``: both paths, the distance in bits, identities and splits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for pair in near:
+        a, b = rows[pair.a], rows[pair.b]
+        writer.writerow((a.image_id, b.image_id, pair.distance, a.identity, b.identity, a.split, b.split))
+    return text.getvalue()
+
+
+def count(rows: Sequence[Row], near: Sequence[Near]) -> dict[str, int]:
+    """Pairs of near-duplicates, and how many of them lie under two identities and in two splits."""
+    ends = [(rows[pair.a], rows[pair.b]) for pair in near]
+    return {
+        "pairs": len(ends),
+        "across_identities": sum(a.identity != b.identity for a, b in ends),
+        "across_splits": sum(a.split != b.split for a, b in ends),
+    }
+
+
+def _buckets(part: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+    """The places of equal values, where there are several."""
+    order = np.argsort(part, kind="stable")
+    edges = np.flatnonzero(np.diff(part[order])) + 1
+    starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(part)]])
+    for start, end in zip(*(bound[ends - starts > 1] for bound in (starts, ends)), strict=True):
+        yield order[start:end]
+
+
+def _neighbours(members: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    for place in range(len(members) - 1):
+        yield int(members[place]), members[place + 1 : place + 1 + _LARGEST]
+
+
+def _bits_set(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.unpackbits(values.view(np.uint8).reshape(len(values), 8), axis=1).sum(axis=1).astype(np.int64)

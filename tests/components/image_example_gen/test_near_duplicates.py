@@ -1,0 +1,106 @@
+"""Near-duplicates: all are found, reported by name, and kept in one split where that is asked for."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.image_example_gen.near_duplicates import (
+    Near,
+    as_csv,
+    count,
+    find_near,
+    kept_together,
+    perceptual_hash,
+)
+from components.image_example_gen.rows import Row
+from models.errors import UserError
+
+HASHES = st.integers(0, 2**64 - 1)
+
+
+@st.composite
+def crowds(draw):
+    """Hashes of which many are near to one another."""
+    hashes = draw(st.lists(HASHES, min_size=1, max_size=8))
+    for _ in range(draw(st.integers(0, 12))):
+        value = draw(st.sampled_from(hashes))
+        for bit in draw(st.lists(st.integers(0, 63), max_size=4)):
+            value ^= 1 << bit
+        hashes.append(value)
+    return hashes
+
+
+@given(crowds(), st.integers(0, 8))
+def test_every_near_pair_of_different_hashes_is_found_once(values, distance):
+    found = find_near([f"{value:016x}" for value in values], distance)
+    assert all(one.a < one.b and (values[one.a] ^ values[one.b]).bit_count() == one.distance for one in found)
+    firsts = [row for row, value in enumerate(values) if value not in values[:row]]
+    expected = {(a, b) for a, b in itertools.combinations(firsts, 2) if (values[a] ^ values[b]).bit_count() <= distance}
+    copies = {(values.index(value), row) for row, value in enumerate(values) if value in values[:row]}
+    assert {(one.a, one.b) for one in found} == expected | copies
+    assert len(found) == len(expected) + len(copies)
+
+
+def test_many_blank_images_give_a_pair_each_and_no_more():
+    assert len(find_near(["0" * 16] * 5000, 2)) == 4999
+
+
+def test_a_lightened_copy_is_near_and_another_image_is_not():
+    random = np.random.default_rng(0)
+    smooth = np.kron(random.integers(60, 180, (8, 8, 1)), np.ones((8, 8, 1))).astype(np.uint8)
+    lighter, other = (smooth * 1.1).astype(np.uint8), np.rot90(smooth).copy()
+    hashes = [perceptual_hash(pixels) for pixels in (smooth, lighter, other, np.repeat(smooth, 3, axis=2))]
+    assert {(0, 1), (0, 3)} <= {(one.a, one.b) for one in find_near(hashes, 2)}
+    assert not any(2 in (one.a, one.b) for one in find_near(hashes, 8))
+
+
+def rows(**splits: str) -> list[Row]:
+    return [Row(f"{who}/{n}", who, "", split=split, digest=f"{who}{n}") for who, split in splits.items() for n in "12"]
+
+
+def identity(row: Row) -> str:
+    return row.identity
+
+
+def test_what_looks_the_same_goes_to_one_split_with_all_of_its_identity():
+    images = rows(ann="train", bob="test", cem="val")
+    moves = kept_together(images, [Near(0, 3, 1)], identity)
+    assert moves == {"bob/1": "train", "bob/2": "train"}
+    chained = kept_together(images, [Near(2, 4, 1), Near(0, 3, 1)], identity)
+    assert chained == {"bob/1": "train", "bob/2": "train", "cem/1": "train", "cem/2": "train"}
+
+
+def test_given_splits_win_and_must_agree():
+    images = [
+        row._replace(given_split="test") if row.identity == "bob" else row for row in rows(ann="train", bob="test")
+    ]
+    assert kept_together(images, [Near(0, 3, 1)], identity) == {"ann/1": "test", "ann/2": "test"}
+    torn = [row._replace(given_split=row.split) for row in images]
+    with pytest.raises(UserError, match=r"given to different splits \(ann/1, bob/1\)"):
+        kept_together(torn, [Near(0, 3, 1)], identity)
+
+
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] != pair[1]), max_size=8))
+def test_nothing_that_is_near_is_torn_apart_whatever_the_order(pairs):
+    images = rows(a="train", b="test", c="val", d="train", e="test", f="val")
+    near = [Near(*sorted(pair), 1) for pair in pairs]
+    moves = kept_together(images, near, identity)
+    assert moves == kept_together(images, near[::-1], identity)
+    home = {row.image_id: moves.get(row.image_id, row.split) for row in images}
+    assert all(home[images[one.a].image_id] == home[images[one.b].image_id] for one in near)
+    for who in "abcdef":
+        assert home[f"{who}/1"] == home[f"{who}/2"]
+
+
+def test_the_report_names_files_identities_and_splits():
+    images = rows(ann="train", bob="test")
+    near = [Near(0, 1, 0), Near(1, 2, 2)]
+    assert as_csv(images, near).splitlines() == [
+        "path_a,path_b,distance,identity_a,identity_b,split_a,split_b",
+        "ann/1,ann/2,0,ann,ann,train,train",
+        "ann/2,bob/1,2,ann,bob,train,test",
+    ]
+    assert count(images, near) == {"pairs": 2, "across_identities": 1, "across_splits": 1}
