@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.archive import SUFFIXES as ARCHIVES
+from components.image_example_gen.sources.archive import ArchiveSource
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.manifest import ManifestSource
-from components.image_example_gen.sources.manifest_rows import SUFFIXES
+from components.image_example_gen.sources.manifest_rows import SUFFIXES as MANIFESTS
 from components.image_example_gen.sources.places import place_of
 from components.image_example_gen.sources.source import Source
 from components.image_example_gen.sources.spans import Span, SpanSource, find_spans, has_span
@@ -30,7 +32,7 @@ class Opened(NamedTuple):
 
 
 def open_source(address: str, settings: IngestSettings) -> Opened:
-    """The images at an address, by its form: a folder, a manifest, or with ``{SPAN}`` in it increments of either.
+    """The images at an address, by its form: a folder, a manifest, an archive, or increments of one (``{SPAN}``).
 
     Args:
       address: what ``data.source`` says: a path of this machine, or ``scheme://...`` that Beam reads.
@@ -53,6 +55,8 @@ def open_source(address: str, settings: IngestSettings) -> Opened:
 
 def _open(address: str, settings: IngestSettings) -> Source:
     folder, _, name = address.rpartition("/")
-    if name.lower().endswith(SUFFIXES):
+    if name.lower().endswith(MANIFESTS):
         return ManifestSource(place_of(folder or "."), name)
+    if name.lower().endswith(ARCHIVES):
+        return ArchiveSource(place_of(folder or "."), name, settings.layout)
     return FolderSource(place_of(address), settings.layout)

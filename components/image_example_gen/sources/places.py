@@ -1,6 +1,8 @@
 """Where files lie: a folder of this machine, or of any store that Beam's file systems read. Lists them, opens them."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +48,14 @@ class Place(Protocol):
     def folders(self) -> list[str]:
         """The names of the folders and files that lie directly in it, sorted; none where there is no such folder."""
 
+    def file(self, path: str) -> File:
+        """What is known of one file, without a look at the others.
+
+        Raises:
+          OSError: there is none, or it may not be seen.
+          UserError: the store cannot be read.
+        """
+
     def open(self, path: str) -> BinaryIO:
         """Opens a file for reading; it can be sought in.
 
@@ -85,6 +95,10 @@ class LocalPlace:
         except OSError as error:
             raise UserError(f"{self.address}: cannot be read: {error.strerror}") from None
 
+    def file(self, path: str) -> File:
+        file = Path(self.address, path)
+        return _file(path, file.stat(), file.is_symlink())
+
     def open(self, path: str) -> BinaryIO:
         return Path(self.address, path).open("rb")
 
@@ -102,13 +116,18 @@ class RemotePlace:
         found = self._match("/**")
         if not found:
             raise UserError(f"{self.address}: no such folder, or nothing lies in it")
-        start = len(self.address) + 1
-        files = [File(one.path[start:], one.size_in_bytes, str(one.last_updated_in_seconds)) for one in found]
+        files = [self._file(one) for one in found]
         return sorted(file for file in files if file.path and not _hidden(file.path) and not file.path.endswith("/"))
 
     def folders(self) -> list[str]:
         start = len(self.address) + 1
         return sorted({one.path[start:].partition("/")[0] for one in self._match("/**")} - {""})
+
+    def file(self, path: str) -> File:
+        for one in self._match(f"/{path}"):
+            if one.path == f"{self.address}/{path}":
+                return self._file(one)
+        raise FileNotFoundError(errno.ENOENT, "no such file")
 
     def open(self, path: str) -> BinaryIO:
         from apache_beam.io.filesystem import CompressionTypes
@@ -119,6 +138,9 @@ class RemotePlace:
 
     def leaves(self, file: File) -> bool:
         return file.linked  # there are no links
+
+    def _file(self, one: Any) -> File:
+        return File(one.path[len(self.address) + 1 :], one.size_in_bytes, str(one.last_updated_in_seconds))
 
     def _match(self, pattern: str) -> list[Any]:
         from apache_beam.io.filesystems import FileSystems
@@ -174,7 +196,12 @@ def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], linked: 
             except OSError:  # a link to nowhere
                 yield File(path, 0, regular=False, linked=link)
             else:
-                yield File(path, status.st_size, f"{status.st_mtime_ns} {status.st_mode}", entry.is_file(), link)
+                yield _file(path, status, link)
+
+
+def _file(path: str, status: os.stat_result, linked: bool) -> File:
+    changed = f"{status.st_mtime_ns} {status.st_mode}"
+    return File(path, status.st_size, changed, stat.S_ISREG(status.st_mode), linked)
 
 
 def _hidden(path: str) -> bool:
