@@ -1,5 +1,7 @@
 """Images in a store that Beam reads: here one whose scheme stands for a folder, through Beam's own file system."""
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,23 @@ def test_nothing_there_is_the_users_error(shelf):
         open_source(f"{SHELF}/none", IngestSettings()).source.list()
     with pytest.raises(UserError, match="nowhere://x: cannot be listed"):
         open_source("nowhere://x", IngestSettings()).source.list()
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz"])
+def test_an_archive(shelf, suffix):
+    path = shelf / f"my photos{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(shelf / "photos/bob ö/2 b.png", "photos/bob ö/2 b.png")
+    else:
+        with tarfile.open(path, "w:gz" if suffix == ".tgz" else "w") as archive:
+            archive.add(shelf / "photos/bob ö", "photos/bob ö")
+    source = open_source(f"{SHELF}/my photos{suffix}", IngestSettings()).source
+    listing = source.list()
+    assert [one.image_id for one in listing.found] == ["bob ö/2 b.png"]
+    with source.reader() as reader:
+        assert reader.read(listing.found[0], 100).decode() == "photos/bob ö/2 b.png"
+    assert source.fingerprint() == open_source(f"{SHELF}/my photos{suffix}", IngestSettings()).source.fingerprint()
+    path.unlink()
+    with pytest.raises(UserError, match=rf"shelf://bucket/my photos{suffix}: no such file"):
+        source.fingerprint()
