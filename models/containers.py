@@ -6,13 +6,17 @@ ingest and by the clients of a served model. Pillow only, so that a client needs
 
 import io
 import threading
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
+from models.gif_frames import gif_frames
+
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024**2
+MAX_FRAMES = 1000
 
 DAMAGED = "damaged: TensorFlow cannot decode it"  # though Pillow could
 
@@ -59,7 +63,9 @@ class Normalised(NamedTuple):
     height: int
 
 
-def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> Normalised:
+def normalise(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, max_frames: int = MAX_FRAMES
+) -> Normalised:
     """The first frame of an image file as upright 8-bit grey or RGB.
 
     A plain upright 8-bit JPEG or PNG is decoded once, to see that it is whole, and passes through byte for byte.
@@ -70,6 +76,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX
       data: the whole file.
       max_pixels: an image whose header announces more is refused before anything of it is decoded.
       max_bytes: a longer file is refused.
+      max_frames: an animation of more frames, or a document of more pages, is refused; none of them is decoded.
 
     Raises:
       UnreadableImage: of no allowed format, too large, truncated, damaged, or of pixels without a fixed range.
@@ -82,6 +89,7 @@ def normalise(data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX
     image = _open(data, kind)
     _check_size(image, max_pixels)
     try:
+        _check_frames(data, image, max_frames)
         image.load()
         if kind == "PNG":
             _check_sums(data)
@@ -124,6 +132,23 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
             raise UnreadableImage(f"too many pixels: {width}x{height} > {max_pixels}")
     if 0 in image.size:
         raise UnreadableImage("no pixels")
+
+
+def _check_frames(data: bytes, image: Image.Image, max_frames: int) -> None:
+    """Counts frames no further than the limit: a file may hold millions of empty ones."""
+    if image.format == "GIF":
+        frames = sum(1 for _ in islice(gif_frames(data), max_frames + 1))
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        other = _open(data, "TIFF")
+        try:
+            other.seek(max_frames)
+            frames = max_frames + 1
+        except EOFError:
+            frames = other.tell() + 1
+    else:  # its header tells
+        frames = getattr(image, "n_frames", 1)
+    if frames > max_frames:
+        raise UnreadableImage(f"too many frames: more than {max_frames}")
 
 
 def _check_sums(data: bytes) -> None:

@@ -30,6 +30,10 @@ class GateRefusal(Exception):
     """A gate refused the model, where a refused run is to end as a failed one: exit code 3."""
 
 
+class NotEnoughNewData(Exception):
+    """The images hold too little that is new to the model that serves: the run ends early, as it should. Exit code 0."""
+
+
 class TrainingFailed(RuntimeError):
     """The training diverged or collapsed; there is no model worth judging: exit code 1."""
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features
+from models import features, seen_images
 from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
 from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
@@ -56,6 +56,8 @@ def run_fn(fn_args: Any) -> None:
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
     served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
     export(served, settings, calibration, fn_args)
+    shown = [file for pattern in patterns for file in split_files(pattern)[1]]
+    seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
 
 
 @contextmanager

@@ -50,6 +50,9 @@ class DataSettings(IngestSettings):
 
     source: str | None = Field(None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}")
     validation: ValidationSettings = ValidationSettings()
+    min_new_images: int = Field(
+        0, ge=0, description="a run on fewer images that are new to the model that serves is skipped; 0: none is"
+    )
     schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
 
 
@@ -122,7 +125,8 @@ class Config(Settings):
 
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
-        limits = {"source", "schema_file", "validation", "drift_sample", "max_pixels", "max_bytes", "max_quarantined"}
+        limits = {"source", "schema_file", "validation", "drift_sample", "max_quarantined"}
+        limits |= {"max_pixels", "max_bytes", "max_frames"}
         after = dict.fromkeys(
             ("name", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
         )

@@ -132,6 +132,7 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
             "components.image_example_gen",
             "components.pair_list",
             "models.containers",
+            "models.gif_frames",
             "models.features",
             "models.pixels",
         ),

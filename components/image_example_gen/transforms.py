@@ -99,7 +99,7 @@ class _WriteChunk(beam.DoFn):
         return row
 
     def _read(self, reader: Reader, found: Found) -> tuple[containers.Normalised, np.ndarray]:
-        limits = {"max_pixels": self._settings.max_pixels, "max_bytes": self._settings.max_bytes}
+        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
         normalised = containers.normalise(reader.read(found, self._settings.max_bytes), **limits)
         try:
             return normalised, self._decode(tf.constant(normalised.data)).numpy()

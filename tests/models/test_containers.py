@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.containers import UnreadableImage, normalise
+from models.gif_frames import gif_frames
 
 SHAPE = (6, 9)
 RNG = np.random.default_rng(0)
@@ -211,3 +213,33 @@ def test_damage_is_refused_or_survived_never_a_crash(data, draw):
         normalise(bytes(damaged[: draw.draw(st.integers(0, len(data)))]), max_pixels=100_000)
     except UnreadableImage as error:
         assert 0 < len(error.reason) < 120  # noqa: PT017 - either outcome is right
+
+
+def animation(kind: str, frames: int) -> bytes:
+    images = [Image.new("RGB", (16, 16), (20 * number % 256, 0, 255 - 20 * number % 256)) for number in range(frames)]
+    return encoded(images[0], kind, save_all=True, append_images=images[1:], lossless=True)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_frames_are_bounded(kind):
+    data = animation(kind, 12)
+    assert normalise(data, max_frames=12).format == kind
+    with pytest.raises(UnreadableImage, match="too many frames: more than 11"):
+        normalise(data, max_frames=11)
+    assert normalise(animation(kind, 1), max_frames=1).format == kind
+
+
+def test_a_gif_of_a_million_empty_frames_is_refused_without_looking_at_them_all():
+    head, frame = animation("GIF", 1)[:-1], b"\x2c" + bytes(8) + b"\x00\x02\x00"
+    position = 13 + (3 << (head[10] % 8 + 1))
+    data = head[:position] + frame * 1_000_000 + head[position:] + b";"
+    seen = []
+    with pytest.raises(UnreadableImage, match="too many frames"):
+        normalise(data, max_frames=5)
+    seen.extend(islice(gif_frames(data), 3))
+    assert seen == [position, position + len(frame), position + 2 * len(frame)]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_after_a_gifs_head_are_counted_to_an_end(tail):
+    assert sum(1 for _ in gif_frames(b"GIF89a" + tail)) <= len(tail) + 1
