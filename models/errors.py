@@ -31,7 +31,7 @@ class GateRefusal(Exception):
 
 
 class NotEnoughNewData(Exception):
-    """The images hold too little that is new to the model that serves: the run ends early, as it should. Exit code 0."""
+    """Too few images are new to the model that serves: the run ends early, as it should. Exit code 0."""
 
 
 class TrainingFailed(RuntimeError):

@@ -50,6 +50,6 @@ def read(model_dir: Path | str) -> Keys | None:
     """
     try:
         keys = np.load(Path(model_dir) / FILE, allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return keys if isinstance(keys, np.ndarray) and keys.dtype == np.uint64 and keys.ndim == 1 else None

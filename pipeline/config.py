@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import importlib.util
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.metadata import version
@@ -125,7 +126,7 @@ class Config(Settings):
 
     def recipe_digest(self) -> str:
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
-        limits = {"source", "schema_file", "validation", "drift_sample", "max_quarantined"}
+        limits = {"source", "min_new_images", "schema_file", "validation", "drift_sample", "max_quarantined"}
         limits |= {"max_pixels", "max_bytes", "max_frames"}
         after = dict.fromkeys(
             ("name", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
@@ -137,8 +138,10 @@ class Config(Settings):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_config(path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None) -> Config:
-    """Reads a configuration file, takes ``data`` for the images, and applies ``a.b=value`` overrides.
+def load_config(
+    path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None, beam: Iterable[str] = ()
+) -> Config:
+    """Reads a configuration file, takes ``data`` for the images, applies ``a.b=value`` overrides and Beam's options.
 
     Without a file: the embedded digits; with images of the user's own, the defaults of ``Config`` instead, since a
     recipe for 8x8 digits of ten known classes fits nobody else's.
@@ -156,6 +159,7 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = (), data: s
         name, content = "defaults", {}
     for override in overrides:
         _apply(content, override)
+    _add_beam(content, [option for several in beam for option in shlex.split(several)])
     if data is not None:
         section = content.setdefault("data", {})
         if isinstance(section, dict):
@@ -193,6 +197,19 @@ def _place(content: dict[str, Any], folder: Path) -> None:
             value = section.get(key)
             if isinstance(value, str) and value != DIGITS and "://" not in value:
                 section[key] = str(folder / value)
+
+
+def _add_beam(content: dict[str, Any], options: list[str]) -> None:
+    """Beam's own options go to those of the configuration, a runner in its place."""
+    section = content.setdefault("beam", {}) if options else {}
+    if not isinstance(section, dict):
+        return
+    for option in options:
+        name, _, value = option.partition("=")
+        if name == "--runner" and value:
+            section["runner"] = value
+        else:
+            section["args"] = [*section.get("args", ()), option]
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

@@ -15,6 +15,7 @@ from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
 from components.image_example_gen.component import ImageExampleGen
 from components.model_gate.component import ModelGate
+from components.new_data.component import NewData
 from components.pair_generator.component import PairGenerator
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
@@ -94,6 +95,11 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
+    enough = new_data(config, images, baseline)
+    for one in enough:
+        one.add_upstream_node(gate)
+        pairs.add_upstream_node(one)
+        transform.add_upstream_node(one)
     trainer = Trainer(
         run_fn="models.trainer.run_fn",
         examples=pairs.outputs["pairs"],
@@ -112,7 +118,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         config,
         site,
         [
-            *(images, schema, statistics, validator, gate, pairs),
+            *(images, schema, statistics, validator, gate, *enough, pairs),
             *(transform, trainer),
             *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
         ],
@@ -159,6 +165,20 @@ def served_model(config: Config, site: Site) -> Baseline:
         code_digest("components.baseline", "components.pusher", "models.signatures"),
         config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
     )
+
+
+def new_data(config: Config, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
+    """What ends a run on too few new images; nothing where none is asked for."""
+    if not config.data.min_new_images:
+        return []
+    gate = NewData(
+        images=images.outputs["examples"],
+        baseline_model=baseline.outputs["model"],
+        baseline=baseline.outputs["found"],
+        minimum=config.data.min_new_images,
+        code_digest=code_digest("components.new_data", "models.features", "models.seen_images"),
+    )
+    return [gate]
 
 
 def judge_and_push(

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +19,7 @@ from rich.markup import escape
 from components.image_example_gen.sources.opening import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
-from models.errors import RejectedData, UserError
+from models.errors import NotEnoughNewData, RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.serving_address import serving_address
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pipeline.graph import Site
 
 PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3
+SKIPPED = 0  # on a schedule that is how most runs end
+
+E = TypeVar("E", bound=BaseException)
 
 METADATA = "metadata.sqlite"  # under the output folder
 
@@ -38,7 +41,7 @@ def run(config: Config, output: Path) -> int:
     """Runs the pipeline on the images of ``config`` and writes everything under ``output``.
 
     Returns:
-      The exit code: 0 pushed or already serving, 3 refused, 2 the user's to mend, 1 anything else.
+      The exit code: 0 pushed, already serving or skipped, 3 refused, 2 the user's to mend, 1 anything else.
 
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
@@ -84,7 +87,10 @@ def _execute(
         error = error or raised
         traceback.print_exception(raised)
     summary.peak_memory_mb = stages.peak_memory_mb
-    if error:
+    if reason := _cause(error, NotEnoughNewData):
+        summary.status, summary.exit_code, summary.skipped = "skipped", SKIPPED, str(reason)
+        summary.failed_component = None
+    elif error:
         _fail(summary, error, output)
     return summary
 
@@ -93,7 +99,12 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
     site = load_site(config, output, data_root, data_digest, run_id, stages)
     from pipeline.runners import local
 
-    local.run(config, site, stages.on_node)
+    try:
+        local.run(config, site, stages.on_node)
+    except Exception as error:
+        if _cause(error, NotEnoughNewData):
+            stages.finish()  # it did what it is for
+        raise
 
 
 def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
@@ -171,10 +182,14 @@ def _keep_listing(output: Path, name: str, listing: str) -> None:
 
 def user_error(error: BaseException) -> UserError | None:
     """The ``UserError`` behind an exception, however often it was wrapped on its way."""
+    return _cause(error, UserError)
+
+
+def _cause(error: BaseException | None, kind: type[E]) -> E | None:
     seen: set[int] = set()
-    current: BaseException | None = error
+    current = error
     while current and id(current) not in seen:
-        if isinstance(current, UserError):
+        if isinstance(current, kind):
             return current
         seen.add(id(current))
         current = current.__cause__ or current.__context__

@@ -81,7 +81,7 @@ class RunRecord:
 
     def gates(self) -> list[GateResult]:
         """The verdicts, in the order of the graph; only of gates that were reached."""
-        gates = self._verdict("AnomalyGate")
+        gates = self._verdict("AnomalyGate") + self._verdict("NewData")
         if evaluation := self._artifact("Evaluator", "evaluation"):
             gates.append(limits_gate(evaluation.uri))
         gates += self._verdict("ModelGate") + self._verdict("ServingValidator")

@@ -20,7 +20,8 @@ def show_runs(console: Console, summaries: Sequence[RunSummary], output: Path) -
         table.add_row(*_row(summary))
     console.print(table if summaries else f"no run under {output}")
     for summary in summaries:  # below the table: they are longer than what is left of a line
-        if reason := summary.error or "; ".join(gate.reason for gate in summary.gates if not gate.passed):
+        refused = "; ".join(gate.reason for gate in summary.gates if not gate.passed)
+        if reason := summary.error or summary.skipped or refused:
             console.print(escape(wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
 
 

@@ -25,10 +25,11 @@ class RunSummary(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     run_id: str
-    status: Literal["pushed", "refused", "failed"]
+    status: Literal["pushed", "refused", "failed", "skipped"]
     already_serving: bool = False  # the identical model served before: nothing new was pushed
     exit_code: int
     error: str | None = None
+    skipped: str | None = None  # why it ended before the training, as it should
     failed_component: str | None = None
     gates: list[GateResult] = []
     metrics: dict[str, Metric] = {}

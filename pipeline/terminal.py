@@ -225,4 +225,6 @@ def _verdict(summary: RunSummary, serving: str) -> str:
         return f"[bold green]Pushed[/] as version {summary.pushed_version}: {place}"
     if summary.status == "refused":
         return "[bold red]Refused:[/] nothing was pushed; what served before still serves."
+    if summary.status == "skipped":
+        return f"[bold green]Skipped:[/] {escape(summary.skipped or '')}"
     return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {escape(summary.error or '')}"

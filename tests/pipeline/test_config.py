@@ -225,7 +225,13 @@ def test_data_takes_the_place_of_a_files_source(write):
 
 def test_the_recipe_is_what_shapes_a_model():
     recipe = load_config().recipe_digest()
-    for change in ("gates.floors.accuracy=0.5", "beam.args=[--x]", "name=other", "data.max_quarantined=0.5"):
+    for change in (
+        "gates.floors.accuracy=0.5",
+        "beam.args=[--x]",
+        "name=other",
+        "data.max_quarantined=0.5",
+        "data.min_new_images=5",
+    ):
         assert load_config(overrides=[change]).recipe_digest() == recipe
         assert load_config(overrides=[change]).digest() != load_config().digest()
     for change in ("seed=9", "training.epochs=3", "data.split.by=identity", "pairs.per_image=2", "image.height=16"):
@@ -244,3 +250,10 @@ def test_on_is_a_key_and_no_truth_value(tmp_path, text):
     assert load_config(tmp_path / "c.yaml").alerts.on == ("pushed",)
     assert load_config(overrides=["alerts={on: [pushed]}", "gates.beats_pixels=no"]).alerts.on == ("pushed",)
     assert load_config(overrides=["gates.beats_pixels=no"]).gates.beats_pixels is False
+
+
+def test_beams_options_are_passed_on():
+    config = load_config(overrides=["beam.args=[--a=1]"], beam=["--runner=FlinkRunner --b='x y'", "--c"])
+    assert config.beam.runner == "FlinkRunner"
+    assert config.beam.pipeline_args == ["--runner=FlinkRunner", "--a=1", "--b=x y", "--c"]
+    assert load_config(beam=["--direct_num_workers=2"]).beam.runner == load_config().beam.runner

@@ -79,6 +79,10 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
         raise UserError(
             f"--pipeline-root {root or ''}: must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
         )
+    if config.data.min_new_images:
+        raise UserError(
+            f"data.min_new_images {config.data.min_new_images}: skips local runs only; on Kubeflow leave it at 0"
+        )
     pipeline = create_pipeline(config, _site(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)

@@ -1,0 +1,44 @@
+"""Counts the images that the model that serves has not seen, and lets the run go on, or not."""
+
+from typing import Any
+
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import path_utils
+
+from components.baseline.report import BaselineReport
+from components.new_data.judgement import judge
+from components.pair_generator.records import find_shards
+from components.verdict.artifacts import write_verdict
+from models import seen_images
+from models.errors import NotEnoughNewData
+from models.features import TRAIN, VAL
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads the digests of train and val; holds 8 bytes an image."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes a passed verdict.
+
+        Raises:
+          NotEnoughNewData: fewer images than ``minimum`` are new to the model that serves.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        images = artifact_utils.get_single_instance(input_dict["images"])
+        shards = [
+            shard for split in (TRAIN, VAL) for shard in find_shards(artifact_utils.get_split_uri([images], split))
+        ]
+        model = next(iter(input_dict.get("baseline_model", [])), None)
+        seen = seen_images.read(path_utils.serving_model_path(model.uri)) if model else None
+        found = BaselineReport.read(artifact_utils.get_single_uri(input_dict["baseline"]))
+        verdict = judge(seen_images.keys_in(shards), seen, found, exec_properties["minimum"])
+        if not verdict.passed:
+            raise NotEnoughNewData(f"{verdict.reason}: what serves still serves")
+        write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [verdict])
