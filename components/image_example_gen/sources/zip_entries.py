@@ -40,9 +40,11 @@ def entries(address: str, file: BinaryIO, length: int) -> Iterator[Entry]:
             infos = archive.infolist()
     except Exception as error:  # zipfile raises whatever a broken directory makes it stumble over
         raise UserError(f"{address}: damaged, or not wholly copied: {error}") from error
+    del archive
     _check_apart(address, infos, length)
-    for info in infos:
-        yield _entry(info, file)
+    infos.reverse()
+    while infos:
+        yield _entry(infos.pop(), file)  # what zipfile knows of each is large
 
 
 def read(file: BinaryIO, located: Located) -> bytes:
