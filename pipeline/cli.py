@@ -67,6 +67,10 @@ def run(
     ] = None,
     output: Output = Path("output"),
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OPTIONS", help='Of Beam, e.g. --beam "--runner=FlinkRunner --parallelism=8".'),
+    ] = None,
 ) -> NoReturn:
     """Train, gate and push a model.
 
@@ -75,7 +79,7 @@ def run(
     from pipeline.config import load_config
     from pipeline.run import run as run_pipeline
 
-    raise typer.Exit(run_pipeline(load_config(config, overrides or (), data), output))
+    raise typer.Exit(run_pipeline(load_config(config, overrides or (), data, beam or ()), output))
 
 
 @app.command()

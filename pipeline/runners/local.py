@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from apache_beam.runners.runner import create_runner
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -13,6 +14,7 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
+from models.errors import UserError, first_line
 from pipeline.config import Config
 from pipeline.graph import Site, create_pipeline
 
@@ -35,14 +37,23 @@ def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, S
       create: makes the graph; default: the whole one.
 
     Raises:
+      UserError: Beam knows no such runner.
       Exception: what a node raised; nothing downstream of it has run.
     """
+    _check_runner(config.beam.runner)
     pipeline = compiler.Compiler().compile((create or create_pipeline)(config, site))
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: site.run_id}
     )
     with _listening(on_node):
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline)
+
+
+def _check_runner(name: str) -> None:
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"beam.runner {name}: Beam has no such runner: {first_line(error)}") from None
 
 
 @contextmanager
