@@ -137,6 +137,7 @@ def story(data, output) -> dict[str, Run]:
         runs["flipped"] = siamese(data, output, FLIPPED)
     runs["longer"] = siamese(data, output, LONG)
     runs["again"] = siamese(data, output, LONG)
+    runs["nothing new"] = siamese(data, output, LONG, "data.min_new_images=1")
     schema = image_schema(ImageSettings(height=8, width=8))
     next(one for one in schema.feature if one.name == features.BRIGHTNESS).float_domain.max = 0.01
     reviewed = output.parent / "reviewed.pbtxt"
@@ -350,6 +351,22 @@ class TestAnAnomaly:
         assert error.startswith("the data does not match the schema: split ")
         assert "brightness" in error
         assert "\n" not in error
+
+
+class TestARunOnNothingNew:
+    def test_is_skipped_and_is_no_failure(self, story):
+        run, served = story["nothing new"], story["longer"].summary["pushed_version"]
+        assert (run.code, run.summary["status"], run.summary["error"]) == (0, "skipped", None)
+        assert run.summary["failed_component"] is None
+        told = f"0 new images since version {served}, 1 asked for: what serves still serves"
+        assert run.summary["skipped"] == told
+        assert run.versions == story["again"].versions
+
+    def test_ends_before_the_training(self, story):
+        assert story["nothing new"].summary["timings"].keys() == {
+            *("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Baseline"),
+            "NewData",
+        }
 
 
 def test_the_link_leads_to_the_latest_run(story, output):

@@ -125,6 +125,7 @@ def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
             ["kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Pusher]}]"],
             *(IMAGE, ROOT, "push.serving_dir /serving/faces: lies in no volume that Baseline mounts .*: /data"),
         ),
+        (["data.min_new_images=5"], IMAGE, ROOT, "data.min_new_images 5: skips local runs only"),
         (["serving_validator.runtime=docker"], IMAGE, ROOT, "TFX cannot compile its InfraValidator"),
     ],
 )
