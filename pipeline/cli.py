@@ -63,7 +63,9 @@ def run(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="A folder of <identity>/<image>, or a manifest (.csv, .jsonl); {SPAN} in it: the newest."),
+        typer.Option(
+            help="A folder or archive of <identity>/<image>, or a manifest (.csv, .jsonl); {SPAN} in it: the newest."
+        ),
     ] = None,
     output: Output = Path("output"),
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,

@@ -221,7 +221,9 @@ def images_of(config: Config, output: Path) -> str:
     """The address of the images: whether they are there, the source itself says."""
     source = config.data.source
     if source is None:
-        raise UserError("no images: say --data with a folder or a manifest, or set data.source in the configuration")
+        raise UserError(
+            "no images: say --data with a folder, an archive or a manifest, or set data.source in the configuration"
+        )
     if source == DIGITS:
         return str(write_digits(output / "data" / "digits"))
     return source if "://" in source else str(Path(source).absolute())

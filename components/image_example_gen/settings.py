@@ -33,7 +33,9 @@ class SplitSettings(Settings):
 class IngestSettings(Settings):
     """How the images lie in their folder, and what is refused."""
 
-    layout: Layout = Field("identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders")
+    layout: Layout = Field(
+        "identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders and archives"
+    )
     spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN} in it")
     drift_sample: int = Field(2000, ge=0, description="images of the span before that the new ones are compared with")
     max_pixels: int = Field(containers.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")

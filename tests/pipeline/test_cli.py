@@ -95,7 +95,7 @@ def test_an_unknown_command_or_option_is_exit_code_2(siamese):
 class TestRun:
     def test_a_missing_folder_of_images(self, refused, tmp_path):
         line = refused("run", "--data", tmp_path / "none", "--output", tmp_path / "out")
-        wanted = "expected a folder of <identity>/<image> or <group>/<identity>/<image>, or a manifest"
+        wanted = "expected a folder of <identity>/<image> or <group>/<identity>/<image>, a manifest or an archive"
         assert line == f"--data {tmp_path}/none: no such folder; {wanted}"
 
     def test_a_file_for_a_folder_of_images(self, refused, tmp_path, image):

@@ -28,4 +28,6 @@ class FolderSource:
         try:
             return self._place.files()
         except UserError as error:
-            raise UserError(f"{error}; expected a folder of {' or '.join(FORMS.values())}, or a manifest") from None
+            raise UserError(
+                f"{error}; expected a folder of {' or '.join(FORMS.values())}, a manifest or an archive"
+            ) from None
