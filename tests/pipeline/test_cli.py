@@ -188,6 +188,7 @@ class TestRuns:
             RunSummary(run_id="r2", status="refused", exit_code=3, gates=[gate], **common),
             RunSummary(run_id="r3", status="failed", exit_code=2, error="it is empty", **common),
             RunSummary(run_id="r4", status="pushed", exit_code=0, already_serving=True, pushed_version=17, **common),
+            RunSummary(run_id="r5", status="skipped", exit_code=0, skipped="2 new images", **common),
         ):
             (tmp_path / "runs" / one.run_id).mkdir(parents=True)
             one.write(tmp_path / "runs" / one.run_id)
@@ -203,8 +204,10 @@ class TestRuns:
             "r2 refused - - - 0",
             "r3 failed - - - 0",
             "r4 already serving 17 - - 0",
+            "r5 skipped - - - 0",
             "r2: accuracy 0.7 is below the floor 0.8",
             "r3: it is empty",
+            "r5: 2 new images",
         ]
 
     def test_a_narrow_terminal_cuts_neither_ids_nor_reasons(self, tmp_path, monkeypatch):
@@ -229,7 +232,7 @@ class TestRuns:
     def test_json_holds_the_summaries(self, output):
         result = CliRunner().invoke(cli.app, ["runs", "--output", str(output), "--json"])
         found = json.loads(result.stdout)
-        assert [one["run_id"] for one in found] == ["r1", "r2", "r3", "r4"]
+        assert [one["run_id"] for one in found] == ["r1", "r2", "r3", "r4", "r5"]
         assert found[0]["metrics"]["accuracy"]["value"] == 0.91234
 
     def test_no_run_yet(self, tmp_path):
