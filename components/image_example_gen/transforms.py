@@ -1,7 +1,10 @@
 """From the listing to files of image Examples, in Beam: an image is read and decoded once and never shuffled."""
 
+import os
 import warnings
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -20,6 +23,8 @@ from models.settings import ImageSettings
 __all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
 
 CHUNK = 512  # files; fixed, so that the same images give the same files whatever the number of workers
+
+_MOST_THREADS = 8  # each may hold an image of max_pixels
 
 _NAMESPACE = "image_example_gen"
 
@@ -71,36 +76,59 @@ class _WriteChunk(beam.DoFn):
         image = self._image
         decode = tf.function(lambda encoded: pixels.decode(encoded, image), autograph=False)
         self._decode = decode.get_concrete_function(tf.TensorSpec([], tf.string))  # half a function call's overhead
+        self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+        self._pool = ThreadPoolExecutor(self._threads, "ingest")
+
+    def teardown(self) -> None:
+        self._pool.shutdown()
 
     def process(self, chunk: Chunk) -> Iterator[Row]:
+        rows: list[Row] = []
         with self._source.reader() as reader, ChunkWriter(self._uri, chunk.number, chunk.of) as writer:
-            rows = [self._write(reader, found, chunk.number, writer) for found in chunk.found]
+            for row, record in self._made(chunk, reader):
+                if record:
+                    writer.write(row.split, record)
+                rows.append(row)
+        self._images_read.inc(len(rows))
+        self._images_unusable.inc(sum(bool(row.reason) for row in rows))
         yield from rows
 
-    def _write(self, reader: Reader, found: Found, number: int, writer: ChunkWriter) -> Row:
-        self._images_read.inc()
-        row = Row(*found, chunk=number)
+    def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Row, bytes]]:
+        """Each image's row and record, in the chunk's order: read here, made by threads, a few images ahead."""
+        ahead: deque[Future[tuple[Row, bytes]]] = deque()
+        for found in chunk.found:
+            if len(ahead) > self._threads:
+                yield ahead.popleft().result()
+            row = Row(*found, chunk=chunk.number)
+            try:
+                data = reader.read(found, self._settings.max_bytes)
+            except containers.UnreadableImage as error:
+                row, data = row._replace(reason=error.reason), b""
+            except OSError as error:
+                row, data = row._replace(reason=f"cannot be read: {type(error).__name__}"), b""
+            ahead.append(self._pool.submit(self._make, found, row, data))
+        for future in ahead:
+            yield future.result()
+
+    def _make(self, found: Found, row: Row, data: bytes) -> tuple[Row, bytes]:
+        """The row and the record of an image, from its file's bytes."""
+        if row.reason:
+            return row, b""
         try:
-            normalised, canonical = self._read(reader, found)
+            normalised, canonical = self._canonical(data)
         except containers.UnreadableImage as error:
-            self._images_unusable.inc()
-            return row._replace(reason=error.reason)
-        except OSError as error:
-            self._images_unusable.inc()
-            return row._replace(reason=f"cannot be read: {type(error).__name__}")
+            return row._replace(reason=error.reason), b""
         except Exception as error:
             raise RuntimeError(f"{found.image_id}: {error}") from error
         row = row._replace(digest=pixels.digest(canonical))
         if self._settings.near_duplicates != "off":
             row = row._replace(perceptual=perceptual_hash(canonical))
         hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
-        row = row._replace(split=row.given_split or hashed)
-        writer.write(row.split, image_example(found, normalised, canonical, row.digest))
-        return row
+        return row._replace(split=row.given_split or hashed), image_example(found, normalised, canonical, row.digest)
 
-    def _read(self, reader: Reader, found: Found) -> tuple[containers.Normalised, np.ndarray]:
+    def _canonical(self, data: bytes) -> tuple[containers.Normalised, np.ndarray]:
         limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
-        normalised = containers.normalise(reader.read(found, self._settings.max_bytes), **limits)
+        normalised = containers.normalise(data, **limits)
         try:
             return normalised, self._decode(tf.constant(normalised.data)).numpy()
         except tf.errors.InvalidArgumentError as error:
