@@ -1,11 +1,12 @@
 """Pair generation: seconds and memory of the component, beside the same work in plain numpy and in polars.
 
-    python benchmarks/pair_generation.py [--sizes 1000 10000 100000] [--large 5000 20000]
+    python -m benchmarks pairs [--sizes 1000 10000 100000 1000000] [--skewed 100000] [--large 5000 20000]
 
-Makes image artifacts in a temporary folder (28 x 28 pixels; ``--large``: 84 x 84 x 3, 21 KB), ten images an identity,
-five identities a group, 80:10:10 by identity, and gives each 4 pairs an image, the test pairs with their pixels. Every
-figure is from a process of its own; CPU seconds bear a busy machine better than seconds. *peak* is the resident set's
-maximum, *work* what of it came after the imports.
+Makes image artifacts in a temporary folder (random pixels, 28 x 28; ``--large``: 84 x 84 x 3, 21 KB), ten images an
+identity, five identities a group, 80:10:10 by identity, and gives each 4 pairs an image, the test pairs with their
+pixels. ``--skewed``: half of the train images show one identity. Every figure is from a process of its own; CPU seconds
+bear a busy machine better than seconds. *peak* is the resident set's maximum, *work* what of it came after the imports,
+*written* the bytes of the pairs (train and val pixels are linked, not written).
 
 The numpy and polars variants do what a script would: read the records with ``tf.data``, keep the test pixels in memory,
 choose pairs without caps, groups or an even spread, with repeats dropped afterwards, and write with TensorFlow's writer
@@ -35,27 +36,34 @@ Columns = dict[str, list[Any]]
 def main() -> None:
     """Runs every case and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 100_000], help="images of 28 x 28")
+    sizes = [1000, 10_000, 100_000, 1_000_000]
+    parser.add_argument("--sizes", type=int, nargs="*", default=sizes, help="images of 28 x 28")
+    parser.add_argument("--skewed", type=int, nargs="*", default=[100_000], help="the same, one identity with half")
+    parser.add_argument("--variants", nargs="*", default=VARIANTS, choices=VARIANTS)
     parser.add_argument("--large", type=int, nargs="*", default=[5000, 20_000], help="images of 84 x 84 x 3")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)  # this script in its own subprocess
     args = parser.parse_args()
     if args.step:
         _step(*args.step)
         return
-    print("| images | pixels | variant | pairs | s | CPU s | CPU, component = 1 | peak MB | work MB |")
-    print("|---:|---:|---|---:|---:|---:|---:|---:|---:|")
-    for shape, sizes in ((SMALL, args.sizes), (LARGE, args.large)):
-        for images in sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                _run("make", folder, json.dumps([images, *shape]))
-                runs = {variant: _run(variant, folder, "[]") for variant in VARIANTS}
-            for variant, found in runs.items():
-                print(
-                    f"| {images:,} | {shape[0] * shape[1] * shape[2]:,} B | {variant} | {found['pairs']:,} "
-                    f"| {found['seconds']:.1f} | {found['cpu']:.1f} | {found['cpu'] / runs['component']['cpu']:.2f} "
-                    f"| {found['peak']:,.0f} | {found['work']:,.0f} |",
-                    flush=True,
-                )
+    heads = ("images", "pixels", "variant", "pairs", "s", "images/s", "pairs/s", "CPU s", "CPU ratio")
+    print("| " + " | ".join([*heads, "peak MB", "work MB", "written MB"]) + " |")
+    print("|---:|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    cases = [(SMALL, size, False) for size in args.sizes] + [(SMALL, size, True) for size in args.skewed]
+    for shape, images, skewed in cases + [(LARGE, size, False) for size in args.large]:
+        with tempfile.TemporaryDirectory() as folder:
+            _run("make", folder, json.dumps([images, *shape, skewed]))
+            runs = {variant: _run(variant, folder, "[]") for variant in args.variants}
+        name = f"{images:,}{' skewed' if skewed else ''} | {shape[0] * shape[1] * shape[2]:,} B"
+        first = next(iter(runs.values()))
+        for variant, found in runs.items():
+            print(
+                f"| {name} | {variant} | {found['pairs']:,} | {found['seconds']:.1f} "
+                f"| {images / found['seconds']:,.0f} | {found['pairs'] / found['seconds']:,.0f} | {found['cpu']:.1f} "
+                f"| {found['cpu'] / first['cpu']:.2f} | {found['peak']:,.0f} | {found['work']:,.0f} "
+                f"| {found['written'] / 1e6:,.0f} |",
+                flush=True,
+            )
 
 
 def _run(step: str, folder: str, args: str) -> dict[str, Any]:
@@ -77,26 +85,32 @@ def _step(step: str, folder: str, args: str) -> None:
     work = {"component": _component, "numpy": _numpy, "polars": _polars}[step](root / "images", root / step)
     before, start, cpu = _peak(), time.perf_counter(), time.process_time()
     found = {"pairs": work(), "seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
-    print(json.dumps({**found, "peak": _peak(), "work": _peak() - before}))
+    files = [path for path in (root / step).rglob("*.tfrecord") if path.stat().st_nlink == 1]
+    written = sum(path.stat().st_size for path in files)
+    print(json.dumps({**found, "peak": _peak(), "work": _peak() - before, "written": written}))
 
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _make_images(root: Path, images: int, height: int, width: int, channels: int) -> None:
+def _make_images(root: Path, images: int, height: int, width: int, channels: int, skewed: bool) -> None:
     import numpy as np
+    import tensorflow as tf
 
     from components.pair_generator.encoding import encode_example
     from components.pair_generator.records import create_records, write_record
 
+    measured = {key: tf.train.Feature(float_list={"value": [0.4]}) for key in ("brightness", "contrast")}
+    same_for_all = tf.train.Example(features={"feature": measured}).SerializeToString()  # appended: protobuf merges
     pixels = np.random.default_rng(0).bytes(height * width * channels + images)
     number = 0
     for split, share in SPLITS.items():
         paths = [root / f"Split-{split}" / f"images-{n:05}-of-{SHARDS:05}.tfrecord" for n in range(SHARDS)]
         files = [create_records(str(path)) for path in paths]
         for _ in range(round(images * share)):
-            identity = f"g{number // 50:05}/p{number // 10:06}"
+            person = 0 if skewed and number < images * SPLITS["train"] / 2 else number // 10
+            identity = f"g{person // 5:05}/p{person:06}"
             example: dict[str, bytes | int] = {
                 "image_id": f"{identity}/{number:07}.png".encode(),
                 "image_digest": f"{number:064x}".encode(),
@@ -106,8 +120,11 @@ def _make_images(root: Path, images: int, height: int, width: int, channels: int
                 "height": height,
                 "width": width,
                 "channels": channels,
+                "source_height": height,
+                "source_width": width,
+                "impostor_of": b"",
             }
-            write_record(files[number % SHARDS], encode_example(example))
+            write_record(files[number % SHARDS], encode_example(example) + same_for_all)
             number += 1
         for file in files:
             file.close()
