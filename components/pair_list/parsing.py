@@ -1,8 +1,9 @@
 """From the text of a list of pairs to its pairs. Pure.
 
-Three forms. CSV with the columns ``image_a,image_b,same``, others beside them. Lines of ``image_a image_b 1``. LFW's
-``pairs.txt`` and ``pairsDevTest.txt`` (Huang et al. 2007): numbers in the first line, then ``name n1 n2`` for two
-images of one person and ``name1 n1 name2 n2`` for images of two; image n lies at ``name/name_000n``, of any ending.
+Three forms. CSV with the columns ``image_a,image_b,same``, others beside them. Lines of ``image_a image_b 1``, or with
+the label first, as VoxCeleb's lists have it. LFW's ``pairs.txt`` and ``pairsDevTest.txt`` (Huang et al. 2007): numbers
+in the first line, then ``name n1 n2`` for two images of one person and ``name1 n1 name2 n2`` for images of two; image n
+lies at ``name/name_000n``, of any ending.
 """
 
 import csv
@@ -99,6 +100,8 @@ def _pair(line: int, fields: list[str]) -> ListedPair | None:
         return ListedPair(line, _lfw(fields[0], fields[1]), _lfw(fields[0], fields[2]), 1)
     if len(fields) == 3 and fields[2] in _LABELS:
         return ListedPair(line, fields[0], fields[1], _LABELS[fields[2]])
+    if len(fields) == 3 and fields[0] in _LABELS:
+        return ListedPair(line, fields[1], fields[2], _LABELS[fields[0]])
     if len(fields) == 4 and fields[1].isdecimal() and fields[3].isdecimal():
         return ListedPair(line, _lfw(fields[0], fields[1]), _lfw(fields[2], fields[3]), 0)
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.image_example_gen.sources.places import place_of
+from components.image_example_gen.sources.places import place_and_name
 from components.pair_list.parsing import ListedPair, parse_pairs
 from models.errors import UserError
 
@@ -13,9 +13,9 @@ def read_bytes(address: str) -> bytes:
     Raises:
       UserError: it cannot be read.
     """
-    folder, _, name = address.rpartition("/")
+    place, name = place_and_name(address)
     try:
-        with place_of(folder or ".").open(name) as file:
+        with place.open(name) as file:
             data: bytes = file.read()
     except OSError as error:
         raise UserError(f"{address}: {error.strerror or error}") from None

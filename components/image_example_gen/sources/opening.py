@@ -8,7 +8,7 @@ from components.image_example_gen.sources.archive import ArchiveSource
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.manifest import ManifestSource
 from components.image_example_gen.sources.manifest_rows import SUFFIXES as MANIFESTS
-from components.image_example_gen.sources.places import place_of
+from components.image_example_gen.sources.places import place_and_name, place_of
 from components.image_example_gen.sources.source import Source
 from components.image_example_gen.sources.spans import Span, SpanSource, find_spans, has_span
 
@@ -54,9 +54,8 @@ def open_source(address: str, settings: IngestSettings) -> Opened:
 
 
 def _open(address: str, settings: IngestSettings) -> Source:
-    folder, _, name = address.rpartition("/")
-    if name.lower().endswith(MANIFESTS):
-        return ManifestSource(place_of(folder or "."), name)
-    if name.lower().endswith(ARCHIVES):
-        return ArchiveSource(place_of(folder or "."), name, settings.layout)
+    if address.lower().endswith(MANIFESTS):
+        return ManifestSource(*place_and_name(address))
+    if address.lower().endswith(ARCHIVES):
+        return ArchiveSource(*place_and_name(address), settings.layout)
     return FolderSource(place_of(address), settings.layout)

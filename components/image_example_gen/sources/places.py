@@ -72,6 +72,12 @@ def place_of(address: str) -> Place:
     return RemotePlace(address.rstrip("/")) if "://" in address else LocalPlace(address)
 
 
+def place_and_name(address: str) -> tuple[Place, str]:
+    """The place that a file lies in, and its name there."""
+    folder, slash, name = address.rpartition("/")
+    return place_of(folder or slash or "."), name
+
+
 class LocalPlace:
     """A folder of this machine. Links are followed, but not in circles."""
 

@@ -22,6 +22,13 @@ def test_lines_of_two_paths_and_a_label():
     ]
 
 
+def test_the_label_may_come_first():
+    assert parse_pairs("veri_test.txt", b"1 id1/a.png id1/b.png\n0 id1/a.png id2/c.png\n") == [
+        ListedPair(1, "id1/a.png", "id1/b.png", 1),
+        ListedPair(2, "id1/a.png", "id2/c.png", 0),
+    ]
+
+
 @pytest.mark.parametrize("head", ["10\t300\n", "1100\n", ""])
 def test_lfws_form(head):
     text = head + "Abel_Pacheco\t1\t4\nAkbar Al\t2\tJo\t10\n"

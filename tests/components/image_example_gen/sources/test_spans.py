@@ -94,6 +94,11 @@ def test_a_pattern_that_finds_nothing_says_what_was_looked_for(days, pattern, sa
         find_spans(f"{days}/{pattern}")
 
 
+def test_a_file_in_the_root_is_looked_for_there():
+    with pytest.raises(UserError, match=r"^/no such list\.csv: cannot be read"):
+        open_source("/no such list.csv", IngestSettings()).source.list()
+
+
 def test_two_names_of_one_number_are_refused(days):
     (days / "day-7").mkdir()
     with pytest.raises(UserError, match="are both span 7; leave one"):
