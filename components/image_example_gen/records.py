@@ -3,48 +3,55 @@
 Uncompressed, so that what reads pixels by reference can seek to a record. The order within a file is the listing's.
 """
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
+from components.pair_generator.encoding import encode_example
 from models import features
 from models.containers import Normalised
 
+_LEVELS = np.arange(256)  # of brightness
 _HALF_WRITTEN = ".half-written"  # a folder, beside the splits: nothing that reads a split may see such files
 
 
-def image_example(found: Found, source: Normalised, pixels: np.ndarray, digest: str) -> bytes:
+def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8], digest: str) -> bytes:
     """The serialized image Example, always the same bytes for the same image."""
     height, width, channels = pixels.shape
-    example = tf.train.Example()
-    feature = example.features.feature
-    for key, text in (
-        (features.IMAGE_ID, found.image_id),
-        (features.IMAGE_DIGEST, digest),
-        (features.IDENTITY, found.identity),
-        (features.GROUP, found.group),
-        (features.IMPOSTOR_OF, found.impostor_of),
-        (features.FORMAT, source.format),
-    ):
-        feature[key].bytes_list.value.append(text.encode())
-    for key, number in (
-        (features.HEIGHT, height),
-        (features.WIDTH, width),
-        (features.CHANNELS, channels),
-        (features.SOURCE_HEIGHT, source.height),
-        (features.SOURCE_WIDTH, source.width),
-        (features.SOURCE_BYTES, found.bytes),
-        (features.SPAN, found.span),
-        (features.IDENTITY_IMAGES, found.identity_images),
-    ):
-        feature[key].int64_list.value.append(number)
-    feature[features.PIXELS].bytes_list.value.append(pixels.tobytes())
-    feature[features.BRIGHTNESS].float_list.value.append(float(pixels.mean()) / 255)
-    feature[features.CONTRAST].float_list.value.append(float(pixels.std()) / 255)
-    return example.SerializeToString(deterministic=True)
+    brightness, contrast = _statistics(pixels)
+    example: dict[str, bytes | int | float] = {
+        features.IMAGE_ID: found.image_id.encode(),
+        features.IMAGE_DIGEST: digest.encode(),
+        features.IDENTITY: found.identity.encode(),
+        features.GROUP: found.group.encode(),
+        features.IMPOSTOR_OF: found.impostor_of.encode(),
+        features.FORMAT: source.format.encode(),
+        features.HEIGHT: height,
+        features.WIDTH: width,
+        features.CHANNELS: channels,
+        features.SOURCE_HEIGHT: source.height,
+        features.SOURCE_WIDTH: source.width,
+        features.SOURCE_BYTES: found.bytes,
+        features.SPAN: found.span,
+        features.IDENTITY_IMAGES: found.identity_images,
+        features.PIXELS: pixels.tobytes(),
+        features.BRIGHTNESS: brightness,
+        features.CONTRAST: contrast,
+    }
+    return encode_example(example)
+
+
+def _statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean and standard deviation, white being 1: from whole numbers, so that their order is no matter."""
+    counts = np.bincount(pixels.reshape(-1), minlength=256)
+    total, squares = int(counts @ _LEVELS), int(counts @ _LEVELS**2)
+    variance = (pixels.size * squares - total**2) / pixels.size**2
+    return total / pixels.size / 255, math.sqrt(variance) / 255
 
 
 def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:

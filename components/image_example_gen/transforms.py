@@ -3,14 +3,15 @@
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
-import tensorflow as tf
+from numpy.typing import NDArray
 
+from components.image_example_gen.decoding import Decoder
 from components.image_example_gen.near_duplicates import perceptual_hash
 from components.image_example_gen.records import ChunkWriter, image_example
 from components.image_example_gen.rows import Row
@@ -25,6 +26,8 @@ __all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
 CHUNK = 512  # files; fixed, so that the same images give the same files whatever the number of workers
 
 _MOST_THREADS = 8  # each may hold an image of max_pixels
+_BATCH = 32  # images that one call of TensorFlow decodes,
+_BATCH_BYTES = 4 * 1024**2  # of which no more are taken once they have so many bytes, as files or as pixels
 
 _NAMESPACE = "image_example_gen"
 
@@ -41,6 +44,15 @@ def chunked(found: list[Found], size: int = CHUNK) -> list[Chunk]:
     """The listing cut into chunks of ``size``, the last one shorter."""
     starts = range(0, len(found), size)
     return [Chunk(number, len(starts), found[start : start + size]) for number, start in enumerate(starts)]
+
+
+class _Image(NamedTuple):
+    """An image on its way: first its file's bytes, then those of its normalised container."""
+
+    found: Found
+    row: Row
+    data: bytes
+    source: containers.Normalised | None = None
 
 
 @beam.typehints.with_input_types(Chunk)
@@ -74,8 +86,8 @@ class _WriteChunk(beam.DoFn):
     def setup(self) -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow notices in passing is no fault
         image = self._image
-        decode = tf.function(lambda encoded: pixels.decode(encoded, image), autograph=False)
-        self._decode = decode.get_concrete_function(tf.TensorSpec([], tf.string))  # half a function call's overhead
+        self._decode = Decoder(image)
+        self._batch = max(1, min(_BATCH, _BATCH_BYTES // (image.height * image.width * image.channels)))
         self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._pool = ThreadPoolExecutor(self._threads, "ingest")
 
@@ -94,42 +106,76 @@ class _WriteChunk(beam.DoFn):
         yield from rows
 
     def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Row, bytes]]:
-        """Each image's row and record, in the chunk's order: read here, made by threads, a few images ahead."""
-        ahead: deque[Future[tuple[Row, bytes]]] = deque()
-        for found in chunk.found:
+        """Each image's row and record, in the chunk's order: read here, made by threads, a few batches ahead."""
+        ahead: deque[Future[list[tuple[Row, bytes]]]] = deque()
+        for batch in self._batches(self._read(found, chunk.number, reader) for found in chunk.found):
             if len(ahead) > self._threads:
-                yield ahead.popleft().result()
-            row = Row(*found, chunk=chunk.number)
-            try:
-                data = reader.read(found, self._settings.max_bytes)
-            except containers.UnreadableImage as error:
-                row, data = row._replace(reason=error.reason), b""
-            except OSError as error:
-                row, data = row._replace(reason=f"cannot be read: {type(error).__name__}"), b""
-            ahead.append(self._pool.submit(self._make, found, row, data))
+                yield from ahead.popleft().result()
+            ahead.append(self._pool.submit(self._make, batch))
         for future in ahead:
-            yield future.result()
+            yield from future.result()
 
-    def _make(self, found: Found, row: Row, data: bytes) -> tuple[Row, bytes]:
-        """The row and the record of an image, from its file's bytes."""
-        if row.reason:
-            return row, b""
+    def _batches(self, images: Iterable[_Image]) -> Iterator[list[_Image]]:
+        """Neighbours together, so few that their bytes are no matter."""
+        batch: list[_Image] = []
+        size = 0
+        for image in images:
+            batch.append(image)
+            size += len(image.data)
+            if len(batch) == self._batch or size >= _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _read(self, found: Found, chunk: int, reader: Reader) -> _Image:
+        row = Row(*found, chunk=chunk)
         try:
-            normalised, canonical = self._canonical(data)
+            return _Image(found, row, reader.read(found, self._settings.max_bytes))
         except containers.UnreadableImage as error:
-            return row._replace(reason=error.reason), b""
+            reason = error.reason
+        except OSError as error:
+            reason = f"cannot be read: {type(error).__name__}"
+        return _Image(found, row._replace(reason=reason), b"")
+
+    def _make(self, batch: list[_Image]) -> list[tuple[Row, bytes]]:
+        """The rows and records of neighbours, from their files' bytes."""
+        groups = self._batches(map(self._normalised, batch))  # a file may be small and its pixels many
+        return [made for images in groups for made in self._decoded(images)]
+
+    def _normalised(self, image: _Image) -> _Image:
+        if image.row.reason:
+            return image
+        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
+        try:
+            source = containers.normalise(image.data, **limits)
+        except containers.UnreadableImage as error:
+            return image._replace(row=image.row._replace(reason=error.reason), data=b"")
         except Exception as error:
-            raise RuntimeError(f"{found.image_id}: {error}") from error
+            raise RuntimeError(f"{image.found.image_id}: {error}") from error
+        return image._replace(data=source.data, source=source)
+
+    def _decoded(self, images: list[_Image]) -> Iterator[tuple[Row, bytes]]:
+        """Each image's row and record."""
+        try:
+            decoded = iter(self._decode([image.data for image in images if image.source]))
+        except Exception as error:
+            names = f"{images[0].found.image_id} to {images[-1].found.image_id}"
+            raise RuntimeError(f"{names}: {error}") from error
+        for found, row, _, source in images:
+            canonical = next(decoded) if source else None
+            if source is None:
+                yield row, b""
+            elif canonical is None:
+                yield row._replace(reason=containers.DAMAGED), b""
+            else:
+                whole = self._placed(row, canonical)
+                yield whole, image_example(found, source, canonical, whole.digest)
+
+    def _placed(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
+        """The row with all that its pixels decide."""
         row = row._replace(digest=pixels.digest(canonical))
         if self._settings.near_duplicates != "off":
             row = row._replace(perceptual=perceptual_hash(canonical))
         hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
-        return row._replace(split=row.given_split or hashed), image_example(found, normalised, canonical, row.digest)
-
-    def _canonical(self, data: bytes) -> tuple[containers.Normalised, np.ndarray]:
-        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
-        normalised = containers.normalise(data, **limits)
-        try:
-            return normalised, self._decode(tf.constant(normalised.data)).numpy()
-        except tf.errors.InvalidArgumentError as error:
-            raise containers.UnreadableImage(containers.DAMAGED) from error
+        return row._replace(split=row.given_split or hashed)

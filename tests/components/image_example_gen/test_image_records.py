@@ -1,0 +1,33 @@
+"""The bytes of an image Example."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.image_example_gen.records import image_example
+from components.image_example_gen.sources.source import Found
+from models import features
+from models.containers import Normalised
+
+NAMES = st.text(max_size=200)
+NUMBERS = st.integers(0, 2**40)
+
+
+@given(NAMES, NAMES, NUMBERS, NUMBERS, st.integers(8, 60), st.integers(8, 60), st.sampled_from([1, 3]), st.integers(0))
+def test_what_protobuf_would_write(image_id, group, length, span, height, width, channels, seed):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, rng.integers(1, 257), (height, width, channels), dtype=np.uint8)
+    found = Found(image_id, "é", group, bytes=length, span=span)
+    record = image_example(found, Normalised(b"", "PNG", 70_000, 3), pixels, "d" * 64)
+    example = tf.train.Example.FromString(record)
+    assert example.SerializeToString(deterministic=True) == record
+    feature = example.features.feature
+    assert feature[features.IMAGE_ID].bytes_list.value[0].decode() == image_id
+    assert feature[features.GROUP].bytes_list.value[0].decode() == group
+    assert list(feature[features.SOURCE_BYTES].int64_list.value) == [length]
+    assert list(feature[features.SPAN].int64_list.value) == [span]
+    assert feature[features.PIXELS].bytes_list.value[0] == pixels.tobytes()
+    assert feature[features.BRIGHTNESS].float_list.value[0] == pytest.approx(pixels.mean() / 255)
+    assert feature[features.CONTRAST].float_list.value[0] == pytest.approx(pixels.std() / 255, abs=1e-7)
