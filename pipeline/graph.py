@@ -136,6 +136,7 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
         seed=config.seed,
         code_digest=code_digest(
             "components.image_example_gen",
+            "components.pair_generator.encoding",
             "components.pair_list",
             "models.containers",
             "models.gif_frames",
