@@ -1,10 +1,12 @@
 """From the listing to files of image Examples, in Beam: an image is read and decoded once and never shuffled."""
 
 import os
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -25,7 +27,8 @@ __all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
 
 CHUNK = 512  # files; fixed, so that the same images give the same files whatever the number of workers
 
-_MOST_THREADS = 8  # each may hold an image of max_pixels
+_MOST_THREADS = 8
+_LARGE = 16_000_000  # pixels; of images with more, one at a time is decoded in full
 _BATCH = 32  # images that one call of TensorFlow decodes,
 _BATCH_BYTES = 4 * 1024**2  # of which no more are taken once they have so many bytes, as files or as pixels
 
@@ -88,6 +91,7 @@ class _WriteChunk(beam.DoFn):
         image = self._image
         self._decode = Decoder(image)
         self._batch = max(1, min(_BATCH, _BATCH_BYTES // (image.height * image.width * image.channels)))
+        self._large = threading.Lock()
         self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._pool = ThreadPoolExecutor(self._threads, "ingest")
 
@@ -146,19 +150,32 @@ class _WriteChunk(beam.DoFn):
     def _normalised(self, image: _Image) -> _Image:
         if image.row.reason:
             return image
-        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
         try:
-            source = containers.normalise(image.data, **limits)
+            source = self._normalise(image.data)
         except containers.UnreadableImage as error:
             return image._replace(row=image.row._replace(reason=error.reason), data=b"")
         except Exception as error:
             raise RuntimeError(f"{image.found.image_id}: {error}") from error
         return image._replace(data=source.data, source=source)
 
+    def _normalise(self, data: bytes) -> containers.Normalised:
+        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
+        if self._settings.max_pixels > _LARGE:
+            try:
+                return containers.normalise(data, **{**limits, "max_pixels": _LARGE})
+            except containers.UnreadableImage as error:
+                if not error.reason.startswith("too many pixels"):  # which its header tells
+                    raise
+            with self._large:
+                return containers.normalise(data, **limits)
+        return containers.normalise(data, **limits)
+
     def _decoded(self, images: list[_Image]) -> Iterator[tuple[Row, bytes]]:
         """Each image's row and record."""
+        large = any(image.source and image.source.width * image.source.height > _LARGE for image in images)
         try:
-            decoded = iter(self._decode([image.data for image in images if image.source]))
+            with self._large if large else nullcontext():
+                decoded = iter(self._decode([image.data for image in images if image.source]))
         except Exception as error:
             names = f"{images[0].found.image_id} to {images[-1].found.image_id}"
             raise RuntimeError(f"{names}: {error}") from error

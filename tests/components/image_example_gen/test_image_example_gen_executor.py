@@ -22,7 +22,7 @@ from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.opening import open_source
 from components.image_example_gen.sources.places import place_of
-from models import features, pixels
+from models import containers, features, pixels
 from models.errors import UserError
 from models.features import SPLITS
 from models.settings import ImageSettings
@@ -135,6 +135,30 @@ def test_workers_and_order_change_nothing(data, tmp_path, monkeypatch):
     one, other = contents(tmp_path / "one"), contents(tmp_path / "other")
     assert len(one) > 8
     assert one == other
+
+
+def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeypatch):
+    Image.new("L", (13, 12)).save(data / "identität 1" / "too large.png")
+    run(data, tmp_path / "at once", max_pixels=144)
+    monkeypatch.setattr(transforms, "_LARGE", 143)
+    inside, most = 0, 0
+    real = containers.normalise
+
+    def watched(content: bytes, **limits: int) -> containers.Normalised:
+        nonlocal inside, most
+        if limits["max_pixels"] > 143:
+            inside += 1
+            most = max(most, inside)
+        try:
+            return real(content, **limits)
+        finally:
+            inside -= limits["max_pixels"] > 143
+
+    monkeypatch.setattr(containers, "normalise", watched)
+    _, _, reasons = run(data, tmp_path / "in turns", max_pixels=144)
+    assert most == 1
+    assert reasons == {"identität 1/too large.png": "too many pixels: 13x12 > 144"}
+    assert contents(tmp_path / "at once" / "examples") == contents(tmp_path / "in turns" / "examples")
 
 
 def test_copies_go_and_only_their_files_are_rewritten(data, tmp_path):
