@@ -9,7 +9,8 @@ from models.augmentation import build_augmentation
 from models.distances import DISTANCES, Tensor
 from models.encoders import build_encoder
 from models.losses import ContrastiveLoss, InBatchContrastiveLoss
-from models.settings import ModelSettings, TrainingSettings
+from models.optimizers import build_optimizer
+from models.settings import ModelSettings
 
 
 class BatchModel(keras.Model):
@@ -57,15 +58,3 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
         criterion = ContrastiveLoss(loss.margin)
     model.compile(optimizer=build_optimizer(settings.training, total_steps), loss=criterion, jit_compile=False)
     return model
-
-
-def build_optimizer(training: TrainingSettings, total_steps: int) -> keras.optimizers.Optimizer:
-    """The optimiser with its learning rate schedule over ``total_steps``."""
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, max(total_steps, 1))
-    if training.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=training.momentum)
-    if training.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)

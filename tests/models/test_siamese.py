@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from models.losses import ContrastiveLoss, InBatchContrastiveLoss
+from models.optimizers import build_optimizer
 from models.settings import (
     AugmentationSettings,
     EncoderSettings,
@@ -11,7 +12,7 @@ from models.settings import (
     ModelSettings,
     TrainingSettings,
 )
-from models.siamese import BatchModel, PairModel, build_model, build_optimizer
+from models.siamese import BatchModel, PairModel, build_model
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype(np.float32)
 

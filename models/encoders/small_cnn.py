@@ -1,7 +1,4 @@
-"""Encoders: one tower of the network, an image in, an embedding out. Both towers are the same object.
-
-Every layer has a name: those that Keras makes up count the layers of the process, and a model's digest holds them.
-"""
+"""3x3 convolutions and max-pooling: enough for small grey images."""
 
 import keras
 
@@ -28,11 +25,3 @@ def small_cnn(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
     if encoder.unit_norm:
         x = keras.layers.UnitNormalization(dtype="float32", name="unit_norm")(x)
     return keras.Model(inputs, x, name="encoder")
-
-
-ENCODERS = {"cnn": small_cnn}
-
-
-def build_encoder(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
-    """The encoder that ``encoder.name`` names."""
-    return ENCODERS[encoder.name](image, encoder)

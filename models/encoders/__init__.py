@@ -1,0 +1,16 @@
+"""Encoders: one tower of the network, an image in, an embedding out. Both towers are the same object.
+
+Every layer has a name: those that Keras makes up count the layers of the process, and a model's digest holds them.
+"""
+
+import keras
+
+from models.encoders.small_cnn import small_cnn
+from models.settings import EncoderSettings, ImageSettings
+
+ENCODERS = {"cnn": small_cnn}
+
+
+def build_encoder(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
+    """The encoder that ``encoder.name`` names."""
+    return ENCODERS[encoder.name](image, encoder)

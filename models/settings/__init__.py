@@ -1,0 +1,23 @@
+"""What a user may set about the image, the encoder, the loss, the training and the augmentation.
+
+Plain pydantic models without TensorFlow, so that a configuration is checked in milliseconds. A section a file.
+"""
+
+from models.settings.augmentation import AugmentationSettings
+from models.settings.base import Settings
+from models.settings.encoder import EncoderSettings
+from models.settings.image import ImageSettings
+from models.settings.loss import LossSettings
+from models.settings.model import ModelSettings
+from models.settings.training import BatchSettings, TrainingSettings
+
+__all__ = [
+    "AugmentationSettings",
+    "BatchSettings",
+    "EncoderSettings",
+    "ImageSettings",
+    "LossSettings",
+    "ModelSettings",
+    "Settings",
+    "TrainingSettings",
+]

@@ -1,0 +1,23 @@
+"""What size and kind of pixels everything works on."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.settings.base import Settings
+
+
+class ImageSettings(Settings):
+    """Canonical pixels: the size that every image is brought to at ingest and in serving."""
+
+    height: int = Field(32, ge=8, le=1024)
+    width: int = Field(32, ge=8, le=1024)
+    channels: Literal[1, 3] = 1
+    fit: Literal["stretch", "pad"] = Field("stretch", description="pad keeps the aspect ratio")
+    pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding")
+    binarise: int | None = Field(
+        None,
+        ge=1,
+        le=255,
+        description="grey level from which on a pixel is white; all others are black",
+    )

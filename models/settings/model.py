@@ -1,0 +1,28 @@
+"""All that the Trainer reads."""
+
+from pydantic import Field, model_validator
+
+from models.settings.augmentation import AugmentationSettings
+from models.settings.base import Settings
+from models.settings.encoder import EncoderSettings
+from models.settings.image import ImageSettings
+from models.settings.loss import LossSettings
+from models.settings.training import TrainingSettings
+
+
+class ModelSettings(Settings):
+    """Everything that the Trainer reads; handed to it whole."""
+
+    image: ImageSettings = ImageSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    loss: LossSettings = LossSettings()
+    training: TrainingSettings = TrainingSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _turns_need_squares(self) -> "ModelSettings":
+        turns = self.augmentation.quarter_turns_are_identities
+        if turns and (self.image.height != self.image.width or self.loss.form != "batch"):
+            raise ValueError("augmentation.quarter_turns_are_identities needs square images and loss.form: batch")
+        return self
