@@ -1,4 +1,4 @@
-"""Random distortions of training images: on the accelerator, fresh at every step, never stored."""
+"""Rotation, scale, shear, translation and crop: where each pixel of a training image comes from."""
 
 import math
 from typing import Any
@@ -7,29 +7,40 @@ import keras
 from keras import ops
 
 from models.distances import Tensor
-from models.settings import AugmentationSettings
 
 
 @keras.saving.register_keras_serializable("siamese")
 class RandomAffine(keras.layers.Layer):
-    """Rotates, scales and crops every image of a batch differently, in one bilinear resampling.
+    """Moves every image of a batch differently, in one bilinear resampling.
 
     Pixels from beyond the border repeat the edge. Does nothing when not training.
 
     Args:
       rotation: degrees, uniform in [-rotation, rotation].
       scale: the zoom is uniform in [1 - scale, 1 + scale].
+      shear: degrees by which upright lines lean, uniform in [-shear, shear].
+      translation: a share of each side, uniform in [-translation, translation].
       crop: a window of between 1 - crop and 1 of each side, anywhere within the image, is blown up to full size.
+      mirror: whether half of the images are seen in a mirror, left for right.
       seed: of the generator.
 
     Shapes: [n, height, width, channels] -> the same.
     """
 
     def __init__(
-        self, rotation: float = 0.0, scale: float = 0.0, crop: float = 0.0, seed: int = 0, **kwargs: Any
+        self,
+        rotation: float = 0.0,
+        scale: float = 0.0,
+        crop: float = 0.0,
+        shear: float = 0.0,
+        translation: float = 0.0,
+        mirror: bool = False,
+        seed: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.rotation, self.scale, self.crop, self.seed = rotation, scale, crop, seed
+        self.shear, self.translation, self.mirror = shear, translation, mirror
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
@@ -39,16 +50,19 @@ class RandomAffine(keras.layers.Layer):
         angle = self._uniform(count, -self.rotation, self.rotation) * (math.pi / 180)
         window = self._uniform(count, 1 - self.crop, 1.0)
         shrink = window / self._uniform(count, 1 - self.scale, 1 + self.scale)
-        shift_x = self._uniform(count, -0.5, 0.5) * (1 - window) * (width - 1)
-        shift_y = self._uniform(count, -0.5, 0.5) * (1 - window) * (height - 1)
-        # The transform maps output to input coordinates, about the centre of the image.
+        lean = ops.tan(self._uniform(count, -self.shear, self.shear) * (math.pi / 180)) if self.shear else 0.0
+        shift_x = self._shift(count, window) * (width - 1)
+        shift_y = self._shift(count, window) * (height - 1)
+        side = ops.sign(self._uniform(count, -1.0, 1.0)) if self.mirror else 1.0
+        # The transform maps output to input coordinates, about the centre of the image: x' = xx x + xy y + ...
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
         cos, sin = ops.cos(angle) * shrink, ops.sin(angle) * shrink
+        xx, xy, yx, yy = cos * side, cos * lean - sin, sin * side, sin * lean + cos
         zero = ops.zeros_like(cos)
         matrix = ops.stack(
             [
-                *(cos, -sin, centre_x + shift_x - cos * centre_x + sin * centre_y),
-                *(sin, cos, centre_y + shift_y - sin * centre_x - cos * centre_y),
+                *(xx, xy, centre_x + shift_x - xx * centre_x - xy * centre_y),
+                *(yx, yy, centre_y + shift_y - yx * centre_x - yy * centre_y),
                 *(zero, zero),
             ],
             axis=1,
@@ -58,6 +72,11 @@ class RandomAffine(keras.layers.Layer):
         )
         return ops.cast(moved, images.dtype)
 
+    def _shift(self, count: Tensor, window: Tensor) -> Tensor:
+        """A share of the side: the window anywhere within the image, and the translation."""
+        within = self._uniform(count, -0.5, 0.5) * (1 - window)
+        return within + self._uniform(count, -self.translation, self.translation) if self.translation else within
+
     def _uniform(self, count: Tensor, low: float, high: float) -> Tensor:
         return keras.random.uniform((count,), low, high, dtype="float32", seed=self.generator)
 
@@ -65,13 +84,5 @@ class RandomAffine(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {"rotation": self.rotation, "scale": self.scale, "crop": self.crop, "seed": self.seed}
-        return {**super().get_config(), **own}
-
-
-def build_augmentation(settings: AugmentationSettings, seed: int) -> keras.Sequential:
-    """The layers in front of the encoder while it trains; one that does nothing where nothing is switched on."""
-    layers: list[keras.layers.Layer] = []
-    if settings.rotation or settings.scale or settings.crop:
-        layers.append(RandomAffine(settings.rotation, settings.scale, settings.crop, seed, dtype="float32"))
-    return keras.Sequential(layers or [keras.layers.Identity()], name="augmentation")
+        names = ("rotation", "scale", "crop", "shear", "translation", "mirror", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.augmentation import RandomAffine, build_augmentation
-from models.settings import AugmentationSettings
+from models.augmentation import RandomAffine
 
 
 def bar(size: int = 21) -> np.ndarray:
@@ -24,17 +23,6 @@ class Fixed(RandomAffine):
 
     def _uniform(self, count, low, high):
         return keras.ops.full((count,), float(high))
-
-
-def noise(count: int = 6, size: int = 16) -> np.ndarray:
-    return np.random.default_rng(0).uniform(size=(count, size, size, 1)).astype(np.float32)
-
-
-@pytest.mark.parametrize("training", [False, None])
-def test_nothing_happens_but_in_training(training):
-    layer = RandomAffine(rotation=30, scale=0.3, crop=0.3)
-    np.testing.assert_array_equal(layer(noise(), training=training or False), noise())
-    assert not np.allclose(layer(noise(), training=True), noise())
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 1), (180, 2)])
@@ -82,34 +70,32 @@ def test_an_image_of_one_colour_stays_so():
     np.testing.assert_allclose(moved, grey, atol=1e-5)
 
 
-def test_every_image_and_every_step_is_distorted_differently():
-    layer = RandomAffine(rotation=30, scale=0.2, crop=0.2)
-    same = np.repeat(noise(1), 5, axis=0)
-    first, second = (np.asarray(layer(same, training=True)) for _ in range(2))
-    flat = [*first, *second]
-    assert all(np.abs(a - b).max() > 1e-3 for i, a in enumerate(flat) for b in flat[:i])
+def test_a_shear_leans_upright_lines_by_its_angle_and_keeps_level_ones():
+    leant = np.asarray(Fixed(shear=30)(bar(41), training=True))[0, :, :, 0]
+    y, x = middle_of_mass(leant)
+    assert abs(np.degrees(np.arctan2(x, -y))) == pytest.approx(30, abs=1)
+    assert y == pytest.approx(middle_of_mass(bar(41)[0, :, :, 0])[0], abs=0.1)
 
 
-def test_the_same_seed_distorts_alike():
-    one, again, other = (RandomAffine(rotation=30, seed=seed)(noise(), training=True) for seed in (4, 4, 5))
-    np.testing.assert_array_equal(one, again)
-    assert not np.allclose(one, other)
+def test_a_translation_moves_by_its_share_of_each_side():
+    before = middle_of_mass(bar(20)[0, :, :, 0])
+    after = middle_of_mass(np.asarray(Fixed(translation=0.1)(bar(20), training=True))[0, :, :, 0])
+    np.testing.assert_allclose(np.abs(after - before), 1.9, atol=1e-3)  # a tenth of 19 steps between pixels
 
 
-def test_half_precision_stays_half_precision():
-    layer = RandomAffine(rotation=10, dtype="mixed_float16")
-    assert keras.backend.standardize_dtype(layer(noise().astype("float16"), training=True).dtype) == "float16"
+def test_translations_go_all_ways():
+    images = np.repeat(bar(), 200, axis=0)
+    moved = np.asarray(RandomAffine(translation=0.1)(images, training=True))[..., 0]
+    moved = np.array([middle_of_mass(image) for image in moved])
+    moved -= middle_of_mass(bar()[0, :, :, 0])
+    np.testing.assert_allclose(moved.max(axis=0), 2, atol=0.2)
+    np.testing.assert_allclose(moved.min(axis=0), -2, atol=0.2)
 
 
-def test_configuration_makes_the_same_layer_again():
-    layer = RandomAffine(rotation=12, scale=0.2, crop=0.3, seed=9)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(again) is RandomAffine
-    assert again.get_config() == layer.get_config()
-    np.testing.assert_array_equal(again(noise(), training=True), layer(noise(), training=True))
-
-
-def test_what_is_switched_off_does_nothing():
-    np.testing.assert_array_equal(build_augmentation(AugmentationSettings(), 0)(noise(), training=True), noise())
-    (layer,) = build_augmentation(AugmentationSettings(crop=0.1), 7).layers
-    assert (layer.rotation, layer.scale, layer.crop, layer.seed) == (0, 0, 0.1, 7)
+def test_a_mirror_shows_half_of_the_images_left_for_right():
+    image = np.random.default_rng(3).uniform(size=(1, 9, 12, 3)).astype(np.float32)
+    seen = np.asarray(RandomAffine(mirror=True, seed=1)(np.repeat(image, 200, axis=0), training=True))
+    mirrored = np.abs(seen - image[:, :, ::-1]).max(axis=(1, 2, 3)) < 1e-4
+    straight = np.abs(seen - image).max(axis=(1, 2, 3)) < 1e-4
+    assert (mirrored ^ straight).all()
+    assert mirrored.sum() == pytest.approx(100, abs=25)

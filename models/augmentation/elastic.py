@@ -1,0 +1,74 @@
+"""Elastic distortion: the paper is stretched here and pressed there, as no two people write alike."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.distances import Tensor
+
+
+@keras.saving.register_keras_serializable("siamese")
+class RandomElastic(keras.layers.Layer):
+    """Moves the knots of a coarse grid at random, and every pixel smoothly with the knots around it.
+
+    After Simard et al. 2003, with the smooth field made as Ronneberger et al. 2015 make it: bicubic between few
+    displacements, here uniform ones. Pixels from beyond the border repeat the edge. Does nothing when not training.
+
+    Args:
+      strength: the share of each side by which a knot moves at most, either way.
+      knots: of the grid, along each side.
+      seed: of the generator.
+
+    Shapes: [n, height, width, channels] -> the same.
+    """
+
+    def __init__(self, strength: float = 0.0, knots: int = 4, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.strength, self.knots, self.seed = strength, knots, seed
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return images
+        count, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
+        shape = (count, self.knots, self.knots, 2)
+        moved = keras.random.uniform(shape, -self.strength, self.strength, dtype="float32", seed=self.generator)
+        field = ops.image.resize(moved, (height, width), interpolation="bicubic")
+        rows = ops.arange(height, dtype="float32")[:, None] + field[..., 0] * height
+        columns = ops.arange(width, dtype="float32")[None, :] + field[..., 1] * width
+        return ops.cast(bilinear(ops.cast(images, "float32"), rows, columns), images.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "strength": self.strength, "knots": self.knots, "seed": self.seed}
+
+
+def bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """The images at fractional places, bilinearly between their four neighbours; beyond the border the edge repeats.
+
+    Args:
+      images: float [n, height, width, channels].
+      rows: float [n, height, width], where in the image each pixel of the result comes from.
+      columns: the same.
+
+    Returns:
+      [n, height, width, channels].
+    """
+    height, width, channels = images.shape[1:]
+    rows, columns = ops.clip(rows, 0.0, height - 1.0), ops.clip(columns, 0.0, width - 1.0)
+    top, left = ops.floor(rows), ops.floor(columns)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+    below, beside = ops.minimum(top + 1, height - 1), ops.minimum(left + 1, width - 1)
+    pixels = ops.reshape(images, (-1, height * width, channels))
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        places = ops.reshape(row * width + column, (-1, height * width, 1))
+        return ops.reshape(ops.take_along_axis(pixels, places, axis=1), (-1, height, width, channels))
+
+    upper = at(top, left) * (1 - right) + at(top, beside) * right
+    lower = at(below, left) * (1 - right) + at(below, beside) * right
+    return upper * (1 - down) + lower * down
