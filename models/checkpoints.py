@@ -79,7 +79,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self) -> int:
         """Brings back what an earlier attempt left; returns how many steps are done already."""
-        self._network.optimizer.build(self._network.encoder.trainable_variables)
+        self._network.optimizer.build(self._trainable())
         path = self._folder / _STATE
         if not path.is_file():
             return 0
@@ -133,7 +133,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _variables(self) -> list[Any]:
         network = self._network
-        return [*network.encoder.variables, *network.augmentation.variables, *network.optimizer.variables]
+        verdict = network.verdict.variables if network.verdict else []
+        return [*network.encoder.variables, *verdict, *network.augmentation.variables, *network.optimizer.variables]
+
+    def _trainable(self) -> list[Any]:
+        verdict = self._network.verdict
+        return [*self._network.encoder.trainable_variables, *(verdict.trainable_variables if verdict else [])]
 
     def _steps(self) -> int:
         optimizer = self._network.optimizer

@@ -45,15 +45,16 @@ def _euclidean_pairwise(x: Tensor) -> Tensor:
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
     """1 - cos(a, b): [n, d], [n, d] -> [n], in [0, 2]."""
-    return 1 - ops.sum(_unit(a) * _unit(b), axis=-1)
+    return 1 - ops.sum(unit(a) * unit(b), axis=-1)
 
 
 def _cosine_pairwise(x: Tensor) -> Tensor:
-    unit = _unit(x)
-    return 1 - ops.matmul(unit, ops.transpose(unit))
+    directions = unit(x)
+    return 1 - ops.matmul(directions, ops.transpose(directions))
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit(x: Tensor) -> Tensor:
+    """[n, d] -> [n, d], each row of length 1 (a row of zeros stays one)."""
     return x / _root(ops.sum(ops.square(x), axis=-1, keepdims=True))
 
 
@@ -70,4 +71,6 @@ DISTANCES = {
     "euclidean": Distance(euclidean, _euclidean_pairwise),
     "cosine": Distance(cosine, _cosine_pairwise),
     "manhattan": Distance(manhattan, _manhattan_pairwise),
+    # The weights are the encoder's last layer: sum(w abs(a - b)) = sum(abs(w a - w b)) where none is negative.
+    "weighted_manhattan": Distance(manhattan, _manhattan_pairwise),
 }

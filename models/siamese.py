@@ -8,7 +8,8 @@ from keras import ops
 from models.augmentation import build_augmentation
 from models.distances import DISTANCES, Tensor
 from models.encoders import build_encoder
-from models.losses import ContrastiveLoss, InBatchContrastiveLoss
+from models.encoders.learned_weights import LearnedWeights
+from models.losses import LearnedVerdict, build_loss
 from models.optimizers import build_optimizer
 from models.settings import ModelSettings
 
@@ -16,45 +17,73 @@ from models.settings import ModelSettings
 class BatchModel(keras.Model):
     """Embeds a batch of images; the loss compares all of them with each other.
 
-    [n, height, width, channels] -> [n, d].
+    [n, height, width, channels] -> embeddings [n, d]; with a verdict layer the logits of all pairs, [n, n].
     """
 
-    def __init__(self, encoder: keras.Model, augmentation: keras.Model, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        encoder: keras.Model,
+        augmentation: keras.Model,
+        distance: str,
+        verdict: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.encoder, self.augmentation = encoder, augmentation
+        self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
-        return self.encoder(self.augmentation(images, training=training), training=training)
+        embeddings = self.encoder(self.augmentation(images, training=training), training=training)
+        return self.verdict(DISTANCES[self.distance].pairwise(embeddings)) if self.verdict else embeddings
 
 
 class PairModel(keras.Model):
     """Two towers with the same weights and the distance between them.
 
-    ([n, height, width, channels], the same) -> [n]. Both sides pass the encoder as one batch, so that batch
-    normalisation sees them alike.
+    ([n, height, width, channels], the same) -> distances [n]; with a verdict layer the logits, [n]. Both sides pass the
+    encoder as one batch, so that batch normalisation sees them alike.
     """
 
-    def __init__(self, encoder: keras.Model, augmentation: keras.Model, distance: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        encoder: keras.Model,
+        augmentation: keras.Model,
+        distance: str,
+        verdict: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.encoder, self.augmentation, self.distance = encoder, augmentation, distance
+        self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
 
     def call(self, sides: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         images = ops.concatenate(sides, axis=0)
         embeddings = self.encoder(self.augmentation(images, training=training), training=training)
         a, b = ops.split(embeddings, 2, axis=0)
-        return DISTANCES[self.distance].paired(a, b)
+        between = DISTANCES[self.distance].paired(a, b)
+        return self.verdict(between) if self.verdict else between
+
+
+def build_tower(settings: ModelSettings) -> keras.Model:
+    """One tower: the encoder, and the weights of the distance where those are learned.
+
+    float32 [n, height, width, channels], normalised -> float32 [n, embedding].
+    """
+    encoder = build_encoder(settings.image, settings.encoder)
+    if settings.loss.distance != "weighted_manhattan":
+        return encoder
+    weighted = LearnedWeights(dtype="float32", name="distance_weights")(encoder.output)
+    return keras.Model(encoder.input, weighted, name="encoder")
 
 
 def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
     """The network that ``settings`` describes, compiled; its ``encoder`` attribute is what will serve."""
-    encoder = build_encoder(settings.image, settings.encoder)
+    encoder = build_tower(settings)
     augmentation = build_augmentation(settings.augmentation, settings.seed)
     loss = settings.loss
-    if loss.form == "batch":
-        model: keras.Model = BatchModel(encoder, augmentation)
-        criterion: keras.losses.Loss = InBatchContrastiveLoss(loss.distance, loss.margin, loss.positive_margin)
-    else:
-        model = PairModel(encoder, augmentation, loss.distance)
-        criterion = ContrastiveLoss(loss.margin)
-    model.compile(optimizer=build_optimizer(settings.training, total_steps), loss=criterion, jit_compile=False)
+    network = BatchModel if loss.form == "batch" else PairModel
+    verdict = None
+    if loss.name == "binary_cross_entropy":
+        verdict = LearnedVerdict(dtype="float32", name="verdict")
+        verdict.build((None,))  # its variables are there before the first step, for a checkpoint to fill
+    model: keras.Model = network(encoder, augmentation, loss.distance, verdict)
+    model.compile(optimizer=build_optimizer(settings.training, total_steps), loss=build_loss(loss), jit_compile=False)
     return model

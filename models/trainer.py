@@ -20,13 +20,12 @@ from models.batches import Batches, IdentityBatches, Normalise, PairBatches, bat
 from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
-from models.encoders import build_encoder
 from models.errors import TrainingFailed, UserError
 from models.hardware import distribution, precision_policy
 from models.manifest import ModelManifest
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
-from models.siamese import build_model
+from models.siamese import build_model, build_tower
 from models.signatures import ServedModel, warmup_requests
 from models.validation import PairDistances, ValidationMonitor
 
@@ -195,7 +194,7 @@ def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:
     """The same encoder computing in float32: what a mixed-precision training exports runs on any server."""
     if not np.isfinite(np.concatenate([np.ravel(weights) for weights in encoder.get_weights()])).all():
         raise TrainingFailed("training failed: a weight is not a finite number; try a lower training.learning_rate")
-    exported = build_encoder(settings.image, settings.encoder)
+    exported = build_tower(settings)
     exported.set_weights(encoder.get_weights())
     return exported
 

@@ -6,8 +6,7 @@ import keras
 from keras import ops
 
 from models.distances import DISTANCES, Tensor
-
-FORGED = -1  # the label of a given forgery in a batch
+from models.losses.batch_pairs import batch_pairs, mean_where
 
 
 def contrastive(same: Tensor, distance: Tensor, margin: float) -> Tensor:
@@ -34,11 +33,10 @@ def in_batch_contrastive(
 
     Genuine pairs cost max(0, D - m+), impostor pairs max(0, m- - D); each kind is averaged over its pairs that still
     cost something, so that the many easy impostors do not drown the rest (the two-margin form of Lin et al. 2018, the
-    non-zero averages of Musgrave et al. 2020). A forgery is an impostor to every image but other forgeries: who made
-    those is not known, so their pairs cost nothing.
+    non-zero averages of Musgrave et al. 2020).
 
     Args:
-      labels: [n] integers: images with the same label show the same identity; ``FORGED`` labels a forgery.
+      labels: [n] integers, as ``batch_pairs`` reads them.
       embeddings: [n, d].
       distance: a name in ``DISTANCES``.
       margin: m-.
@@ -47,19 +45,11 @@ def in_batch_contrastive(
     Returns:
       The loss, a scalar.
     """
-    labels = ops.reshape(labels, (-1,))
     between = DISTANCES[distance].pairwise(ops.cast(embeddings, "float32"))
-    same = ops.equal(labels[:, None], labels[None, :])
-    itself = ops.eye(ops.shape(labels)[0], dtype="bool")
-    genuine = ops.logical_and(ops.logical_and(same, ops.logical_not(itself)), (labels != FORGED)[:, None])
+    genuine, impostor = batch_pairs(ops.reshape(labels, (-1,)))
     pull = ops.where(genuine, ops.maximum(between - positive_margin, 0.0), 0.0)
-    push = ops.where(same, 0.0, ops.maximum(margin - between, 0.0))
-    return _mean_of_nonzero(pull) + _mean_of_nonzero(push)
-
-
-def _mean_of_nonzero(costs: Tensor) -> Tensor:
-    count = ops.sum(ops.cast(costs > 0, "float32"))
-    return ops.sum(costs) / ops.maximum(count, 1.0)
+    push = ops.where(impostor, ops.maximum(margin - between, 0.0), 0.0)
+    return mean_where(pull, pull > 0) + mean_where(push, push > 0)
 
 
 @keras.saving.register_keras_serializable("siamese")

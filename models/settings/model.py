@@ -26,3 +26,9 @@ class ModelSettings(Settings):
         if turns and (self.image.height != self.image.width or self.loss.form != "batch"):
             raise ValueError("augmentation.quarter_turns_are_identities needs square images and loss.form: batch")
         return self
+
+    @model_validator(mode="after")
+    def _cosines_need_directions(self) -> "ModelSettings":
+        if self.loss.of_cosines and self.loss.distance == "euclidean" and not self.encoder.unit_norm:
+            raise ValueError(f"loss.name: {self.loss.name} needs encoder.unit_norm, or loss.distance: cosine")
+        return self

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.losses import ContrastiveLoss, InBatchContrastiveLoss
+from models.losses.contrastive import ContrastiveLoss, InBatchContrastiveLoss
 from models.optimizers import build_optimizer
 from models.settings import (
     AugmentationSettings,

@@ -76,7 +76,10 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
         ),
         (
             ["loss.distance=hamming"],
-            "digits.yaml: loss.distance: got 'hamming'; input should be 'euclidean', 'cosine' or 'manhattan'",
+            (
+                "digits.yaml: loss.distance: got 'hamming'; input should be 'euclidean', 'cosine', 'manhattan' "
+                "or 'weighted_manhattan'"
+            ),
         ),
         (["image.channels=2"], "digits.yaml: image.channels: got 2; input should be 1 or 3"),
         (["training.epochs=-1"], "digits.yaml: training.epochs: got -1; input should be greater than or equal to 0"),
