@@ -41,14 +41,22 @@ class IdentityBatches:
       settings: identities, images, groups and forgeries a step.
       seed: of everything random here.
       quarter_turns: whether an image turned by a multiple of 90 degrees counts as another identity.
+      mirrors: whether its mirror image does.
     """
 
     signature = (tf.string, tf.int64)
 
     def __init__(
-        self, images: ImageTable, rows: Ints, settings: BatchSettings, seed: int, quarter_turns: bool = False
+        self,
+        images: ImageTable,
+        rows: Ints,
+        settings: BatchSettings,
+        seed: int,
+        quarter_turns: bool = False,
+        mirrors: bool = False,
     ) -> None:
-        self._images, self._seed, self._quarter_turns = images, seed, quarter_turns
+        self._images, self._seed = images, seed
+        self._turns, self._sides = 4 if quarter_turns else 1, 2 if mirrors else 1
         forged = images.imitates[rows] >= 0
         self._forgeries = _rows_by(rows[forged], images.imitates[rows[forged]])
         self._forgeries_each = settings.forgeries
@@ -70,10 +78,11 @@ class IdentityBatches:
         rows = np.concatenate([self._draw(random, self._members[identity]) for identity in chosen])
         labels = np.repeat(chosen, self._each)
         pixels = self._images.pixels[rows]
-        if self._quarter_turns:
-            turns = np.repeat(random.integers(0, 4, len(chosen)), self._each)
-            pixels = np.stack([np.rot90(image, turn) for image, turn in zip(pixels, turns.tolist(), strict=True)])
-            labels = labels * 4 + turns
+        views = self._turns * self._sides
+        if views > 1:
+            view = np.repeat(random.integers(0, views, len(chosen)), self._each)
+            pixels = np.stack([self._seen(image, number) for image, number in zip(pixels, view.tolist(), strict=True)])
+            labels = labels * views + view
         forged = self._draw_forgeries(random, chosen)
         raw = to_raw(pixels)
         if len(forged):
@@ -84,6 +93,10 @@ class IdentityBatches:
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         raw, labels = batch
         return normalise(raw), labels
+
+    def _seen(self, image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
+        side, turn = divmod(view, self._turns)
+        return np.rot90(image[:, ::-1] if side else image, turn)
 
     def _choose(self, random: np.random.Generator) -> Ints:
         sizes = np.array([len(group) for group in self._by_group], float)

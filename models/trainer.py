@@ -186,8 +186,8 @@ def _batches(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> B
     if settings.loss.form == "pairs":
         return PairBatches(images, pairs, settings.training.batch, settings.seed)
     named = np.unique(np.concatenate([pairs.a, pairs.b]))
-    turns = settings.augmentation.quarter_turns_are_identities
-    return IdentityBatches(images, named, settings.training.batch, settings.seed, turns)
+    views = settings.augmentation.quarter_turns_are_identities, settings.augmentation.mirrors_are_identities
+    return IdentityBatches(images, named, settings.training.batch, settings.seed, *views)
 
 
 def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:

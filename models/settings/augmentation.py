@@ -21,3 +21,4 @@ class AugmentationSettings(Settings):
     quarter_turns_are_identities: bool = Field(
         False, description="a character turned by 90 degrees is another one (square images, form: batch)"
     )
+    mirrors_are_identities: bool = Field(False, description="a mirrored character is another one (form: batch)")

@@ -25,6 +25,8 @@ class ModelSettings(Settings):
         turns = self.augmentation.quarter_turns_are_identities
         if turns and (self.image.height != self.image.width or self.loss.form != "batch"):
             raise ValueError("augmentation.quarter_turns_are_identities needs square images and loss.form: batch")
+        if self.augmentation.mirrors_are_identities and (self.loss.form != "batch" or self.augmentation.mirror):
+            raise ValueError("augmentation.mirrors_are_identities needs loss.form: batch, and augmentation.mirror off")
         return self
 
     @model_validator(mode="after")

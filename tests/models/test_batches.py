@@ -123,6 +123,22 @@ class TestIdentityBatches:
             turns_met |= set(turns)
         assert turns_met == {0, 1, 2, 3}
 
+    def test_a_mirror_image_is_another_identity_however_it_is_turned(self):
+        images, settings = table(TEN_EACH), BatchSettings(identities=12, images=3)
+        rows = np.arange(len(images.identity))
+        plain = IdentityBatches(images, rows, settings, 0)
+        both = IdentityBatches(images, rows, settings, 0, quarter_turns=True, mirrors=True)
+        met = set()
+        for number in range(8):
+            (raw, labels), (other_raw, other_labels) = plain.step(number), both.step(number)
+            views = other_labels % 8
+            np.testing.assert_array_equal(other_labels // 8, labels)
+            for image, original, view in zip(seen(other_raw), seen(raw), views.tolist(), strict=True):
+                upright = np.rot90(image, -(view % 4))
+                np.testing.assert_array_equal(upright[:, ::-1] if view >= 4 else upright, original)
+            met |= set(views.tolist())
+        assert met == set(range(8))
+
 
 def pair_table(count: int) -> PairTable:
     rows = np.arange(count)

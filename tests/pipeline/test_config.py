@@ -97,6 +97,10 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
             ["image.width=16", "augmentation.quarter_turns_are_identities=true"],
             "augmentation.quarter_turns_are_identities needs square images and loss.form: batch",
         ),
+        (
+            ["augmentation.mirrors_are_identities=true", "augmentation.mirror=true"],
+            "augmentation.mirrors_are_identities needs loss.form: batch, and augmentation.mirror off",
+        ),
         (["name=Has Spaces"], "digits.yaml: name: got 'Has Spaces'; string should match pattern"),
         (["pairs.count.train=7"], "digits.yaml: pairs: count.train is 7: half of the pairs are genuine"),
     ],
