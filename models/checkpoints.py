@@ -18,6 +18,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.errors import TrainingFailed
+from models.optimizers import steps_taken
+
 progress = logging.getLogger("siamese.progress")
 
 _STATE = "state.npz"
@@ -46,7 +49,8 @@ class Stopping(keras.callbacks.EarlyStopping):
     """
 
     def __init__(self, monitor: str, patience: int) -> None:
-        super().__init__(monitor, mode="max", patience=patience, restore_best_weights=True)
+        mode = "min" if monitor == "val_eer" else "max"
+        super().__init__(monitor, mode=mode, patience=patience, restore_best_weights=True)
         super().on_train_begin()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -62,7 +66,9 @@ class Stopping(keras.callbacks.EarlyStopping):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Keeps the state of one training in a folder: at the end of each epoch, and when the training is told to stop.
+    """Keeps the state of one training in a folder.
+
+    At the end of each epoch, every few minutes of a long one, and when the training is told to stop.
 
     List it after ``stopping``, whose state belongs to it.
 
@@ -70,10 +76,12 @@ class Checkpoints(keras.callbacks.Callback):
       folder: of this training alone; its name must change with what the training is made of (``training_key``).
       model: compiled, of ``models.siamese``.
       stopping: whose best weights and patience belong to the state.
+      minutes: between two states within an epoch.
     """
 
-    def __init__(self, folder: Path, model: keras.Model, stopping: Stopping) -> None:
+    def __init__(self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0) -> None:
         super().__init__()
+        self._seconds, self._saved = minutes * 60, time.monotonic()
         self._folder, self._network, self._stopping = folder, model, stopping
         _remove_stale(folder.parent)
 
@@ -97,6 +105,11 @@ class Checkpoints(keras.callbacks.Callback):
         del epoch, logs
         self.save()
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        del batch, logs
+        if time.monotonic() - self._saved > self._seconds:
+            self.save()
+
     def save(self) -> None:
         """Writes the state as it is now, whole or not at all."""
         best = self._stopping.best_weights or []
@@ -116,6 +129,7 @@ class Checkpoints(keras.callbacks.Callback):
                 **{f"best{number}": weights for number, weights in enumerate(best)},
             )
         staging.replace(self._folder / _STATE)
+        self._saved = time.monotonic()
 
     @contextmanager
     def kept_when_stopped(self) -> Iterator[None]:
@@ -125,6 +139,9 @@ class Checkpoints(keras.callbacks.Callback):
         except (KeyboardInterrupt, SystemExit):
             self.save()
             progress.info("stopped after %d steps; the same run goes on from there", self._steps())
+            raise
+        except TrainingFailed:
+            self.discard()  # it would only fail again
             raise
 
     def discard(self) -> None:
@@ -141,8 +158,7 @@ class Checkpoints(keras.callbacks.Callback):
         return [*self._network.encoder.trainable_variables, *(verdict.trainable_variables if verdict else [])]
 
     def _steps(self) -> int:
-        optimizer = self._network.optimizer
-        return int(getattr(optimizer, "inner_optimizer", optimizer).iterations.numpy())  # of a loss-scaling one
+        return steps_taken(self._network.optimizer)
 
 
 def _remove_stale(root: Path) -> None:

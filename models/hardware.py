@@ -14,6 +14,11 @@ def distribution() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def compiled_steps(choice: str) -> bool:
+    """Whether XLA compiles the training steps, for ``choice`` ("auto", "on" or "off"); auto: where there is a GPU."""
+    return choice == "on" or (choice == "auto" and bool(tf.config.list_physical_devices("GPU")))
+
+
 def fast_policy(choice: str) -> str:
     """The Keras dtype policy for ``choice`` ("auto", "on" or "off").
 

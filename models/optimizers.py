@@ -1,17 +1,39 @@
-"""What moves the weights: the optimiser and its learning rate over the steps."""
+"""What moves the weights: the optimiser, its learning rate, its weight decay."""
+
+from typing import Any
 
 import keras
 
+from models.schedules import build_schedule
 from models.settings import TrainingSettings
+
+_UNDECAYED = ["bias", "beta", "gamma", "threshold", "log_slope"]  # parts of the names of variables
 
 
 def build_optimizer(training: TrainingSettings, total_steps: int) -> keras.optimizers.Optimizer:
-    """The optimiser with its learning rate schedule over ``total_steps``."""
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(training.learning_rate, max(total_steps, 1))
-    if training.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=training.momentum)
+    """The optimiser with its learning rate schedule over ``total_steps``.
+
+    Weights decay; biases, the scales and shifts of norms, and a learned verdict do not (He et al. 2019, "Bag of
+    tricks").
+    """
+    common: dict[str, Any] = {
+        "learning_rate": build_schedule(training, total_steps),
+        "global_clipnorm": training.clip_norm,
+        "gradient_accumulation_steps": training.accumulate if training.accumulate > 1 else None,
+    }
     if training.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+        return keras.optimizers.Adam(**common)
+    common["weight_decay"] = training.weight_decay or None
+    optimizer: keras.optimizers.Optimizer = (
+        keras.optimizers.SGD(momentum=training.momentum, **common)
+        if training.optimizer == "sgd"
+        else keras.optimizers.AdamW(**{**common, "weight_decay": training.weight_decay})
+    )
+    optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
+    return optimizer
+
+
+def steps_taken(optimizer: keras.optimizers.Optimizer) -> int:
+    """How many training steps the optimiser has seen; those that only accumulate gradients count too."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss-scaling one
+    return int(inner._iterations.numpy())

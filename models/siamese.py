@@ -9,6 +9,7 @@ from models.augmentation import build_augmentation
 from models.distances import DISTANCES, Tensor
 from models.encoders import build_encoder
 from models.encoders.learned_weights import LearnedWeights
+from models.hardware import compiled_steps
 from models.losses import LearnedVerdict, build_loss
 from models.optimizers import build_optimizer
 from models.settings import ModelSettings
@@ -77,7 +78,8 @@ def build_tower(settings: ModelSettings) -> keras.Model:
 def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
     """The network that ``settings`` describes, compiled; its ``encoder`` attribute is what will serve."""
     encoder = build_tower(settings)
-    augmentation = build_augmentation(settings.augmentation, settings.seed)
+    compiled = compiled_steps(settings.training.xla)
+    augmentation = build_augmentation(settings.augmentation, settings.seed, compiled)
     loss = settings.loss
     network = BatchModel if loss.form == "batch" else PairModel
     verdict = None
@@ -85,5 +87,9 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
         verdict = LearnedVerdict(dtype="float32", name="verdict")
         verdict.build((None,))  # its variables are there before the first step, for a checkpoint to fill
     model: keras.Model = network(encoder, augmentation, loss.distance, verdict)
-    model.compile(optimizer=build_optimizer(settings.training, total_steps), loss=build_loss(loss), jit_compile=False)
+    model.compile(
+        optimizer=build_optimizer(settings.training, total_steps),
+        loss=build_loss(loss),
+        jit_compile=compiled,
+    )
     return model

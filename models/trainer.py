@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, seen_images
+from models.alarms import Alarms
 from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
 from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
@@ -116,21 +117,20 @@ def fit(
         model = build_model(settings, total)
     distances = PairDistances(model.encoder, normalise, settings.loss.distance, *val)
     same = val[1].same
-    stopping = Stopping("val_auc", training.patience)
+    stopping = Stopping(f"val_{training.stop_on}", training.patience)
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         ValidationMonitor(distances, same, training.epochs),
+        Alarms(),
         stopping,
         keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),
     ]
-    kept = Checkpoints(checkpoints, model, stopping) if checkpoints else None
+    kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes) if checkpoints else None
     with kept.kept_when_stopped() if kept else nullcontext():
-        losses = _train(model, batches, normalise, steps, training.epochs, callbacks, kept)
+        _train(model, batches, normalise, steps, training.epochs, callbacks, kept)
     stopping.restore_best(model)
     if kept:
         kept.discard()
-    if not np.isfinite(losses).all():  # the best epoch before it is no model to trust either
-        raise TrainingFailed("training failed: the loss is not a finite number; try a lower training.learning_rate")
     encoder = _in_float32(model.encoder, settings)
     try:
         calibration = calibrate(same, PairDistances(encoder, normalise, settings.loss.distance, *val)())
@@ -148,20 +148,19 @@ def _train(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
     kept: Checkpoints | None,
-) -> list[float]:
-    """Trains for ``epochs`` of ``steps``, from where it was stopped; returns the mean loss of each epoch of its own."""
+) -> None:
+    """Trains for ``epochs`` of ``steps``, from where it was stopped."""
     done = kept.restore() if kept else 0
     epoch, begun = divmod(done, steps)
     if done:
         progress.info("goes on from epoch %d/%d, step %d of %d", epoch + 1, epochs, begun, steps)
-    losses: list[float] = []
     # The rest of the epoch in which it was stopped, and all others.
     spans = [(epoch, epoch + 1, steps - begun), (epoch + 1, epochs, steps)] if begun else [(epoch, epochs, steps)]
     for first, last, per_epoch in spans:
         if model.stop_training or first >= last:
             continue
         dataset = batch_dataset(batches, range(last * steps - (last - first) * per_epoch, last * steps), normalise)
-        history = model.fit(
+        model.fit(
             dataset,
             initial_epoch=first,
             epochs=last,
@@ -169,8 +168,6 @@ def _train(
             callbacks=[*callbacks, kept] if kept else callbacks,
             verbose=0,
         )
-        losses += history.history["loss"]
-    return losses
 
 
 def _checkpoints(config: dict[str, Any], patterns: Iterable[str]) -> Path | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.calibration import Floats, auc, best_accuracy
 from models.dataset import ImageTable, Ints, PairTable
 from models.distances import DISTANCES
+from models.measures import equal_error_rate
 
 progress = logging.getLogger("siamese.progress")
 
@@ -40,7 +41,10 @@ class PairDistances:
 
     def __call__(self) -> Floats:
         """[pairs] distances."""
-        embeddings = self.embeddings()
+        return self.of(self.embeddings())
+
+    def of(self, embeddings: NDArray[np.float32]) -> Floats:
+        """[images, d], as ``embeddings`` gives them -> [pairs] distances."""
         a, b = np.searchsorted(self._rows, self._pairs.a), np.searchsorted(self._rows, self._pairs.b)
         return np.asarray(self._between(embeddings[a], embeddings[b]), np.float64)
 
@@ -53,7 +57,8 @@ class PairDistances:
 class ValidationMonitor(keras.callbacks.Callback):
     """Adds the validation measures to each epoch's logs, where early stopping and TensorBoard find them.
 
-    ``val_auc`` and ``val_accuracy`` (at the best threshold), and the mean distance of genuine and impostor pairs.
+    ``val_auc``, ``val_eer`` and ``val_accuracy`` (at the best threshold), the mean distance of genuine and of impostor
+    pairs, and ``val_spread``: how far embeddings lie from their mean, as a share of their length.
     """
 
     def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
@@ -62,12 +67,24 @@ class ValidationMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs if logs is not None else {}
-        distance = self._distances()
+        embeddings = self._distances.embeddings()
+        distance = self._distances.of(embeddings)
+        logs["val_spread"] = _spread(embeddings)
+        if not np.isfinite(distance).all():  # nothing to measure; ``Alarms`` tells it
+            logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
+            return
         logs["val_auc"] = auc(self._same, distance)
+        logs["val_eer"] = equal_error_rate(self._same, distance)
         logs["val_accuracy"] = best_accuracy(self._same, distance)
         logs["val_genuine_distance"] = float(distance[self._same].mean())
         logs["val_impostor_distance"] = float(distance[~self._same].mean())
         progress.info(
-            "epoch %d/%d  loss %.4f  validation AUC %.4f  accuracy %.4f",
-            *(epoch + 1, self._epochs, logs["loss"], logs["val_auc"], logs["val_accuracy"]),
+            "epoch %d/%d  loss %.4f  validation AUC %.4f  EER %.4f  accuracy %.4f",
+            *(epoch + 1, self._epochs, logs["loss"], logs["val_auc"], logs["val_eer"], logs["val_accuracy"]),
         )
+
+
+def _spread(embeddings: NDArray[np.float32]) -> float:
+    """Root mean square distance from the mean, by the root mean square length; 0 where all are one or nothing."""
+    length = float(np.square(embeddings).sum(axis=1).mean())
+    return float(np.sqrt(embeddings.var(axis=0).sum() / length)) if length > 0 else 0.0

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.augmentation.bilinear import bilinear
 from models.distances import Tensor
 
 
@@ -23,6 +24,7 @@ class RandomAffine(keras.layers.Layer):
       crop: a window of between 1 - crop and 1 of each side, anywhere within the image, is blown up to full size.
       mirror: whether half of the images are seen in a mirror, left for right.
       seed: of the generator.
+      compiled: whether XLA compiles the step: it knows no projective transform, and gathers the same pixels itself.
 
     Shapes: [n, height, width, channels] -> the same.
     """
@@ -36,11 +38,12 @@ class RandomAffine(keras.layers.Layer):
         translation: float = 0.0,
         mirror: bool = False,
         seed: int = 0,
+        compiled: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.rotation, self.scale, self.crop, self.seed = rotation, scale, crop, seed
-        self.shear, self.translation, self.mirror = shear, translation, mirror
+        self.shear, self.translation, self.mirror, self.compiled = shear, translation, mirror, compiled
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
@@ -58,19 +61,22 @@ class RandomAffine(keras.layers.Layer):
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
         cos, sin = ops.cos(angle) * shrink, ops.sin(angle) * shrink
         xx, xy, yx, yy = cos * side, cos * lean - sin, sin * side, sin * lean + cos
-        zero = ops.zeros_like(cos)
-        matrix = ops.stack(
-            [
-                *(xx, xy, centre_x + shift_x - xx * centre_x - xy * centre_y),
-                *(yx, yy, centre_y + shift_y - yx * centre_x - yy * centre_y),
-                *(zero, zero),
-            ],
-            axis=1,
-        )
-        moved = ops.image.affine_transform(
-            ops.cast(images, "float32"), matrix, interpolation="bilinear", fill_mode="nearest"
-        )
-        return ops.cast(moved, images.dtype)
+        to_x = (xx, xy, centre_x + shift_x - xx * centre_x - xy * centre_y)
+        to_y = (yx, yy, centre_y + shift_y - yx * centre_x - yy * centre_y)
+        return ops.cast(self._moved(ops.cast(images, "float32"), to_x, to_y), images.dtype)
+
+    def _moved(self, images: Tensor, to_x: tuple[Tensor, ...], to_y: tuple[Tensor, ...]) -> Tensor:
+        """The pixel at (x, y) comes from (a x + b y + c) of either axis; each of a, b, c is [n]."""
+        if self.compiled:
+            y, x = (axis[None] for axis in ops.meshgrid(*map(ops.arange, images.shape[1:3]), indexing="ij"))
+            rows, columns = (
+                ops.cast(x, "float32") * a[:, None, None] + ops.cast(y, "float32") * b[:, None, None] + c[:, None, None]
+                for a, b, c in (to_y, to_x)
+            )
+            return bilinear(images, rows, columns)
+        zero = ops.zeros_like(to_x[2])
+        matrix = ops.stack([*to_x, *to_y, zero, zero], axis=1)
+        return ops.image.affine_transform(images, matrix, interpolation="bilinear", fill_mode="nearest")
 
     def _shift(self, count: Tensor, window: Tensor) -> Tensor:
         """A share of the side: the window anywhere within the image, and the translation."""
@@ -84,5 +90,5 @@ class RandomAffine(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        names = ("rotation", "scale", "crop", "shear", "translation", "mirror", "seed")
+        names = ("rotation", "scale", "crop", "shear", "translation", "mirror", "seed", "compiled")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

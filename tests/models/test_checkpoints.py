@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from models.checkpoints import training_key
 from models.dataset import ImageTable, PairTable
+from models.errors import TrainingFailed
 from models.settings import (
     AugmentationSettings,
     EncoderSettings,
@@ -116,6 +117,52 @@ def test_patience_is_not_forgotten(tmp_path, stop_after, monkeypatch, caplog):
 
     epochs = [message.split("  ")[0] for message in caplog.messages if message.startswith("epoch ")]
     assert epochs[-1] == f"epoch 4/{EPOCHS}"
+
+
+def test_a_long_epoch_is_kept_in_parts(tmp_path, stop_after):
+    """Killed without warning in its only epoch, it goes on from the step at which the last state was written."""
+    given = recipe("batch", epochs=1, steps_per_epoch=12, checkpoint_minutes=1e-9)
+    unbroken = trained(given, tmp_path / "unbroken")
+    stop_after(9, RuntimeError)
+    with pytest.raises(RuntimeError):
+        trained(given, tmp_path / "first", tmp_path / "mine")
+    with np.load(tmp_path / "mine" / "state.npz") as state:
+        assert 8 in [
+            state[name].item() for name in state.files if state[name].ndim == 0 and state[name].dtype == "int64"
+        ]
+    for weights, expected in zip(trained(given, tmp_path / "second", tmp_path / "mine"), unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"loss": {"name": "binary_cross_entropy", "distance": "weighted_manhattan"}},
+        {"training": {"accumulate": 3, "optimizer": "sgd", "learning_rate": 0.05, "warmup": 5}},
+        {"training": {"stop_on": "eer", "schedule": "step", "clip_norm": 1.0}},
+    ],
+    ids=["learned-verdict", "accumulated", "eer"],
+)
+def test_whatever_the_recipe_a_stopped_training_ends_as_an_unbroken_one(tmp_path, stop_after, more):
+    given = ModelSettings.model_validate(
+        {key: {**value, **more.get(key, {})} if isinstance(value, dict) else value for key, value in _plain().items()}
+    )
+    unbroken = trained(given, tmp_path / "unbroken")
+    stop_after(6, SystemExit)
+    with pytest.raises(SystemExit):
+        trained(given, tmp_path / "first", tmp_path / "mine")
+    for weights, expected in zip(trained(given, tmp_path / "second", tmp_path / "mine"), unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
+
+
+def _plain() -> dict:
+    return recipe("batch").model_dump(mode="json", exclude_unset=True, exclude={"loss"}) | {"loss": {}}
+
+
+def test_a_training_that_fails_is_not_gone_on_with(tmp_path):
+    with pytest.raises(TrainingFailed):
+        trained(recipe("batch", learning_rate=1e30, optimizer="sgd"), tmp_path, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
 
 
 def test_what_was_given_up_is_removed_in_time(tmp_path):

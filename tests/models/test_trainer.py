@@ -103,7 +103,7 @@ def test_a_loss_that_is_no_number_fails_the_training(tmp_path, monkeypatch, epoc
         return call(self, y_true, y_pred) * tf.where(broken, float("nan"), 1.0)
 
     monkeypatch.setattr(InBatchContrastiveLoss, "call", sometimes)
-    with pytest.raises(TrainingFailed, match=r"^training failed: "):
+    with pytest.raises(TrainingFailed, match=rf"^training failed in epoch {epoch}: the loss is not a finite number"):
         fitted(tmp_path, settings(steps_per_epoch=steps))
 
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models.augmentation import RandomAffine
 
@@ -99,3 +100,13 @@ def test_a_mirror_shows_half_of_the_images_left_for_right():
     straight = np.abs(seen - image).max(axis=(1, 2, 3)) < 1e-4
     assert (mirrored ^ straight).all()
     assert mirrored.sum() == pytest.approx(100, abs=25)
+
+
+def test_compiled_by_xla_it_does_the_same():
+    """With the same draws, that is: XLA has random numbers of its own."""
+    all_of_it = {"rotation": 30, "scale": 0.2, "crop": 0.2, "shear": 10, "translation": 0.1}
+    images = np.random.default_rng(0).uniform(size=(20, 14, 17, 3)).astype(np.float32)
+    layer = Fixed(**all_of_it, compiled=True)
+    compiled = tf.function(lambda x: layer(x, training=True), jit_compile=True)(images)
+    np.testing.assert_allclose(compiled, Fixed(**all_of_it)(images, training=True), atol=1e-3)
+    assert not np.allclose(compiled, images, atol=0.1)

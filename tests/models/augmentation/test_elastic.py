@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from models.augmentation.elastic import RandomElastic, bilinear
+from models.augmentation.bilinear import bilinear
+from models.augmentation.elastic import RandomElastic
 
 
 def ramps(height: int = 30, width: int = 20) -> np.ndarray:

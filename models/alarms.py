@@ -1,0 +1,36 @@
+"""Stops a training that can come to nothing, and says why."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from models.errors import TrainingFailed
+
+_COLLAPSED = 1e-3  # of the embeddings' own length
+
+
+class Alarms(keras.callbacks.Callback):
+    """Raises when a loss or a validation distance is no number, or when all embeddings have become one.
+
+    List it after ``ValidationMonitor``, whose ``val_spread`` and distances it reads.
+
+    Raises:
+      TrainingFailed: at the end of the epoch in which it happened.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        seen = logs or {}
+        when = f"training failed in epoch {epoch + 1}"
+        if not np.isfinite(seen["loss"]):
+            raise TrainingFailed(f"{when}: the loss is not a finite number; try a lower training.learning_rate")
+        if not np.isfinite([seen["val_genuine_distance"], seen["val_impostor_distance"]]).all():
+            raise TrainingFailed(
+                f"{when}: a validation distance is not a finite number; try a lower training.learning_rate"
+            )
+        if seen["val_spread"] < _COLLAPSED:
+            raise TrainingFailed(
+                f"{when}: the encoder has collapsed to one point (impostors are {seen['val_impostor_distance']:.2g} "
+                "apart on the validation split); try a lower training.learning_rate, a longer training.warmup, "
+                "or loss.name: contrastive"
+            )

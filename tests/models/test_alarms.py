@@ -1,0 +1,29 @@
+import pytest
+
+from models.alarms import Alarms
+from models.errors import TrainingFailed
+
+FINE = {"loss": 0.4, "val_genuine_distance": 0.3, "val_impostor_distance": 1.2, "val_spread": 0.9}
+
+
+def test_a_training_that_learns_goes_on():
+    Alarms().on_epoch_end(3, dict(FINE))
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"loss": float("nan")}, "in epoch 4: the loss is not a finite number; try a lower training.learning_rate"),
+        ({"loss": float("inf")}, "in epoch 4: the loss is not a finite number"),
+        ({"val_impostor_distance": float("nan")}, "in epoch 4: a validation distance is not a finite number"),
+        (
+            {"val_spread": 1e-5, "val_impostor_distance": 2e-6},
+            "in epoch 4: the encoder has collapsed to one point (impostors are 2e-06 apart on the validation",
+        ),
+    ],
+    ids=["loss-nan", "loss-infinite", "distance", "collapse"],
+)
+def test_one_that_can_come_to_nothing_is_stopped_with_the_reason(seen, said):
+    with pytest.raises(TrainingFailed) as caught:
+        Alarms().on_epoch_end(3, FINE | seen)
+    assert str(caught.value).startswith(f"training failed {said}")
