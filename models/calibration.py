@@ -1,72 +1,63 @@
 """From a distance to a score and a verdict, fitted on the validation pairs. NumPy only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.operating_points import OperatingPoints
+from models.settings.calibration import CalibrationSettings
+
 Floats = NDArray[np.float64]
+
+_BEST_ACCURACY = CalibrationSettings()
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """score = sigmoid(slope * (threshold - distance)); the verdict is "same" where score > 0.5."""
+    """score = sigmoid(slope * (threshold - distance)); the verdict is "same" where score > 0.5.
+
+    The score is a probability where the threshold is that of the best accuracy. A stricter objective moves the
+    threshold and the score's 0.5 with it: the scores keep their order, and 0.5 means "meets the objective".
+    """
 
     threshold: float
     slope: float
+    # What the threshold reached on the pairs that it was chosen on, by name.
+    reached: dict[str, float] = field(default_factory=dict, compare=False)
 
     def score(self, distance: Floats) -> Floats:
         """[n] distances -> [n] scores in (0, 1): higher is more alike."""
         return 1 / (1 + np.exp(-np.clip(self.slope * (self.threshold - distance), -500, 500)))
 
 
-def calibrate(same: NDArray[np.integer], distance: Floats) -> Calibration:
+def calibrate(same: NDArray[np.integer], distance: Floats, wanted: CalibrationSettings = _BEST_ACCURACY) -> Calibration:
     """Fits threshold and slope.
 
     Args:
       same: [n], 1 genuine, 0 impostor; both kinds present.
       distance: [n].
+      wanted: what the threshold is for.
 
     Raises:
-      ValueError: a distance is not finite, one kind is missing, or all distances are equal (a collapsed encoder).
+      ValueError: a distance is not finite, one kind is missing, all distances are equal (a collapsed encoder), or no
+        threshold meets the target.
     """
     genuine, distance = np.asarray(same).astype(bool), np.asarray(distance, np.float64)
     if not np.isfinite(distance).all():
         raise ValueError("a validation distance is not a finite number: the training has diverged")
     if genuine.all() or not genuine.any():
         raise ValueError("the validation pairs are all of one kind: nothing to calibrate on")
-    threshold = best_threshold(genuine, distance)
-    return Calibration(threshold, _slope(genuine, threshold - distance))
-
-
-def best_threshold(same: NDArray[np.bool_], distance: Floats) -> float:
-    """The threshold of the highest accuracy, midway between two observed distances; of equals the middle one.
-
-    Raises:
-      ValueError: all distances are equal.
-    """
-    cuts, right = _accuracies(same, distance)
-    if not len(cuts):
-        raise ValueError("all validation distances are equal: the encoder has collapsed to one point")
-    best = np.flatnonzero(right == right.max())
-    return float(cuts[best[len(best) // 2]])
+    points = OperatingPoints.of(genuine, distance)
+    index = points.best(wanted)
+    threshold = float(points.cuts[index])
+    return Calibration(threshold, _slope(genuine, threshold - distance), points.figures(index, wanted.prior))
 
 
 def best_accuracy(same: NDArray[np.bool_], distance: Floats) -> float:
-    """The accuracy at ``best_threshold``; one half where all distances are equal."""
-    _, right = _accuracies(same, distance)
-    return float(right.max() / len(same)) if len(right) else 0.5
-
-
-def _accuracies(same: NDArray[np.bool_], distance: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Every cut between two different neighbours, and how many pairs it tells right."""
-    order = np.argsort(distance, kind="stable")
-    ordered, genuine = distance[order], same[order]
-    cuts = (ordered[:-1] + ordered[1:]) / 2
-    genuine_below = np.cumsum(genuine)[:-1]
-    impostors_above = (~genuine).sum() - np.cumsum(~genuine)[:-1]
-    different = ordered[1:] > ordered[:-1]
-    return cuts[different], (genuine_below + impostors_above)[different]
+    """The accuracy at the threshold where it is highest; one half where all distances are equal."""
+    accuracy = OperatingPoints.of(np.asarray(same).astype(bool), np.asarray(distance, np.float64)).accuracy
+    return float(accuracy.max()) if len(accuracy) else 0.5
 
 
 def _slope(same: NDArray[np.bool_], towards: Floats) -> float:

@@ -10,6 +10,17 @@ from models.settings import ImageSettings
 FILE = Path("assets.extra") / "siamese.json"
 
 
+class CalibrationReport(BaseModel):
+    """What the operating threshold was chosen for, and what it reached on the validation pairs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    objective: str
+    value: float | None = None
+    prior: float | None = None
+    validation: dict[str, float] = {}  # accuracy, precision, recall, f1, far, genuine_pairs, impostor_pairs
+
+
 class ModelManifest(BaseModel):
     """Written by the Trainer, carried along by every copy."""
 
@@ -20,6 +31,7 @@ class ModelManifest(BaseModel):
     distance: str
     threshold: float  # distance below which a pair is called the same
     slope: float  # score = sigmoid(slope * (threshold - distance))
+    calibration: CalibrationReport | None = None  # older models do not say
     embedding: int
     split: dict[str, object]  # the rule and seed that kept the test identities out of training
     config_digest: str  # of the settings that shape a model

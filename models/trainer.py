@@ -23,7 +23,8 @@ from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.errors import TrainingFailed, UserError
 from models.hardware import distribution, precision_policy
-from models.manifest import ModelManifest
+from models.manifest import CalibrationReport, ModelManifest
+from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
 from models.siamese import build_model, build_tower
@@ -110,6 +111,7 @@ def fit(
       checkpoints: a folder of this training alone, in which a stopped one finds its state.
     """
     training = settings.training
+    check_measurable(settings.calibration, val[1].same)  # before the hours, not after them
     batches = _batches(settings, *train)
     steps = training.steps_per_epoch or batches.steps_per_epoch
     total = training.epochs * steps
@@ -133,7 +135,8 @@ def fit(
         kept.discard()
     encoder = _in_float32(model.encoder, settings)
     try:
-        calibration = calibrate(same, PairDistances(encoder, normalise, settings.loss.distance, *val)())
+        distance = PairDistances(encoder, normalise, settings.loss.distance, *val)()
+        calibration = calibrate(same, distance, settings.calibration)
     except ValueError as error:
         raise TrainingFailed(f"training failed: {error}") from None
     progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
@@ -206,6 +209,7 @@ def export(served: ServedModel, settings: ModelSettings, calibration: Calibratio
         distance=settings.loss.distance,
         threshold=calibration.threshold,
         slope=calibration.slope,
+        calibration=CalibrationReport(**settings.calibration.model_dump(), validation=calibration.reached),
         embedding=settings.encoder.embedding,
         split=fn_args.custom_config["split"],
         config_digest=fn_args.custom_config["config_digest"],

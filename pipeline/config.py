@@ -27,6 +27,7 @@ from models.errors import UserError
 from models.features import SPLITS
 from models.settings import (
     AugmentationSettings,
+    CalibrationSettings,
     EncoderSettings,
     ImageSettings,
     LossSettings,
@@ -86,6 +87,7 @@ class Config(Settings):
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     measures: MeasureSettings = MeasureSettings()
     gates: GateSettings = GateSettings()
     serving_validator: ServingValidatorSettings = ServingValidatorSettings()
@@ -112,6 +114,7 @@ class Config(Settings):
             loss=self.loss,
             training=self.training,
             augmentation=self.augmentation,
+            calibration=self.calibration,
             seed=self.seed,
         )
 

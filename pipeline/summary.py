@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.model_gate.intervals import MeasuredIntervals
 from components.verdict.result import GateResult
+from models.manifest import CalibrationReport
 
 FILE = "summary.json"
 
@@ -38,6 +39,7 @@ class RunSummary(BaseModel):
     baseline: dict[str, Any] = {}  # what served when the run began: status, version, digest
     slices: dict[str, dict[str, float]] = {}
     threshold: float | None = None
+    calibration: CalibrationReport | None = None  # what the threshold is for; its validation figures
     pushed_version: int | None = None
     counts: dict[str, Any] = {}
     timings: dict[str, float] = {}  # seconds a component

@@ -145,6 +145,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
         console.print(_counts_line(summary), soft_wrap=True)
         for note in _notes(summary, output):
             console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
+    if summary.calibration:
+        console.print(f"[dim]{escape(_threshold_line(summary))}[/]", soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
     if summary.gates:
@@ -166,6 +168,18 @@ def _counts_line(summary: RunSummary) -> str:
     if pairs:
         parts.append("pairs: " + " ".join(f"{name} {split['pairs']:,}" for name, split in pairs["splits"].items()))
     return "\n" + ", ".join(parts)
+
+
+def _threshold_line(summary: RunSummary) -> str:
+    """The operating threshold, what it was chosen for and what it reached on the validation pairs."""
+    report = summary.calibration
+    if report is None or summary.threshold is None:
+        return ""
+    value = "" if report.value is None else f" {report.value:g}"
+    prior = "" if report.prior is None else f" at prior {report.prior:g}"
+    names = ("accuracy", "precision", "precision_at_prior", "recall", "far")
+    figures = ", ".join(f"{name} {report.validation[name]:.4f}" for name in names if name in report.validation)
+    return f"threshold {summary.threshold:.4f} for {report.objective}{value}{prior}; on validation: {figures}"
 
 
 def _notes(summary: RunSummary, output: Path) -> list[str]:

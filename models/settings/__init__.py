@@ -5,6 +5,7 @@ Plain pydantic models without TensorFlow, so that a configuration is checked in 
 
 from models.settings.augmentation import AugmentationSettings
 from models.settings.base import Settings
+from models.settings.calibration import CalibrationSettings
 from models.settings.encoder import EncoderSettings
 from models.settings.image import ImageSettings
 from models.settings.loss import LossSettings
@@ -14,6 +15,7 @@ from models.settings.training import BatchSettings, TrainingSettings
 __all__ = [
     "AugmentationSettings",
     "BatchSettings",
+    "CalibrationSettings",
     "EncoderSettings",
     "ImageSettings",
     "LossSettings",

@@ -4,6 +4,7 @@ from pydantic import Field, model_validator
 
 from models.settings.augmentation import AugmentationSettings
 from models.settings.base import Settings
+from models.settings.calibration import CalibrationSettings
 from models.settings.encoder import EncoderSettings
 from models.settings.image import ImageSettings
 from models.settings.loss import LossSettings
@@ -18,6 +19,7 @@ class ModelSettings(Settings):
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")

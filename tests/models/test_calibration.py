@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from models.calibration import Calibration, auc, best_accuracy, best_threshold, calibrate
+from models.calibration import Calibration, auc, best_accuracy, calibrate
+from models.settings import CalibrationSettings
 
 
 def pairs():
@@ -21,7 +22,7 @@ def unzip(rows):
 @given(pairs())
 def test_the_threshold_is_the_best_there_is_and_lies_between_two_distances(rows):
     same, distance = unzip(rows)
-    threshold = best_threshold(same, distance)
+    threshold = calibrate(same, distance).threshold
     assert threshold not in distance
     assert distance.min() < threshold < distance.max()
     middles = [(a + b) / 2 for a, b in zip(np.unique(distance), np.unique(distance)[1:], strict=False)]
@@ -70,3 +71,12 @@ def test_separable_pairs_keep_a_finite_slope():
 def test_what_cannot_be_calibrated_says_why(same, distance, message):
     with pytest.raises(ValueError, match=message):
         calibrate(np.array(same), np.array(distance))
+
+
+def test_what_the_threshold_reaches_comes_along():
+    wanted = CalibrationSettings(objective="target_far", value=0.5)
+    found = calibrate(np.array([1, 0, 1, 0]), np.array([0.1, 0.2, 0.4, 0.8]), wanted)
+    assert found.threshold == pytest.approx(0.6)
+    assert found.reached["far"] == 0.5
+    assert found.reached["recall"] == 1.0
+    np.testing.assert_array_equal(found.score(np.array([0.59, 0.61])) > 0.5, [True, False])
