@@ -5,7 +5,7 @@ from subprocess import run
 import pytest
 
 from models.errors import UserError
-from models.manifest import FILE, ModelManifest
+from models.manifest import FILE, CalibrationReport, ModelManifest
 from models.settings import ImageSettings
 
 
@@ -17,6 +17,7 @@ def manifest() -> ModelManifest:
         distance="cosine",
         threshold=0.1234567890123456,
         slope=3.5,
+        calibration=CalibrationReport(objective="target_far", value=0.01, validation={"far": 0.008, "recall": 0.9}),
         embedding=5,
         split={"by": "identity", "train": 0.7, "seed": 3},
         config_digest="def",
@@ -35,6 +36,14 @@ def test_what_later_versions_add_is_passed_over(manifest, tmp_path):
     content = json.loads((tmp_path / FILE).read_text())
     (tmp_path / FILE).write_text(json.dumps({**content, "added_later": 1}))
     assert ModelManifest.read(tmp_path) == manifest
+
+
+def test_a_model_from_before_the_objective_was_told_still_reads(manifest, tmp_path):
+    manifest.write(tmp_path)
+    content = json.loads((tmp_path / FILE).read_text())
+    del content["calibration"]
+    (tmp_path / FILE).write_text(json.dumps(content))
+    assert ModelManifest.read(tmp_path) == manifest.model_copy(update={"calibration": None})
 
 
 def test_a_folder_without_one_is_no_model(tmp_path):
@@ -62,5 +71,7 @@ def test_the_trainers_says_what_the_model_is(exported):
     assert manifest.model_digest == exported.served.digest("code")
     assert (manifest.image, manifest.distance) == (exported.settings.image, "euclidean")
     assert (manifest.threshold, manifest.slope, manifest.embedding) == (0.4, 6.0, 5)
+    assert manifest.calibration is not None
+    assert manifest.calibration.objective == "best_accuracy"
     assert manifest.split == {"by": "image", "seed": 0}
     assert manifest.versions.keys() >= {"tfx", "tensorflow", "keras", "python"}

@@ -10,7 +10,14 @@ from models.dataset import ImageTable, PairTable
 from models.encoders import build_encoder
 from models.errors import TrainingFailed, UserError
 from models.hardware import precision_policy
-from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelSettings, TrainingSettings
+from models.settings import (
+    CalibrationSettings,
+    EncoderSettings,
+    ImageSettings,
+    LossSettings,
+    ModelSettings,
+    TrainingSettings,
+)
 from models.trainer import _in_float32, _scratch, fit
 from models.validation import PairDistances
 
@@ -160,3 +167,27 @@ def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(t
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with _scratch(str(tmp_path), patterns):
         pass
+
+
+def aimed(far: float) -> ModelSettings:
+    return settings().model_copy(update={"calibration": CalibrationSettings(objective="target_far", value=far)})
+
+
+def test_the_threshold_serves_the_objective_of_the_settings(tmp_path):
+    _, calibration, distance, same = fitted(tmp_path, aimed(0.3), val=split(seed=1, noise=150))
+    wrongly = (calibration.score(distance) > 0.5)[same == 0].mean()
+    assert calibration.reached["far"] == pytest.approx(wrongly)
+    assert 0.2 < wrongly <= 0.3  # the best accuracy is elsewhere
+
+
+def test_a_target_that_validation_cannot_show_is_refused_before_the_training(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "siamese.progress"), pytest.raises(UserError, match=r"calibration\.value"):
+        fitted(tmp_path, aimed(0.0001))
+    assert not caplog.records
+
+
+def test_a_target_out_of_reach_fails_the_training_in_a_sentence(tmp_path):
+    unlike = split(seed=1)
+    labels = 1 - unlike[1].same  # the encoder learns the opposite of what is asked
+    with pytest.raises(TrainingFailed, match=r"training failed: calibration: target_far 0\.02 is out of reach"):
+        fitted(tmp_path, aimed(0.02), val=(unlike[0], PairTable(unlike[1].a, unlike[1].b, labels)))

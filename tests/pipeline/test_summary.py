@@ -3,6 +3,7 @@ import json
 import pytest
 
 from components.verdict.result import GateResult
+from models.manifest import CalibrationReport
 from pipeline.summary import FILE, Metric, RunSummary, read_summaries
 
 
@@ -15,6 +16,7 @@ def summary(run_id: str = "r1", **changes) -> RunSummary:
         "metrics": {"accuracy": Metric(value=0.7), "auc": Metric(value=0.8, low=0.75, high=0.85)},
         "slices": {"kind: genuine": {"accuracy": 0.6}},
         "threshold": 0.4,
+        "calibration": CalibrationReport(objective="target_far", value=0.1, validation={"far": 0.09}),
         "counts": {"images": {"images": 3}},
         "timings": {"Trainer": 1.5},
         "seed": 7,
@@ -45,6 +47,12 @@ def test_the_file_holds_the_fields_of_the_contract(output):
     assert content.keys() >= {*promised.split(), "versions"}
     assert content["gates"][0].keys() == {"name", "passed", "reason"}
     assert content["metrics"]["auc"] == {"value": 0.8, "low": 0.75, "high": 0.85}
+    assert content["calibration"] == {
+        "objective": "target_far",
+        "value": 0.1,
+        "prior": None,
+        "validation": {"far": 0.09},
+    }
     assert content["pushed_version"] is None
 
 

@@ -1,0 +1,27 @@
+import io
+
+from rich.console import Console
+
+from models.manifest import CalibrationReport
+from pipeline.summary import RunSummary
+from pipeline.terminal import show_summary
+
+
+def shown(tmp_path, **fields) -> str:
+    text = io.StringIO()
+    summary = RunSummary(run_id="r", status="refused", exit_code=3, seed=0, config_digest="", **fields)
+    show_summary(Console(file=text, width=200), summary, tmp_path / "runs" / "r", tmp_path)
+    return text.getvalue()
+
+
+def test_the_threshold_is_told_with_its_aim_and_what_it_reached(tmp_path):
+    reached = {"accuracy": 0.9, "precision": 0.95, "recall": 0.85, "f1": 0.897, "far": 0.04, "precision_at_prior": 0.5}
+    report = CalibrationReport(objective="target_precision", value=0.5, prior=0.01, validation=reached)
+    assert (
+        "threshold 0.4000 for target_precision 0.5 at prior 0.01; on validation: "
+        "accuracy 0.9000, precision 0.9500, precision_at_prior 0.5000, recall 0.8500, far 0.0400\n"
+    ) in shown(tmp_path, threshold=0.4, calibration=report)
+
+
+def test_a_run_without_a_model_tells_no_threshold(tmp_path):
+    assert "threshold" not in shown(tmp_path)
