@@ -81,15 +81,23 @@ class Checkpoints(keras.callbacks.Callback):
 
     def __init__(self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0) -> None:
         super().__init__()
-        self._seconds, self._saved = minutes * 60, time.monotonic()
+        self._seconds, self._saved, self._phase = minutes * 60, time.monotonic(), 0
         self._folder, self._network, self._stopping = folder, model, stopping
         _remove_stale(folder.parent)
 
-    def restore(self) -> int:
-        """Brings back what an earlier attempt left; returns how many steps are done already."""
-        self._network.optimizer.build(self._trainable())
+    def phase(self) -> int:
+        """The phase in which an earlier attempt was stopped; 0 where there was none."""
         path = self._folder / _STATE
         if not path.is_file():
+            return 0
+        with np.load(path) as state:
+            return int(state["phase"])
+
+    def restore(self, phase: int = 0) -> int:
+        """Begins a phase with what an earlier attempt left of it; returns how many of its steps are done already."""
+        self._network.optimizer.build(self._trainable())
+        self._phase, path = phase, self._folder / _STATE
+        if not path.is_file() or self.phase() != phase:
             return 0
         with np.load(path) as state:
             for number, variable in enumerate(self._variables()):
@@ -124,6 +132,7 @@ class Checkpoints(keras.callbacks.Callback):
         with staging.open("wb") as file:
             np.savez(
                 file,
+                phase=np.array(self._phase),
                 stopping=np.array(json.dumps({**stopping, "weights": len(best)})),
                 **{f"variable{number}": variable.numpy() for number, variable in enumerate(self._variables())},
                 **{f"best{number}": weights for number, weights in enumerate(best)},

@@ -17,7 +17,8 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
 
     Args:
       inputs: ``features.PIXELS``: string [n], uint8 row-major pixels.
-      custom_config: ``image``: the fields of ``ImageSettings``.
+      custom_config: ``image``: the fields of ``ImageSettings``; ``normalise``: false where the network has a
+        preprocessing of its own, and gets pixels in [0, 1].
 
     Returns:
       ``IMAGE``: float32 [n, height, width, channels].
@@ -26,6 +27,8 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     height, width, channels = image["height"], image["width"], image["channels"]
     decoded = tf.io.decode_raw(inputs[features.PIXELS], tf.uint8, fixed_length=height * width * channels)
     pixels = tf.reshape(tf.cast(decoded, tf.float32) / 255.0, [-1, height, width, channels])
+    if not custom_config.get("normalise", True):
+        return {IMAGE: pixels}
     # Averaged within each image first: the analyzers then see [n, channels], not every pixel.
     mean = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
     square = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)

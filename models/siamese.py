@@ -9,6 +9,7 @@ from models.augmentation import build_augmentation
 from models.distances import DISTANCES, Tensor
 from models.encoders import build_encoder
 from models.encoders.learned_weights import LearnedWeights
+from models.encoders.pretrained import load_pretrained
 from models.hardware import compiled_steps
 from models.losses import LearnedVerdict, build_loss
 from models.optimizers import build_optimizer
@@ -87,6 +88,7 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
         verdict = LearnedVerdict(dtype="float32", name="verdict")
         verdict.build((None,))  # its variables are there before the first step, for a checkpoint to fill
     model: keras.Model = network(encoder, augmentation, loss.distance, verdict)
+    load_pretrained(encoder, settings.image, settings.encoder)
     model.compile(
         optimizer=build_optimizer(settings.training, total_steps),
         loss=build_loss(loss),

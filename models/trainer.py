@@ -22,6 +22,7 @@ from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.errors import TrainingFailed, UserError
+from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
 from models.manifest import CalibrationReport, ModelManifest
 from models.operating_points import check_measurable
@@ -129,7 +130,7 @@ def fit(
     ]
     kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes) if checkpoints else None
     with kept.kept_when_stopped() if kept else nullcontext():
-        _train(model, batches, normalise, steps, training.epochs, callbacks, kept)
+        _train(model, settings, batches, normalise, steps, callbacks, stopping, kept)
     stopping.restore_best(model)
     if kept:
         kept.discard()
@@ -145,39 +146,57 @@ def fit(
 
 def _train(
     model: keras.Model,
+    settings: ModelSettings,
     batches: Batches,
     normalise: Normalise,
     steps: int,
-    epochs: int,
     callbacks: list[keras.callbacks.Callback],
+    stopping: Stopping,
     kept: Checkpoints | None,
 ) -> None:
-    """Trains for ``epochs`` of ``steps``, from where it was stopped."""
-    done = kept.restore() if kept else 0
-    epoch, begun = divmod(done, steps)
-    if done:
-        progress.info("goes on from epoch %d/%d, step %d of %d", epoch + 1, epochs, begun, steps)
-    # The rest of the epoch in which it was stopped, and all others.
-    spans = [(epoch, epoch + 1, steps - begun), (epoch + 1, epochs, steps)] if begun else [(epoch, epochs, steps)]
-    for first, last, per_epoch in spans:
-        if model.stop_training or first >= last:
-            continue
-        dataset = batch_dataset(batches, range(last * steps - (last - first) * per_epoch, last * steps), normalise)
-        model.fit(
-            dataset,
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=per_epoch,
-            callbacks=[*callbacks, kept] if kept else callbacks,
-            verbose=0,
-        )
+    """Trains through all phases, ``steps`` an epoch, from where it was stopped."""
+    reached, all_phases = kept.phase() if kept else 0, phases(settings)
+    for number, phase in list(enumerate(all_phases))[reached:]:
+        if len(all_phases) > 1:
+            enter(model, settings, phase, steps)
+        done = kept.restore(number) if kept else 0
+        if number and not done:
+            stopping.restore_best(model)
+            stopping.wait = 0
+        if done:
+            epoch, begun = divmod(done, steps)
+            where = (phase.first + epoch + 1, settings.training.epochs, begun, steps)
+            progress.info("goes on from epoch %d/%d, step %d of %d", *where)
+        for epochs, per_epoch in _spans(phase, done, steps):
+            if model.stop_training:
+                break
+            taken = range(epochs.stop * steps - len(epochs) * per_epoch, epochs.stop * steps)
+            model.fit(
+                batch_dataset(batches, taken, normalise),
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                steps_per_epoch=per_epoch,
+                callbacks=[*callbacks, kept] if kept else callbacks,
+                verbose=0,
+            )
+
+
+def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
+    """(epochs, steps of each): the rest of the epoch in which a phase was stopped, if it was, and all its others."""
+    whole, begun = divmod(done, steps)
+    epoch = phase.first + whole
+    if begun:
+        yield range(epoch, epoch + 1), steps - begun
+        epoch += 1
+    if epoch < phase.last:
+        yield range(epoch, phase.last), steps
 
 
 def _checkpoints(config: dict[str, Any], patterns: Iterable[str]) -> Path | None:
     """The folder in which the training of this recipe on these files keeps its state."""
     if not config.get("checkpoints"):
         return None
-    recipe = f"{config['config_digest']} {config['code_digest']}"
+    recipe = f"{config['config_digest']} {config['code_digest']} {config.get('weights_digest')}"
     files = [file for pattern in patterns for several in split_files(pattern) for file in several]
     return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
 

@@ -191,6 +191,7 @@ def _place(content: dict[str, Any], folder: Path) -> None:
     sections = (
         (content.get("data"), ("source", "schema_file")),
         (content.get("push"), ("serving_dir",)),
+        (content.get("encoder"), ("weights",)),
         (pairs.get("protocol") if isinstance(pairs, dict) else None, SPLITS),
     )
     for section, keys in sections:
@@ -198,7 +199,7 @@ def _place(content: dict[str, Any], folder: Path) -> None:
             continue
         for key in keys:
             value = section.get(key)
-            if isinstance(value, str) and value != DIGITS and "://" not in value:
+            if isinstance(value, str) and value not in (DIGITS, "none", "imagenet") and "://" not in value:
                 section[key] = str(folder / value)
 
 

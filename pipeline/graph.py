@@ -26,6 +26,7 @@ from components.serving_validator.factory import serving_validator
 from models import features
 from pipeline.config import Config, as_json, code_digest
 from pipeline.evaluation import eval_config
+from pipeline.pretrained import weights_digest
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=[]),
-        custom_config={"image": config.image.model_dump(mode="json"), "code_digest": code},
+        custom_config={
+            "image": config.image.model_dump(mode="json"),
+            "normalise": config.encoder.backbone is None,  # a backbone's weights know pixels of their own scale
+            "code_digest": code,
+        },
         materialize=False,
         disable_statistics=True,
     )
@@ -111,6 +116,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
             "split": _split(config),
             "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
             "code_digest": code,
+            "weights_digest": weights_digest(config.encoder),
             "checkpoints": site.checkpoints,
         },
     )

@@ -22,6 +22,7 @@ from components.pusher.serving_folder import check_writable, served_key
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
+from pipeline.pretrained import check_weights
 from pipeline.serving_address import serving_address
 from pipeline.summary import RunSummary
 from pipeline.terminal import Stages, quiet, show_summary
@@ -47,6 +48,7 @@ def run(config: Config, output: Path) -> int:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
     output = writable(output)
+    check_weights(config.encoder)
     with alone(output):
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))

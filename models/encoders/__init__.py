@@ -5,10 +5,20 @@ Every layer has a name: those that Keras makes up count the layers of the proces
 
 import keras
 
+from models.encoders.backbone import backbone
+from models.encoders.compact import compact
+from models.encoders.koch2015 import koch2015
+from models.encoders.residual import residual
 from models.encoders.small_cnn import small_cnn
 from models.settings import EncoderSettings, ImageSettings
 
-ENCODERS = {"cnn": small_cnn}
+ENCODERS = {
+    "cnn": small_cnn,
+    "koch2015": koch2015,
+    "residual": residual,
+    "compact": compact,
+    "backbone": backbone,
+}
 
 
 def build_encoder(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:

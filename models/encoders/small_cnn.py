@@ -2,6 +2,7 @@
 
 import keras
 
+from models.encoders.head import embedding
 from models.settings import EncoderSettings, ImageSettings
 
 
@@ -15,16 +16,11 @@ def small_cnn(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
     """
     inputs = keras.Input((image.height, image.width, image.channels), name="image")
     x = inputs
-    for block, filters in enumerate(encoder.filters, start=1):
+    for block, filters in enumerate(encoder.filters or (), start=1):
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{block}")(x)
         if min(x.shape[1], x.shape[2]) >= 2:
             x = keras.layers.MaxPooling2D(2, name=f"pool_{block}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{block}")(x)
         x = keras.layers.Activation("relu", name=f"relu_{block}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
-    if encoder.dropout:
-        x = keras.layers.Dropout(encoder.dropout, name="dropout")(x)
-    x = keras.layers.Dense(encoder.embedding, dtype="float32", name="embedding")(x)
-    if encoder.unit_norm:
-        x = keras.layers.UnitNormalization(dtype="float32", name="unit_norm")(x)
-    return keras.Model(inputs, x, name="encoder")
+    return keras.Model(inputs, embedding(x, encoder), name="encoder")

@@ -5,7 +5,7 @@ from pydantic import Field, model_validator
 from models.settings.augmentation import AugmentationSettings
 from models.settings.base import Settings
 from models.settings.calibration import CalibrationSettings
-from models.settings.encoder import EncoderSettings
+from models.settings.encoder import BACKBONES, EncoderSettings
 from models.settings.image import ImageSettings
 from models.settings.loss import LossSettings
 from models.settings.training import TrainingSettings
@@ -29,6 +29,16 @@ class ModelSettings(Settings):
             raise ValueError("augmentation.quarter_turns_are_identities needs square images and loss.form: batch")
         if self.augmentation.mirrors_are_identities and (self.loss.form != "batch" or self.augmentation.mirror):
             raise ValueError("augmentation.mirrors_are_identities needs loss.form: batch, and augmentation.mirror off")
+        return self
+
+    @model_validator(mode="after")
+    def _images_that_the_backbone_takes(self) -> "ModelSettings":
+        smallest = BACKBONES.get(self.encoder.backbone or "", 0)
+        if min(self.image.height, self.image.width) < smallest:
+            raise ValueError(
+                f"encoder.backbone: {self.encoder.backbone} takes images of at least {smallest}x{smallest}, "
+                f"image.height and image.width are {self.image.height} and {self.image.width}"
+            )
         return self
 
     @model_validator(mode="after")
