@@ -59,7 +59,7 @@ class EncoderSettings(Settings):
         """Options that the network reads are filled in, so that the dump says what was in force."""
         if not isinstance(given, dict):
             return given
-        name = given.get("name", "cnn")
+        name = str(given.get("name", "cnn"))  # what is no name of a network is refused later
         filled = {key: value for key, value in _OPTIONS.get(name, {}).items() if given.get(key) is None}
         common = {key: value for key, value in _COMMON.get(name, {}).items() if key not in given}
         return {**given, **filled, **common}

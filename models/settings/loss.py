@@ -54,7 +54,7 @@ class LossSettings(Settings):
         """Options that the loss reads are filled in, so that the dump says what was in force."""
         if not isinstance(given, dict):
             return given
-        options = _options(given.get("name", "contrastive"), given.get("form", "batch"), given.get("distance"))
+        options = _options(str(given.get("name", "contrastive")), given.get("form", "batch"), given.get("distance"))
         missing = {key: value for key, value in options.items() if given.get(key) is None}
         return {**given, **missing}
 

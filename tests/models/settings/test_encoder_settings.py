@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from models.settings import EncoderSettings, ImageSettings, ModelSettings
+from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelSettings
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,12 @@ def test_what_a_network_does_not_read_is_refused(given, said):
     with pytest.raises(ValidationError) as caught:
         EncoderSettings(**given)
     assert caught.value.errors()[0]["msg"].removeprefix("Value error, ").startswith(said)
+
+
+@pytest.mark.parametrize("settings", [EncoderSettings, LossSettings])
+def test_a_name_that_is_no_text_is_refused(settings):
+    with pytest.raises(ValidationError, match="name"):
+        settings(name={"no": 1})
 
 
 def test_images_too_small_for_a_backbone_are_refused_with_both_sizes():
