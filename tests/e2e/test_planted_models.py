@@ -304,7 +304,7 @@ def assert_serves(artifact: Path, serving: Path, beside: Path) -> None:
 
 
 def assert_follows_from_its_figures(summary: dict[str, Any]) -> None:
-    """Nothing but its accuracy, all in all or of a kind, stands against it; the verdict is what its own figures give."""
+    """Nothing but its accuracy, all in all or of a kind, stands against it; the verdict is what its figures give."""
     (gate,) = (gate for gate in summary["gates"] if gate["name"] == "baseline accuracy")
     gain = summary["gains"]["accuracy"]["value"]
     assert f"{gain:+.4f}" in gate["reason"]
