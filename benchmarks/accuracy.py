@@ -24,6 +24,7 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks._protocols import PROTOCOLS, Protocol, write_manifest
+from models import features
 from models.inference import LoadedModel, read_image
 
 ROOT = Path(__file__).parent.parent
@@ -52,7 +53,7 @@ ABLATIONS = {
     "supervised contrastive": ("loss={name: supervised_contrastive}",),
 }
 ONE_SHOT_RUNS = 40  # an alphabet
-_IMPOSTORS = {"impostor_random": "from anywhere", "impostor_group": "same group", "impostor_forgery": "forgeries"}
+_IMPOSTORS = {features.RANDOM: "from anywhere", features.SAME_GROUP: "same group", features.FORGERY: "forgeries"}
 
 
 class Bench:
@@ -87,7 +88,7 @@ class Bench:
         right = {name.removeprefix("kind: "): part["accuracy"] for name, part in summary["slices"].items()}
         for kind, column in _IMPOSTORS.items():
             if kind in right:
-                reached[column] = (right["genuine"] + right[kind]) / 2
+                reached[column] = (right[features.GENUINE] + right[kind]) / 2
         if self._protocol is PROTOCOLS["omniglot"]:
             reached["20-way one-shot"] = self._one_shot()
         return reached
