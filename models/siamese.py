@@ -16,11 +16,8 @@ from models.optimizers import build_optimizer
 from models.settings import ModelSettings
 
 
-class BatchModel(keras.Model):
-    """Embeds a batch of images; the loss compares all of them with each other.
-
-    [n, height, width, channels] -> embeddings [n, d]; with a verdict layer the logits of all pairs, [n, n].
-    """
+class _Siamese(keras.Model):
+    """What both forms of training are made of."""
 
     def __init__(
         self,
@@ -32,29 +29,25 @@ class BatchModel(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
+
+
+class BatchModel(_Siamese):
+    """Embeds a batch of images; the loss compares all of them with each other.
+
+    [n, height, width, channels] -> embeddings [n, d]; with a verdict layer the logits of all pairs, [n, n].
+    """
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         embeddings = self.encoder(self.augmentation(images, training=training), training=training)
         return self.verdict(DISTANCES[self.distance].pairwise(embeddings)) if self.verdict else embeddings
 
 
-class PairModel(keras.Model):
+class PairModel(_Siamese):
     """Two towers with the same weights and the distance between them.
 
     ([n, height, width, channels], the same) -> distances [n]; with a verdict layer the logits, [n]. Both sides pass the
     encoder as one batch, so that batch normalisation sees them alike.
     """
-
-    def __init__(
-        self,
-        encoder: keras.Model,
-        augmentation: keras.Model,
-        distance: str,
-        verdict: keras.layers.Layer | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
 
     def call(self, sides: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         images = ops.concatenate(sides, axis=0)
