@@ -23,12 +23,13 @@ def build_optimizer(training: TrainingSettings, total_steps: int) -> keras.optim
     }
     if training.optimizer == "adam":
         return keras.optimizers.Adam(**common)
-    common["weight_decay"] = training.weight_decay or None
-    optimizer: keras.optimizers.Optimizer = (
-        keras.optimizers.SGD(momentum=training.momentum, **common)
-        if training.optimizer == "sgd"
-        else keras.optimizers.AdamW(**{**common, "weight_decay": training.weight_decay})
-    )
+    optimizer: keras.optimizers.Optimizer
+    if training.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            momentum=training.momentum, weight_decay=training.weight_decay or None, **common
+        )
+    else:
+        optimizer = keras.optimizers.AdamW(weight_decay=training.weight_decay, **common)
     optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
     return optimizer
 

@@ -101,7 +101,7 @@ def fit(
     log_dir: str,
     checkpoints: Path | None = None,
 ) -> tuple[keras.Model, Calibration]:
-    """The trained encoder (float32, best epoch by validation AUC) and its calibration.
+    """The trained encoder (float32, best epoch by ``training.stop_on``) and its calibration.
 
     Args:
       settings: the recipe.
@@ -155,9 +155,9 @@ def _train(
     kept: Checkpoints | None,
 ) -> None:
     """Trains through all phases, ``steps`` an epoch, from where it was stopped."""
-    reached, all_phases = kept.phase() if kept else 0, phases(settings)
-    for number, phase in list(enumerate(all_phases))[reached:]:
-        if len(all_phases) > 1:
+    reached = kept.phase() if kept else 0
+    for number, phase in list(enumerate(phases(settings)))[reached:]:
+        if number or not phase.backbone_trains:
             enter(model, settings, phase, steps)
         done = kept.restore(number) if kept else 0
         if number and not done:

@@ -1,7 +1,5 @@
 """The weights of a learned weighted L1 distance, as the last layer of the encoder."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -31,6 +29,3 @@ class LearnedWeights(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config()

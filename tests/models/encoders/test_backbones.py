@@ -78,6 +78,14 @@ def test_weights_come_from_a_url(saved, tmp_path, monkeypatch):
         model = build_encoder(IMAGE, encoder_settings())
         load_pretrained(model, IMAGE, encoder_settings(weights=url))
         np.testing.assert_array_equal(model.get_layer(BACKBONE).get_weights()[3], weights[3])
+        # The same name elsewhere is another file.
+        other = path.parent / "other" / path.name
+        other.parent.mkdir()
+        network = application("MobileNetV3Small", IMAGE)
+        network.set_weights([value + 1 for value in weights])
+        network.save_weights(other)
+        load_pretrained(model, IMAGE, encoder_settings(weights=url.replace(path.name, f"other/{path.name}")))
+        np.testing.assert_array_equal(model.get_layer(BACKBONE).get_weights()[3], weights[3] + 1)
         with pytest.raises(UserError, match=r"^encoder.weights: .*missing.h5: not to be had .*404"):
             load_pretrained(model, IMAGE, encoder_settings(weights=url.replace(path.name, "missing.h5")))
     finally:
