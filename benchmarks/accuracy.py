@@ -26,6 +26,9 @@ from scipy import stats
 from benchmarks._protocols import PROTOCOLS, Protocol, write_manifest
 from models import features
 from models.inference import LoadedModel, read_image
+from pipeline.run import METADATA
+from pipeline.runners import local
+from pipeline.runs import RunRecord
 
 ROOT = Path(__file__).parent.parent
 OURS = "ours"
@@ -90,13 +93,15 @@ class Bench:
             if kind in right:
                 reached[column] = (right[features.GENUINE] + right[kind]) / 2
         if self._protocol is PROTOCOLS["omniglot"]:
-            reached["20-way one-shot"] = self._one_shot()
+            reached["20-way one-shot"] = self._one_shot(summary["run_id"])
         return reached
 
-    def _one_shot(self) -> float:
+    def _one_shot(self, run_id: str) -> float:
         """The share of images whose nearest among another drawer's 20 characters is their own."""
-        folder = max((self._work / "artifacts" / "Trainer" / "model").iterdir(), key=lambda path: path.stat().st_mtime)
-        model = LoadedModel(folder / "Format-Serving")
+        trained = RunRecord(local.sqlite(self._work / METADATA), run_id).model_dir()
+        if trained is None:
+            raise SystemExit(f"{run_id}: the run has no model")
+        model = LoadedModel(trained)
         shown = [image for image in self._images if self._split[image.unit] == "test"]
         embeddings = model.embed(read_image(image.path) for image in shown)
         rows: dict[str, dict[str, dict[str, int]]] = {}  # by alphabet, drawer and character
