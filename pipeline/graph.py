@@ -43,6 +43,7 @@ class Site:
       metadata: the metadata store; none on a cluster, which has its own.
       ignore_baseline: in place of ``gates.ignore_baseline``: on a cluster a parameter of the run.
       refusal_fails: whether a run whose gates refused fails, after all its work.
+      conditions: whether the runner skips by itself what waits for more new images; otherwise NewData ends the run.
       checkpoints: a folder that outlives the run, in which a stopped training finds its state; or none.
     """
 
@@ -55,6 +56,7 @@ class Site:
     metadata: metadata_store_pb2.ConnectionConfig | None = None
     ignore_baseline: int | RuntimeParameter | None = None
     refusal_fails: bool = False
+    conditions: bool = False
     checkpoints: str | None = None
 
 
@@ -100,7 +102,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
-    enough = new_data(config, images, baseline)
+    enough = new_data(config, site, images, baseline)
     for one in enough:
         one.add_upstream_node(gate)
         pairs.add_upstream_node(one)
@@ -174,8 +176,8 @@ def served_model(config: Config, site: Site) -> Baseline:
     )
 
 
-def new_data(config: Config, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
-    """What ends a run on too few new images; nothing where none is asked for."""
+def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
+    """What keeps a run on too few new images from training; nothing where none is asked for."""
     if not config.data.min_new_images:
         return []
     gate = NewData(
@@ -183,6 +185,7 @@ def new_data(config: Config, images: ImageExampleGen, baseline: Baseline) -> lis
         baseline_model=baseline.outputs["model"],
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
+        ends_run=not site.conditions,
         code_digest=code_digest("components.new_data", "models.features", "models.seen_images"),
     )
     return [gate]

@@ -194,6 +194,53 @@ def test_what_an_earlier_run_left_may_stand_in_for_a_task(backend, file, spec):
     assert backend.artifact(again, "Make", "thing") == backend.artifact(first, "Make", "thing")
 
 
+def conditional(spec, comparison="== true", written="True") -> dict:
+    """Make says whether Take is to run; Last waits for Take."""
+    spec["components"]["Make"]["outputDefinitions"]["parameters"] = {"go": {"parameterType": "BOOLEAN"}}
+    command = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
+    command[2] = command[2].replace(
+        'json.dumps({"artifacts"', f'json.dumps({{"parameterValues": {{"go": {written}}}, "artifacts"'
+    )
+    take = tasks(spec)["Take"]
+    take["inputs"]["parameters"] = {"go": {"taskOutputParameter": {"producerTask": "Make", "outputParameterKey": "go"}}}
+    take["triggerPolicy"] = {"condition": f"inputs.parameter_values['go'] {comparison}"}
+    spec["components"]["Take"]["inputDefinitions"]["parameters"] = {"go": {"parameterType": "BOOLEAN"}}
+    tasks(spec)["Last"] = {"taskInfo": {"name": "Last"}, "componentRef": {"name": "Last"}, "dependentTasks": ["Take"]}
+    spec["components"]["Last"] = {"executorLabel": "Last_executor"}
+    spec["deploymentSpec"]["executors"]["Last_executor"] = {"container": {"image": "i", "command": ["true"]}}
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("comparison", "written", "states", "state"),
+    [
+        ("== true", "True", ["SUCCEEDED", "SUCCEEDED", "SUCCEEDED"], "SUCCEEDED"),
+        ("== false", "True", ["SUCCEEDED", "SKIPPED", "SKIPPED"], "SUCCEEDED"),
+        ("== true", "False", ["SUCCEEDED", "SKIPPED", "SKIPPED"], "SUCCEEDED"),
+        ("== true", "'true'", ["FAILED", "PENDING", "PENDING"], "FAILED"),  # declared as a truth value
+    ],
+)
+def test_a_condition_that_does_not_hold_leaves_out_its_task_and_what_comes_after(
+    backend, file, spec, comparison, written, states, state
+):
+    run = backend.run(file(conditional(spec, comparison, written)))
+
+    assert [run.tasks[name].state for name in ("Make", "Take", "Last")] == states, run.tasks
+    assert run.state == state
+
+
+def test_an_output_parameter_may_come_from_a_file_and_must_come(backend, file, spec):
+    conditional(spec, written="None")
+    command = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
+    command[2] = command[2].replace('"parameterValues": {"go": None}, ', "")
+    run = backend.run(file(spec))
+    assert "failed to read output parameter name='go'" in run.tasks["Make"].logs[-1]
+
+    command[2] += 'pathlib.Path(given["outputs"]["parameters"]["go"]["outputFile"]).write_text("false")\n'
+    run = backend.run(file(spec))
+    assert (run.state, run.tasks["Take"].state) == ("SUCCEEDED", "SKIPPED")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -13,22 +13,26 @@ from components.verdict.artifacts import GateVerdict
 
 
 class NewDataSpec(ComponentSpec):
-    """The images of this run and the model that serves in; a verdict out."""
+    """The images of this run and the model that serves in; a verdict out, and whether to go on."""
 
     INPUTS: ClassVar = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "baseline": ChannelParameter(type=BaselineFound),
     }
-    OUTPUTS: ClassVar = {"verdict": ChannelParameter(type=GateVerdict)}
+    OUTPUTS: ClassVar = {
+        "verdict": ChannelParameter(type=GateVerdict),
+        "enough": ChannelParameter(type=standard_artifacts.Boolean),
+    }
     PARAMETERS: ClassVar = {
         "minimum": ExecutionParameter(type=int),
+        "ends_run": ExecutionParameter(type=int),
         "code_digest": ExecutionParameter(type=str),
     }
 
 
 class NewData(base_component.BaseComponent):
-    """Ends the run with ``NotEnoughNewData`` where too few images are new to the model that serves.
+    """Says whether enough images are new to the model that serves; otherwise ends the run, or lets the runner do it.
 
     Whatever is not worth its time then runs after it: ``add_upstream_node(new_data)``.
     """
@@ -37,7 +41,13 @@ class NewData(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
-        self, images: BaseChannel, baseline_model: BaseChannel, baseline: BaseChannel, minimum: int, code_digest: str
+        self,
+        images: BaseChannel,
+        baseline_model: BaseChannel,
+        baseline: BaseChannel,
+        minimum: int,
+        ends_run: bool,
+        code_digest: str,
     ) -> None:
         """Builds the component.
 
@@ -46,6 +56,7 @@ class NewData(base_component.BaseComponent):
           baseline_model: the model that serves; holds none where none does.
           baseline: what the Baseline found.
           minimum: of new images.
+          ends_run: whether too few raise ``NotEnoughNewData``; a runner that knows conditions reads ``enough``.
           code_digest: changes when the code does.
         """
         super().__init__(
@@ -54,7 +65,9 @@ class NewData(base_component.BaseComponent):
                 baseline_model=baseline_model,
                 baseline=baseline,
                 minimum=minimum,
+                ends_run=int(ends_run),
                 code_digest=code_digest,
                 verdict=Channel(type=GateVerdict),
+                enough=Channel(type=standard_artifacts.Boolean),
             )
         )

@@ -1,5 +1,6 @@
 """Counts the images that the model that serves has not seen, and lets the run go on, or not."""
 
+import logging
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
@@ -15,6 +16,8 @@ from models import seen_images
 from models.errors import NotEnoughNewData
 from models.features import TRAIN, VAL
 
+logger = logging.getLogger("siamese.new_data")
+
 
 class Executor(base_executor.BaseExecutor):
     """Reads the digests of train and val; holds 8 bytes an image."""
@@ -25,10 +28,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes a passed verdict.
+        """Writes the verdict, and ``enough``: whether it passed.
 
         Raises:
-          NotEnoughNewData: fewer images than ``minimum`` are new to the model that serves.
+          NotEnoughNewData: fewer images than ``minimum`` are new to the model that serves, and that ``ends_run``.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         images = artifact_utils.get_single_instance(input_dict["images"])
@@ -39,6 +42,10 @@ class Executor(base_executor.BaseExecutor):
         seen = seen_images.read(path_utils.serving_model_path(model.uri)) if model else None
         found = BaselineReport.read(artifact_utils.get_single_uri(input_dict["baseline"]))
         verdict = judge(seen_images.keys_in(shards), seen, found, exec_properties["minimum"])
-        if not verdict.passed:
-            raise NotEnoughNewData(f"{verdict.reason}: what serves still serves")
+        told = f"{verdict.reason}: what serves still serves"
+        if not verdict.passed and exec_properties["ends_run"]:
+            raise NotEnoughNewData(told)
         write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [verdict])
+        artifact_utils.get_single_instance(output_dict["enough"]).write(verdict.passed)
+        if not verdict.passed:
+            logger.info("%s", told, extra={"event": "skipped", "details": {"reason": told}})

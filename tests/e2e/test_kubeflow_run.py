@@ -40,8 +40,8 @@ class Story:
         self.data, self.serving = write_digits(folder / "volumes" / "images" / "digits"), folder / "volumes" / "serving"
         self.serving.mkdir()
 
-    def config(self, epochs: int, **more) -> Path:
-        file = self.folder / f"epochs{epochs}.yaml"
+    def config(self, name: str, epochs: int, min_new_images: int = 0) -> Path:
+        file = self.folder / f"{name}.yaml"
         kubeflow = {
             "image": "registry.example/siamese@sha256:" + 64 * "0",
             "pipeline_root": ROOT,
@@ -51,8 +51,8 @@ class Story:
             ],
             "checkpoints": str(self.serving / ".checkpoints"),
         }
-        content = {**SETTINGS, "training": {"epochs": epochs}, "kubeflow": kubeflow, **more}
-        content["data"] = {**SETTINGS["data"], "source": str(self.data)}
+        content = {**SETTINGS, "training": {"epochs": epochs}, "kubeflow": kubeflow}
+        content["data"] = {**SETTINGS["data"], "source": str(self.data), "min_new_images": min_new_images}
         content["push"] = {"serving_dir": str(self.serving / "digits")}
         file.write_text(yaml.safe_dump(content))
         return file
@@ -80,12 +80,14 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory) -> dict:
-    """First a shortly trained model; then, at the same time, an untrained one and a better one with two steps killed.
+    """First a shortly trained model; then, at the same time, an untrained one and a better one with two steps killed;
+    at last one that finds nothing new.
 
     What most of a run's time goes into is imports, one node after the other: so a local run has the other core.
     """
     cluster = Story(tmp_path_factory.mktemp("kubeflow"))
-    files = {name: cluster.config(epochs) for name, epochs in (("first", 2), ("crippled", 0), ("better", 9))}
+    recipes = {"first": (2, 50), "crippled": (0,), "better": (9,), "nothing new": (2, 50)}
+    files = {name: cluster.config(name, *recipe) for name, recipe in recipes.items()}
     run = partial(cluster.backend.run, pipeline_root=ROOT)  # which submit reads from the file, and sends along
     with ThreadPoolExecutor(2) as threads:
         local = threads.submit(run_locally, files["better"], tmp_path_factory.mktemp("local"))
@@ -95,7 +97,9 @@ def story(tmp_path_factory) -> dict:
         crippled = threads.submit(run, cluster.compiled(files["crippled"]), cached=kept)
         killed = {"Trainer": Kill("epoch 3/"), "Evaluator": Kill('"started"')}
         better = run(cluster.compiled(files["better"]), cached=kept, kill=killed)
-        runs = {"first": first, "crippled": crippled.result(), "better": better}
+        ingested = {task: first.tasks[task] for task in READS_IMAGES if task != "PairGenerator"}
+        skipped = run(cluster.compiled(files["nothing new"]), cached=ingested)
+        runs = {"first": first, "crippled": crippled.result(), "better": better, "nothing new": skipped}
         return {"cluster": cluster, "first versions": versions, "local": local.result(), **runs}
 
 
@@ -126,6 +130,29 @@ def test_an_absent_baseline_is_said_and_none_is_compared_with(story):
     assert metadata["absent"] == 1.0
     assert any(place.iterdir())
     assert "nothing serves yet" in str(cluster.outcome(run)["gates"])
+
+
+def test_the_first_run_goes_on_where_there_is_nothing_to_be_newer_than(story):
+    run, cluster = story["first"], story["cluster"]
+
+    assert run.tasks["NewData"].parameters["enough"].bool_value is True
+    (verdict,) = cluster.read(run, "NewData", "verdict", "verdict.json")["gates"]
+    assert "nothing serves yet" in verdict["reason"]
+
+
+def test_a_run_that_finds_nothing_new_is_left_out_from_the_pairs_on_and_succeeds(story):
+    run, cluster = story["nothing new"], story["cluster"]
+
+    assert run.state == "SUCCEEDED", {name: run.tasks[name].logs for name in run.failed}
+    ran = {name for name, task in run.tasks.items() if task.state == "SUCCEEDED"}
+    assert ran == {"ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate"} | {
+        "Baseline",
+        "NewData",
+    }
+    (skipped,) = [line for line in run.tasks["NewData"].events if line["event"] == "skipped"]
+    assert f"0 new images since version {cluster.versions[-1]}, 50 asked for" in skipped["reason"]
+    pushed_by = {event.run_id for event in serving_folder.history(cluster.serving / "digits").events}
+    assert run.run_id not in pushed_by
 
 
 def test_a_crippled_model_is_refused_the_run_fails_and_what_served_still_serves(story):

@@ -10,7 +10,13 @@ from typing import Any
 
 WORKFLOW = "siamese-4fnvz"
 EMPTY = "1970-01-01T00:00:00Z"  # Go's empty time, in seconds
-PHASES = {"running": "RUNNING", "failed": "FAILED", "succeeded": "SUCCEEDED", "omitted": "SKIPPED"}
+PHASES = {
+    "running": "RUNNING",
+    "failed": "FAILED",
+    "succeeded": "SUCCEEDED",
+    "omitted": "SKIPPED",
+    "skipped": "SKIPPED",
+}
 
 
 def node_id(name: str) -> str:
@@ -29,7 +35,8 @@ def task_details(nodes: dict[str, list[str]], seconds: int) -> list[dict[str, An
     """The tasks of a run.
 
     Args:
-      nodes: node -> the states of its attempts; ["driver failed"] and ["cached"] are states of their own.
+      nodes: node -> the states of its attempts; ["driver failed"], ["skipped"] (its condition does not hold),
+        ["omitted"] (what it depends on was skipped) and ["cached"] are states of their own.
       seconds: that each took.
     """
     root = f"{WORKFLOW}.root"
@@ -39,7 +46,13 @@ def task_details(nodes: dict[str, list[str]], seconds: int) -> list[dict[str, An
         if attempts == ["driver failed"]:
             tasks += [_task(f"{node}-driver", "failed", seconds, []), _task(node, "omitted", 0, [])]
             continue
+        if attempts == ["omitted"]:
+            tasks += [_task(f"{node}-driver", "omitted", 0, [base]), _task(node, "omitted", 0, [])]
+            continue
         tasks.append(_task(f"{node}-driver", "succeeded", 3, [base]))
+        if attempts == ["skipped"]:
+            tasks.append(_task(node, "skipped", 0, []))
+            continue
         if attempts == ["cached"]:
             tasks += [_task(node, "succeeded", 0, [f"{base}.executor"]), _task("executor", "omitted", 0, [])]
             continue

@@ -13,11 +13,14 @@ Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not 
 - ``v2/metadata``: an artifact's type is the title of its schema, its metadata are custom properties (a number is a
   double, null is an error) beside ``display_name`` and ``store_session_info``, and what comes back has a numeric name,
   a URI, metadata, and an empty ``instanceSchema``;
+- ``driver/container.go`` and ``argocompiler/dag.go`` (``depends``): a task whose condition does not hold is skipped,
+  and Argo omits whatever depends on its success; neither fails the run. Output parameters come from the output file,
+  else from a file each;
 - Kubernetes: ``$(NAME)`` in arguments, a fresh file system; Argo: order, two pods at a time, retries of a failed pod
   with the same input (any failure of the command or of the launcher; not the driver's).
 
-Left out: importers, conditions, loops, nested pipelines, output parameters, secrets; resources are not enforced. The
-cache is taken to miss, unless a test hands over the outputs of an earlier run. Paths under /minio, /s3 and /gcs lie
+Left out: importers, conditions but of one truth value, loops, nested pipelines, secrets; resources are not enforced.
+The cache is taken to miss, unless a test hands over the outputs of an earlier run. Paths under /minio, /s3 and /gcs lie
 under ``SIAMESE_MOUNT_ROOT``, and /tmp/kfp_outputs in a folder of the pod, since nobody may write to / here; a claim is
 mounted where its folder is already.
 """

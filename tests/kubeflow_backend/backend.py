@@ -23,7 +23,8 @@ class Run:
 
     @property
     def state(self) -> str:
-        return "SUCCEEDED" if all(task.state == "SUCCEEDED" for task in self.tasks.values()) else "FAILED"
+        ended = {"SUCCEEDED", "SKIPPED"}
+        return "SUCCEEDED" if all(task.state in ended for task in self.tasks.values()) else "FAILED"
 
     @property
     def failed(self) -> list[str]:
@@ -66,13 +67,16 @@ class Backend:
         values = run_parameters(compiled.spec, parameters or {})
         run = Run(str(uuid.uuid4()), {name: Task() for name in compiled.upstream})
         for name, task in (cached or {}).items():
-            run.tasks[name] = Task("SUCCEEDED", outputs=task.outputs)
+            run.tasks[name] = Task("SUCCEEDED", outputs=task.outputs, parameters=task.parameters)
         root = f"{pipeline_root.rstrip('/')}/{compiled.spec.pipeline_info.name}/{run.run_id}"
         job = Job(run.run_id, compiled, values, root, self._stores, run.tasks, self._publish_logs)
         waiting = {name for name, task in run.tasks.items() if task.state == "PENDING"}
         busy: dict[Future[None], str] = {}
         with ThreadPoolExecutor(2) as pods:
             while waiting or busy:
+                for name in self._left_out(run, compiled.upstream, waiting):
+                    waiting.remove(name)
+                    run.tasks[name].state = "SKIPPED"
                 ready = [
                     name
                     for name in sorted(waiting)
@@ -87,3 +91,11 @@ class Backend:
                     busy.pop(done)
                     done.result()
         return run
+
+    @staticmethod
+    def _left_out(run: Run, upstream: dict[str, set[str]], waiting: set[str]) -> list[str]:
+        """What Argo omits, for it depends on the success of something that was skipped."""
+        skipped = {name for name, task in run.tasks.items() if task.state == "SKIPPED"}
+        while more := {name for name in waiting - skipped if upstream[name] & skipped}:
+            skipped |= more
+        return sorted(skipped & waiting)

@@ -1,6 +1,7 @@
 """What a task is given: ``v2/driver/container.go``, ``resolve.go`` and ``driver.go`` (``provisionOutputs``)."""
 
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from kubeflow_backend.stores import Stores
 
 LOGS = "executor-logs"
 OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"
+PARAMETER_FILES = "/tmp/kfp/outputs"
+_CONDITION = re.compile(r"inputs\.parameter_values\['([^']+)'\] == (true|false)")
 
 
 @dataclass
@@ -20,16 +23,18 @@ class Task:
     """What became of one task.
 
     Attributes:
-      state: "PENDING", "RUNNING", "SUCCEEDED" or "FAILED".
+      state: "PENDING", "RUNNING", "SUCCEEDED", "FAILED" or "SKIPPED".
       logs: of each attempt.
       codes: of each attempt's command; the pod's own code is 1 whatever the command's was.
       outputs: key -> id in the metadata store.
+      parameters: key -> value of the outputs that are no artifacts.
     """
 
     state: str = "PENDING"
     logs: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     outputs: dict[str, int] = field(default_factory=dict)
+    parameters: dict[str, struct_pb2.Value] = field(default_factory=dict)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -83,8 +88,33 @@ def executor_input(job: Job, name: str) -> dict[str, Any]:
     artifacts = {key: {"artifacts": [_artifact(job, one)]} for key, one in task.inputs.artifacts.items()}
     return {
         "inputs": {"parameterValues": {key: plain(value) for key, value in parameters.items()}, "artifacts": artifacts},
-        "outputs": {"artifacts": _outputs(job, name), "outputFile": OUTPUT_FILE},
+        "outputs": {
+            "artifacts": _outputs(job, name),
+            "parameters": {
+                key: {"outputFile": f"{PARAMETER_FILES}/{key}"}
+                for key in job.component(name).output_definitions.parameters
+            },
+            "outputFile": OUTPUT_FILE,
+        },
     }
+
+
+def triggered(job: Job, name: str, given: dict[str, Any]) -> bool:
+    """Whether the condition of a task holds, which is asked once its inputs are there.
+
+    Raises:
+      Refused: it cannot be told.
+    """
+    condition = job.compiled.spec.root.dag.tasks[name].trigger_policy.condition
+    if not condition:
+        return True
+    asked = _CONDITION.fullmatch(condition)
+    if asked is None:
+        raise Refused(f"the condition {condition} is not emulated")
+    values = given["inputs"]["parameterValues"]
+    if asked[1] not in values:
+        raise Refused(f"failed to evaluate {condition}: no such key: {asked[1]}")
+    return values[asked[1]] is (asked[2] == "true")  # CEL: a text is no truth
 
 
 def _artifact(job: Job, given: Any) -> dict[str, Any]:
@@ -103,6 +133,15 @@ def _parameter(job: Job, name: str, given: Any) -> struct_pb2.Value:
         if given.component_input_parameter not in job.values:
             raise Refused(f"parent DAG does not have input parameter {given.component_input_parameter}")
         return job.values[given.component_input_parameter]
+    if kind == "task_output_parameter":
+        source = given.task_output_parameter
+        values = job.tasks[source.producer_task].parameters
+        if source.output_parameter_key not in values:
+            raise Refused(
+                f"cannot find output parameter key {source.output_parameter_key!r} in producer task "
+                f"{source.producer_task!r}"
+            )
+        return values[source.output_parameter_key]
     if kind != "runtime_value" or given.runtime_value.WhichOneof("value") != "constant":
         raise Refused(f"parameter spec of type {kind} is not emulated")
     constant = given.runtime_value.constant

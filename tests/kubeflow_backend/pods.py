@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from google.protobuf import json_format
+from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from kubeflow_backend.driver import LOGS, Job, executor_input
-from kubeflow_backend.specification import Refused, plain
+from kubeflow_backend.driver import LOGS, Job, executor_input, triggered
+from kubeflow_backend.specification import Refused, fits, plain
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
@@ -49,6 +49,9 @@ class Pod:
         retries = self._job.compiled.spec.root.dag.tasks[self._name].retry_policy.max_retry_count
         try:
             given = executor_input(self._job, self._name)
+            if not triggered(self._job, self._name, given):
+                self._result.state = "SKIPPED"
+                return
         except Refused as error:  # the driver's own pod fails, which is not tried again
             self._result.logs.append(str(error))
             self._result.state = "FAILED"
@@ -79,6 +82,9 @@ class Pod:
         given = json_format.ParseDict(executor, pipeline_spec_pb2.ExecutorInput())
         self._add_defaults(given)
         given.outputs.output_file = str(pod / "tmp" / "kfp_outputs" / "output_metadata.json")
+        for key, parameter in given.outputs.parameters.items():
+            parameter.output_file = str(pod / "tmp" / "kfp" / "outputs" / key)
+            Path(parameter.output_file).parent.mkdir(parents=True, exist_ok=True)
         text = _expanded(json.dumps(plain(given)), environment)
         command = [_expanded(part, environment) for part in (*self._container.command, *self._container.args)]
         for placeholder, value in {"{{$}}": text, **self._placeholders(given, pod / "mount")}.items():
@@ -163,7 +169,23 @@ class Pod:
             self._job.stores.upload(self._local(mount, uri), uri, self._job.root)
             schema = artifact.type.instance_schema or f"title: {artifact.type.schema_title}"
             outputs[key] = self._job.stores.record(key, schema, uri, metadata)
+        parameters = {key: self._parameter(key, told, one.output_file) for key, one in given.outputs.parameters.items()}
         self._result.outputs.update(outputs)
+        self._result.parameters.update(parameters)
+
+    def _parameter(self, key: str, told: Any, file: str) -> struct_pb2.Value:
+        """What the output file says, else what the parameter's own file holds."""
+        wanted = self._job.component(self._name).output_definitions.parameters[key].parameter_type
+        value = told.parameter_values.get(key)
+        if value is None:
+            if not Path(file).is_file():
+                raise Refused(f"failed to read output parameter name={key!r} path={file!r}")
+            text = Path(file).read_text(encoding="utf-8")
+            is_text = wanted == pipeline_spec_pb2.ParameterType.STRING
+            value = json_format.Parse(json.dumps(text) if is_text else text, struct_pb2.Value())
+        if not fits(value, wanted):
+            raise Refused(f"output parameter {key!r} is a {value.WhichOneof('kind')}")
+        return value
 
     def _local(self, mount: Path, uri: str) -> Path:
         return mount / self._job.stores.place(uri)

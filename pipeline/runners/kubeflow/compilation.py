@@ -21,6 +21,7 @@ from pipeline.runners.kubeflow.settings import DEFAULT, KubeflowSettings
 
 ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
 RUN_ID = "{{$.pipeline_job_uuid}}"  # which the backend replaces in a parameter that is this and nothing else
+CONDITIONS = {"NewData": "enough"}  # node -> the Boolean of its outputs without which what waits for it is skipped
 AT_RUN_TIME = "read when the node runs"  # what a local run puts into cache keys; here those nodes are never cached
 
 
@@ -79,10 +80,6 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
         raise UserError(
             f"--pipeline-root {root or ''}: must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
         )
-    if config.data.min_new_images:
-        raise UserError(
-            f"data.min_new_images {config.data.min_new_images}: skips local runs only; on Kubeflow leave it at 0"
-        )
     pipeline = create_pipeline(config, _site(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)
@@ -119,6 +116,7 @@ def compile_tfx(
         passes.entrypoint_arguments(types),
         passes.parameter_defaults(defaults),
         passes.caching,
+        passes.conditions(CONDITIONS),
         passes.retries(settings.retries),
         passes.resources(settings),
         passes.environment(settings),
@@ -150,6 +148,7 @@ def _site(config: Config, root: str) -> Site:
         run_id=RUN_ID,
         ignore_baseline=RuntimeParameter(name="ignore_baseline", ptype=int, default=defaults["ignore_baseline"]),
         refusal_fails=config.kubeflow.fail_when_refused,
+        conditions=True,
         checkpoints=_checkpoints(config),
     )
 

@@ -8,7 +8,7 @@ from rich.status import Status
 
 from pipeline.runners.kubeflow.verdict import Failure
 
-_MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]"}
+_MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
 _NOT_STARTED = "it was never started: see the log of its driver"
 _NO_LOG = "its log cannot be read from here; see the run's page"
 
@@ -64,7 +64,8 @@ class Following:
             took = "" if seconds is None else f"{seconds:6.0f} s"
             again = f"  [dim]attempt {event['attempt']}[/]" if event["attempt"] > 1 else ""
             cached = "  [dim]as in an earlier run[/]" if event["cached"] else ""
-            self._print(f"{_MARKS[state]} {name:<18} {took}{again}{cached}")
+            told = "[dim]not run[/]" if state == "SKIPPED" else f"{took}{again}{cached}"
+            self._print(f"{_MARKS[state]} {name:<18} {told}")
         if state == "FAILED":
             self._fail(event)
 

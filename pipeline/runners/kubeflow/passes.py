@@ -16,6 +16,8 @@ Pass = Callable[[Spec], None]
 SCHEMA_VERSION = "2.1.0"
 SCRATCH = "/scratch"  # where pods have room for temporary files; mounted by the platform document
 
+CONDITION = "condition-"  # what a parameter is called that only the backend reads
+
 # They read or write what no cache key knows: the folder of images, the serving folder, a webhook.
 STATEFUL = ("ImageExampleGen", "Baseline", "Pusher", "Outcome")
 
@@ -91,6 +93,36 @@ def caching(spec: Spec) -> None:
     for node, task in tasks(spec).items():
         if node in STATEFUL:
             task["cachingOptions"] = {"enableCache": False}
+
+
+def conditions(outputs: Mapping[str, str]) -> Pass:
+    """What waits for one of these nodes runs only where its output is true; whatever comes after that is skipped too.
+
+    The condition is on each task itself: Argo leaves out what depends on a task that was left out. A graph of its own
+    for them, as the SDK compiles conditions, would hide its nodes' states from the run's page (kubeflow/pipelines
+    #11979) and would have to be handed every artifact and parameter.
+
+    Args:
+      outputs: node id -> key of an output, an artifact ``tfx.types.standard_artifacts.Boolean``.
+    """
+
+    def apply(spec: Spec) -> None:
+        components = spec["components"]
+        for gate in outputs.keys() & tasks(spec).keys():
+            key = outputs[gate]
+            definitions = components[tasks(spec)[gate]["componentRef"]["name"]]["outputDefinitions"]
+            definitions.setdefault("parameters", {})[key] = {"parameterType": "BOOLEAN"}
+            for task in tasks(spec).values():
+                if gate not in task.get("dependentTasks", ()):
+                    continue
+                name = f"{CONDITION}{gate}-{key}"
+                inputs = components[task["componentRef"]["name"]].setdefault("inputDefinitions", {})
+                inputs.setdefault("parameters", {})[name] = {"parameterType": "BOOLEAN"}
+                source = {"producerTask": gate, "outputParameterKey": key}
+                task.setdefault("inputs", {}).setdefault("parameters", {})[name] = {"taskOutputParameter": source}
+                task["triggerPolicy"] = {"condition": f"inputs.parameter_values['{name}'] == true"}
+
+    return apply
 
 
 def retries(settings: RetrySettings) -> Pass:

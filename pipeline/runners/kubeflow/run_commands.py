@@ -46,8 +46,8 @@ def submit(
 ) -> NoReturn:
     """Start one run now, and follow it.
 
-    Exit code 0: pushed, or this very model already serves (with --no-follow: started). 3: refused by a gate. 2: the
-    input is wrong. 1: failed.
+    Exit code 0: pushed, this very model already serves, or too little is new (with --no-follow: started). 3: refused
+    by a gate. 2: the input is wrong. 1: failed.
     """
     loaded, cluster = options.where(config, overrides, host, namespace)
     settings = loaded.kubeflow

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
-from pipeline.run import FAILED, PUSHED, REFUSED, USER_ERROR
+from pipeline.run import FAILED, PUSHED, REFUSED, SKIPPED, USER_ERROR
 from pipeline.terminal import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"
@@ -32,6 +32,8 @@ def outcome_of(result: dict[str, Any], pipeline_root: str | None) -> Outcome | N
             return Outcome.model_validate(result["outcome"])
         except ValidationError:
             return None
+    if result["skipped"]:
+        return None  # it did not come that far, and was not to
     root = result["pipeline_root"] or pipeline_root
     return read_outcome(root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
 
@@ -83,7 +85,8 @@ def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | No
       failure: the first node that failed; None where none did.
 
     Returns:
-      The exit code: 0 pushed or already serving, 3 refused, 2 the input or the configuration is wrong, 1 anything else.
+      The exit code: 0 pushed, already serving or skipped, 3 refused, 2 the input or the configuration is wrong, 1
+      anything else.
     """
     if outcome and outcome.gates:
         console.print(gates_table(outcome.gates))
@@ -96,6 +99,9 @@ def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | No
         pushed = f"[bold green]Pushed[/] as version {outcome.pushed_version}"
         console.print(already if outcome.already_serving else pushed)
         return PUSHED
+    if result["skipped"]:
+        console.print(f"[bold green]Skipped:[/] {escape(result['skipped'])}", soft_wrap=True)
+        return SKIPPED
     state = str(result["state"]).lower()
     if state == "succeeded":
         told = "[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome"

@@ -1,6 +1,7 @@
 """When is there enough new to train on? Decided on real records and real model folders."""
 
 import hashlib
+import logging
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def keys(tmp_path, numbers) -> seen_images.Keys:
 def judged(tmp_path):
     """Runs the executor on images 0..29 (train, two shards), 30..39 (val) and others that nobody trains on."""
 
-    def judged(found: BaselineReport, seen: seen_images.Keys | None, minimum: int):
+    def judged(found: BaselineReport, seen: seen_images.Keys | None, minimum: int, ends_run: int = 1):
         images = standard_artifacts.Examples()
         images.uri = str(tmp_path / "images")
         images.splits = ["train", "val", "test", "previous"]
@@ -54,6 +55,8 @@ def judged(tmp_path):
         write_images(tmp_path / "images" / "Split-previous" / "a", range(200, 300))
         model, report, verdict = standard_artifacts.Model(), BaselineFound(), GateVerdict()
         model.uri, report.uri, verdict.uri = (str(tmp_path / name) for name in ("model", "found", "verdict"))
+        enough = standard_artifacts.Boolean()
+        enough.uri = str(tmp_path / "enough")
         found.write(report.uri)
         if seen is not None:
             seen_images.write(tmp_path / "model" / "Format-Serving", seen)
@@ -62,8 +65,10 @@ def judged(tmp_path):
             "baseline": [report],
             "baseline_model": [model] if found.status == "served" else [],
         }
-        Executor().Do(inputs, {"verdict": [verdict]}, {"minimum": minimum, "code_digest": "c"})
+        properties = {"minimum": minimum, "ends_run": ends_run, "code_digest": "c"}
+        Executor().Do(inputs, {"verdict": [verdict], "enough": [enough]}, properties)
         [result] = read_verdict(verdict.uri)
+        assert enough.read() is result.passed
         return result
 
     return judged
@@ -81,6 +86,14 @@ def test_too_few_end_it_with_the_figures(tmp_path, judged):
     told = "10 new images since version 1795412540, 11 asked for: what serves still serves"
     assert str(raised.value) == told
     assert not (tmp_path / "verdict").exists()
+
+
+def test_a_runner_that_knows_conditions_is_told_and_ends_nothing_itself(tmp_path, judged, caplog):
+    with caplog.at_level(logging.INFO):
+        result = judged(SERVED, keys(tmp_path, range(5, 35)), 11, ends_run=0)
+    assert not result.passed
+    (event,) = [record for record in caplog.records if getattr(record, "event", "") == "skipped"]
+    assert event.details == {"reason": "10 new images since version 1795412540, 11 asked for: what serves still serves"}
 
 
 def test_what_was_removed_since_is_not_new(tmp_path, judged):

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from pipeline.runners.kubeflow.client import logs
 from pipeline.runners.kubeflow.client.connection import Client
 from pipeline.runners.kubeflow.client.failures import Failed, passing, told
-from pipeline.runners.kubeflow.client.steps import ENDED, FAILED, Step, steps, workflow_of
+from pipeline.runners.kubeflow.client.steps import ENDED, FAILED, SKIPPED, SUCCEEDED, Step, steps, workflow_of
 
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]
 
 _OUTCOME = "Outcome"  # the node whose log tells what the run came to
+_NEW_DATA = "NewData"  # the node whose log tells why there was nothing to do
 
 
 class Graph(NamedTuple):
@@ -144,11 +145,16 @@ def _why(client: Client, run_id: str, workflow: str, node: str, attempt: int, gr
 
 
 def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> dict[str, Any]:
-    outcome = None
-    if _OUTCOME in now:
-        workflow, step = workflow_of(_tasks(run)), now[_OUTCOME]
-        found = logs.events(client, run.run_id, workflow, _OUTCOME, step.attempt, graph.metadata[_OUTCOME])
-        outcome = logs.last(found, "outcome")
+    def told(node: str, event: str) -> dict[str, Any] | None:
+        workflow, attempt = workflow_of(_tasks(run)), now[node].attempt
+        return logs.last(logs.events(client, run.run_id, workflow, node, attempt, graph.metadata[node]), event)
+
+    outcome, skipped = None, None
+    if _OUTCOME in now and now[_OUTCOME].state == SKIPPED and (run.state or "").upper() == SUCCEEDED:
+        event = told(_NEW_DATA, "skipped") if _NEW_DATA in now else None
+        skipped = (event or {}).get("reason") or f"its conditions do not hold: see the log of {_NEW_DATA}"
+    elif _OUTCOME in now:
+        outcome = told(_OUTCOME, "outcome")
     return {
         "run_id": run.run_id,
         "link": client.link("runs", run.run_id),
@@ -157,6 +163,7 @@ def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> d
         "pipeline": graph.name,
         "pipeline_root": run.runtime_config.pipeline_root if run.runtime_config else None,
         "outcome": outcome,
+        "skipped": skipped,
     }
 
 

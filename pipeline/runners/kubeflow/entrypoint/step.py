@@ -23,6 +23,7 @@ from tfx.utils import import_utils
 from pipeline.runners.kubeflow.entrypoint import artifacts
 from pipeline.runners.kubeflow.entrypoint.events import Events
 from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
+from pipeline.runners.kubeflow.passes import CONDITION
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def run_step(step: Step, events: Events) -> None:
     properties = tfx_side.parse_execution_properties(
         executor_input.inputs.parameter_values, executor_input.inputs.parameters, inputs_spec
     )
+    properties = {name: value for name, value in properties.items() if not name.startswith(CONDITION)}
     folders = {key: one[0].uri for key, one in outputs.items()}
     artifacts.make_room(outputs)
 

@@ -9,6 +9,8 @@ from pipeline.runners.kubeflow.faults.fault import Fault, warning
 _TASK_ID = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _ON_EXIT = 2  # PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
 _SHORT = 24 * 3600  # seconds: a training may take longer
+_COMPARED = re.compile(r"inputs\.parameter_values\[\s*'([^']*)'\s*\]\s*[!=]=\s*('|true\b|false\b|-?\d)")
+_COMPARABLE = {"'": (3,), "true": (4,), "false": (4,)}  # ParameterType.STRING, BOOLEAN; else the two of numbers
 _CONDITION_INPUT = re.compile(r"inputs\.(artifacts|parameters|parameter_values)\[\s*'([^']*)'\s*\]")
 
 
@@ -27,7 +29,7 @@ def graph_faults(compiled: Compiled) -> Iterator[Fault]:
             yield from _producers(compiled, dag, where, task)
             yield from _executor(compiled, where, task, component)
             yield from _retries(where, task)
-            yield from _trigger(where, task)
+            yield from _trigger(where, task, component)
 
 
 def _components(compiled: Compiled) -> Iterator[Fault]:
@@ -206,7 +208,7 @@ def _retries(where: str, task: Message) -> Iterator[Fault]:
         )
 
 
-def _trigger(where: str, task: Message) -> Iterator[Fault]:
+def _trigger(where: str, task: Message, component: Message) -> Iterator[Fault]:
     if task.HasField("artifact_iterator"):
         yield Fault(where, "iterates over artifacts, which the backend does not implement")
     if task.trigger_policy.strategy == _ON_EXIT and not task.dependent_tasks:
@@ -223,8 +225,20 @@ def _trigger(where: str, task: Message) -> Iterator[Fault]:
         yield Fault(where, f"TFX could not put its condition into CEL: {condition}")
     elif unknown:
         yield Fault(where, f"its condition asks for inputs that it does not have: {', '.join(unknown)}")
+    elif never := sorted(_never_alike(condition, component)):
+        yield Fault(
+            where, f"its condition compares {', '.join(never)} with a value of another type: CEL has no such =="
+        )
     elif ".metadata" in condition:
         yield warning(
             where,
             f"runs under a condition, which fails the run where a property is missing from the metadata: {condition}",
         )
+
+
+def _never_alike(condition: str, component: Message) -> Iterator[str]:
+    """Parameters that are compared with what they never are, a truth value with a text."""
+    declared = component.input_definitions.parameters
+    for name, literal in _COMPARED.findall(condition):
+        if name in declared and declared[name].parameter_type not in _COMPARABLE.get(literal, (1, 2)):
+            yield name

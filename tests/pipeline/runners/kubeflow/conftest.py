@@ -9,7 +9,7 @@ import yaml
 
 from pipeline import cli
 
-NODES = ("ImageExampleGen", "Trainer", "Outcome")
+NODES = ("ImageExampleGen", "NewData", "Trainer", "Outcome")
 
 
 @pytest.fixture(scope="session")

@@ -52,3 +52,10 @@ class Sleeper(BaseExecutor):
             time.sleep(60)
         finally:
             (model / "cleaned").write_text("up")
+
+
+class Teller(BaseExecutor):
+    """Says whether it was given anything that only the backend reads."""
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        output_dict["enough"][0].write(sorted(exec_properties) == ["times"])

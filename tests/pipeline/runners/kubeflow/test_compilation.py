@@ -41,6 +41,22 @@ def test_the_graph_is_the_local_one(compiled):
     assert {name: set(task.get("dependentTasks", [])) for name, task in tasks.items()} == local
 
 
+def test_what_too_few_new_images_leave_out_is_all_from_the_pairs_on():
+    compiled = compile_pipeline(config("data.min_new_images=5"), IMAGE, ROOT)
+    tasks = compiled.spec["root"]["dag"]["tasks"]
+
+    asked = {name for name, task in tasks.items() if "triggerPolicy" in task}
+    assert asked == {name for name, task in tasks.items() if "NewData" in task.get("dependentTasks", ())}
+    left_out = set(asked)
+    while more := {name for name in tasks.keys() - left_out if left_out & set(tasks[name].get("dependentTasks", ()))}:
+        left_out |= more
+    before = {"ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Baseline"}
+    assert tasks.keys() - left_out == before | {"NewData"}
+    given = tasks["NewData"]["inputs"]["parameters"]
+    assert given["ends_run"]["runtimeValue"] == {"constant": 0}
+    assert compiled.faults() == []
+
+
 def test_it_is_what_the_backend_parses(compiled, tmp_path):
     compiled.write(tmp_path / "new" / "p.yaml")
     spec, platform = yaml.safe_load_all((tmp_path / "new" / "p.yaml").read_text())
@@ -125,7 +141,6 @@ def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
             ["kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Pusher]}]"],
             *(IMAGE, ROOT, "push.serving_dir /serving/faces: lies in no volume that Baseline mounts .*: /data"),
         ),
-        (["data.min_new_images=5"], IMAGE, ROOT, "data.min_new_images 5: skips local runs only"),
         (["serving_validator.runtime=docker"], IMAGE, ROOT, "TFX cannot compile its InfraValidator"),
     ],
 )

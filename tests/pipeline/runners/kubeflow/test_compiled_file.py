@@ -7,7 +7,7 @@ from pipeline.runners.kubeflow.compiled_file import read_compiled
 def test_what_a_run_can_be_told_is_read_back(pipeline_file):
     file = read_compiled(pipeline_file())
     assert (file.name, file.pipeline_root) == ("faces", "s3://bucket/faces")
-    assert file.nodes == ["ImageExampleGen", "Outcome", "Trainer"]
+    assert file.nodes == ["ImageExampleGen", "NewData", "Outcome", "Trainer"]
     assert file.arguments(["data_root=/data/a=b", "ignore_baseline=3"]) == {
         "data_root": "/data/a=b",
         "ignore_baseline": 3,

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import logging
@@ -104,6 +105,19 @@ def test_a_node_runs_on_local_files_and_answers_in_uris(tmp_path, mount, log):
     assert model["metadata"]["version"] == 8
     assert any((mount / "log").iterdir())  # an empty folder would be lost
     assert lines(log.getvalue())[-1]["artifacts"]["log"] == f"{BUCKET}/log"
+
+
+def test_a_truth_value_is_told_as_a_parameter_and_a_conditions_own_is_not_handed_on(tmp_path, mount, log):
+    one = step(tmp_path, "Teller")
+    given = json.loads(one.executor_input)
+    given["inputs"]["parameterValues"]["condition-Gate-enough"] = True
+    given["outputs"]["artifacts"] = {"enough": runtime("enough")}
+    given["outputs"]["parameters"] = {"enough": {"outputFile": str(tmp_path / "enough")}}
+    types = {"inputs": TYPES["inputs"], "outputs": {"enough": "tfx.types.standard_artifacts.Boolean"}}
+    run_step(dataclasses.replace(one, executor_input=json.dumps(given), types=types), Events("Node", log))
+
+    told = json.loads((tmp_path / "kfp_outputs" / "output_metadata.json").read_text())
+    assert told["parameterValues"] == {"enough": True}
 
 
 def test_the_log_that_the_launcher_keeps_among_the_outputs_is_its_own(tmp_path, mount, log):

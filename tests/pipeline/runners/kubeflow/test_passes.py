@@ -52,6 +52,24 @@ def test_a_driver_that_the_backend_would_not_run_is_named_to_the_entrypoint(spec
     assert of(spec, "Trainer") == before
 
 
+def test_what_waits_for_a_node_runs_only_where_its_output_is_true(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    tasks["Trainer"]["dependentTasks"] = ["ImageExampleGen"]
+    tasks["Pusher"]["dependentTasks"] = ["Trainer"]
+    spec["components"]["ImageExampleGen"]["outputDefinitions"] = {"artifacts": {"enough": {}}}
+    others = copy.deepcopy([tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]])
+    passes.conditions({"ImageExampleGen": "enough", "NotThere": "x"})(spec)
+
+    name = "condition-ImageExampleGen-enough"
+    source = {"producerTask": "ImageExampleGen", "outputParameterKey": "enough"}
+    assert tasks["Trainer"]["inputs"] == {"parameters": {name: {"taskOutputParameter": source}}}
+    assert tasks["Trainer"]["triggerPolicy"] == {"condition": f"inputs.parameter_values['{name}'] == true"}
+    declared = {"parameterType": "BOOLEAN"}
+    assert spec["components"]["Trainer"]["inputDefinitions"] == {"parameters": {name: declared}}
+    assert spec["components"]["ImageExampleGen"]["outputDefinitions"]["parameters"] == {"enough": declared}
+    assert [tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]] == others  # left out by Argo, or not
+
+
 def test_parameters_have_defaults(spec):
     passes.parameter_defaults({"data_root": "/data"})(spec)
 

@@ -30,6 +30,10 @@ def failure(node, reason, **fields):
     return json.dumps({"event": "started", "node": node}) + "\n" + json.dumps(event) + "\n"
 
 
+def skipped(reason):
+    return json.dumps({"event": "skipped", "node": "NewData", "reason": reason}) + "\n"
+
+
 ALL = {"ImageExampleGen": ["cached"], "Trainer": ["failed", "succeeded"], "Outcome": ["succeeded"]}
 
 
@@ -94,6 +98,18 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
             {},
             1,
             "Failed in Trainer: it was never started: see the log of its driver",
+        ),
+        (
+            {"state": "SUCCEEDED", "nodes": {"NewData": ["succeeded"], "Trainer": ["skipped"], "Outcome": ["omitted"]}},
+            {pod_name("NewData", 0): skipped("3 new images since version 7, 50 asked for: what serves still serves")},
+            0,
+            "Skipped: 3 new images since version 7, 50 asked for: what serves still serves",
+        ),
+        (
+            {"state": "SUCCEEDED", "nodes": {"NewData": ["succeeded"], "Trainer": ["skipped"], "Outcome": ["omitted"]}},
+            {},
+            0,
+            "Skipped: its conditions do not hold: see the log of NewData",
         ),
         ({"state": "CANCELED", "nodes": {}}, {}, 1, "Canceled: see its page"),
         (

@@ -30,6 +30,7 @@ def test_ids_are_those_that_argo_makes():
         (["failed", "failed", "succeeded"], Step("Trainer", "SUCCEEDED", attempt=3, seconds=65)),
         (["failed"], Step("Trainer", "FAILED", seconds=65)),
         (["cached"], Step("Trainer", "SUCCEEDED", seconds=0, cached=True)),
+        (["skipped"], Step("Trainer", "SKIPPED", seconds=0)),
         (["driver failed"], Step("Trainer", "FAILED", seconds=65, before=True)),
     ],
 )

@@ -143,6 +143,11 @@ def of_itself(spec, _):
             "task Trainer",
             "TFX could not put its condition into CEL",
         ),
+        (
+            trainer(lambda t: t.update(triggerPolicy={"condition": "inputs.parameter_values['epochs'] == 'three'"})),
+            "task Trainer",
+            "its condition compares epochs with a value of another type",
+        ),
         (lambda s, _: s["components"].update(root={}), "component root", "a name that is reserved"),
         (of_itself, "component Nested", "is made of itself"),
     ],
