@@ -1,6 +1,7 @@
 """Which images a training step sees. Step i of a seed is the same batch wherever and whenever it is asked for."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.dataset import ImageTable, Ints, PairTable, to_raw
 from models.losses import FORGED
-from models.settings import BatchSettings
+from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
 
@@ -18,10 +19,11 @@ class Batches(Protocol):
     """A source of batches: ``images_per_epoch``-sized steps, each a function of its number."""
 
     steps_per_epoch: int
+    most_parts: int  # into which a batch can be cut so that each has pairs of its own
     signature: tuple[tf.DType, ...]
 
-    def step(self, number: int) -> tuple[NDArray[Any], ...]:
-        """The batch of one step: raw pixels, ..., labels."""
+    def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
+        """The batch of one step, or one of so many parts of it: raw pixels, ..., labels."""
 
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         """The batch as the network takes it: (x, y)."""
@@ -67,14 +69,20 @@ class IdentityBatches:
         self._by_group = _positions_by(images.group[order[starts]])
         size = settings.identities * settings.images
         self._identities = min(settings.identities, len(self._members))
+        self.most_parts = self._identities // 2
         self._each = max(settings.images, size // self._identities)
         self._groups = min(settings.groups, len(self._by_group))
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
 
-    def step(self, number: int) -> tuple[NDArray[Any], ...]:
-        """(raw pixels [n], labels [n]); images of one identity lie together, forgeries at the end."""
+    def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
+        """(raw pixels [n], labels [n]); images of one identity lie together, forgeries at the end.
+
+        Parts are of whole identities, each with its own forgeries.
+        """
         random = np.random.default_rng([self._seed, number])
         chosen = self._choose(random)
+        if parts > 1:
+            chosen, random = np.array_split(chosen, parts)[part], np.random.default_rng([self._seed, number, part])
         rows = np.concatenate([self._draw(random, self._members[identity]) for identity in chosen])
         labels = np.repeat(chosen, self._each)
         pixels = self._images.pixels[rows]
@@ -134,14 +142,14 @@ class PairBatches:
 
     def __init__(self, images: ImageTable, pairs: PairTable, settings: BatchSettings, seed: int) -> None:
         self._images, self._pairs, self._seed = images, pairs, seed
-        self._size = min(settings.pairs, len(pairs.same))
+        self._size = self.most_parts = min(settings.pairs, len(pairs.same))
         self.steps_per_epoch = len(pairs.same) // self._size
 
-    def step(self, number: int) -> tuple[NDArray[Any], ...]:
+    def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
         """(raw pixels of a [n], of b [n], same [n])."""
         epoch, position = divmod(number, self.steps_per_epoch)
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._pairs.same))
-        rows = order[position * self._size : (position + 1) * self._size]
+        rows = np.array_split(order[position * self._size : (position + 1) * self._size], parts)[part]
         return self._images.raw(self._pairs.a[rows]), self._images.raw(self._pairs.b[rows]), self._pairs.same[rows]
 
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -149,21 +157,52 @@ class PairBatches:
         return (normalise(a), normalise(b)), same
 
 
-def batch_dataset(batches: Batches, steps: range, normalise: Normalise) -> tf.data.Dataset:
-    """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator."""
+def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:
+    """What a training step sees, as ``settings`` have it."""
+    if settings.loss.form == "pairs":
+        return PairBatches(images, pairs, settings.training.batch, settings.seed)
+    named = np.unique(np.concatenate([pairs.a, pairs.b]))
+    views = settings.augmentation.quarter_turns_are_identities, settings.augmentation.mirrors_are_identities
+    return IdentityBatches(images, named, settings.training.batch, settings.seed, *views)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What the replicas of one host take of every batch.
+
+    Attributes:
+      first: the part of the host's first replica.
+      here: how many replicas the host has: it takes so many parts, one after the other.
+      parts: of a batch: how many replicas there are on all hosts.
+    """
+
+    first: int = 0
+    here: int = 1
+    parts: int = 1
+
+
+def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: Share = Share()) -> tf.data.Dataset:
+    """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator.
+
+    Args:
+      batches: where they come from.
+      steps: which.
+      normalise: the graph of Transform.
+      share: of each batch; an element is then one replica's part.
+    """
+
+    def part(number: int) -> tuple[NDArray[Any], ...]:
+        step, replica = divmod(number, share.here)
+        return batches.step(steps[step], share.first + replica, share.parts)
 
     def batch(number: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        parts = tf.numpy_function(lambda n: batches.step(int(n)), [number], list(batches.signature), stateful=False)
-        for part in parts:
-            part.set_shape([None])
+        parts = tf.numpy_function(lambda n: part(int(n)), [number], list(batches.signature), stateful=False)
+        for one in parts:
+            one.set_shape([None])
         return batches.inputs(normalise, *parts)
 
-    dataset = tf.data.Dataset.range(steps.start, steps.stop).map(
-        batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    numbers = tf.data.Dataset.range(len(steps) * share.here)
+    return numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def _rows_by(rows: Ints, labels: Ints) -> dict[int, Ints]:

@@ -77,10 +77,14 @@ class Checkpoints(keras.callbacks.Callback):
       model: compiled, of ``models.siamese``.
       stopping: whose best weights and patience belong to the state.
       minutes: between two states within an epoch.
+      writes: whether this process does; of several hosts only one, all others read the same folder.
     """
 
-    def __init__(self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0, writes: bool = True
+    ) -> None:
         super().__init__()
+        self._writes, self._unjudged, self._kept = writes, False, 0
         self._seconds, self._saved, self._phase = minutes * 60, time.monotonic(), 0
         self._folder, self._network, self._stopping = folder, model, stopping
         _remove_stale(folder.parent)
@@ -95,7 +99,6 @@ class Checkpoints(keras.callbacks.Callback):
 
     def restore(self, phase: int = 0) -> int:
         """Begins a phase with what an earlier attempt left of it; returns how many of its steps are done already."""
-        self._network.optimizer.build(self._trainable())
         self._phase, path = phase, self._folder / _STATE
         if not path.is_file() or self.phase() != phase:
             return 0
@@ -107,19 +110,24 @@ class Checkpoints(keras.callbacks.Callback):
         for name, value in stopping.items():
             setattr(self._stopping, name, value)
         self._stopping.best_weights = best or None
-        return self._steps()
+        self._kept = self._steps()
+        return self._kept
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch, logs
+        self._unjudged = False
         self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        del batch, logs
+        del logs
+        self._unjudged = batch + 1 == self.params.get("steps")
         if time.monotonic() - self._saved > self._seconds:
             self.save()
 
     def save(self) -> None:
-        """Writes the state as it is now, whole or not at all."""
+        """Writes the state as it is now, whole or not at all; not while an epoch that ended waits to be judged."""
+        if not self._writes or self._unjudged:
+            return
         best = self._stopping.best_weights or []
         best_so_far = self._stopping.best
         stopping = {
@@ -138,7 +146,7 @@ class Checkpoints(keras.callbacks.Callback):
                 **{f"best{number}": weights for number, weights in enumerate(best)},
             )
         staging.replace(self._folder / _STATE)
-        self._saved = time.monotonic()
+        self._saved, self._kept = time.monotonic(), self._steps()
 
     @contextmanager
     def kept_when_stopped(self) -> Iterator[None]:
@@ -147,7 +155,7 @@ class Checkpoints(keras.callbacks.Callback):
             yield
         except (KeyboardInterrupt, SystemExit):
             self.save()
-            progress.info("stopped after %d steps; the same run goes on from there", self._steps())
+            progress.info("stopped; the same run goes on after %d steps", self._kept)
             raise
         except TrainingFailed:
             self.discard()  # it would only fail again
@@ -155,16 +163,13 @@ class Checkpoints(keras.callbacks.Callback):
 
     def discard(self) -> None:
         """Forgets this training: it has come to its end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._writes:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _variables(self) -> list[Any]:
         network = self._network
         verdict = network.verdict.variables if network.verdict else []
         return [*network.encoder.variables, *verdict, *network.augmentation.variables, *network.optimizer.variables]
-
-    def _trainable(self) -> list[Any]:
-        verdict = self._network.verdict
-        return [*self._network.encoder.trainable_variables, *(verdict.trainable_variables if verdict else [])]
 
     def _steps(self) -> int:
         return steps_taken(self._network.optimizer)

@@ -47,4 +47,5 @@ def enter(model: keras.Model, settings: ModelSettings, phase: Phase, steps_per_e
             loss=model.loss,
             jit_compile=model.jit_compile,
         )
+        model.optimizer.build(model.fitted())
     model.stop_training = False

@@ -1,17 +1,40 @@
-"""What the machine offers: one device or several, and the precision it is fast at."""
+"""What the machine offers: one device or several, on one host or several, and the precision it is fast at."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
 
+from models.errors import UserError
+from models.hosts import hosts
+
 
 def distribution() -> tf.distribute.Strategy:
-    """Mirrored over all GPUs where there are several; the default otherwise."""
+    """Mirrored over all hosts and all their GPUs where there are several; the default otherwise.
+
+    Several hosts must meet before TensorFlow has done anything: call it first.
+
+    Raises:
+      UserError: ``TF_CONFIG`` cannot be read, or comes too late.
+    """
+    if hosts().count > 1:
+        return _all_hosts()
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
+
+
+@functools.cache  # the hosts meet once
+def _all_hosts() -> tf.distribute.Strategy:
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise UserError(
+            f"TF_CONFIG: several hosts must meet before TensorFlow is used; let the Trainer have a process of its own "
+            f"({error})"
+        ) from None
 
 
 def compiled_steps(choice: str) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from models.augmentation import build_augmentation
@@ -29,6 +30,20 @@ class _Siamese(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
+
+    def fitted(self) -> list[Any]:
+        """The variables that the optimiser moves."""
+        return [*self.encoder.trainable_variables, *(self.verdict.trainable_variables if self.verdict else [])]
+
+    def train_step(self, *given: Any, **named: Any) -> dict[str, Any]:
+        """Keras's; its measures are [1] each where there are several hosts, whose mean Keras takes over that axis."""
+        logs: dict[str, Any] = super().train_step(*given, **named)
+        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
+
+    def _maybe_symbolic_build(self, *given: Any, **named: Any) -> None:
+        """Nothing: all variables are there already. Keras's takes the mean over hosts of a batch and fails (#20585)."""
 
 
 class BatchModel(_Siamese):
@@ -87,4 +102,5 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
         loss=build_loss(loss),
         jit_compile=compiled,
     )
+    model.optimizer.build(model.fitted())
     return model

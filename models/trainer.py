@@ -17,17 +17,19 @@ import tensorflow_transform as tft
 
 from models import features, seen_images
 from models.alarms import Alarms
-from models.batches import Batches, IdentityBatches, Normalise, PairBatches, batch_dataset
+from models.batches import Batches, Normalise, Share, batch_dataset, batches_of
 from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.errors import TrainingFailed, UserError
 from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
+from models.hosts import hosts
 from models.manifest import CalibrationReport, ModelManifest
 from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
+from models.shared_statistics import SharedStatistics, over_all
 from models.siamese import build_model, build_tower
 from models.signatures import ServedModel, warmup_requests
 from models.validation import PairDistances, ValidationMonitor
@@ -45,7 +47,12 @@ def run_fn(fn_args: Any) -> None:
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
+      UserError: ``TF_CONFIG`` is wrong, or the scratch disk is too small.
+
+    Where ``TF_CONFIG`` names several hosts, each calls this with the same arguments, on folders that all of them see;
+    the first alone exports, and no one returns before it has.
     """
+    strategy = distribution()
     settings = ModelSettings.model_validate(fn_args.custom_config["model"])
     keras.utils.set_random_seed(settings.seed)
     if settings.training.deterministic:
@@ -56,10 +63,13 @@ def run_fn(fn_args: Any) -> None:
         train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
         checkpoints = _checkpoints(fn_args.custom_config, patterns)
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
-    served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
-    export(served, settings, calibration, fn_args)
-    shown = [file for pattern in patterns for file in split_files(pattern)[1]]
-    seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
+    if hosts().chief:
+        served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
+        export(served, settings, calibration, fn_args)
+        shown = [file for pattern in patterns for file in split_files(pattern)[1]]
+        seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
+    if hosts().count > 1:
+        over_all(strategy, lambda: [tf.constant(1.0)])  # waits for the export
 
 
 @contextmanager
@@ -113,22 +123,31 @@ def fit(
     """
     training = settings.training
     check_measurable(settings.calibration, val[1].same)  # before the hours, not after them
-    batches = _batches(settings, *train)
+    batches, strategy = batches_of(settings, *train), distribution()
+    if strategy.num_replicas_in_sync > batches.most_parts:
+        raise UserError(
+            f"training.batch: a step can be shared by {batches.most_parts} devices at most, here are "
+            f"{strategy.num_replicas_in_sync}: each needs two identities (form: batch), or a pair"
+        )
     steps = training.steps_per_epoch or batches.steps_per_epoch
     total = training.epochs * steps
-    with precision_policy(training.mixed_precision), distribution().scope():
+    with precision_policy(training.mixed_precision), strategy.scope():
         model = build_model(settings, total)
     distances = PairDistances(model.encoder, normalise, settings.loss.distance, *val)
     same = val[1].same
     stopping = Stopping(f"val_{training.stop_on}", training.patience)
     callbacks = [
+        *([SharedStatistics(model.encoder, strategy)] if strategy.num_replicas_in_sync > 1 else []),
         keras.callbacks.TerminateOnNaN(),
         ValidationMonitor(distances, same, training.epochs),
         Alarms(),
         stopping,
-        keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0),
     ]
-    kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes) if checkpoints else None
+    if hosts().chief:
+        callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0))
+    kept = None
+    if checkpoints:
+        kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes, hosts().chief)
     with kept.kept_when_stopped() if kept else nullcontext():
         _train(model, settings, batches, normalise, steps, callbacks, stopping, kept)
     stopping.restore_best(model)
@@ -172,13 +191,26 @@ def _train(
                 break
             taken = range(epochs.stop * steps - len(epochs) * per_epoch, epochs.stop * steps)
             model.fit(
-                batch_dataset(batches, taken, normalise),
+                _distributed(model.distribute_strategy, batches, taken, normalise),
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
                 steps_per_epoch=per_epoch,
                 callbacks=[*callbacks, kept] if kept else callbacks,
                 verbose=0,
             )
+
+
+def _distributed(strategy: tf.distribute.Strategy, batches: Batches, steps: range, normalise: Normalise) -> Any:
+    """The batches of the ``steps``; where there are several replicas, a part for each: Keras would cut identities."""
+    replicas: int = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batch_dataset(batches, steps, normalise)
+
+    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        here = replicas // context.num_input_pipelines
+        return batch_dataset(batches, steps, normalise, Share(context.input_pipeline_id * here, here, replicas))
+
+    return strategy.distribute_datasets_from_function(of_host)
 
 
 def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
@@ -199,14 +231,6 @@ def _checkpoints(config: dict[str, Any], patterns: Iterable[str]) -> Path | None
     recipe = f"{config['config_digest']} {config['code_digest']} {config.get('weights_digest')}"
     files = [file for pattern in patterns for several in split_files(pattern) for file in several]
     return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
-
-
-def _batches(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:
-    if settings.loss.form == "pairs":
-        return PairBatches(images, pairs, settings.training.batch, settings.seed)
-    named = np.unique(np.concatenate([pairs.a, pairs.b]))
-    views = settings.augmentation.quarter_turns_are_identities, settings.augmentation.mirrors_are_identities
-    return IdentityBatches(images, named, settings.training.batch, settings.seed, *views)
 
 
 def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.batches import IdentityBatches, PairBatches, batch_dataset
+from models.batches import IdentityBatches, PairBatches, Share, batch_dataset
 from models.dataset import ImageTable, PairTable
 from models.losses import FORGED
 from models.settings import BatchSettings
@@ -200,3 +200,43 @@ def test_the_dataset_gives_the_steps_in_order(form):
             np.testing.assert_allclose(side.numpy()[..., 0] * 255, seen(expected), atol=1e-4)
         np.testing.assert_array_equal(y, labels)
     assert number == 4
+
+
+class TestParts:
+    """What several replicas take of one batch."""
+
+    def test_parts_are_of_whole_identities_and_together_the_batchs_own(self):
+        made = batches(table(TEN_EACH), identities=6, images=4)
+        assert made.most_parts == 3
+        for number in range(3):
+            _, whole = made.step(number)
+            parts = [made.step(number, part, 3)[1] for part in range(3)]
+            assert [len(np.unique(labels)) for labels in parts] == [2, 2, 2]
+            assert [len(labels) for labels in parts] == [8, 8, 8]
+            np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+    def test_forgeries_are_with_whom_they_imitate(self):
+        who = [identity for identity in range(6) for _ in range(4)]
+        images = table([*who, *range(6, 12)], imitates=[-1] * 24 + list(range(6)))
+        made = batches(images, identities=6, images=2, forgeries=1)
+        for part in range(3):
+            raw, labels = made.step(0, part, 3)
+            rows = seen(raw)[:, 0, 0]
+            genuine, forged = set(labels[labels != FORGED]), rows[labels == FORGED]
+            assert {int(images.imitates[row]) for row in forged} == genuine
+
+    def test_pairs_are_cut_in_order(self):
+        same = np.array([1, 0] * 10)
+        made = PairBatches(
+            table(TEN_EACH), PairTable(np.arange(20), np.arange(20) + 20, same), BatchSettings(pairs=8), 0
+        )
+        whole = made.step(1)
+        cut = [made.step(1, part, 2) for part in range(2)]
+        for n in range(3):
+            np.testing.assert_array_equal(np.concatenate([one[n] for one in cut]), whole[n])
+
+    def test_the_dataset_of_a_host_has_its_replicas_parts_step_by_step(self):
+        made = batches(table(TEN_EACH), identities=8, images=2)
+        found = batch_dataset(made, range(3, 5), lambda raw: raw, Share(first=2, here=2, parts=4))
+        labels = [part.tolist() for _, part in found.as_numpy_iterator()]
+        assert labels == [made.step(step, part, 4)[1].tolist() for step in (3, 4) for part in (2, 3)]

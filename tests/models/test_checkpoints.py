@@ -19,6 +19,7 @@ from models.settings import (
     TrainingSettings,
 )
 from models.trainer import fit
+from models.validation import ValidationMonitor
 
 STEPS, EPOCHS = 4, 5
 
@@ -97,11 +98,35 @@ def test_it_says_that_it_stops_and_where_it_goes_on(tmp_path, stop_after, caplog
     stop_after(6, SystemExit)
     with caplog.at_level(logging.INFO, "siamese.progress"), pytest.raises(SystemExit):
         trained(recipe("batch"), tmp_path, tmp_path / "mine")
-    assert caplog.messages[-1] == "stopped after 6 steps; the same run goes on from there"
+    assert caplog.messages[-1] == "stopped; the same run goes on after 6 steps"
 
     with caplog.at_level(logging.INFO, "siamese.progress"):
         trained(recipe("batch"), tmp_path, tmp_path / "mine")
     assert f"goes on from epoch 2/{EPOCHS}, step 2 of {STEPS}" in caplog.messages
+
+
+def test_stopped_while_an_epoch_is_judged_it_is_judged_again(tmp_path, monkeypatch):
+    """The best epoch is the first: a state without its weights would end with those of another."""
+    likes = dict.fromkeys(range(1, EPOCHS), 0.5) | {0: 0.9}
+    judged = ValidationMonitor.on_epoch_end
+
+    def told(monitor, epoch, logs=None):
+        judged(monitor, epoch, logs)
+        logs["val_auc"] = likes[epoch]
+
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    unbroken = trained(recipe("batch"), tmp_path / "unbroken")
+
+    def stopped(monitor, epoch, logs=None):
+        raise SystemExit
+
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", stopped)
+    given = recipe("batch", checkpoint_minutes=1e-9)
+    with pytest.raises(SystemExit):
+        trained(given, tmp_path, tmp_path / "mine")
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    for weights, expected in zip(trained(given, tmp_path, tmp_path / "mine"), unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
 
 
 def test_patience_is_not_forgotten(tmp_path, stop_after, monkeypatch, caplog):
