@@ -1,10 +1,11 @@
 """``run_fn`` of the TFX Trainer: load, build, fit, calibrate, export."""
 
+import json
 import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ from models.settings import ModelSettings
 from models.shared_statistics import SharedStatistics, over_all
 from models.siamese import build_model, build_tower
 from models.signatures import ServedModel, warmup_requests
+from models.tuning.values import with_values
 from models.validation import PairDistances, ValidationMonitor
 
 progress = logging.getLogger("siamese.progress")
@@ -54,14 +56,17 @@ def run_fn(fn_args: Any) -> None:
     """
     strategy = distribution()
     settings = ModelSettings.model_validate(fn_args.custom_config["model"])
+    tuned = fn_args.hyperparameters["values"] if fn_args.hyperparameters else None
+    if tuned:
+        settings = with_values(settings, tuned)
     keras.utils.set_random_seed(settings.seed)
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
     patterns = (fn_args.train_files[0], fn_args.eval_files[0])
-    with _scratch(fn_args.model_run_dir, patterns) as scratch:
+    with scratch_folder(fn_args.model_run_dir, patterns) as scratch:
         train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
-        checkpoints = _checkpoints(fn_args.custom_config, patterns)
+        checkpoints = kept_in(fn_args.custom_config, patterns, tuned)
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
     if hosts().chief:
         served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
@@ -73,7 +78,7 @@ def run_fn(fn_args: Any) -> None:
 
 
 @contextmanager
-def _scratch(near: str, patterns: Iterable[str]) -> Iterator[Path]:
+def scratch_folder(near: str, patterns: Iterable[str]) -> Iterator[Path]:
     """A folder for the pixels of the splits, on the disk of the artifacts: the system's may be small, or memory.
 
     Raises:
@@ -110,6 +115,7 @@ def fit(
     val: tuple[ImageTable, PairTable],
     log_dir: str,
     checkpoints: Path | None = None,
+    more: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, Calibration]:
     """The trained encoder (float32, best epoch by ``training.stop_on``) and its calibration.
 
@@ -120,6 +126,7 @@ def fit(
       val: what stops the training and calibrates the distance.
       log_dir: for TensorBoard.
       checkpoints: a folder of this training alone, in which a stopped one finds its state.
+      more: callbacks that come after those that measure and stop.
     """
     training = settings.training
     check_measurable(settings.calibration, val[1].same)  # before the hours, not after them
@@ -142,6 +149,7 @@ def fit(
         ValidationMonitor(distances, same, training.epochs),
         Alarms(),
         stopping,
+        *more,
     ]
     if hosts().chief:
         callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0))
@@ -224,11 +232,11 @@ def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
         yield range(epoch, phase.last), steps
 
 
-def _checkpoints(config: dict[str, Any], patterns: Iterable[str]) -> Path | None:
+def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, float] | None = None) -> Path | None:
     """The folder in which the training of this recipe on these files keeps its state."""
     if not config.get("checkpoints"):
         return None
-    recipe = f"{config['config_digest']} {config['code_digest']} {config.get('weights_digest')}"
+    recipe = f"{config['config_digest']} {config['code_digest']} {config.get('weights_digest')} {json.dumps(tuned)}"
     files = [file for pattern in patterns for several in split_files(pattern) for file in several]
     return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
 
@@ -256,6 +264,7 @@ def export(served: ServedModel, settings: ModelSettings, calibration: Calibratio
         embedding=settings.encoder.embedding,
         split=fn_args.custom_config["split"],
         config_digest=fn_args.custom_config["config_digest"],
+        tuned=fn_args.hyperparameters["values"] if fn_args.hyperparameters else None,
         versions={name: version(name) for name in ("tfx", "tensorflow", "keras", "tensorflow-transform")}
         | {"python": sys.version.split()[0]},
     ).write(path)

@@ -35,6 +35,8 @@ from models.settings import (
     Settings,
     TrainingSettings,
 )
+from models.settings.tuner import TunerSettings
+from models.tuning.values import fitted_to
 from pipeline.runners.kubeflow.settings import KubeflowSettings
 from pipeline.yaml_text import parse_yaml
 
@@ -88,6 +90,7 @@ class Config(Settings):
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     calibration: CalibrationSettings = CalibrationSettings()
+    tuner: TunerSettings = TunerSettings()
     measures: MeasureSettings = MeasureSettings()
     gates: GateSettings = GateSettings()
     serving_validator: ServingValidatorSettings = ServingValidatorSettings()
@@ -118,9 +121,19 @@ class Config(Settings):
             seed=self.seed,
         )
 
+    @property
+    def search(self) -> TunerSettings | None:
+        """What the Tuner tries; None where it is switched off.
+
+        Raises:
+          ValueError: the sections do not fit together.
+        """
+        model = self.model
+        return fitted_to(self.tuner, model) if self.tuner.trials else None
+
     def model_post_init(self, _context: object) -> None:
         """Checks what spans sections."""
-        _ = self.model
+        _ = self.search
         self.gates.check_names(self.measures.names)
 
     def digest(self) -> str:
@@ -132,7 +145,7 @@ class Config(Settings):
         limits = {"source", "min_new_images", "schema_file", "validation", "drift_sample", "max_quarantined"}
         limits |= {"max_pixels", "max_bytes", "max_frames"}
         after = dict.fromkeys(
-            ("name", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
+            ("name", "tuner", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
         )
         return self._digest({**after, "data": limits})
 

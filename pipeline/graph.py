@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
@@ -107,30 +107,46 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         one.add_upstream_node(gate)
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
-    trainer = Trainer(
-        run_fn="models.trainer.run_fn",
-        examples=pairs.outputs["pairs"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=trainer_pb2.TrainArgs(splits=[features.TRAIN]),
-        eval_args=trainer_pb2.EvalArgs(splits=[features.VAL]),
-        custom_config={
-            "model": config.model.model_dump(mode="json"),
-            "split": _split(config),
-            "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
-            "code_digest": code,
-            "weights_digest": weights_digest(config.encoder),
-            "checkpoints": site.checkpoints,
-        },
-    )
+    trainer, *tuner = training(config, site, pairs, transform, code)
     return _pipeline(
         config,
         site,
         [
             *(images, schema, statistics, validator, gate, *enough, pairs),
-            *(transform, trainer),
+            *(transform, *tuner, trainer),
             *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
         ],
     )
+
+
+def training(
+    config: Config, site: Site, pairs: PairGenerator, transform: Transform, code: str
+) -> tuple[Trainer] | tuple[Trainer, Tuner]:
+    """The Trainer, and the Tuner where one is asked for."""
+    given = {
+        "examples": pairs.outputs["pairs"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "train_args": trainer_pb2.TrainArgs(splits=[features.TRAIN]),
+        "eval_args": trainer_pb2.EvalArgs(splits=[features.VAL]),
+    }
+    custom = {
+        "model": config.model.model_dump(mode="json"),
+        "split": _split(config),
+        "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
+        "code_digest": code,
+        "weights_digest": weights_digest(config.encoder),
+        "checkpoints": site.checkpoints,
+    }
+    search = config.search
+    if search is None:
+        return (Trainer(run_fn="models.trainer.run_fn", **given, custom_config=custom),)
+    tuner = Tuner(
+        tuner_fn="models.tuning.run.tuner_fn",
+        **given,
+        custom_config={**custom, "tuner": search.model_dump(mode="json")},
+    )
+    best = tuner.outputs["best_hyperparameters"]
+    return Trainer(run_fn="models.trainer.run_fn", **given, hyperparameters=best, custom_config=custom), tuner
 
 
 def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:

@@ -157,8 +157,9 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
         _keep_listing(output, f"{run_id}.near_duplicates.csv", listing.read_text(encoding="utf-8"))
-    summary.gates, summary.threshold = record.gates(), record.threshold()
-    summary.calibration = record.calibration()
+    summary.gates = record.gates()
+    if model := record.manifest():
+        summary.threshold, summary.calibration, summary.tuned = model.threshold, model.calibration, model.tuned
     summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()
     summary.baseline = record.baseline()
     if intervals := record.intervals():

@@ -17,7 +17,7 @@ from components.run_outcome.outcome import push_gates
 from components.verdict.artifacts import read_verdict
 from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
-from models.manifest import CalibrationReport, ModelManifest
+from models.manifest import ModelManifest
 from pipeline.evaluation import measures_among
 from pipeline.summary import Metric
 
@@ -74,15 +74,10 @@ class RunRecord:
         model = self._artifact("Trainer", "model")
         return Path(model.uri) / "Format-Serving" if model else None
 
-    def threshold(self) -> float | None:
-        """The operating threshold on the distance."""
+    def manifest(self) -> ModelManifest | None:
+        """What the model that this run trained or reused says of itself."""
         path = self.model_dir()
-        return ModelManifest.read(path).threshold if path else None
-
-    def calibration(self) -> CalibrationReport | None:
-        """What the threshold is for and what it reached on the validation pairs."""
-        path = self.model_dir()
-        return ModelManifest.read(path).calibration if path else None
+        return ModelManifest.read(path) if path else None
 
     def gates(self) -> list[GateResult]:
         """The verdicts, in the order of the graph; only of gates that were reached."""

@@ -145,6 +145,9 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
         console.print(_counts_line(summary), soft_wrap=True)
         for note in _notes(summary, output):
             console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
+    if summary.tuned:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
+        console.print(f"[dim]tuned: {told}[/]", soft_wrap=True)
     if summary.calibration:
         console.print(f"[dim]{escape(_threshold_line(summary))}[/]", soft_wrap=True)
     if summary.metrics:

@@ -18,7 +18,7 @@ from models.settings import (
     ModelSettings,
     TrainingSettings,
 )
-from models.trainer import _in_float32, _scratch, fit
+from models.trainer import _in_float32, fit, scratch_folder
 from models.validation import PairDistances
 
 
@@ -157,15 +157,15 @@ def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(t
         (tmp_path / "pairs" / folder).mkdir(parents=True)
         (tmp_path / "pairs" / folder / "a.tfrecord").write_bytes(bytes(size))
     patterns = [str(tmp_path / "pairs" / "Split-train" / "*")]
-    with _scratch(str(tmp_path), patterns) as scratch:
+    with scratch_folder(str(tmp_path), patterns) as scratch:
         assert scratch.parent == tmp_path
     assert not scratch.exists()
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=999))
-    with pytest.raises(UserError, match="training needs"), _scratch(str(tmp_path), patterns):
+    with pytest.raises(UserError, match="training needs"), scratch_folder(str(tmp_path), patterns):
         pass
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with _scratch(str(tmp_path), patterns):
+    with scratch_folder(str(tmp_path), patterns):
         pass
 
 

@@ -174,7 +174,8 @@ def _serving_dir(config: Config) -> str:
 
 def _checkpoints(config: Config) -> str | None:
     folder = config.kubeflow.checkpoints
-    return _visible("kubeflow.checkpoints", folder, config.kubeflow, "Trainer") if folder else None
+    nodes = ("Trainer", "Tuner") if config.search else ("Trainer",)
+    return _visible("kubeflow.checkpoints", folder, config.kubeflow, *nodes) if folder else None
 
 
 def _visible(key: str, folder: str, settings: KubeflowSettings, *nodes: str) -> str:

@@ -156,4 +156,5 @@ class KubeflowSettings(Settings):
 
     def resources_of(self, node: str) -> NodeResources:
         """What the node's pod asks for."""
-        return self.resources.get(node) or self.resources.get(DEFAULT) or NodeResources()
+        alike = {"Tuner": "Trainer"}.get(node, DEFAULT)  # it trains too
+        return self.resources.get(node) or self.resources.get(alike) or self.resources.get(DEFAULT) or NodeResources()

@@ -1,0 +1,1 @@
+"""The search for a better recipe, before the training."""

@@ -1,0 +1,45 @@
+"""``tuner_fn`` of the TFX Tuner: the trials that the Trainer's own ``fit`` makes, and where they are kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.tuner.component import TunerFnResult
+
+from models.settings import ModelSettings
+from models.settings.tuner import TunerSettings
+from models.trainer import fit, kept_in, load_split, normaliser, scratch_folder
+from models.tuning.search import Fit, Search
+
+
+def tuner_fn(fn_args: Any) -> TunerFnResult:
+    """The search, ready to start.
+
+    Args:
+      fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` is the Trainer's, and has ``tuner`` (the fields of
+        ``TunerSettings``) beside.
+    """
+    config = fn_args.custom_config
+    settings = ModelSettings.model_validate(config["model"])
+    patterns = (fn_args.train_files[0], fn_args.eval_files[0])
+    if settings.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    kept = kept_in(config, patterns)
+    folder = kept.with_name(f"trials-{kept.name}") if kept else Path(fn_args.working_dir) / "trials"
+
+    @contextmanager
+    def opened() -> Iterator[Fit]:
+        normalise = normaliser(tft.TFTransformOutput(fn_args.transform_graph_path))
+        with scratch_folder(str(folder.parent), patterns) as scratch:
+            train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
+
+            def once(given: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+                fit(given, normalise, train, val, str(logs), more=callbacks)
+
+            yield once
+
+    return TunerFnResult(Search(settings, TunerSettings.model_validate(config["tuner"]), opened, folder), {})
