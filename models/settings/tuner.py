@@ -1,8 +1,10 @@
 """Which values are tried before the training, and how long."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, ValidationError, model_validator
 
 from models.settings.base import Settings
 
@@ -12,7 +14,7 @@ TUNED = ("margin", "learning_rate", "embedding", "dropout", "augmentation")
 class Range(Settings):
     """Any number between two."""
 
-    min: float = Field(gt=0)
+    min: float = Field(ge=0)
     max: float
     log: bool = Field(False, description="as often between 0.001 and 0.01 as between 0.01 and 0.1")
 
@@ -20,33 +22,53 @@ class Range(Settings):
     def _in_order(self) -> "Range":
         if self.min >= self.max:
             raise ValueError(f"min {self.min:g} must be below max {self.max:g}")
+        if self.log and not self.min:
+            raise ValueError("log: true needs a min above 0")
         return self
 
 
-Values = Annotated[tuple[float, ...], Field(min_length=1, description="these and no others")]
-Counts = Annotated[tuple[int, ...], Field(min_length=1, description="these and no others")]
+def _read(given: Any) -> Any:
+    """What a line of the search space means; one sentence where it means nothing."""
+    if given is None or given == "auto" or isinstance(given, Range):
+        return given
+    if isinstance(given, Mapping):
+        try:
+            return Range.model_validate(given)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            told = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": Value error, ")
+            raise ValueError(f"{told} (a range is {{min, max, log}})") from None
+    if isinstance(given, list | tuple) and given and all(_is_number(value) for value in given):
+        return tuple(sorted(set(given)))
+    raise ValueError(f"must be numbers such as [1, 2], a range {{min, max, log}}, auto or null, not {given!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+Values = Annotated[Range | tuple[float, ...] | Literal["auto"] | None, PlainValidator(_read)]
 
 
 class TunerSettings(Settings):
     """A search over a few values of the recipe; the best ones are what the Trainer then takes.
 
-    A list holds the values to try, ``{min, max, log}`` a range, and null leaves the recipe's own. ``margin`` and
-    ``augmentation`` are left alone where the recipe has none.
+    A list holds the values to try and no others, ``{min, max, log}`` is a range, null leaves the recipe's own, and
+    auto tries what lies around the recipe's own, if it has one.
     """
 
     trials: int = Field(0, ge=0, description="how many recipes are tried; 0: none, the Tuner is no part of the graph")
     minutes: float = Field(120.0, gt=0, description="all trials together; the one that runs then is cut short")
     epochs: int | None = Field(None, ge=1, description="of each trial; default: those of the training")
     search: Literal["random", "bayesian"] = "bayesian"
-    margin: Range | Values | None = Range(min=0.6, max=1.5)
-    learning_rate: Range | Values | None = Range(min=3e-4, max=1e-2, log=True)
-    embedding: Counts | None = (32, 64, 128, 256)
-    dropout: Range | Values | None = (0.0, 0.1, 0.2, 0.4)
-    augmentation: Range | Values | None = Field(
-        Range(min=0.5, max=1.5), description="what all distortions are multiplied by"
-    )
+    margin: Values = "auto"
+    learning_rate: Values = "auto"
+    embedding: Values = "auto"
+    dropout: Values = "auto"
+    augmentation: Values = Field("auto", description="what all distortions are multiplied by")
 
     @property
-    def space(self) -> "dict[str, Range | tuple[float, ...]]":
-        """What is tuned, by name."""
-        return {name: getattr(self, name) for name in TUNED if getattr(self, name) is not None}
+    def space(self) -> dict[str, Range | tuple[float, ...]]:
+        """What is tuned, by name; of a search that is fitted to a recipe (``models.tuning.values``)."""
+        found = {name: getattr(self, name) for name in TUNED}
+        return {name: values for name, values in found.items() if isinstance(values, Range | tuple)}

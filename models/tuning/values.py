@@ -1,12 +1,13 @@
 """What a tuned value does to a recipe. Plain pydantic: checked when the configuration is read."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from models.settings import ModelSettings
-from models.settings.tuner import Range, TunerSettings
+from models.settings.tuner import TUNED, Range, TunerSettings
 
 # Distortions that the strength of the augmentation multiplies, and the most that each may be.
 _DISTORTIONS = {
@@ -69,7 +70,7 @@ def own_values(settings: ModelSettings, tuner: TunerSettings) -> dict[str, float
 
 
 def fitted_to(tuner: TunerSettings, settings: ModelSettings) -> TunerSettings:
-    """The search without what the recipe does not have, where nobody asked for it.
+    """The search for this recipe: ``auto`` is what lies around the recipe's own values, and no trial comes twice.
 
     Raises:
       ValueError: something that was asked for is none of the recipe's, or a value is none that it can have.
@@ -79,20 +80,42 @@ def fitted_to(tuner: TunerSettings, settings: ModelSettings) -> TunerSettings:
         "augmentation": not any(getattr(settings.augmentation, key) for key in _DISTORTIONS)
         and "the recipe distorts nothing",
     }
-    left: dict[str, None] = {}
-    for name, why in absent.items():
-        if why and name in tuner.model_fields_set and getattr(tuner, name) is not None:
+    around = _around(settings)
+    given: dict[str, Any] = {}
+    for name in TUNED:
+        asked, why = getattr(tuner, name), absent.get(name)
+        if why and asked not in (None, "auto"):
             raise ValueError(f"tuner.{name}: {why}; set it to null")
-        if why:
-            left[name] = None
-    found = tuner.model_copy(update=left)
+        given[name] = (None if why else around[name]) if asked == "auto" else asked
+    found = tuner.model_copy(update=given)
+    if not found.space:
+        raise ValueError(f"tuner.trials {tuner.trials}: nothing is tuned; give one of {', '.join(TUNED)}")
     for name, values in found.space.items():
         for value in (values.min, values.max) if isinstance(values, Range) else values:
             _check(settings, name, value)
+    choices = [values for values in found.space.values() if isinstance(values, tuple)]
+    if len(choices) == len(found.space):
+        found = found.model_copy(update={"trials": min(found.trials, math.prod(map(len, choices)))})
     return found
 
 
+def _around(settings: ModelSettings) -> dict[str, Range | tuple[float, ...]]:
+    """The recipe's own values and what lies on both sides of them."""
+    margin, rate = settings.loss.margin or 1.0, settings.training.learning_rate
+    embedding, dropout = settings.encoder.embedding, settings.encoder.dropout
+    lowest = max(0.6 * margin, ((settings.loss.positive_margin or 0.0) + margin) / 2)
+    return {
+        "margin": Range(min=lowest, max=1.4 * margin),
+        "learning_rate": Range(min=rate / 5, max=5 * rate, log=True),
+        "embedding": tuple(sorted({max(2, embedding // 2), embedding, min(2 * embedding, 4096)})),
+        "dropout": tuple(sorted({0.0, 0.1, 0.2, 0.4, dropout})),
+        "augmentation": Range(min=0.5, max=1.5),
+    }
+
+
 def _check(settings: ModelSettings, name: str, value: float) -> None:
+    if name == "embedding" and value != int(value):
+        raise ValueError(f"tuner.embedding {value:g}: must be a whole number")
     try:
         with_values(settings, {name: value})
     except ValueError as error:
