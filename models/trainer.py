@@ -232,7 +232,7 @@ def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
         yield range(epoch, phase.last), steps
 
 
-def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, float] | None = None) -> Path | None:
+def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
     """The folder in which the training of this recipe on these files keeps its state."""
     if not config.get("checkpoints"):
         return None

@@ -10,7 +10,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.tuner.component import TunerFnResult
 
-from models.settings import ModelSettings
+from models.errors import UserError
+from models.hosts import hosts
+from models.operating_points import check_measurable
+from models.settings import CalibrationSettings, ModelSettings
 from models.settings.tuner import TunerSettings
 from models.trainer import fit, kept_in, load_split, normaliser, scratch_folder
 from models.tuning.search import Fit, Search
@@ -21,14 +24,21 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
     Args:
       fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` is the Trainer's, and has ``tuner`` (the fields of
-        ``TunerSettings``) beside.
+        ``TunerSettings``) beside. In its ``checkpoints``, if it has any, a search that was stopped finds what it has
+        tried.
+
+    Raises:
+      UserError: ``TF_CONFIG`` names several hosts: each would propose trials of its own.
     """
+    if hosts().count > 1:
+        raise UserError("TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0")
     config = fn_args.custom_config
     settings = ModelSettings.model_validate(config["model"])
+    tuner = TunerSettings.model_validate(config["tuner"])
     patterns = (fn_args.train_files[0], fn_args.eval_files[0])
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    kept = kept_in(config, patterns)
+    kept = kept_in(config, patterns, tuner.model_dump(mode="json", exclude={"trials", "minutes"}))  # more go on
     folder = kept.with_name(f"trials-{kept.name}") if kept else Path(fn_args.working_dir) / "trials"
 
     @contextmanager
@@ -36,10 +46,13 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         normalise = normaliser(tft.TFTransformOutput(fn_args.transform_graph_path))
         with scratch_folder(str(folder.parent), patterns) as scratch:
             train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
+            check_measurable(settings.calibration, val[1].same)
 
             def once(given: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+                # A short trial need not reach what is asked of the trained model.
+                given = given.model_copy(update={"calibration": CalibrationSettings()})
                 fit(given, normalise, train, val, str(logs), more=callbacks)
 
             yield once
 
-    return TunerFnResult(Search(settings, TunerSettings.model_validate(config["tuner"]), opened, folder), {})
+    return TunerFnResult(Search(settings, tuner, opened, folder), {})
