@@ -69,12 +69,13 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         oracle = (_Random if tuner.search == "random" else _Bayesian)(
             objective=objective,
             max_trials=tuner.trials,
-            seed=settings.seed,
+            seed=settings.seed + 1,  # 0 is drawn at random
             hyperparameters=space(tuner),
             tune_new_entries=False,
             max_consecutive_failed_trials=tuner.trials + 1,
         )
         oracle.own = own_values(settings, tuner)
+        oracle.verbose = 0
         super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
         if self._seconds:
             progress.info("goes on after %d of %d trials", len(self.oracle.end_order), tuner.trials)
@@ -97,8 +98,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
 
     def best(self) -> list[Any]:
         """The trials that came to their end, best first."""
-        found: list[Any] = self.oracle.get_best_trials(self._tuner.trials)
-        return found
+        return [trial for trial in self.oracle.get_best_trials(self._tuner.trials) if trial.status == "COMPLETED"]
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
         """Of the best trials."""

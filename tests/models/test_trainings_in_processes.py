@@ -15,7 +15,7 @@ import pytest
 from models.errors import UserError
 from models.hosts import Hosts, hosts
 
-SCRIPT = Path(__file__).parent / "one_training.py"
+SCRIPT = Path(__file__).parents[1] / "one_training.py"
 
 
 def started(folder: Path, settings: dict, *checkpoints: Path, **variables: str) -> subprocess.Popen:

@@ -264,3 +264,25 @@ def test_beams_options_are_passed_on():
     assert config.beam.runner == "FlinkRunner"
     assert config.beam.pipeline_args == ["--runner=FlinkRunner", "--a=1", "--b=x y", "--c"]
     assert load_config(beam=["--direct_num_workers=2"]).beam.runner == load_config().beam.runner
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("tuner.margin=[0.2]", "tuner.margin 0.2: positive_margin 0.3 must be below margin 0.2"),
+        ("tuner.augmentation=[0.5, 1]", "tuner.augmentation: the recipe distorts nothing; set it to null"),
+        ("tuner.search=grid", "tuner.search: got 'grid'; input should be 'random' or 'bayesian'"),
+        ("tuner.trails=3", "tuner.trails: unknown key; did you mean trials?"),
+    ],
+)
+def test_what_cannot_be_tuned_is_one_line(setting, message):
+    with pytest.raises(UserError) as raised:
+        load_config(data="/x", overrides=["tuner.trials=3", setting])
+    assert str(raised.value) == f"defaults: {message}"
+
+
+def test_nothing_is_tuned_unless_trials_are_asked_for():
+    assert load_config(data="/x").search is None
+    assert load_config(data="/x", overrides=["tuner.trials=3"]).search.space.keys() == {
+        *("margin", "learning_rate", "embedding", "dropout")
+    }

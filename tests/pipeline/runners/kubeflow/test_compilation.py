@@ -57,6 +57,25 @@ def test_what_too_few_new_images_leave_out_is_all_from_the_pairs_on():
     assert compiled.faults() == []
 
 
+def test_a_tuner_is_there_where_one_is_asked_for_with_the_trainers_pod_and_checkpoints():
+    overrides = ["kubeflow.checkpoints=/serving/.checkpoints", "kubeflow.resources={Trainer: {gpus: 2, memory: 9Gi}}"]
+    compiled = compile_pipeline(config("tuner.trials=3", *overrides), IMAGE, ROOT)
+    tasks = compiled.spec["root"]["dag"]["tasks"]
+
+    best = tasks["Trainer"]["inputs"]["artifacts"]["hyperparameters"]["taskOutputArtifact"]
+    assert best["producerTask"] == "Tuner"
+    executors = compiled.spec["deploymentSpec"]["executors"]
+    tuner, trainer = (executors[f"{name}_executor"]["container"]["resources"] for name in ("Tuner", "Trainer"))
+    assert tuner == trainer
+    assert tuner["accelerator"] == {"type": "nvidia.com/gpu", "count": "2"}
+    assert compiled.faults() == []
+    elsewhere = (
+        "kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Baseline, Pusher, Trainer]}]"
+    )
+    with pytest.raises(UserError, match="lies in no volume that Tuner mounts"):
+        compile_pipeline(config("tuner.trials=3", *overrides, elsewhere), IMAGE, ROOT)
+
+
 def test_it_is_what_the_backend_parses(compiled, tmp_path):
     compiled.write(tmp_path / "new" / "p.yaml")
     spec, platform = yaml.safe_load_all((tmp_path / "new" / "p.yaml").read_text())
