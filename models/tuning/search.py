@@ -1,5 +1,6 @@
 """Trials: trainings with other values, the best of which the Trainer takes."""
 
+import json
 import logging
 import shutil
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 import tensorflow as tf
 from keras_tuner.errors import FailedTrialError, FatalError
 
@@ -41,7 +43,15 @@ class _Random(_OwnFirst, keras_tuner.oracles.RandomSearchOracle):
 
 
 class _Bayesian(_OwnFirst, keras_tuner.oracles.BayesianOptimizationOracle):
-    pass
+    """Proposes from what has been tried alone: a search that goes on proposes what an unbroken one would have."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        self.num_initial_points = len(self.hyperparameters.space) + 1  # three a value would be most of a search
+        self._random_state = np.random.RandomState(self.seed + len(self.start_order))
+        self.gpr = self._make_gpr()
+        proposed = super().populate_space(trial_id)
+        again = proposed["status"] == "RUNNING" and self._duplicate(proposed["values"])
+        return self._random_populate_space() if again else proposed
 
 
 class Search(keras_tuner.engine.base_tuner.BaseTuner):
@@ -76,7 +86,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         )
         oracle.own = own_values(settings, tuner)
         oracle.verbose = 0
-        super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
+        super().__init__(oracle, directory=str(folder.parent), project_name=folder.name, overwrite=not _whole(folder))
         if self._seconds:
             progress.info("goes on after %d of %d trials", len(self.oracle.end_order), tuner.trials)
 
@@ -154,11 +164,24 @@ def space(tuner: TunerSettings) -> keras_tuner.HyperParameters:
     """What is tried, as the oracle reads it."""
     found = keras_tuner.HyperParameters()
     for name, values in tuner.space.items():
+        kind = int if name == "embedding" else float
         if isinstance(values, Range):
-            found.Float(name, values.min, values.max, sampling="log" if values.log else "linear")
+            among = found.Int if kind is int else found.Float
+            among(name, kind(values.min), kind(values.max), sampling="log" if values.log else "linear")
         else:
-            found.Choice(name, list(values), ordered=True)
+            found.Choice(name, [kind(value) for value in values], ordered=True)  # of one type, or it raises
     return found
+
+
+def _whole(folder: Path) -> bool:
+    """Whether what is kept can be read: who is killed while writing leaves half a file."""
+    try:
+        for file in folder.rglob("*.json"):
+            json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        progress.info("%s is half a file: the search begins anew", file)
+        return False
+    return True
 
 
 class _Watch(keras.callbacks.Callback):
