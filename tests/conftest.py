@@ -42,7 +42,7 @@ def export_of(tmp_path_factory, transform_of):
     from models.encoders import build_encoder
     from models.settings import EncoderSettings, LossSettings, ModelSettings
     from models.signatures import ServedModel
-    from models.trainer import export
+    from models.export import export
 
     @functools.cache
     def made(image):
@@ -56,7 +56,8 @@ def export_of(tmp_path_factory, transform_of):
         served = ServedModel(encoder, transform_of(image), settings.loss.distance, CALIBRATION, image)
         path = tmp_path_factory.mktemp("model") / "1"
         custom = {"code_digest": "code", "config_digest": "config", "split": {"by": "image", "seed": 0}}
-        export(served, settings, CALIBRATION, SimpleNamespace(serving_model_dir=str(path), custom_config=custom))
+        given = SimpleNamespace(serving_model_dir=str(path), custom_config=custom, hyperparameters=None)
+        export(served, settings, CALIBRATION, given)
         return Exported(path, settings, encoder, transform_of(image), served)
 
     return made

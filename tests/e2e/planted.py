@@ -19,7 +19,8 @@ from models.calibration import Calibration, auc, calibrate
 from models.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
-from models.trainer import export, fit, load_split, normaliser
+from models.export import export
+from models.trainer import fit, load_split, normaliser
 from models.validation import PairDistances
 from pipeline.config import Config, code_digest
 from pipeline.digits import write_digits
@@ -143,7 +144,8 @@ class Nursery:
             "split": {**self.config.data.split.model_dump(mode="json"), "seed": self.config.seed},
         }
         folder = str(artifact / "Format-Serving")
-        export(served, settings, told, SimpleNamespace(serving_model_dir=folder, custom_config=custom))
+        given = SimpleNamespace(serving_model_dir=folder, custom_config=custom, hyperparameters=None)
+        export(served, settings, told, given)
 
     def with_identities_mixed(self, group: str, share: float) -> Split:
         """The train split in which so many images of a group bear another identity of the group."""
