@@ -40,9 +40,9 @@ def export_of(tmp_path_factory, transform_of):
     from tiny_model import CALIBRATION, Exported
 
     from models.encoders import build_encoder
+    from models.export import export
     from models.settings import EncoderSettings, LossSettings, ModelSettings
     from models.signatures import ServedModel
-    from models.export import export
 
     @functools.cache
     def made(image):

@@ -17,9 +17,9 @@ from tiny_model import fit_transform
 from models import dataset
 from models.calibration import Calibration, auc, calibrate
 from models.encoders import build_encoder
+from models.export import export
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
-from models.export import export
 from models.trainer import fit, load_split, normaliser
 from models.validation import PairDistances
 from pipeline.config import Config, code_digest
