@@ -30,6 +30,7 @@ class ImageTable:
       group: [n], a number for each group.
       imitates: [n], of a given forgery the number of the identity that it pretends to show; -1 of all other images,
         and where no image of that identity is in the split.
+      names: of the identities, by number; none where they have none.
     """
 
     pixels: NDArray[np.uint8]
@@ -37,6 +38,12 @@ class ImageTable:
     identity: Ints
     group: Ints
     imitates: Ints
+    names: tuple[str, ...] = ()
+
+    def name_of(self, row: int) -> str:
+        """The identity that an image shows, on one line."""
+        number = int(self.identity[row])
+        return " ".join(self.names[number].split()) if self.names else str(number)
 
     def raw(self, rows: Ints) -> NDArray[np.object_]:
         """The pixels of some rows as Transform reads them: bytes objects [n]."""
@@ -95,10 +102,11 @@ def read_images(files: Sequence[str], image: ImageSettings, scratch: Path) -> Im
     shape = (len(ids), image.height, image.width, image.channels)
     pixels = np.memmap(rows.name, np.uint8, "r", shape=shape)
     row_of = {image_id: row for row, image_id in enumerate(ids)}
-    identity = _numbered(identities)
+    names, identity = _numbered(identities)
     number_of = dict(zip(identities, identity.tolist(), strict=True))
     imitates = np.array([number_of.get(name, -1) if name else -1 for name in imitated], np.int64)
-    return ImageTable(pixels, row_of, identity, _numbered(groups), imitates)
+    shown = tuple(name.decode("utf-8", "replace") for name in names)
+    return ImageTable(pixels, row_of, identity, _numbered(groups)[1], imitates, shown)
 
 
 def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:
@@ -122,5 +130,7 @@ def _parsed(files: Sequence[str], spec: dict[str, tf.io.FixedLenFeature]):  # ty
     return records.map(lambda batch: tf.io.parse_example(batch, spec)).prefetch(2).as_numpy_iterator()
 
 
-def _numbered(names: list[bytes]) -> Ints:
-    return np.unique(np.array(names, dtype=object), return_inverse=True)[1].astype(np.int64)
+def _numbered(names: list[bytes]) -> tuple[list[bytes], Ints]:
+    """(each name once, the number of each)."""
+    each, numbers = np.unique(np.array(names, dtype=object), return_inverse=True)
+    return each.tolist(), numbers.astype(np.int64)

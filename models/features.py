@@ -53,3 +53,6 @@ def side(key: str, which: str) -> str:
     ``height``, ``width`` and ``channels``.
     """
     return f"{which}_{key}"
+
+
+AUGMENTED = "augmented.png"  # beside the logs of a training: what the network was shown

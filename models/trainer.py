@@ -3,11 +3,9 @@
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,17 @@ from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, training_key
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.errors import TrainingFailed, UserError
+from models.export import export
 from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
 from models.hosts import hosts
-from models.manifest import CalibrationReport, ModelManifest
 from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
 from models.shared_statistics import SharedStatistics, over_all
 from models.siamese import build_model, build_tower
-from models.signatures import ServedModel, warmup_requests
+from models.signatures import ServedModel
+from models.tensorboard import Board, augmented_images, write_projector
 from models.tuning.values import with_values
 from models.validation import PairDistances, ValidationMonitor
 
@@ -143,16 +142,20 @@ def fit(
     distances = PairDistances(model.encoder, normalise, settings.loss.distance, *val)
     same = val[1].same
     stopping = Stopping(f"val_{training.stop_on}", training.patience)
+    monitor, logs = ValidationMonitor(distances, same, training.epochs), Path(log_dir)
+    shown = training.tensorboard if hosts().chief else "none"
     callbacks = [
         *([SharedStatistics(model.encoder, strategy)] if strategy.num_replicas_in_sync > 1 else []),
         keras.callbacks.TerminateOnNaN(),
-        ValidationMonitor(distances, same, training.epochs),
+        monitor,
         Alarms(),
         stopping,
         *more,
     ]
-    if hosts().chief:
-        callbacks.append(keras.callbacks.TensorBoard(log_dir, write_graph=False, profile_batch=0))
+    if shown != "none":
+        callbacks.append(Board(logs, monitor, distances, same, shown == "all"))
+    if shown == "all":
+        augmented_images(settings, batches, normalise, logs)
     kept = None
     if checkpoints:
         kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes, hosts().chief)
@@ -163,10 +166,14 @@ def fit(
         kept.discard()
     encoder = _in_float32(model.encoder, settings)
     try:
-        distance = PairDistances(encoder, normalise, settings.loss.distance, *val)()
+        distances = PairDistances(encoder, normalise, settings.loss.distance, *val)
+        embeddings = distances.embeddings()
+        distance = distances.of(embeddings)
         calibration = calibrate(same, distance, settings.calibration)
     except ValueError as error:
         raise TrainingFailed(f"training failed: {error}") from None
+    if shown == "all":
+        write_projector(logs, val[0], distances.rows, embeddings)
     progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
     return encoder, calibration
 
@@ -248,26 +255,3 @@ def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:
     exported = build_tower(settings)
     exported.set_weights(encoder.get_weights())
     return exported
-
-
-def export(served: ServedModel, settings: ModelSettings, calibration: Calibration, fn_args: Any) -> None:
-    """Writes the SavedModel, its manifest and its warm-up requests."""
-    path = fn_args.serving_model_dir
-    served.save(path)
-    ModelManifest(
-        model_digest=served.digest(fn_args.custom_config["code_digest"]),
-        image=settings.image,
-        distance=settings.loss.distance,
-        threshold=calibration.threshold,
-        slope=calibration.slope,
-        calibration=CalibrationReport(**settings.calibration.model_dump(), validation=calibration.reached),
-        embedding=settings.encoder.embedding,
-        split=fn_args.custom_config["split"],
-        config_digest=fn_args.custom_config["config_digest"],
-        tuned=fn_args.hyperparameters["values"] if fn_args.hyperparameters else None,
-        versions={name: version(name) for name in ("tfx", "tensorflow", "keras", "tensorflow-transform")}
-        | {"python": sys.version.split()[0]},
-    ).write(path)
-    with tf.io.TFRecordWriter(str(Path(path) / "assets.extra" / "tf_serving_warmup_requests")) as writer:
-        for log in warmup_requests(settings.image):
-            writer.write(log.SerializeToString())

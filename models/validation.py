@@ -33,8 +33,8 @@ class PairDistances:
         images: ImageTable,
         pairs: PairTable,
     ) -> None:
-        self._images, self._pairs = images, pairs
-        self._rows: Ints = np.unique(np.concatenate([pairs.a, pairs.b]))
+        self._images, self._pairs, self._normalise = images, pairs, normalise
+        self.rows: Ints = np.unique(np.concatenate([pairs.a, pairs.b]))
         self._between = DISTANCES[distance].paired
         spec = [tf.TensorSpec([None], tf.string)]
         self._embed = tf.function(lambda raw: encoder(normalise(raw), training=False), input_signature=spec)
@@ -45,12 +45,21 @@ class PairDistances:
 
     def of(self, embeddings: NDArray[np.float32]) -> Floats:
         """[images, d], as ``embeddings`` gives them -> [pairs] distances."""
-        a, b = np.searchsorted(self._rows, self._pairs.a), np.searchsorted(self._rows, self._pairs.b)
+        a, b = np.searchsorted(self.rows, self._pairs.a), np.searchsorted(self.rows, self._pairs.b)
         return np.asarray(self._between(embeddings[a], embeddings[b]), np.float64)
 
+    def graph(self) -> tf.Graph:
+        """From raw pixels to embeddings."""
+        return self._embed.get_concrete_function().graph
+
+    def images(self, count: int) -> tf.Tensor:
+        """float32 [n, height, width, channels]: some of the images as the encoder takes them, always the same."""
+        chosen = self.rows[np.linspace(0, len(self.rows) - 1, min(count, len(self.rows))).astype(int)]
+        return self._normalise(tf.constant(self._images.raw(chosen)))
+
     def embeddings(self) -> NDArray[np.float32]:
-        """[images, d]: of every image that a pair names."""
-        chunks = np.array_split(self._rows, -(-len(self._rows) // _CHUNK))
+        """[images, d]: of every image that a pair names, as ``rows`` has them."""
+        chunks = np.array_split(self.rows, -(-len(self.rows) // _CHUNK))
         return np.concatenate([self._embed(tf.constant(self._images.raw(rows))).numpy() for rows in chunks])
 
 
@@ -59,20 +68,26 @@ class ValidationMonitor(keras.callbacks.Callback):
 
     ``val_auc``, ``val_eer`` and ``val_accuracy`` (at the best threshold), the mean distance of genuine and of impostor
     pairs, and ``val_spread``: how far embeddings lie from their mean, as a share of their length.
+
+    Attributes:
+      latest: [pairs] distances at the end of the last epoch; None where they cannot be measured.
     """
 
     def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
         super().__init__()
         self._distances, self._same, self._epochs = distances, same.astype(bool), epochs
+        self.latest: Floats | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs if logs is not None else {}
         embeddings = self._distances.embeddings()
         distance = self._distances.of(embeddings)
         logs["val_spread"] = _spread(embeddings)
+        self.latest = None
         if not np.isfinite(distance).all():  # nothing to measure; ``Alarms`` tells it
             logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
             return
+        self.latest = distance
         logs["val_auc"] = auc(self._same, distance)
         logs["val_eer"] = equal_error_rate(self._same, distance)
         logs["val_accuracy"] = best_accuracy(self._same, distance)

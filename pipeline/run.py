@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from components.image_example_gen.sources.opening import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from models.errors import NotEnoughNewData, RejectedData, UserError
+from models.features import AUGMENTED
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.pretrained import check_weights
@@ -158,6 +160,8 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
         _keep_listing(output, f"{run_id}.near_duplicates.csv", listing.read_text(encoding="utf-8"))
     summary.gates = record.gates()
+    if (logs := record.training_logs()) and (logs / AUGMENTED).is_file():
+        shutil.copyfile(logs / AUGMENTED, output / "runs" / run_id / AUGMENTED)
     if model := record.manifest():
         summary.threshold, summary.calibration, summary.tuned = model.threshold, model.calibration, model.tuned
     summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()

@@ -74,6 +74,11 @@ class RunRecord:
         model = self._artifact("Trainer", "model")
         return Path(model.uri) / "Format-Serving" if model else None
 
+    def training_logs(self) -> Path | None:
+        """The folder of the training that made this run's model: TensorBoard's files, ``augmented.png``."""
+        logs = self._artifact("Trainer", "model_run")
+        return Path(logs.uri) if logs else None
+
     def manifest(self) -> ModelManifest | None:
         """What the model that this run trained or reused says of itself."""
         path = self.model_dir()

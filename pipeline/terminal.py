@@ -16,6 +16,7 @@ from rich.status import Status
 from rich.table import Table
 
 from components.verdict.result import GateResult
+from models.features import AUGMENTED
 from pipeline.native_libraries import prepare_native_libraries
 from pipeline.serving_address import serving_address_of
 from pipeline.summary import Metric, RunSummary
@@ -159,7 +160,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     if summary.counts.get("images", {}).get("quarantined"):
         listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
         console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
-    console.print(f"[dim]{escape(str(run_dir))}: summary.json, log.txt; {summary.seconds:.0f} s[/]", soft_wrap=True)
+    files = ", ".join(name for name in ("summary.json", "log.txt", AUGMENTED) if (run_dir / name).is_file())
+    console.print(f"[dim]{escape(str(run_dir))}: {files}; {summary.seconds:.0f} s[/]", soft_wrap=True)
 
 
 def _counts_line(summary: RunSummary) -> str:

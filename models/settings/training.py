@@ -38,5 +38,6 @@ class TrainingSettings(Settings):
     checkpoint_minutes: float = Field(10.0, gt=0, description="how much of a long epoch a killed training may lose")
     mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU that is fast at it")
     xla: Literal["auto", "on", "off"] = Field("auto", description="compiled steps; auto: on a GPU")
+    tensorboard: Literal["all", "scalars", "none"] = Field("all", description="what is written for it")
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")
     batch: BatchSettings = BatchSettings()

@@ -1,0 +1,116 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from one_training import normalise, split
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from models import trainer
+from models.settings import ModelSettings
+from models.tensorboard import write_trial
+
+EPOCHS = 3
+
+
+def recipe(**training) -> ModelSettings:
+    return ModelSettings.model_validate(
+        {
+            "image": {"height": 8, "width": 8},
+            "encoder": {"filters": [8], "embedding": 8},
+            "training": {"epochs": EPOCHS, "steps_per_epoch": 4, "learning_rate": 0.01, **training},
+        }
+    )
+
+
+def trained(folder, settings: ModelSettings, normalised=normalise):
+    keras.utils.set_random_seed(0)
+    val = split(1)
+    encoder, _ = trainer.fit(settings, normalised, split(0), val, str(folder))
+    return encoder, val
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """(training's events, validation's, the folder, the encoder, the validation split)."""
+    folder = tmp_path_factory.mktemp("logs")
+    encoder, val = trained(folder, recipe())
+    return *(accumulated(folder / name) for name in ("train", "validation")), folder, encoder, val
+
+
+def accumulated(folder) -> EventAccumulator:
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "graph": 1})
+    events.Reload()
+    return events
+
+
+def numbers(events: EventAccumulator, tag: str) -> list:
+    return [tf.make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
+
+
+def counted(histogram: np.ndarray) -> float:
+    """How many values a histogram holds: [buckets, (left, right, count)]."""
+    return histogram[:, 2].sum()
+
+
+def test_the_curves_are_there_one_value_an_epoch(logs):
+    train, validation, *_ = logs
+    assert len(numbers(train, "loss")) == EPOCHS
+    rates = [float(rate) for rate in numbers(train, "learning_rate")]
+    assert rates == pytest.approx([0.0075, 0.0025, 0.0], abs=1e-6)  # the cosine after a third, two thirds, all steps
+    for name in ("auc", "eer", "accuracy", "spread", "genuine_distance", "impostor_distance"):
+        assert len(numbers(validation, name)) == EPOCHS, name
+
+
+def test_the_histograms_of_distances_hold_every_pair_and_agree_with_the_means(logs):
+    _, validation, _, _, (_, pairs) = logs
+    for kind, number in (("genuine", pairs.same.sum()), ("impostor", (1 - pairs.same).sum())):
+        for histogram, mean in zip(
+            numbers(validation, f"distance/{kind}"), numbers(validation, f"{kind}_distance"), strict=True
+        ):
+            assert counted(histogram) == number
+            assert histogram[0, 0] <= mean <= histogram[-1, 1]
+
+
+def test_weights_and_activations_of_every_layer(logs):
+    train, validation, _, encoder, _ = logs
+    weights = {tag for tag in train.Tags()["tensors"] if tag.startswith("weights/")}
+    assert len(weights) == len([one for one in encoder.weights if one.dtype == "float32"])
+    kernel = next(one for one in encoder.weights if one.path.endswith("kernel"))
+    assert counted(numbers(train, next(tag for tag in weights if tag.endswith(kernel.path)))[0]) == kernel.numpy().size
+    shown = {tag.removeprefix("activations/") for tag in validation.Tags()["tensors"] if tag.startswith("activations/")}
+    assert shown == {layer.name for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)}
+    last = numbers(validation, f"activations/{encoder.layers[-1].name}")[0]
+    assert counted(last) == 32 * 8  # images, numbers of an embedding
+
+
+def test_the_graph_is_the_encoders(logs):
+    train, *_ = logs
+    operations = {
+        node.op for node in train.Graph() and tf.compat.v1.GraphDef.FromString(train.Graph().SerializeToString()).node
+    }
+    assert operations
+
+
+def test_scalars_alone_or_nothing(tmp_path):
+    trained(tmp_path / "scalars", recipe(tensorboard="scalars", epochs=1))
+    events = accumulated(tmp_path / "scalars" / "train")
+    assert (events.Tags()["tensors"], events.Tags()["graph"]) == (["learning_rate", "loss"], False)
+    assert sorted(path.name for path in (tmp_path / "scalars").iterdir()) == ["train", "validation"]
+
+    trained(tmp_path / "none", recipe(tensorboard="none", epochs=1))
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_shown_does_not_change_what_is_learned(tmp_path):
+    weights = [
+        trained(tmp_path / shown, recipe(tensorboard=shown, epochs=2))[0].get_weights() for shown in ("all", "none")
+    ]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_trial_says_what_was_tried_and_what_it_came_to(tmp_path):
+    write_trial(tmp_path / "trial_3" / "logs", {"margin": 0.9, "dropout": 0.1}, {"val_auc": 0.97})
+    events = accumulated(tmp_path / "trial_3" / "logs")
+    assert [float(one) for one in numbers(events, "val_auc")] == pytest.approx([0.97])
+    assert "_hparams_/session_start_info" in events.summary_metadata
