@@ -50,7 +50,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
             def once(given: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
                 # A short trial need not reach what is asked of the trained model.
-                given = given.model_copy(update={"calibration": CalibrationSettings()})
+                training = given.training.model_copy(update={"tensorboard": "scalars"})
+                given = given.model_copy(update={"calibration": CalibrationSettings(), "training": training})
                 fit(given, normalise, train, val, str(logs), more=callbacks)
 
             yield once

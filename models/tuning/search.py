@@ -18,6 +18,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 from models.errors import TrainingFailed
 from models.settings import ModelSettings
 from models.settings.tuner import Range, TunerSettings
+from models.tensorboard import write_trial
 from models.tuning.values import own_values, with_values
 
 progress = logging.getLogger("siamese.progress")
@@ -141,7 +142,9 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         if watch.best is None:
             self._why = "the time was up before the first epoch's end; raise tuner.minutes"
             raise FailedTrialError(self._why)
-        return {self.oracle.objective.name: watch.best}
+        measured = {self.oracle.objective.name: watch.best}
+        write_trial(logs, values, measured)
+        return measured
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)

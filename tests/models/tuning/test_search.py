@@ -144,5 +144,5 @@ def test_trials_are_trainings_of_the_given_length(tmp_path):
     best = search.best()[0]
     assert best.hyperparameters.values == {"learning_rate": 0.02}
     assert best.score > search.best()[1].score
-    assert len(list((tmp_path / "trials").glob("trial_*/logs/train/events.*"))) == 2
+    assert len(list((tmp_path / "trials").glob("trial_*/logs/events.*"))) == 2
     assert json.loads((tmp_path / "trials" / "tuner0.json").read_text())["seconds"] > 0
