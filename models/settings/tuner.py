@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from models.settings.base import Settings
 
@@ -47,7 +47,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-Values = Annotated[Range | tuple[float, ...] | Literal["auto"] | None, PlainValidator(_read)]
+Values = Annotated[Range | tuple[float, ...] | Literal["auto"] | None, BeforeValidator(_read)]
 
 
 class TunerSettings(Settings):
