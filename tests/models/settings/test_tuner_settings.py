@@ -89,7 +89,7 @@ def test_of_lists_alone_no_more_is_tried_than_there_is():
 
 def test_something_must_be_tuned_and_embeddings_are_whole():
     nothing = dict.fromkeys(("margin", "learning_rate", "embedding", "dropout"))
-    with pytest.raises(ValueError, match="tuner.trials 2: nothing is tuned; give one of margin, learning_rate"):
+    with pytest.raises(ValueError, match=r"tuner.trials 2: nothing is tuned; give one of margin, learning_rate"):
         fitted_to(TunerSettings(trials=2, **nothing), ModelSettings())
     with pytest.raises(ValueError, match=r"tuner.embedding 16.5: must be a whole number"):
         fitted_to(TunerSettings(trials=2, embedding={"min": 16.5, "max": 64}), ModelSettings())
