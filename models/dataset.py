@@ -1,13 +1,15 @@
 """The images and pairs of a split, and the batches made of them.
 
-Pixels are written once, in a row each, to a scratch file that is mapped into memory: a batch is a gather of rows,
-and what does not fit in memory stays on disk.
+Pixels lie in a row each, in memory where they fit well, else in a scratch file that is mapped into memory: a batch is
+a gather of rows, and what does not fit stays on disk.
 """
 
+import io
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +26,7 @@ class ImageTable:
     """The images of a split.
 
     Attributes:
-      pixels: uint8 [n, height, width, channels], mapped from disk.
+      pixels: uint8 [n, height, width, channels], in memory or mapped from disk.
       row_of: image id -> row.
       identity: [n], a number for each identity.
       group: [n], a number for each group.
@@ -82,8 +84,8 @@ def split_files(pattern: str) -> tuple[list[str], list[str]]:
     return found
 
 
-def read_images(files: Sequence[str], image: ImageSettings, scratch: Path) -> ImageTable:
-    """Reads image Examples into a table whose pixels lie in a file under ``scratch``."""
+def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
+    """Reads image Examples into a table whose pixels lie in a file under ``scratch``; without one, in memory."""
     spec = {
         key: tf.io.FixedLenFeature([], tf.string)
         for key in (features.IMAGE_ID, features.IDENTITY, features.IMPOSTOR_OF, features.GROUP, features.PIXELS)
@@ -92,21 +94,28 @@ def read_images(files: Sequence[str], image: ImageSettings, scratch: Path) -> Im
     identities: list[bytes] = []
     imitated: list[bytes] = []
     groups: list[bytes] = []
-    with tempfile.NamedTemporaryFile(dir=scratch, suffix=".pixels", delete=False) as rows:
+    with _rows(scratch) as rows:
         for batch in _parsed(files, spec):
             ids.extend(batch[features.IMAGE_ID])
             identities.extend(batch[features.IDENTITY])
             imitated.extend(batch[features.IMPOSTOR_OF])
             groups.extend(batch[features.GROUP])
             rows.write(b"".join(batch[features.PIXELS]))
+        flat = np.frombuffer(rows.getvalue(), np.uint8) if isinstance(rows, io.BytesIO) else None
     shape = (len(ids), image.height, image.width, image.channels)
-    pixels = np.memmap(rows.name, np.uint8, "r", shape=shape)
+    pixels = np.memmap(rows.name, np.uint8, "r", shape=shape) if flat is None else flat.reshape(shape)
     row_of = {image_id: row for row, image_id in enumerate(ids)}
     names, identity = _numbered(identities)
     number_of = dict(zip(identities, identity.tolist(), strict=True))
     imitates = np.array([number_of.get(name, -1) if name else -1 for name in imitated], np.int64)
     shown = tuple(name.decode("utf-8", "replace") for name in names)
     return ImageTable(pixels, row_of, identity, _numbered(groups)[1], imitates, shown)
+
+
+def _rows(scratch: Path | None) -> IO[bytes]:
+    if scratch is None:
+        return io.BytesIO()
+    return tempfile.NamedTemporaryFile(dir=scratch, suffix=".pixels", delete=False)
 
 
 def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:

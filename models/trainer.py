@@ -25,6 +25,7 @@ from models.export import export
 from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
 from models.hosts import hosts
+from models.memory import available_memory
 from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
@@ -63,7 +64,7 @@ def run_fn(fn_args: Any) -> None:
         tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
     patterns = (fn_args.train_files[0], fn_args.eval_files[0])
-    with scratch_folder(fn_args.model_run_dir, patterns) as scratch:
+    with scratch_folder(fn_args.model_run_dir, patterns, settings) as scratch:
         train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
         checkpoints = kept_in(fn_args.custom_config, patterns, tuned)
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
@@ -77,14 +78,20 @@ def run_fn(fn_args: Any) -> None:
 
 
 @contextmanager
-def scratch_folder(near: str, patterns: Iterable[str]) -> Iterator[Path]:
+def scratch_folder(near: str, patterns: Iterable[str], settings: ModelSettings) -> Iterator[Path | None]:
     """A folder for the pixels of the splits, on the disk of the artifacts: the system's may be small, or memory.
+
+    None where they are to lie in memory (``training.in_memory``).
 
     Raises:
       UserError: they do not fit.
     """
-    local = None if "://" in near else near
+    where = settings.training.in_memory
     need = sum(tf.io.gfile.stat(file).length for pattern in patterns for file in split_files(pattern)[1])
+    if where == "on" or (where == "auto" and 4 * need <= available_memory()):
+        yield None
+        return
+    local = None if "://" in near else near
     with tempfile.TemporaryDirectory(prefix=".pixels-", dir=local) as folder:
         free = shutil.disk_usage(folder).free
         if free < need:
@@ -94,7 +101,7 @@ def scratch_folder(near: str, patterns: Iterable[str]) -> Iterator[Path]:
         yield Path(folder)
 
 
-def load_split(pattern: str, settings: ModelSettings, scratch: Path) -> tuple[ImageTable, PairTable]:
+def load_split(pattern: str, settings: ModelSettings, scratch: Path | None) -> tuple[ImageTable, PairTable]:
     """The images and pairs of the split whose pair shards match ``pattern``."""
     pair_files, image_files = split_files(pattern)
     images = read_images(image_files, settings.image, scratch)
@@ -153,7 +160,7 @@ def fit(
         *more,
     ]
     if shown != "none":
-        callbacks.append(Board(logs, monitor, distances, same, shown == "all"))
+        callbacks.append(Board(logs, monitor, distances, same, training.histogram_epochs if shown == "all" else 0))
     if shown == "all":
         augmented_images(settings, batches, normalise, logs)
     kept = None

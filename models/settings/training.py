@@ -36,8 +36,12 @@ class TrainingSettings(Settings):
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="what the best epoch is best at, on val")
     patience: int = Field(5, ge=1, description="epochs without a better one before it stops")
     checkpoint_minutes: float = Field(10.0, gt=0, description="how much of a long epoch a killed training may lose")
+    in_memory: Literal["auto", "on", "off"] = Field(
+        "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
+    )
     mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU that is fast at it")
     xla: Literal["auto", "on", "off"] = Field("auto", description="compiled steps; auto: on a GPU")
     tensorboard: Literal["all", "scalars", "none"] = Field("all", description="what is written for it")
+    histogram_epochs: int = Field(1, ge=1, description="tensorboard all: epochs from one set of histograms to the next")
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")
     batch: BatchSettings = BatchSettings()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from tensorboard.plugins import projector
 
 from models.dataset import ImageTable, Ints
@@ -36,7 +36,7 @@ def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: ND
     for place, row in enumerate(rows.tolist()):
         thumbnail = Image.fromarray(images.pixels[row].squeeze()).convert("RGB")
         across, down = place % columns * _SIDE, place // columns * _SIDE
-        sprite.paste(thumbnail.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), (across, down))
+        sprite.paste(ImageOps.pad(thumbnail, (_SIDE, _SIDE), Image.Resampling.BILINEAR, "white"), (across, down))
     sprite.save(folder / "sprite.png")
     config = projector.ProjectorConfig()
     shown = config.embeddings.add()

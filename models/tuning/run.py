@@ -39,12 +39,14 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     kept = kept_in(config, patterns, tuner.model_dump(mode="json", exclude={"trials", "minutes"}))  # more go on
-    folder = kept.with_name(f"trials-{kept.name}") if kept else Path(fn_args.working_dir) / "trials"
+    passing = Path(fn_args.working_dir)
+    passing.mkdir(parents=True, exist_ok=True)
+    folder = kept.with_name(f"trials-{kept.name}") if kept else passing / "trials"
 
     @contextmanager
     def opened() -> Iterator[Fit]:
         normalise = normaliser(tft.TFTransformOutput(fn_args.transform_graph_path))
-        with scratch_folder(str(folder.parent), patterns) as scratch:
+        with scratch_folder(str(passing), patterns, settings) as scratch:
             train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
             check_measurable(settings.calibration, val[1].same)
 

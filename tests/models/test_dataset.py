@@ -76,6 +76,16 @@ def test_images_and_pairs_are_read_as_they_were_written(split, tmp_path):
     assert found == [(0, 6, 1), (1, 2, 0), (0, 3, 0), (5, 4, 0)]
 
 
+def test_in_memory_is_the_same(split, tmp_path):
+    folder, *_ = split
+    mapped, held = (read(folder, scratch)[0] for scratch in (tmp_path, None))
+    assert isinstance(mapped.pixels, np.memmap)
+    assert not isinstance(held.pixels, np.memmap)
+    np.testing.assert_array_equal(held.pixels, mapped.pixels)
+    assert (held.row_of, held.names) == (mapped.row_of, mapped.names)
+    assert held.names == ("g0/p0", "g0/p1", "g0/p2", "g1/p0", "g1/p1", "g1/p2")
+
+
 def test_identities_and_groups_are_told_apart(split, tmp_path):
     folder, _, names = split
     images, _ = read(folder, tmp_path)

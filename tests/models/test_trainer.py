@@ -157,16 +157,24 @@ def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(t
         (tmp_path / "pairs" / folder).mkdir(parents=True)
         (tmp_path / "pairs" / folder / "a.tfrecord").write_bytes(bytes(size))
     patterns = [str(tmp_path / "pairs" / "Split-train" / "*")]
-    with scratch_folder(str(tmp_path), patterns) as scratch:
+    on_disk, in_memory, auto = (settings(in_memory=where) for where in ("off", "on", "auto"))
+    with scratch_folder(str(tmp_path), patterns, on_disk) as scratch:
         assert scratch.parent == tmp_path
     assert not scratch.exists()
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=999))
-    with pytest.raises(UserError, match="training needs"), scratch_folder(str(tmp_path), patterns):
+    with (
+        pytest.raises(UserError, match="training needs"),
+        scratch_folder(str(tmp_path), patterns, on_disk),
+    ):
         pass
+    with scratch_folder(str(tmp_path), patterns, in_memory) as scratch:  # asks for no disk
+        assert scratch is None
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with scratch_folder(str(tmp_path), patterns):
-        pass
+    for free, fits in ((3999, False), (4000, True)):
+        monkeypatch.setattr("models.trainer.available_memory", lambda free=free: free)
+        with scratch_folder(str(tmp_path), patterns, auto) as scratch:
+            assert (scratch is None) == fits
 
 
 def aimed(far: float) -> ModelSettings:

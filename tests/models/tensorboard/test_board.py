@@ -6,8 +6,11 @@ from one_training import normalise, split
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models import trainer
+from models.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
-from models.tensorboard import write_trial
+from models.siamese import build_model
+from models.tensorboard import Board, write_trial
+from models.validation import PairDistances, ValidationMonitor
 
 EPOCHS = 3
 
@@ -83,12 +86,54 @@ def test_weights_and_activations_of_every_layer(logs):
     assert counted(last) == 32 * 8  # images, numbers of an embedding
 
 
-def test_the_graph_is_the_encoders(logs):
-    train, *_ = logs
-    operations = {
-        node.op for node in train.Graph() and tf.compat.v1.GraphDef.FromString(train.Graph().SerializeToString()).node
-    }
-    assert operations
+def test_the_graph_leads_from_raw_pixels_through_the_encoder(logs):
+    train, _, _, encoder, _ = logs
+    graph = tf.compat.v1.GraphDef.FromString(train.Graph().SerializeToString())
+    operations = {node.op for node in graph.node}
+    assert {"DecodePaddedRaw", "Conv2D", "MatMul"} <= operations
+    for layer in encoder.layers[1:-1]:
+        assert any(f"/{layer.name}" in node.name for node in graph.node), layer.name
+
+
+def test_histograms_every_other_epoch_curves_every_one(tmp_path):
+    trained(tmp_path, recipe(histogram_epochs=2))
+    events = accumulated(tmp_path / "validation")
+    assert [event.step for event in events.Tensors("distance/genuine")] == [0, 2]
+    assert [event.step for event in events.Tensors("eer")] == [0, 1, 2]
+
+
+def test_a_backbone_shows_what_it_gives_and_of_large_images_fewer_are_watched(tmp_path):
+    side = 128
+    settings = ModelSettings.model_validate(
+        {
+            "image": {"height": side, "width": side, "channels": 3},
+            "encoder": {"name": "backbone", "backbone": "MobileNetV2", "embedding": 8},
+        }
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (12, side, side, 3), np.uint8)
+    images = ImageTable(pixels, {}, np.arange(12) // 2, np.zeros(12, int), np.full(12, -1))
+    ends, same = np.arange(0, 12, 2), np.array([1, 0] * 3)
+    model = build_model(settings, total_steps=1)
+    distances = PairDistances(model.encoder, of_size(side), "euclidean", images, PairTable(ends, ends + 1, same))
+    monitor = ValidationMonitor(distances, same, 1)
+    board = Board(tmp_path, monitor, distances, same)
+    board.set_model(model)
+    logs = {"loss": 0.5}
+    monitor.on_epoch_end(0, logs)
+    board.on_epoch_end(0, logs)
+    events = accumulated(tmp_path / "validation")
+    watched = 32 * 64 * 64 // side**2
+    assert watched < len(pixels)
+    assert counted(numbers(events, "activations/backbone")[0]) == watched * 1280
+    assert counted(numbers(events, "activations/unit_norm")[0]) == watched * 8
+
+
+def of_size(side: int):
+    def scaled(raw):
+        decoded = tf.io.decode_raw(raw, tf.uint8, fixed_length=side * side * 3)
+        return tf.reshape(tf.cast(decoded, tf.float32) / 255.0, [-1, side, side, 3])
+
+    return scaled
 
 
 def test_scalars_alone_or_nothing(tmp_path):

@@ -86,8 +86,9 @@ def test_the_projector_has_a_line_and_a_thumbnail_for_each_embedding(tmp_path):
     assert len(lines) == 31
     with Image.open(tmp_path / "sprite.png") as sprite:
         assert sprite.size == (6 * 48, 6 * 48)
-        mean = np.asarray(sprite.convert("L"))[48:96, :48].mean()  # the seventh: second row, first column
-    assert mean == pytest.approx(images.pixels[12].mean(), abs=3)
+        seventh = np.asarray(sprite.convert("L"))[48:96, :48]  # second row, first column
+    assert seventh[4:44].mean() == pytest.approx(images.pixels[12].mean(), abs=3)  # 10 x 12, whole in a square
+    assert (seventh[:4] == 255).all() and (seventh[44:] == 255).all()
     config = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), projector.ProjectorConfig())
     assert config.embeddings[0].tensor_path == "embeddings.tsv"
     assert list(config.embeddings[0].sprite.single_image_dim) == [48, 48]
