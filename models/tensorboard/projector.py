@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from tensorboard.plugins import projector
@@ -16,6 +17,8 @@ _SIDE = 48  # pixels of a thumbnail
 def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: NDArray[np.float32]) -> None:
     """Writes what the projector reads: ``embeddings.tsv``, ``metadata.tsv``, ``sprite.png`` and its configuration.
 
+    Into ``embeddings``, a run of its own: the projector looks into folders with events, and again when one is new.
+
     Args:
       folder: of TensorBoard's logs.
       images: the table.
@@ -24,6 +27,7 @@ def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: ND
     """
     kept = np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)
     rows, embeddings = rows[kept], embeddings[kept]
+    folder = folder / "embeddings"
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "embeddings.tsv", embeddings, fmt="%.5g", delimiter="\t")
     ids = {row: image_id for image_id, row in images.row_of.items()}
@@ -45,6 +49,8 @@ def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: ND
     shown.sprite.image_path = "sprite.png"
     shown.sprite.single_image_dim.extend([_SIDE, _SIDE])
     projector.visualize_embeddings(str(folder), config)
+    with tf.summary.create_file_writer(str(folder)).as_default(step=0):
+        tf.summary.scalar("images", len(rows))
 
 
 def _line(text: bytes) -> str:

@@ -1,11 +1,16 @@
 """The pictures of a training: what the network saw, and where it puts the validation images."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
 from PIL import Image
-from tensorboard.plugins import projector
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
+from werkzeug.test import Client
 
 from models.batches import batches_of
 from models.dataset import ImageTable, PairTable
@@ -78,27 +83,36 @@ def test_the_file_shows_the_same_larger_and_tensorboard_too(tmp_path):
 def test_the_projector_has_a_line_and_a_thumbnail_for_each_embedding(tmp_path):
     images, embeddings = table(12, 3), np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
     rows = np.arange(6, 36)
-    write_projector(tmp_path, images, rows, embeddings)
+    write_projector(tmp_path / "run", images, rows, embeddings)
+    folder = tmp_path / "run" / "embeddings"
 
-    np.testing.assert_allclose(np.loadtxt(tmp_path / "embeddings.tsv"), embeddings, rtol=1e-4)
-    lines = (tmp_path / "metadata.tsv").read_text().splitlines()
+    np.testing.assert_allclose(np.loadtxt(folder / "embeddings.tsv"), embeddings, rtol=1e-4)
+    lines = (folder / "metadata.tsv").read_text().splitlines()
     assert (lines[0], lines[1], lines[-1]) == ("identity\timage", "person 2\timg6", "person 11\timg35")
     assert len(lines) == 31
-    with Image.open(tmp_path / "sprite.png") as sprite:
+    with Image.open(folder / "sprite.png") as sprite:
         assert sprite.size == (6 * 48, 6 * 48)
         seventh = np.asarray(sprite.convert("L"))[48:96, :48]  # second row, first column
     assert seventh[4:44].mean() == pytest.approx(images.pixels[12].mean(), abs=3)  # 10 x 12, whole in a square
     assert (seventh[:4] == 255).all() and (seventh[44:] == 255).all()
-    config = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), projector.ProjectorConfig())
-    assert config.embeddings[0].tensor_path == "embeddings.tsv"
-    assert list(config.embeddings[0].sprite.single_image_dim) == [48, 48]
+    shown = asked_of_projector(tmp_path, "info", run="run/embeddings")["embeddings"][0]
+    assert (shown["tensorName"], shown["tensorShape"]) == ("validation images", [30, 4])
+    assert (shown["metadataPath"], shown["sprite"]["singleImageDim"]) == ("metadata.tsv", [48, 48])
+
+
+def asked_of_projector(logs, route: str, **query):
+    """What TensorBoard's plug-in answers when it is started on ``logs``."""
+    runs = EventMultiplexer().AddRunsFromDirectory(str(logs)).Reload()
+    provider = MultiplexerDataProvider(runs, str(logs))
+    plugin = ProjectorPlugin(TBContext(logdir=str(logs), data_provider=provider))
+    return json.loads(Client(plugin.get_plugin_apps()[f"/{route}"]).get("/", query_string=query).data)
 
 
 def test_a_large_split_is_thinned_out(tmp_path):
     images = table(1500, 2)
     write_projector(tmp_path, images, np.arange(3000), np.zeros((3000, 2), np.float32))
-    lines = (tmp_path / "metadata.tsv").read_text().splitlines()
+    lines = (tmp_path / "embeddings" / "metadata.tsv").read_text().splitlines()
     assert len(lines) == 2001
     assert (lines[1].split("\t")[1], lines[-1].split("\t")[1]) == ("img0", "img2999")
-    with Image.open(tmp_path / "sprite.png") as sprite:
+    with Image.open(tmp_path / "embeddings" / "sprite.png") as sprite:
         assert max(sprite.size) <= 8192  # what browsers draw
