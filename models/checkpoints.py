@@ -176,6 +176,7 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def _remove_stale(root: Path) -> None:
-    for state in root.glob(f"*/{_STATE}"):
+    """Of trainings, and of the Tuner's searches, which stay when they have come to their end: a longer one goes on."""
+    for state in (*root.glob(f"*/{_STATE}"), *root.glob("trials-*/oracle.json")):
         if time.time() - state.stat().st_mtime > _STALE:
             shutil.rmtree(state.parent, ignore_errors=True)

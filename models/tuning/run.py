@@ -52,7 +52,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
             def once(given: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
                 # A short trial need not reach what is asked of the trained model.
-                training = given.training.model_copy(update={"tensorboard": "scalars"})
+                shown = "none" if given.training.tensorboard == "none" else "scalars"
+                training = given.training.model_copy(update={"tensorboard": shown})
                 given = given.model_copy(update={"calibration": CalibrationSettings(), "training": training})
                 fit(given, normalise, train, val, str(logs), more=callbacks)
 

@@ -159,7 +159,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
 
     def _stop_in_time(self) -> None:
         if self._seconds >= self._tuner.minutes * 60 and len(self.oracle.end_order) < self._tuner.trials:
-            progress.info("%.0f minutes are up: no further trial", self._tuner.minutes)
+            progress.info("%.3g minutes are up: no further trial", self._tuner.minutes)
             self.oracle.max_trials = len(self.oracle.start_order)
 
 

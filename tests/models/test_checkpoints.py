@@ -192,10 +192,12 @@ def test_a_training_that_fails_is_not_gone_on_with(tmp_path):
 
 def test_what_was_given_up_is_removed_in_time(tmp_path):
     old, recent = tmp_path / "kept" / "old" / "state.npz", tmp_path / "kept" / "recent" / "state.npz"
-    for state in (old, recent):
+    search = tmp_path / "kept" / "trials-old" / "oracle.json"
+    for state in (old, recent, search):
         state.parent.mkdir(parents=True)
         state.write_bytes(b"state")
-    os.utime(old, (time.time() - 15 * 86400,) * 2)
+    for state in (old, search):
+        os.utime(state, (time.time() - 15 * 86400,) * 2)
     trained(recipe("batch", epochs=1), tmp_path / "logs", tmp_path / "kept" / "mine")
 
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["recent"]

@@ -98,7 +98,7 @@ def test_no_trial_begins_once_the_time_is_up_and_the_one_that_runs_is_cut_short(
     with caplog.at_level(logging.INFO, "siamese.progress"):
         search = searched(tmp_path, trials, tuner(minutes=1e-9))
     assert (len(trials.rates), len(search.best())) == (1, 1)
-    assert "0 minutes are up: no further trial" in caplog.messages
+    assert "1e-09 minutes are up: no further trial" in caplog.messages
     searched(tmp_path, trials, tuner(minutes=1e-9))  # the time of all attempts counts
     assert len(trials.rates) == 1
 
