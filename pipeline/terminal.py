@@ -121,7 +121,7 @@ class _Lines(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"    [dim]{escape(record.getMessage())}[/]")
+        self._console.print(f"    [dim]{escape(record.getMessage())}[/]", soft_wrap=True)
 
 
 def _reset_peak_memory() -> None:
