@@ -35,7 +35,7 @@ class ModelManifest(BaseModel):
     embedding: int
     split: dict[str, object]  # the rule and seed that kept the test identities out of training
     config_digest: str  # of the settings that shape a model
-    tuned: dict[str, float] | None = None  # values that the Tuner found, in the place of the configuration's
+    tuned: dict[str, int | float] | None = None  # values that the Tuner found, in the place of the configuration's
     versions: dict[str, str]
 
     def write(self, model_dir: Path | str) -> None:

@@ -40,7 +40,7 @@ class RunSummary(BaseModel):
     slices: dict[str, dict[str, float]] = {}
     threshold: float | None = None
     calibration: CalibrationReport | None = None  # what the threshold is for; its validation figures
-    tuned: dict[str, float] | None = None  # values that the Tuner found, in the place of the configuration's
+    tuned: dict[str, int | float] | None = None  # values that the Tuner found, in the place of the configuration's
     pushed_version: int | None = None
     counts: dict[str, Any] = {}
     timings: dict[str, float] = {}  # seconds a component

@@ -17,6 +17,7 @@ def summary(run_id: str = "r1", **changes) -> RunSummary:
         "slices": {"kind: genuine": {"accuracy": 0.6}},
         "threshold": 0.4,
         "calibration": CalibrationReport(objective="target_far", value=0.1, validation={"far": 0.09}),
+        "tuned": {"margin": 0.9, "embedding": 32},
         "counts": {"images": {"images": 3}},
         "timings": {"Trainer": 1.5},
         "seed": 7,
@@ -54,6 +55,7 @@ def test_the_file_holds_the_fields_of_the_contract(output):
         "validation": {"far": 0.09},
     }
     assert content["pushed_version"] is None
+    assert content["tuned"] == {"margin": 0.9, "embedding": 32}
 
 
 def test_writing_leaves_the_summary_alone_in_the_folder(output):

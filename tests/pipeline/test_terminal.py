@@ -25,3 +25,9 @@ def test_the_threshold_is_told_with_its_aim_and_what_it_reached(tmp_path):
 
 def test_a_run_without_a_model_tells_no_threshold(tmp_path):
     assert "threshold" not in shown(tmp_path)
+
+
+def test_tuned_values_are_told_where_there_are_some(tmp_path):
+    tuned = {"margin": 1.164078, "learning_rate": 0.00042761, "embedding": 128}
+    assert "tuned: margin 1.164, learning_rate 0.0004276, embedding 128\n" in shown(tmp_path, tuned=tuned)
+    assert "tuned" not in shown(tmp_path)

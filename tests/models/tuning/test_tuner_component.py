@@ -161,7 +161,7 @@ def test_a_stopped_search_goes_on_and_its_best_is_what_the_trainer_trains(given,
     )
     manifest = ModelManifest.read(tmp_path / "model" / "Format-Serving")
     assert manifest.tuned == {"margin": best["margin"], "learning_rate": 0.001, "embedding": 6}
-    assert manifest.embedding == 6
+    assert (manifest.embedding, type(manifest.tuned["embedding"])) == (6, int)
 
 
 def test_another_space_is_another_search_and_more_trials_are_not(given, tmp_path, caplog):
