@@ -30,4 +30,4 @@ def test_a_run_without_a_model_tells_no_threshold(tmp_path):
 def test_tuned_values_are_told_where_there_are_some(tmp_path):
     tuned = {"margin": 1.164078, "learning_rate": 0.00042761, "embedding": 128}
     assert "tuned: margin 1.164, learning_rate 0.0004276, embedding 128\n" in shown(tmp_path, tuned=tuned)
-    assert "tuned" not in shown(tmp_path)
+    assert "tuned: " not in shown(tmp_path)
