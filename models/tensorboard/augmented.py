@@ -58,10 +58,10 @@ def _spaced(pixels: NDArray[np.uint8]) -> Image.Image:
     factor = -(-_SIDE // min(height, width))
     tall, wide = height * factor + _GAP, width * factor + _GAP
     mode = "RGB" if channels == 3 else "L"
-    picture = Image.new(mode, (columns * wide + 3 * _GAP, rows * tall), "white")
+    picture = Image.new(mode, (columns * wide + 3 * _GAP, rows * tall), "gray")
     for row in range(rows):
         for column in range(columns):
-            one = Image.fromarray(pixels[row, column].squeeze(), mode)
+            one = Image.fromarray(pixels[row, column].squeeze())
             place = (column * wide + (3 * _GAP if column else 0), row * tall)
             picture.paste(one.resize((width * factor, height * factor), Image.Resampling.NEAREST), place)
     return picture
