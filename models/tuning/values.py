@@ -40,9 +40,8 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
         elif name == "dropout":
             given["encoder"]["dropout"] = value
         elif name == "augmentation":
-            given["augmentation"] |= {
-                key: min(given["augmentation"][key] * value, most) for key, most in _DISTORTIONS.items()
-            }
+            own = {key: given["augmentation"][key] for key in _DISTORTIONS}
+            given["augmentation"] |= {key: min(own[key] * value, max(own[key], _DISTORTIONS[key])) for key in own}
         else:
             raise ValueError(f"{name} is not tuned")
     return ModelSettings.model_validate(given)

@@ -24,6 +24,8 @@ def test_each_value_takes_the_place_of_the_recipes_own():
 
 def test_no_value_is_the_recipe():
     assert with_values(RECIPE, {}) == RECIPE
+    strong = ModelSettings.model_validate({"augmentation": {"scale": 0.95}})
+    assert with_values(strong, {"augmentation": 1.0}) == strong
 
 
 def test_what_the_recipe_does_not_have_is_left_out():
