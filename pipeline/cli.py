@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 
 app.add_typer(kubeflow, name="kubeflow")
+runs_app = typer.Typer(invoke_without_command=True)
+app.add_typer(runs_app, name="runs")
 
 Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
@@ -251,14 +253,17 @@ def transform(
     serve_transformer(predictor, host, port, name, limits_of(max_body=max_body, max_pixels=max_pixels))
 
 
-@app.command()
+@runs_app.callback()
 def runs(
+    context: typer.Context,
     output: Output = Path("output"),
     history: Annotated[bool, typer.Option("--history", help="All of who replaced what and why, no runs.")] = False,
     serving_dir: ServingDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
+    if context.invoked_subcommand:
+        return
     from pipeline.runs_table import show_runs
     from pipeline.summary import read_summaries
 
@@ -277,6 +282,36 @@ def runs(
         _show_history(output, serving_dir, as_json=False, last=10)
     except UserError as error:  # the runs are told all the same
         console.print(escape(str(error)), soft_wrap=True)
+
+
+@runs_app.command("show")
+def show_run(
+    run: Annotated[str | None, typer.Argument(help="Its id; default: the run whose model serves.")] = None,
+    output: Output = Path("output"),
+    serving_dir: ServingDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
+    from components.pusher.serving_folder import history
+    from pipeline.lineage import read_lineage
+    from pipeline.lineage_view import show_lineage
+    from pipeline.run import METADATA
+    from pipeline.serving_address import serving_address, serving_address_of_runs
+    from pipeline.summary import read_summaries
+
+    address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
+    arrival = history(address).origin()
+    if run is None and (arrival is None or arrival.run_id is None):
+        told = f"version {arrival.version} came from no run that is known" if arrival else "nothing serves"
+        raise UserError(f"{address}: {told}; name a run of {output}: siamese runs lists them")
+    asked = run or str(arrival.run_id if arrival else "")
+    lineage = read_lineage(output / METADATA, asked)
+    if as_json:
+        print(lineage.model_dump_json())
+        return
+    summary = next((one for one in read_summaries(output) if one.run_id == asked), None)
+    serves = history(address).serving if arrival and arrival.run_id == asked else None
+    show_lineage(Console(highlight=False), lineage, summary, serves)
 
 
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:

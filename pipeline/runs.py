@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +18,8 @@ from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
 from pipeline.evaluation import measures_among
+from pipeline.metadata import nodes_of
 from pipeline.summary import Metric
-
-_FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
-
-
-@dataclass
-class Node:
-    """One node of a run: how it ended, how long it took and what it gave."""
-
-    id: str
-    state: "mlmd.Execution.State.ValueType"
-    seconds: float
-    outputs: dict[str, list[mlmd.Artifact]] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> bool:
-        """Whether it ran to its end, now or in the run that this one reused."""
-        return self.state in _FINISHED
-
-    @property
-    def cached(self) -> bool:
-        """Whether an earlier run's result was reused."""
-        return self.state == mlmd.Execution.CACHED
-
-    def artifact(self, key: str) -> mlmd.Artifact | None:
-        """The only artifact under ``key``, where there is one."""
-        found = self.outputs.get(key, [])
-        return found[0] if found else None
 
 
 class RunRecord:
@@ -58,11 +31,7 @@ class RunRecord:
     """
 
     def __init__(self, connection: mlmd.ConnectionConfig, run_id: str) -> None:
-        store = metadata_store.MetadataStore(connection)
-        context = store.get_context_by_type_and_name("pipeline_run", run_id)
-        executions = store.get_executions_by_context(context.id) if context else []
-        executions.sort(key=lambda execution: execution.id)  # as they ran
-        self.nodes = {node.id: node for node in (_node(store, execution) for execution in executions)}
+        self.nodes = nodes_of(metadata_store.MetadataStore(connection), run_id)
 
     def counts(self) -> dict[str, Any]:
         """Of the images and of the pairs, as their components reported them."""
@@ -156,19 +125,6 @@ class RunRecord:
         report = self._artifact(node, "report")
         path = Path(report.uri) / name if report else None
         return path if path and path.is_file() else None
-
-
-def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:
-    contexts = store.get_contexts_by_execution(execution.id)
-    name = next(context.name for context in contexts if context.type == "node").rpartition(".")[2]
-    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-    node = Node(name, execution.last_known_state, milliseconds / 1000)
-    outputs = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == mlmd.Event.OUTPUT]
-    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
-    for event in outputs:
-        key = next(step.key for step in event.path.steps if step.HasField("key"))
-        node.outputs.setdefault(key, []).append(artifacts[event.artifact_id])
-    return node
 
 
 def _by_slice(evaluation: str, model: str) -> dict[str, dict[str, float]]:

@@ -98,10 +98,18 @@ class Trail:
 
         So going back twice goes back two models, not to and fro.
         """
+        event = self._origin(version)
+        return event.replaced if event else None
+
+    def origin(self) -> Event | None:
+        """How the model that serves came in the first place: its push, though rollbacks may have brought it back."""
+        return self._origin(self.serving) if self.serving is not None else None
+
+    def _origin(self, version: int) -> Event | None:
         event = self.arrival(version)
         while event and event.action == "rollback" and event.restored is not None and event.restored < event.version:
             event = self.arrival(event.restored)
-        return event.replaced if event else None
+        return event
 
     def rollback_target(self) -> int | None:
         """The version to go back to: what served before with other bytes, or a copy of it where that was removed."""

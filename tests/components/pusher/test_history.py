@@ -51,6 +51,17 @@ def test_rolling_back_is_undoing_and_a_push_after_it_goes_on_from_there(steps):
             stacks[version] = stacks[target]
 
 
+def test_what_serves_came_by_its_push_though_rollbacks_brought_it_back():
+    first = Event(action="push", version=1, model_digest="a", run_id="r1")
+    second = Event(action="push", version=2, model_digest="b", replaced=1, run_id="r2")
+    third = Event(action="rollback", version=3, model_digest="a", replaced=2, restored=1)
+    fourth = Event(action="rollback", version=4, model_digest="a", replaced=3, restored=3)
+    assert trail(first, second).origin().run_id == "r2"
+    assert trail(first, second, third).origin().run_id == "r1"
+    assert trail(first, second, third, fourth).origin().run_id == "r1"
+    assert trail().origin() is None
+
+
 def test_before_the_first_there_was_nothing():
     first = pushed(1, "A", None)
     assert trail(first).rollback_target() is None

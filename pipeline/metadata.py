@@ -1,0 +1,63 @@
+"""The metadata store: which nodes ran, and what they gave. Needs neither TFX nor TensorFlow."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+_FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
+
+
+@dataclass
+class Node:
+    """One node of a run: how it ended, how long it took and what it gave."""
+
+    id: str
+    state: "mlmd.Execution.State.ValueType"
+    seconds: float
+    outputs: dict[str, list[mlmd.Artifact]] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ran to its end, now or in the run that this one reused."""
+        return self.state in _FINISHED
+
+    @property
+    def cached(self) -> bool:
+        """Whether an earlier run's result was reused."""
+        return self.state == mlmd.Execution.CACHED
+
+    def artifact(self, key: str) -> mlmd.Artifact | None:
+        """The only artifact under ``key``, where there is one."""
+        found = self.outputs.get(key, [])
+        return found[0] if found else None
+
+
+def read_only(path: Path) -> mlmd.ConnectionConfig:
+    """The connection to a store in a file that is there, for those who only look."""
+    connection = mlmd.ConnectionConfig()
+    connection.sqlite.filename_uri = str(path)
+    connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+    return connection
+
+
+def nodes_of(store: metadata_store.MetadataStore, run_id: str) -> dict[str, Node]:
+    """The nodes of a run by id, as they ran; none where the store knows no such run."""
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    executions = store.get_executions_by_context(context.id) if context else []
+    executions.sort(key=lambda execution: execution.id)
+    return {node.id: node for node in (_node(store, execution) for execution in executions)}
+
+
+def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:
+    contexts = store.get_contexts_by_execution(execution.id)
+    name = next(context.name for context in contexts if context.type == "node").rpartition(".")[2]
+    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    node = Node(name, execution.last_known_state, milliseconds / 1000)
+    outputs = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == mlmd.Event.OUTPUT]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
+    for event in outputs:
+        key = next(step.key for step in event.path.steps if step.HasField("key"))
+        node.outputs.setdefault(key, []).append(artifacts[event.artifact_id])
+    return node

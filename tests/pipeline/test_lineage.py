@@ -1,0 +1,137 @@
+"""Where a model comes from, read from real stores that a run or two have left."""
+
+import json
+
+import pytest
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from rich.console import Console
+
+from components.baseline.report import BaselineReport
+from models.errors import UserError
+from models.manifest import ModelManifest
+from models.settings import ImageSettings
+from pipeline.lineage import read_lineage
+from pipeline.lineage_view import show_lineage
+from pipeline.summary import RunSummary
+
+
+class Store:
+    """A metadata store as TFX writes one, a node at a time."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.path = folder, folder / "metadata.sqlite"
+        connection = mlmd.ConnectionConfig()
+        connection.sqlite.filename_uri = str(self.path)
+        connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        self.store = metadata_store.MetadataStore(connection)
+        self.types = {
+            name: self.store.put_context_type(mlmd.ContextType(name=name)) for name in ("node", "pipeline_run")
+        }
+        self.execution = self.store.put_execution_type(mlmd.ExecutionType(name="any"))
+        self.kind = self.store.put_artifact_type(mlmd.ArtifactType(name="thing"))
+
+    def ran(self, run: str, node: str, outputs: dict, state=mlmd.Execution.COMPLETE, **parameters) -> None:
+        """``outputs``: key -> a new artifact's folder, or the id of one that is reused."""
+        execution = mlmd.Execution(type_id=self.execution, last_known_state=state)
+        for key, value in parameters.items():
+            execution.custom_properties[key].string_value = value
+        pairs = []
+        for key, place in outputs.items():
+            if isinstance(place, int):
+                artifact = self.store.get_artifacts_by_id([place])[0]
+            else:
+                artifact = mlmd.Artifact(type_id=self.kind, uri=str(self.folder / place))
+            event = mlmd.Event(type=mlmd.Event.OUTPUT)
+            event.path.steps.add().key = key
+            event.path.steps.add().index = 0
+            pairs.append((artifact, event))
+        contexts = [
+            mlmd.Context(type_id=self.types["node"], name=f"faces.{node}"),
+            mlmd.Context(type_id=self.types["pipeline_run"], name=run),
+        ]
+        self.store.put_execution(execution, pairs, contexts, reuse_context_if_already_exist=True)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Run r1 ingested and trained; r2 found the same images and trained anew, beside version 7."""
+    made = Store(tmp_path)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "counts.json").write_text(json.dumps({"images": 280, "identities": 28, "quarantined": 1}))
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "counts.json").write_text(json.dumps({"splits": {"train": {"pairs": 900}}}))
+    BaselineReport(status="served", version=7, model_digest="d" * 64).write(str(tmp_path / "found"))
+    ModelManifest(
+        model_digest="c0ffee" + "0" * 58,
+        image=ImageSettings(height=8, width=8),
+        distance="euclidean",
+        threshold=1.0,
+        slope=4.0,
+        embedding=8,
+        split={},
+        config_digest="beef" + "0" * 60,
+        tuned={"margin": 0.9},
+        versions={"tfx": "1.16.0", "keras": "3.12.0"},
+    ).write(tmp_path / "model2" / "Format-Serving")
+    given = {"data_root": "/data/faces", "data_digest": "f00d" + "0" * 60, "code_digest": "a" * 64}
+    made.ran("r1", "ImageExampleGen", {"examples": "images", "report": "report"}, **given)
+    made.ran("r1", "PairGenerator", {"pairs": "pairs1", "report": "pairs"}, code_digest="b" * 64)
+    made.ran("r1", "Trainer", {"model": "model1"}, custom_config=json.dumps({"code_digest": "e" * 64}))
+    cached = mlmd.Execution.CACHED
+    made.ran("r2", "ImageExampleGen", {"examples": 1, "report": 2}, cached, **given)
+    made.ran("r2", "Baseline", {"found": "found"})
+    made.ran("r2", "PairGenerator", {"pairs": "pairs2", "report": "pairs"}, code_digest="9" * 64)
+    made.ran("r2", "Trainer", {"model": "model2"}, custom_config=json.dumps({"code_digest": "8" * 64}))
+    made.ran("r2", "Pusher", {"pushed_model": "pushed"}, mlmd.Execution.FAILED)
+    return made
+
+
+def test_what_was_reused_leads_to_the_run_that_made_it(store):
+    lineage = read_lineage(store.path, "r2")
+
+    assert [(step.node, step.run_id) for step in lineage.steps] == [
+        *(("ImageExampleGen", "r1"), ("PairGenerator", "r2"), ("Trainer", "r2"))
+    ]
+    assert lineage.step("ImageExampleGen").parameters["data_root"] == "/data/faces"
+    assert lineage.step("Trainer").uri == str(store.folder / "model2")
+    assert lineage.step("Trainer").parameters["custom_config"] == {"code_digest": "8" * 64}
+    assert (lineage.images["images"], lineage.pairs) == (280, {"train": 900})
+    assert (lineage.baseline.version, lineage.model.tuned) == (7, {"margin": 0.9})
+
+
+def test_an_earlier_run_is_told_as_it_was_though_its_model_is_gone(store):
+    lineage = read_lineage(store.path, "r1")
+    assert {step.run_id for step in lineage.steps} == {"r1"}
+    assert (lineage.model, lineage.baseline) == (None, None)
+
+
+def test_a_person_reads_a_line_each(store):
+    console = Console(record=True, width=200, highlight=False)
+    show_lineage(console, read_lineage(store.path, "r2"), None, 9)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+
+    assert lines[0] == "version 9 serves the model of run r2"
+    assert lines[1] == "images /data/faces: 280 of 28 identities, fingerprint f00d00000000"
+    assert lines[2].endswith("reused from run r1")
+    assert "configuration beef00000000 shapes the model" in lines
+    assert "tuned: margin 0.9" in lines
+    assert "libraries keras 3.12.0, tfx 1.16.0" in lines
+    assert f"model c0ffee000000, {store.folder}/model2" in lines
+    assert f"code ImageExampleGen {'a' * 12}, PairGenerator {'9' * 12}, Trainer {'8' * 12}" in lines
+    assert f"baseline version 7, {'d' * 12}" in lines
+
+
+def test_a_run_that_does_not_serve_says_how_it_ended(store):
+    console = Console(record=True, width=200, highlight=False)
+    summary = RunSummary(run_id="r1", status="refused", exit_code=3, seed=5, config_digest="")
+    show_lineage(console, read_lineage(store.path, "r1"), summary, None)
+    assert console.export_text().splitlines()[0] == "run r1: refused"
+
+
+def test_what_is_not_there_is_one_line(store, tmp_path):
+    with pytest.raises(UserError, match=r"run r3: unknown to .*metadata.sqlite"):
+        read_lineage(store.path, "r3")
+    with pytest.raises(UserError, match="there is no metadata store"):
+        read_lineage(tmp_path / "nowhere" / "metadata.sqlite", "r1")
+    assert not (tmp_path / "nowhere").exists()
