@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from one_training import normalise, split
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata as hparams
 
 from models import trainer
 from models.dataset import ImageTable, PairTable
@@ -158,4 +159,7 @@ def test_a_trial_says_what_was_tried_and_what_it_came_to(tmp_path):
     write_trial(tmp_path / "trial_3" / "logs", {"margin": 0.9, "dropout": 0.1}, {"val_auc": 0.97})
     events = accumulated(tmp_path / "trial_3" / "logs")
     assert [float(one) for one in numbers(events, "val_auc")] == pytest.approx([0.97])
-    assert "_hparams_/session_start_info" in events.summary_metadata
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    started = hparams.parse_session_start_info_plugin_data(content)
+    assert {name: value.number_value for name, value in started.hparams.items()} == {"margin": 0.9, "dropout": 0.1}
+    assert started.group_name == "trial_3"
