@@ -1,9 +1,13 @@
 """Replicas that train together agree on what is no gradient's to settle: the moving statistics of normalisation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from models.hosts import hosts
 
 
 class SharedStatistics(keras.callbacks.Callback):
@@ -29,3 +33,11 @@ def over_all(strategy: tf.distribute.Strategy, values: Any) -> list[tf.Tensor]:
     """The means over all replicas of the tensors that ``values()`` gives in each; comes back when all have asked."""
     each = tf.function(lambda: strategy.run(values))()
     return [strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in each]
+
+
+@contextmanager
+def once(strategy: tf.distribute.Strategy) -> Iterator[bool]:
+    """For what one host alone does: whether this is the one. No host comes out before that one has."""
+    yield hosts().chief
+    if hosts().count > 1:
+        over_all(strategy, lambda: [tf.constant(1.0)])

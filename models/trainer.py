@@ -29,7 +29,7 @@ from models.memory import available_memory
 from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
 from models.settings import ModelSettings
-from models.shared_statistics import SharedStatistics, over_all
+from models.shared_statistics import SharedStatistics, once
 from models.siamese import build_model, build_tower
 from models.signatures import ServedModel
 from models.tensorboard import Board, augmented_images, write_projector
@@ -68,13 +68,12 @@ def run_fn(fn_args: Any) -> None:
         train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
         checkpoints = kept_in(fn_args.custom_config, patterns, tuned)
         encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
-    if hosts().chief:
-        served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
-        export(served, settings, calibration, fn_args)
-        shown = [file for pattern in patterns for file in split_files(pattern)[1]]
-        seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
-    if hosts().count > 1:
-        over_all(strategy, lambda: [tf.constant(1.0)])  # waits for the export
+    with once(strategy) as chief:
+        if chief:
+            served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
+            export(served, settings, calibration, fn_args)
+            shown = [file for pattern in patterns for file in split_files(pattern)[1]]
+            seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""One training as a process of its own: ``python one_training.py FOLDER 'JSON of ModelSettings' [CHECKPOINTS]``.
+"""One training as a process of its own, with the arguments FOLDER, the JSON of ModelSettings and a folder of checkpoints.
 
-Prints the digest and the sum of the weights, and writes them as ``weights.npz`` into the folder.
+Prints what the calibration reached, and writes the weights as ``weights.npz`` into the folder.
 """
 
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -15,6 +16,7 @@ import tensorflow as tf
 from models import trainer
 from models.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
+from models.shared_statistics import once
 
 BASE = {"image": {"height": 8, "width": 8}, "encoder": {"filters": [8], "embedding": 8, "dropout": 0.1}}
 
@@ -45,5 +47,10 @@ if __name__ == "__main__":
         tf.config.experimental.enable_op_determinism()
     kept_in = Path(kept[0]) if kept else None
     encoder, calibration = trainer.fit(settings, normalise, split(0), split(1), folder, kept_in)
+    with once(trainer.distribution()) as chief:
+        if chief:
+            time.sleep(1)
+            (Path(folder).parent / "exported").touch()
+    assert (Path(folder).parent / "exported").exists(), "a host went on before the first had exported"
     np.savez(Path(folder) / "weights.npz", *encoder.get_weights())
     print(json.dumps({"accuracy": calibration.reached["accuracy"], "threshold": calibration.threshold}))

@@ -16,13 +16,14 @@ from models.errors import UserError
 from models.hosts import Hosts, hosts
 
 SCRIPT = Path(__file__).parents[1] / "one_training.py"
+RUN = f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"  # not from its folder: models is ours
 
 
 def started(folder: Path, settings: dict, *checkpoints: Path, **variables: str) -> subprocess.Popen:
     folder.mkdir()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **variables}
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder), json.dumps(settings), *map(str, checkpoints)],
+        [sys.executable, "-c", RUN, str(folder), json.dumps(settings), *map(str, checkpoints)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
