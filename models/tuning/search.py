@@ -115,6 +115,12 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         """Of the best trials."""
         return [trial.hyperparameters for trial in self.best()[:num_trials]]
 
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints nothing: each trial is told as it begins."""
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints nothing: the best is told."""
+
     def run_trial(self, trial: Any, fit: Fit) -> dict[str, float]:
         """One training: the best epoch's measure on the validation pairs."""
         values = dict(trial.hyperparameters.values)
