@@ -1,4 +1,4 @@
-"""One training as a process of its own, with the arguments FOLDER, the JSON of ModelSettings and a folder of checkpoints.
+"""One training as a process of its own; arguments: FOLDER, the JSON of ModelSettings, and a folder of checkpoints.
 
 Prints what the calibration reached, and writes the weights as ``weights.npz`` into the folder.
 """
