@@ -374,6 +374,11 @@ def test_the_link_leads_to_the_latest_run(story, output):
     assert len({run.summary["run_id"] for run in story.values()}) == len(story)
 
 
+@pytest.mark.parametrize(("name", "shown"), [("first", True), ("again", True), ("anomaly", False)])
+def test_a_run_that_has_a_model_shows_what_its_training_was_fed(story, output, name, shown):
+    assert (output / "runs" / story[name].summary["run_id"] / "augmented.png").is_file() == shown
+
+
 class TestWhereTheDataWillNotDo:
     @pytest.mark.parametrize(
         ("identities", "each", "component", "message"),
