@@ -217,6 +217,7 @@ def _train(
                 epochs=epochs.stop,
                 steps_per_epoch=per_epoch,
                 callbacks=[*callbacks, kept] if kept else callbacks,
+                shuffle=False,  # batches come in their order
                 verbose=0,
             )
 
