@@ -284,6 +284,29 @@ def runs(
         console.print(escape(str(error)), soft_wrap=True)
 
 
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="Its id.")] = "latest",
+    output: Output = Path("output"),
+    to: Annotated[Path | None, typer.Option(help="The file; default: report.html in the run's folder.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Draw the report of a run anew: one page with its verdict, curves, and the pairs that it gets wrong."""
+    from pipeline.report.content import read_content
+    from pipeline.report.page import FILE, write_report
+
+    content = read_content(output, run)
+    try:
+        path = write_report(content, to or content.run_dir / FILE)
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    print(path)
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.absolute().as_uri())
+
+
 @runs_app.command("show")
 def show_run(
     run: Annotated[str | None, typer.Argument(help="Its id; default: the run whose model serves.")] = None,

@@ -23,12 +23,13 @@ def show_lineage(console: Console, lineage: Lineage, summary: RunSummary | None,
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
-    for name, text in _lines(lineage, summary):
+    for name, text in lineage_lines(lineage, summary):
         table.add_row(name, escape(text))
     console.print(table)
 
 
-def _lines(lineage: Lineage, summary: RunSummary | None) -> list[tuple[str, str]]:
+def lineage_lines(lineage: Lineage, summary: RunSummary | None) -> list[tuple[str, str]]:
+    """(what, its text): an empty first part belongs to the line above."""
     lines = []
     if images := lineage.step("ImageExampleGen"):
         counted = lineage.images

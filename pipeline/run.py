@@ -68,8 +68,20 @@ def run(config: Config, output: Path) -> int:
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
             _point_latest(output, run_id)
+            _report(output, run_dir)
             show_summary(console, summary, run_dir, output)
     return summary.exit_code
+
+
+def _report(output: Path, run_dir: Path) -> None:
+    """The page beside the summary, whatever came of the run; that it cannot be drawn changes nothing."""
+    from pipeline.report.content import read_content
+    from pipeline.report.page import FILE, write_report
+
+    try:
+        write_report(read_content(output, run_dir.name), run_dir / FILE)
+    except Exception as error:  # noqa: BLE001 - into the log
+        traceback.print_exception(error)
 
 
 def _execute(

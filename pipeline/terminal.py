@@ -160,7 +160,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     if summary.counts.get("images", {}).get("quarantined"):
         listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
         console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
-    files = ", ".join(name for name in ("summary.json", "log.txt", AUGMENTED) if (run_dir / name).is_file())
+    written = ("report.html", "summary.json", "log.txt", AUGMENTED)
+    files = ", ".join(name for name in written if (run_dir / name).is_file())
     console.print(f"[dim]{escape(str(run_dir))}: {files}; {summary.seconds:.0f} s[/]", soft_wrap=True)
 
 

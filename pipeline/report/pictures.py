@@ -1,0 +1,118 @@
+"""Pairs as pictures: the ones that the model gets most wrong, the ones at its limit, the ones that it is surest of."""
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from components.pair_scores.table import ScoredPairs
+from models import features
+from models.inference import tensorflow_alone
+
+EACH = 12  # pairs of a kind
+_SIDE = 160  # pixels of a picture at most; small ones are enlarged by the page
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One pair on the page.
+
+    Attributes:
+      a: a ``data:`` address of its first image.
+      b: of its second.
+      names: of the two images.
+      identities: of the two.
+      score: of the pair.
+    """
+
+    a: str
+    b: str
+    names: tuple[str, str]
+    identities: tuple[str, str]
+    score: float
+
+
+def chosen(scores: ScoredPairs) -> dict[str, NDArray[np.int64]]:
+    """Rows of the pairs to be shown, by heading."""
+    called, order = scores.score > 0.5, np.argsort(-scores.score, kind="stable")
+    accepts, rejects = order[(called & ~scores.same)[order]], order[::-1][(~called & scores.same)[order[::-1]]]
+    near = np.argsort(np.abs(scores.score - 0.5), kind="stable")
+    sure = order[(called & scores.same)[order]]
+    found = {
+        "Impostors taken for the same, worst first": accepts,
+        "Genuine pairs that were missed, worst first": rejects,
+        "Nearest to the threshold": near,
+        "Genuine pairs that it is surest of": sure,
+    }
+    return {heading: rows[:EACH] for heading, rows in found.items() if len(rows)}
+
+
+def pictures(scores: ScoredPairs, pairs: Path) -> dict[str, list[Shown]]:
+    """The pairs with their pixels, by heading.
+
+    Args:
+      scores: of the test pairs.
+      pairs: the pairs artifact, whose test split holds the pixels.
+    """
+    rows = chosen(scores)
+    wanted = {_id(scores, row): row for several in rows.values() for row in several.tolist()}
+    found = dict(_found(pairs, set(wanted)))
+    return {
+        heading: [
+            Shown(
+                *found[key],
+                names=(str(scores.images[0][row]), str(scores.images[1][row])),
+                identities=(str(scores.identities[0][row]), str(scores.identities[1][row])),
+                score=float(scores.score[row]),
+            )
+            for row in several.tolist()
+            if (key := _id(scores, row)) in found
+        ]
+        for heading, several in rows.items()
+    }
+
+
+def as_address(image: Image.Image) -> str:
+    """The image within the page itself."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG" if max(image.size) <= 64 else "JPEG", quality=85)
+    kind = "png" if max(image.size) <= 64 else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _id(scores: ScoredPairs, row: int) -> str:
+    return f"{scores.images[0][row]}|{scores.images[1][row]}"
+
+
+def _found(pairs: Path, wanted: set[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(pair id, its two pictures) of those wanted; stops when it has them all."""
+    tf = tensorflow_alone()  # here, for a run that has no pictures to show needs neither
+
+    from components.pair_generator.records import find_shards, read_records
+
+    left = set(wanted)
+    for shard in find_shards(str(pairs / f"Split-{features.TEST}")):
+        for _, record in read_records(shard):
+            if not left:
+                return
+            content = tf.train.Example.FromString(record).features.feature
+            key = content[features.PAIR_ID].bytes_list.value[0].decode("utf-8")
+            if key in left:
+                left.remove(key)
+                a, b = (_picture(content, which) for which in "ab")
+                yield key, (a, b)
+
+
+def _picture(content: Any, which: str) -> str:
+    keys = (features.HEIGHT, features.WIDTH, features.CHANNELS)
+    shape = [content[features.side(key, which)].int64_list.value[0] for key in keys]
+    pixels = content[features.side(features.PIXELS, which)].bytes_list.value[0]
+    image = Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape).squeeze())
+    image.thumbnail((_SIDE, _SIDE))
+    return as_address(image)

@@ -1,0 +1,62 @@
+"""The verdict and what to do next, in sentences."""
+
+from collections.abc import Iterator
+
+from pipeline.summary import RunSummary
+
+_HEADLINES = {"pushed": "may be used", "refused": "must not be used", "failed": "came to no end", "skipped": "skipped"}
+
+
+def headline(summary: RunSummary) -> str:
+    """The first line of the page."""
+    if summary.status == "pushed" and summary.already_serving:
+        return f"This model already serves, as version {summary.pushed_version}."
+    if summary.status == "pushed":
+        return f"This model may be used: every gate passed, and it serves as version {summary.pushed_version}."
+    if summary.status == "refused":
+        refused = [gate.name for gate in summary.gates if not gate.passed]
+        told = f"{len(refused)} of {len(summary.gates)} gates refused it: {', '.join(refused)}"
+        return f"This model must not be used: {told}. What served before still serves."
+    if summary.status == "skipped":
+        return "Nothing was trained: too little is new."
+    return f"The run failed in {summary.failed_component or 'its beginning'}. Nothing was pushed."
+
+
+def explanations(summary: RunSummary) -> Iterator[str]:
+    """Why, and what to do next; a sentence each."""
+    if summary.status == "failed":
+        yield summary.error or "No reason was written down; log.txt beside this page has all that was said."
+        yield (
+            "Mend what the line above names, then start the same run again: what is done is not done anew."
+            if summary.exit_code == 2
+            else "Start the same run again: a training goes on where it was. If it fails again, log.txt has the whole."
+        )
+        return
+    if summary.status == "skipped":
+        yield summary.skipped or ""
+        return
+    for gate in summary.gates:
+        if not gate.passed:
+            yield f"{gate.name}: {gate.reason}."
+    yield from _weakest(summary)
+    if summary.status == "refused":
+        yield (
+            "Look at the pictures of wrong pairs below: wrong labels are mended in the data; look-alikes want more "
+            "images of those identities, or pairs mined with the served model (pairs.mined); all else is a matter of "
+            "the recipe (tuner.trials)."
+        )
+
+
+def _weakest(summary: RunSummary) -> Iterator[str]:
+    whole = summary.metrics.get("accuracy")
+    judged = [
+        (part["accuracy"], name, int(part["example_count"]))
+        for name, part in summary.slices.items()
+        if "accuracy" in part and part.get("example_count", 0) >= 50
+    ]
+    if whole is None or not judged:
+        return
+    accuracy, name, pairs = min(judged)
+    if accuracy < whole.value - 0.005:
+        told = f"{1 - accuracy:.1%} of its {pairs:,} pairs are called wrongly, {1 - whole.value:.1%} of all"
+        yield f"It is weakest on {name}: {told}."

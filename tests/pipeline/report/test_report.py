@@ -1,0 +1,246 @@
+"""The page of a run: what it says, what it draws, that it needs nothing but itself."""
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.pair_generator.encoding import encode_example
+from components.pair_generator.records import create_records, write_record
+from components.pair_scores.table import ScoredPairs
+from components.verdict.result import GateResult
+from models import features
+from models.errors import UserError
+from pipeline.report import charts
+from pipeline.report.content import Content, read_content
+from pipeline.report.page import render, write_report
+from pipeline.report.pictures import EACH, chosen, pictures
+from pipeline.report.words import explanations, headline
+from pipeline.summary import Metric, RunSummary
+
+PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")
+REFUSED = GateResult(name="baseline", passed=False, reason="accuracy is 0.02 <worse> than the served model's")
+
+
+def summary(**given) -> RunSummary:
+    basics = {"run_id": "r1", "status": "pushed", "exit_code": 0, "seed": 0, "config_digest": ""}
+    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **given})
+
+
+def scored(same: list[int], score: list[float], baseline: list[float] | None = None) -> ScoredPairs:
+    count = len(same)
+    a, b = (np.array([f"p{n}/{which}.png" for n in range(count)], object) for which in "ab")
+    who = np.array([f"p{n}" for n in range(count)], object)
+    return ScoredPairs(
+        same=np.array(same, bool),
+        score=np.array(score, float),
+        distance=1 - np.array(score, float),
+        baseline_score=None if baseline is None else np.array(baseline, float),
+        baseline_distance=None if baseline is None else 1 - np.array(baseline, float),
+        pixel_distance=np.zeros(count),
+        identities=(who, who),
+        images=(a, b),
+        slices={},
+    )
+
+
+def write_pairs(folder, count: int):
+    """The test split of a pairs artifact: the first image of a pair is black, the second as bright as its number."""
+    shard = folder / f"Split-{features.TEST}" / "pairs-00000-of-00001"
+    shard.parent.mkdir(parents=True)
+    with create_records(str(shard)) as file:
+        for number in range(count):
+            sides = {
+                features.side(key, which): value
+                for which, bright in (("a", 0), ("b", number))
+                for key, value in (
+                    *((features.PIXELS, bytes([bright]) * 6), (features.HEIGHT, 2), (features.WIDTH, 3)),
+                    (features.CHANNELS, 1),
+                )
+            }
+            key = f"p{number}/a.png|p{number}/b.png".encode()
+            write_record(file, encode_example({features.PAIR_ID: key, **sides}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "first", "among"),
+    [
+        ({"pushed_version": 7, "gates": [PASSED]}, "This model may be used: every gate passed, and it serves as", ""),
+        ({"pushed_version": 7, "already_serving": True}, "This model already serves, as version 7.", ""),
+        (
+            {"status": "refused", "gates": [PASSED, REFUSED]},
+            "This model must not be used: 1 of 2 gates refused it: baseline. What served before still serves.",
+            "baseline: accuracy is 0.02 <worse> than the served model's.",
+        ),
+        (
+            {"status": "failed", "failed_component": "Trainer", "error": "out of memory", "exit_code": 1},
+            "The run failed in Trainer. Nothing was pushed.",
+            "Start the same run again: a training goes on where it was. If it fails again, log.txt has the whole.",
+        ),
+        (
+            {"status": "failed", "error": "/x: no images", "exit_code": 2},
+            "The run failed in its beginning. Nothing was pushed.",
+            "/x: no images",
+        ),
+        ({"status": "skipped", "skipped": "3 new images"}, "Nothing was trained: too little is new.", "3 new images"),
+    ],
+)
+def test_the_verdict_is_the_first_line_and_why_comes_next(given, first, among):
+    told = summary(**given)
+    assert headline(told).startswith(first)
+    assert not among or among in list(explanations(told))
+
+
+def test_what_it_is_weakest_on_is_told_unless_that_is_no_worse():
+    slices = {
+        "group: greek": {"accuracy": 0.8, "example_count": 200},
+        "group: few": {"accuracy": 0.1, "example_count": 10},
+        "kind: genuine": {"accuracy": 0.93, "example_count": 500},
+    }
+    told = summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)
+    assert list(explanations(told)) == [
+        "It is weakest on group: greek: 20.0% of its 200 pairs are called wrongly, 7.0% of all."
+    ]
+    del slices["group: greek"]
+    assert not list(explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)))
+
+
+def test_the_curve_passes_through_what_can_be_counted():
+    same, score = np.array([1, 1, 0, 1, 0, 0], bool), np.array([0.9, 0.8, 0.7, 0.6, 0.6, 0.1])
+    far, tar = charts._rates(same, score)
+    np.testing.assert_allclose(far, [0, 0, 1 / 3, 2 / 3, 1])  # equal scores are one step
+    np.testing.assert_allclose(tar, [1 / 3, 2 / 3, 2 / 3, 1, 1])
+    far, tar = charts._rates(np.arange(10**5) % 2 == 0, np.random.default_rng(0).random(10**5))
+    assert len(far) == 2000
+    assert (far[-1], tar[-1]) == (1, 1)
+
+
+def test_the_worst_pairs_come_first_under_each_heading():
+    same = [1] * 20 + [0] * 20
+    score = [*np.linspace(0.05, 0.99, 20), *np.linspace(0.01, 0.95, 20)]
+    rows = chosen(scored(same, score))
+    accepts, rejects, near, sure = rows.values()
+    assert [heading.split()[0] for heading in rows] == ["Impostors", "Genuine", "Nearest", "Genuine"]
+    assert accepts.tolist() == [*range(39, 39 - 10, -1)]
+    assert rejects.tolist() == [*range(10)]
+    assert len(near) == EACH
+    assert abs(score[near[0]] - 0.5) == min(abs(one - 0.5) for one in score)
+    assert sure.tolist() == [*range(19, 19 - 10, -1)]
+
+
+def test_pictures_are_those_of_the_pairs(tmp_path):
+    shown = pictures(scored([1, 0, 0, 1], [0.1, 0.9, 0.2, 0.8]), write_pairs(tmp_path, 4))
+    (wrong,) = shown["Impostors taken for the same, worst first"]
+    assert (wrong.names, wrong.score) == (("p1/a.png", "p1/b.png"), 0.9)
+    pixels = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+        for address in (wrong.a, wrong.b)
+    ]
+    assert [image.shape for image in pixels] == [(2, 3), (2, 3)]
+    assert [int(image.max()) for image in pixels] == [0, 1]
+
+
+def whole(tmp_path, count: int = 400) -> Content:
+    random = np.random.default_rng(0)
+    same = random.integers(0, 2, count)
+    score = np.clip(0.5 + (same - 0.5) * 0.5 + random.normal(0, 0.2, count), 0, 1)
+    scores = scored(same.tolist(), score.tolist(), np.clip(score + random.normal(0, 0.2, count), 0, 1).tolist())
+    metrics = {"accuracy": Metric(value=0.9, low=0.88, high=0.92), "auc": Metric(value=0.95)}
+    counts = {"images": {"quarantined": 2, "splits": {"test": {"images": 9, "identities": 3}}}}
+    told = summary(
+        status="refused",
+        exit_code=3,
+        gates=[PASSED, REFUSED],
+        metrics=metrics,
+        baseline_metrics={"accuracy": Metric(value=0.92)},
+        gains={"accuracy": Metric(value=-0.02, low=-0.03, high=-0.01)},
+        counts=counts,
+        timings={"Trainer": 3.0},
+        slices={"group: greek": {"accuracy": 0.8, "example_count": 200.0}},
+    )
+    pairs = write_pairs(tmp_path / "pairs", min(count, 256))
+    return Content(told, tmp_path, None, scores, pairs, quarantine=[("a/<b>.png", "unreadable")], quarantined=2)
+
+
+def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
+    page = render(whole(tmp_path))
+
+    assert page.count('class="plotly-graph-div"') == 6
+    text = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert "accuracy is 0.02 &lt;worse&gt; than" in text
+    assert "<td>a/&lt;b&gt;.png</td>" in text
+    assert "(the first 1 of 2)" in text
+    assert re.search(r"-0\.0200 \(-0\.030 to -0\.010\)", text)
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", text), "something is fetched"
+    assert all(re.search(r'alt="[^"]', image) for image in re.findall(r"<img [^>]*>", text))
+    assert len(page) < 10e6
+
+
+def test_a_run_that_came_to_nothing_explains_itself(tmp_path):
+    told = summary(status="failed", exit_code=2, error="/x: no images", failed_component="ImageExampleGen")
+    page = render(Content(told, tmp_path))
+    assert "/x: no images" in page
+    assert "plotly" not in page
+
+
+def test_it_is_written_whole_from_what_lies_under_the_output_folder(tmp_path):
+    run_dir = tmp_path / "runs" / "r1"
+    run_dir.mkdir(parents=True)
+    summary(status="failed", exit_code=1, error="no luck").write(run_dir)
+    (tmp_path / "quarantine").mkdir()
+    lines = "".join(f"{n}.png,unreadable,1\n" for n in range(300))
+    (tmp_path / "quarantine" / "r1.csv").write_text(f"path,reason,bytes\n{lines}")
+
+    path = write_report(read_content(tmp_path, "r1"), run_dir / "report.html")
+    text = path.read_text()
+    assert "no luck" in text
+    assert "(the first 200 of 300)" in text
+    assert sorted(file.name for file in run_dir.iterdir()) == ["report.html", "summary.json"]
+
+
+def test_a_run_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no such run; siamese runs --output"):
+        read_content(tmp_path, "r9")
+    (tmp_path / "runs" / "r1").mkdir(parents=True)
+    (tmp_path / "runs" / "r1" / "summary.json").write_text("{")
+    with pytest.raises(UserError, match="not readable as a summary"):
+        read_content(tmp_path, "r1")
+
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+_MEASURE = """<script>addEventListener("load", () => setTimeout(() => {
+  const drawn = document.querySelectorAll(".main-svg").length;
+  document.title = `${document.documentElement.scrollWidth} ${innerWidth} ${drawn}`;
+}, 500));</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to draw the page with")
+@pytest.mark.parametrize("width", [412, 1280])
+def test_it_fits_a_phone_and_a_desk_and_every_chart_is_drawn(tmp_path, width):
+    page = tmp_path / "page.html"
+    page.write_text(render(whole(tmp_path)) + _MEASURE)
+    arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--window-size={width},900",
+        "--virtual-time-budget=9000",
+    ]
+    done = subprocess.run(
+        [CHROMIUM, *arguments, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    needed, given, drawn = map(int, re.search(r"<title>(\d+) (\d+) (\d+)</title>", done.stdout).groups())
+    assert needed <= given
+    assert drawn >= 6
