@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from components.pair_scores.table import ScoredPairs
+from pipeline.report.embedding_map import EmbeddingMap
+from pipeline.report.training import Curve
 
 _MOST_POINTS = 2000  # of a curve: more than a screen has pixels
 _GENUINE, _IMPOSTOR, _BASELINE = "#2a78c8", "#d9822b", "#8a8a86"
@@ -96,6 +98,39 @@ def calibration(scores: ScoredPairs, bins: int = 10) -> str:
     return _html(figure)
 
 
+def training(curves: dict[str, Curve]) -> str:
+    """The loss and the validation measures, an epoch each."""
+    figure = _figure("epoch", "validation measures")
+    colours = {"loss": "#c2185b", "auc": _GENUINE, "accuracy": "#3d9970", "eer": _IMPOSTOR}
+    for name, curve in curves.items():
+        epochs, values = zip(*curve, strict=True)
+        axis = "y2" if name == "loss" else "y"
+        figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", line_color=colours[name], yaxis=axis)
+    right = {"title": "loss", "overlaying": "y", "side": "right", "showgrid": False}
+    figure.update_layout(yaxis2=right, margin_r=56)
+    return _html(figure)
+
+
+def embedding_map(found: EmbeddingMap) -> str:
+    """The plane, a colour an identity; ``customdata`` is the place of the thumbnail in the sprite."""
+    figure = _figure("", "")
+    numbers = np.unique(found.identities, return_inverse=True)[1]
+    figure.add_scatter(
+        x=found.places[:, 0],
+        y=found.places[:, 1],
+        mode="markers",
+        marker={"color": numbers * 0.618034 % 1, "colorscale": "HSV", "size": 7},
+        text=[f"{who}<br>{name}" for who, name in zip(found.identities, found.names, strict=True)],
+        customdata=list(range(len(found.names))),
+        hovertemplate="%{text}<extra></extra>",
+        name="validation images",
+    )
+    figure.update_layout(height=560, showlegend=False)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return _html(figure, "embedding-map")
+
+
 def durations(seconds: dict[str, float], memory: dict[str, float]) -> str:
     """Seconds of each component, with the peak of memory as text."""
     names = list(seconds)[::-1]
@@ -145,8 +180,8 @@ def _figure(across: str, up: str) -> go.Figure:
     return figure
 
 
-def _html(figure: go.Figure) -> str:
+def _html(figure: go.Figure, name: str | None = None) -> str:
     text: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
+        div_id=name, full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
     )
     return text

@@ -12,7 +12,9 @@ from plotly.offline import get_plotlyjs
 from pipeline.lineage_view import lineage_lines
 from pipeline.report import charts
 from pipeline.report.content import Content
+from pipeline.report.embedding_map import read_map
 from pipeline.report.pictures import as_address, pictures
+from pipeline.report.training import read_curves
 from pipeline.report.words import explanations, headline
 from pipeline.summary import Metric
 
@@ -40,6 +42,8 @@ def render(content: Content) -> str:
     environment.filters |= {"figure": _figure, "between": _between}
     summary, scores = content.summary, content.scores
     drawn = _charts(content)
+    curves = read_curves(content.training) if content.training else {}
+    placed = read_map(content.training, summary.seed) if content.training else None
     durations = charts.durations(summary.timings, summary.peak_memory_mb) if summary.timings else ""
     return environment.get_template("page.html.j2").render(
         summary=summary,
@@ -48,8 +52,11 @@ def render(content: Content) -> str:
         confusion=_confusion(content),
         pictures=pictures(scores, content.pairs) if scores is not None and content.pairs else {},
         charts={caption: Markup(chart) for caption, chart in drawn.items()},
-        script=Markup(get_plotlyjs()) if drawn or durations else "",
+        script=Markup(get_plotlyjs()) if drawn or durations or curves else "",
         slices=_slices(content),
+        training=Markup(charts.training(curves)) if curves else "",
+        embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
+        placed=placed,
         augmented=_augmented(content.augmented),
         images=summary.counts.get("images", {}),
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},

@@ -1,0 +1,30 @@
+"""How the training went: its curves, from what it wrote for TensorBoard."""
+
+from pathlib import Path
+
+from models.inference import tensorflow_alone
+
+Curve = list[tuple[int, float]]  # (epoch from 1, value)
+
+_SHOWN = {"train": ("loss",), "validation": ("auc", "eer", "accuracy")}
+
+
+def read_curves(logs: Path) -> dict[str, Curve]:
+    """Curve name -> its points, in the order of the epochs; none where nothing was written.
+
+    Args:
+      logs: the folder of a training's logs, with the runs ``train`` and ``validation``.
+    """
+    if not (logs / "train").is_dir():
+        return {}
+    tf = tensorflow_alone()  # which TensorBoard's reader would load with all that it prints
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found: dict[str, Curve] = {}
+    for run, names in _SHOWN.items():
+        events = EventAccumulator(str(logs / run), size_guidance={"tensors": 0})
+        events.Reload()
+        for name in set(names) & set(events.Tags()["tensors"]):
+            points = {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(name)}
+            found[name] = [(step + 1, value) for step, value in sorted(points.items())]
+    return {name: found[name] for names in _SHOWN.values() for name in names if found.get(name)}
