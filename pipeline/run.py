@@ -80,7 +80,7 @@ def _report(output: Path, run_dir: Path) -> None:
 
     try:
         write_report(read_content(output, run_dir.name), run_dir / FILE)
-    except Exception as error:  # noqa: BLE001 - into the log
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - into the log
         traceback.print_exception(error)
 
 
