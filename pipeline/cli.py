@@ -264,8 +264,8 @@ def runs(
     """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
     if context.invoked_subcommand:
         return
+    from components.run_report.summary import read_summaries
     from pipeline.runs_table import show_runs
-    from pipeline.summary import read_summaries
 
     if not output.is_dir() and not (history and serving_dir):
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
@@ -292,12 +292,12 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
     """Draw the report of a run anew: one page with its verdict, curves, and the pairs that it gets wrong."""
-    from pipeline.report.content import read_content
-    from pipeline.report.page import FILE, write_report
+    from components.run_report.page import FILE, write_report
+    from pipeline.report import read_content, run_folder
 
     content = read_content(output, run)
     try:
-        path = write_report(content, to or content.run_dir / FILE)
+        path = write_report(content, to or run_folder(output, run) / FILE)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written: {error.strerror}") from None
     print(path)
@@ -316,11 +316,11 @@ def show_run(
 ) -> None:
     """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
     from components.pusher.serving_folder import history
+    from components.run_report.summary import read_summaries
     from pipeline.lineage import read_lineage
     from pipeline.lineage_view import show_lineage
     from pipeline.run import METADATA
     from pipeline.serving_address import serving_address, serving_address_of_runs
-    from pipeline.summary import read_summaries
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     arrival = history(address).origin()

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.run_report.summary import RunSummary
 from pipeline.lineage import Lineage, Step
-from pipeline.summary import RunSummary
 
 
 def show_lineage(console: Console, lineage: Lineage, summary: RunSummary | None, serves: int | None) -> None:

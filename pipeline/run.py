@@ -20,13 +20,13 @@ from rich.markup import escape
 from components.image_example_gen.sources.opening import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
+from components.run_report.summary import RunSummary
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.features import AUGMENTED
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.pretrained import check_weights
 from pipeline.serving_address import serving_address
-from pipeline.summary import RunSummary
 from pipeline.terminal import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def run(config: Config, output: Path) -> int:
 
 def _report(output: Path, run_dir: Path) -> None:
     """The page beside the summary, whatever came of the run; that it cannot be drawn changes nothing."""
-    from pipeline.report.content import read_content
-    from pipeline.report.page import FILE, write_report
+    from components.run_report.page import FILE, write_report
+    from pipeline.report import read_content
 
     try:
         write_report(read_content(output, run_dir.name), run_dir / FILE)

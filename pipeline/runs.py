@@ -13,13 +13,13 @@ from components.baseline.report import BaselineReport
 from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.outcome import push_gates
+from components.run_report.summary import Metric
 from components.verdict.artifacts import read_verdict
 from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
 from models.manifest import ModelManifest
 from pipeline.evaluation import measures_among
 from pipeline.metadata import nodes_of
-from pipeline.summary import Metric
 
 
 class RunRecord:

@@ -15,11 +15,11 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
 from models.features import AUGMENTED
 from pipeline.native_libraries import prepare_native_libraries
 from pipeline.serving_address import serving_address_of
-from pipeline.summary import Metric, RunSummary
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from subprocess import run as run_process
 import pytest
 from typer.testing import CliRunner
 
+from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
 from pipeline import cli
-from pipeline.summary import Metric, RunSummary
 
 COMMANDS = ("run", "compare", "evaluate", "embed", "serve", "transform", "runs")
 

@@ -8,12 +8,12 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from rich.console import Console
 
 from components.baseline.report import BaselineReport
+from components.run_report.summary import RunSummary
 from models.errors import UserError
 from models.manifest import ModelManifest
 from models.settings import ImageSettings
 from pipeline.lineage import read_lineage
 from pipeline.lineage_view import show_lineage
-from pipeline.summary import RunSummary
 
 
 class Store:

@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from components.pusher.serving_folder import Pushed, history, push, served, versions
+from components.run_report.summary import RunSummary
 from pipeline import cli
 from pipeline.config import load_config
 from pipeline.fetched_model import store_address
 from pipeline.serving_address import serving_address, serving_address_of_runs
-from pipeline.summary import RunSummary
 from pipeline.trail import show_trail
 
 

@@ -5,11 +5,11 @@ import stat
 
 import pytest
 
+from components.run_report.summary import RunSummary, read_summaries
 from models.errors import RejectedData, UserError
 from pipeline import run as run_module
 from pipeline.config import load_config
 from pipeline.run import run, user_error
-from pipeline.summary import RunSummary, read_summaries
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import math
 
+from components.run_report.summary import Metric, RunSummary, read_summaries
 from pipeline import runs
-from pipeline.summary import Metric, RunSummary, read_summaries
 
 
 def test_a_measure_without_a_meaning_is_left_out(monkeypatch, tmp_path):

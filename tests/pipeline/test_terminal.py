@@ -2,8 +2,8 @@ import io
 
 from rich.console import Console
 
+from components.run_report.summary import RunSummary
 from models.manifest import CalibrationReport
-from pipeline.summary import RunSummary
 from pipeline.terminal import show_summary
 
 

@@ -13,15 +13,14 @@ from PIL import Image
 from components.pair_generator.encoding import encode_example
 from components.pair_generator.records import create_records, write_record
 from components.pair_scores.table import ScoredPairs
+from components.run_report import charts
+from components.run_report.content import Content
+from components.run_report.page import render
+from components.run_report.pictures import EACH, chosen, pictures
+from components.run_report.summary import Metric, RunSummary
+from components.run_report.words import explanations, headline
 from components.verdict.result import GateResult
 from models import features
-from models.errors import UserError
-from pipeline.report import charts
-from pipeline.report.content import Content, read_content
-from pipeline.report.page import render, write_report
-from pipeline.report.pictures import EACH, chosen, pictures
-from pipeline.report.words import explanations, headline
-from pipeline.summary import Metric, RunSummary
 
 PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")
 REFUSED = GateResult(name="baseline", passed=False, reason="accuracy is 0.02 <worse> than the served model's")
@@ -165,7 +164,7 @@ def whole(tmp_path, count: int = 400) -> Content:
         slices={"group: greek": {"accuracy": 0.8, "example_count": 200.0}},
     )
     pairs = write_pairs(tmp_path / "pairs", min(count, 256))
-    return Content(told, tmp_path, None, scores, pairs, quarantine=[("a/<b>.png", "unreadable")], quarantined=2)
+    return Content(told, scores=scores, pairs=pairs, quarantine=[("a/<b>.png", "unreadable")], quarantined=2)
 
 
 def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
@@ -182,35 +181,11 @@ def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
     assert len(page) < 10e6
 
 
-def test_a_run_that_came_to_nothing_explains_itself(tmp_path):
+def test_a_run_that_came_to_nothing_explains_itself():
     told = summary(status="failed", exit_code=2, error="/x: no images", failed_component="ImageExampleGen")
-    page = render(Content(told, tmp_path))
+    page = render(Content(told))
     assert "/x: no images" in page
     assert "plotly" not in page
-
-
-def test_it_is_written_whole_from_what_lies_under_the_output_folder(tmp_path):
-    run_dir = tmp_path / "runs" / "r1"
-    run_dir.mkdir(parents=True)
-    summary(status="failed", exit_code=1, error="no luck").write(run_dir)
-    (tmp_path / "quarantine").mkdir()
-    lines = "".join(f"{n}.png,unreadable,1\n" for n in range(300))
-    (tmp_path / "quarantine" / "r1.csv").write_text(f"path,reason,bytes\n{lines}")
-
-    path = write_report(read_content(tmp_path, "r1"), run_dir / "report.html")
-    text = path.read_text()
-    assert "no luck" in text
-    assert "(the first 200 of 300)" in text
-    assert sorted(file.name for file in run_dir.iterdir()) == ["report.html", "summary.json"]
-
-
-def test_a_run_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="no such run; siamese runs --output"):
-        read_content(tmp_path, "r9")
-    (tmp_path / "runs" / "r1").mkdir(parents=True)
-    (tmp_path / "runs" / "r1" / "summary.json").write_text("{")
-    with pytest.raises(UserError, match="not readable as a summary"):
-        read_content(tmp_path, "r1")
 
 
 CHROMIUM = next(

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from components.pair_scores.table import ScoredPairs
-from pipeline.report.embedding_map import EmbeddingMap
-from pipeline.report.training import Curve
+from components.run_report.embedding_map import EmbeddingMap
+from components.run_report.training import Curve
 
 _MOST_POINTS = 2000  # of a curve: more than a screen has pixels
 _GENUINE, _IMPOSTOR, _BASELINE = "#2a78c8", "#d9822b", "#8a8a86"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.summary import RunSummary
+from components.run_report.summary import RunSummary
 
 _HEADLINES = {"pushed": "may be used", "refused": "must not be used", "failed": "came to no end", "skipped": "skipped"}
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from components.run_report.summary import FILE, Metric, RunSummary, read_summaries
 from components.verdict.result import GateResult
 from models.manifest import CalibrationReport
-from pipeline.summary import FILE, Metric, RunSummary, read_summaries
 
 
 def summary(run_id: str = "r1", **changes) -> RunSummary:

@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from components.run_report import charts
+from components.run_report.embedding_map import MOST, read_map
+from components.run_report.training import read_curves
 from models.dataset import ImageTable
 from models.tensorboard import write_projector
-from pipeline.report import charts
-from pipeline.report.embedding_map import MOST, read_map
-from pipeline.report.training import read_curves
 
 
 def write_curves(folder, **curves):

@@ -9,14 +9,13 @@ from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from pipeline.lineage_view import lineage_lines
-from pipeline.report import charts
-from pipeline.report.content import Content
-from pipeline.report.embedding_map import read_map
-from pipeline.report.pictures import as_address, pictures
-from pipeline.report.training import read_curves
-from pipeline.report.words import explanations, headline
-from pipeline.summary import Metric
+from components.run_report import charts
+from components.run_report.content import Content
+from components.run_report.embedding_map import read_map
+from components.run_report.pictures import as_address, pictures
+from components.run_report.summary import Metric
+from components.run_report.training import read_curves
+from components.run_report.words import explanations, headline
 
 FILE = "report.html"
 _FEWEST = 20  # pairs of a slice that is shown
@@ -33,7 +32,7 @@ def write_report(content: Content, path: Path) -> Path:
 def render(content: Content) -> str:
     """The page of a run, as far as the run came."""
     environment = Environment(
-        loader=PackageLoader("pipeline.report", "."),
+        loader=PackageLoader("components.run_report", "."),
         autoescape=select_autoescape(["j2", "html"], default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -62,7 +61,7 @@ def render(content: Content) -> str:
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},
         quarantine=content.quarantine,
         quarantined=content.quarantined,
-        lineage=lineage_lines(content.lineage, summary) if content.lineage else [],
+        lineage=content.lineage,
         durations=Markup(durations),
         configuration=yaml.safe_dump({"versions": summary.versions, **summary.config}, sort_keys=False),
     )

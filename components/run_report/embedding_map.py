@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.manifold import TSNE
 
-from pipeline.report.pictures import as_address
+from components.run_report.pictures import as_address
 
 MOST = 600  # images: t-SNE takes seconds for them
 _SIDE = 48  # of the training's thumbnails

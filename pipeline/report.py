@@ -1,51 +1,37 @@
-"""What the page shows of a run: read from its summary, the metadata store and the artifacts, as far as it came."""
+"""The page of a run under an output folder: read from its summary, the metadata store and the artifacts."""
 
 import csv
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml_metadata import metadata_store
 
 from components.pair_scores.table import FILE as SCORES
 from components.pair_scores.table import ScoredPairs, read_scores
+from components.run_report.content import Content
+from components.run_report.summary import FILE, RunSummary
 from models.errors import UserError
 from models.features import AUGMENTED
-from pipeline.lineage import Lineage, read_lineage
+from pipeline.lineage import read_lineage
+from pipeline.lineage_view import lineage_lines
 from pipeline.metadata import Node, nodes_of, read_only
-from pipeline.summary import FILE, RunSummary
 
 METADATA = "metadata.sqlite"
 
 
-@dataclass(frozen=True)
-class Content:
-    """All that is known of a run.
+def run_folder(output: Path, run_id: str) -> Path:
+    """Where a run's summary lies.
 
-    Attributes:
-      summary: as ``summary.json`` has it.
-      run_dir: where that lies.
-      lineage: what made the model; none where the run came to no node.
-      scores: the test pairs; none where they were not scored.
-      pairs: the folder of the pairs artifact, whose test split holds the pixels; or none.
-      training: the folder of the training's logs; or none.
-      quarantine: (path, reason) of files that were not used.
-      quarantined: how many there are.
+    Args:
+      output: the folder of all runs.
+      run_id: of the run, or "latest".
+
+    Raises:
+      UserError: there is no such run.
     """
-
-    summary: RunSummary
-    run_dir: Path
-    lineage: Lineage | None = None
-    scores: ScoredPairs | None = None
-    pairs: Path | None = None
-    training: Path | None = None
-    quarantine: list[tuple[str, str]] = field(default_factory=list)
-    quarantined: int = 0
-
-    @property
-    def augmented(self) -> Path | None:
-        """The picture of distorted images, where there is one."""
-        path = self.run_dir / AUGMENTED
-        return path if path.is_file() else None
+    run_dir = (output / "runs" / run_id).resolve()
+    if not (run_dir / FILE).is_file():
+        raise UserError(f"{output / 'runs' / run_id}: no such run; siamese runs --output {output} lists them")
+    return run_dir
 
 
 def read_content(output: Path, run_id: str, listed: int = 200) -> Content:
@@ -59,10 +45,8 @@ def read_content(output: Path, run_id: str, listed: int = 200) -> Content:
     Raises:
       UserError: there is no such run.
     """
-    run_dir = (output / "runs" / run_id).resolve()
+    run_dir = run_folder(output, run_id)
     path = run_dir / FILE
-    if not path.is_file():
-        raise UserError(f"{output / 'runs' / run_id}: no such run; siamese runs --output {output} lists them")
     try:
         summary = RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -70,13 +54,14 @@ def read_content(output: Path, run_id: str, listed: int = 200) -> Content:
     lines, count = _quarantine(output / "quarantine" / f"{summary.run_id}.csv", listed)
     nodes = _nodes(output / METADATA, summary.run_id)
     scores = _uri(nodes, "PairScores", "scores")
+    augmented = run_dir / AUGMENTED
     return Content(
         summary=summary,
-        run_dir=run_dir,
-        lineage=read_lineage(output / METADATA, summary.run_id) if nodes else None,
+        lineage=lineage_lines(read_lineage(output / METADATA, summary.run_id), summary) if nodes else [],
         scores=ScoredPairs.of(read_scores(str(scores))) if scores and (scores / SCORES).is_file() else None,
         pairs=_uri(nodes, "PairGenerator", "pairs"),
         training=_uri(nodes, "Trainer", "model_run"),
+        augmented=augmented if augmented.is_file() else None,
         quarantine=lines,
         quarantined=count,
     )

@@ -1,0 +1,32 @@
+"""What the page shows of a run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from components.pair_scores.table import ScoredPairs
+from components.run_report.summary import RunSummary
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that is known of a run, as far as it came.
+
+    Attributes:
+      summary: as ``summary.json`` has it.
+      lineage: (what, its text): what made the model.
+      scores: the test pairs; none where they were not scored.
+      pairs: the folder of the pairs artifact, whose test split holds the pixels; or none.
+      training: the folder of the training's logs; or none.
+      augmented: the picture of distorted images; or none.
+      quarantine: (path, reason) of files that were not used.
+      quarantined: how many there are.
+    """
+
+    summary: RunSummary
+    lineage: list[tuple[str, str]] = field(default_factory=list)
+    scores: ScoredPairs | None = None
+    pairs: Path | None = None
+    training: Path | None = None
+    augmented: Path | None = None
+    quarantine: list[tuple[str, str]] = field(default_factory=list)
+    quarantined: int = 0

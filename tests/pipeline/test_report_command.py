@@ -1,0 +1,33 @@
+"""The page of a run, from what lies under the output folder."""
+
+import pytest
+
+from components.run_report.page import write_report
+from components.run_report.summary import RunSummary
+from models.errors import UserError
+from pipeline.report import read_content
+
+
+def test_it_is_written_whole_from_what_lies_under_the_output_folder(tmp_path):
+    run_dir = tmp_path / "runs" / "r1"
+    run_dir.mkdir(parents=True)
+    told = {"run_id": "r1", "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
+    RunSummary.model_validate({**told, "error": "no luck"}).write(run_dir)
+    (tmp_path / "quarantine").mkdir()
+    lines = "".join(f"{n}.png,unreadable,1\n" for n in range(300))
+    (tmp_path / "quarantine" / "r1.csv").write_text(f"path,reason,bytes\n{lines}")
+
+    path = write_report(read_content(tmp_path, "r1"), run_dir / "report.html")
+    text = path.read_text()
+    assert "no luck" in text
+    assert "(the first 200 of 300)" in text
+    assert sorted(file.name for file in run_dir.iterdir()) == ["report.html", "summary.json"]
+
+
+def test_a_run_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no such run; siamese runs --output"):
+        read_content(tmp_path, "r9")
+    (tmp_path / "runs" / "r1").mkdir(parents=True)
+    (tmp_path / "runs" / "r1" / "summary.json").write_text("{")
+    with pytest.raises(UserError, match="not readable as a summary"):
+        read_content(tmp_path, "r1")
