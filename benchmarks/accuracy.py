@@ -28,7 +28,7 @@ from models import features
 from models.inference import LoadedModel, read_image
 from pipeline.run import METADATA
 from pipeline.runners import local
-from pipeline.runs import RunRecord
+from pipeline.runs import StoredRun
 
 ROOT = Path(__file__).parent.parent
 OURS = "ours"
@@ -98,7 +98,7 @@ class Bench:
 
     def _one_shot(self, run_id: str) -> float:
         """The share of images whose nearest among another drawer's 20 characters is their own."""
-        trained = RunRecord(local.sqlite(self._work / METADATA), run_id).model_dir()
+        trained = StoredRun(local.sqlite(self._work / METADATA), run_id).model_dir()
         if trained is None:
             raise SystemExit(f"{run_id}: the run has no model")
         model = LoadedModel(trained)

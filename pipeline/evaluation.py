@@ -1,14 +1,11 @@
 """What TFMA measures and what it must find for a blessing."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.model_gate.settings import (
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
     TAR_AT_FAR,
     GateSettings,
     MeasureSettings,
@@ -54,14 +51,6 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
         ],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )
-
-
-def measures_among(names: Iterable[str]) -> list[str]:
-    """Those of some metrics' names that are measures, in the order in which people read them."""
-    found = set(names)
-    usual = [name for name in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name in found]
-    tars = (name for name in found if name.startswith(TAR_AT_FAR))
-    return usual + sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
 
 
 def _metrics(measures: MeasureSettings) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -20,6 +20,8 @@ from components.pair_generator.component import PairGenerator
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
 from components.run_outcome.component import OutcomeGate, OutcomeWriter
+from components.run_report.component import RunReport
+from components.run_report.record import SOURCES
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from components.serving_validator.factory import serving_validator
@@ -108,15 +110,12 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
     trainer, *tuner = training(config, site, pairs, transform, code)
-    return _pipeline(
-        config,
-        site,
-        [
-            *(images, schema, statistics, validator, gate, *enough, pairs),
-            *(transform, *tuner, trainer),
-            *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
-        ],
-    )
+    nodes: list[BaseNode] = [
+        *(images, schema, statistics, validator, gate, *enough, pairs),
+        *(transform, *tuner, trainer),
+        *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
+    ]
+    return _pipeline(config, site, [*nodes, run_report(config, site, nodes)])
 
 
 def training(
@@ -278,6 +277,20 @@ def judge_and_push(
     ).with_id("Outcome")
     last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
     return [baseline, evaluator, scores, judged, serving, pusher, outcome, *last]
+
+
+def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> RunReport:
+    """The page of a run, drawn from what all other nodes gave."""
+    found = {node.id: node for node in nodes}
+    codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
+    return RunReport(
+        artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
+        run_id=site.run_id,
+        config=as_json(config),
+        config_digest=config.digest(),
+        data_root=site.data_root,
+        codes=as_json({**codes, "Trainer": code_digest("models")}),
+    )
 
 
 def _pipeline(config: Config, site: Site, nodes: list[BaseNode]) -> Pipeline:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from pydantic import BaseModel, ConfigDict
 
 from components.baseline.report import BaselineReport
+from components.run_report.lineage import Lineage, Step
 from models.errors import UserError
 from models.manifest import ModelManifest
 from pipeline.metadata import Node, nodes_of, read_only
@@ -24,50 +24,6 @@ _MAKERS = {
     "Tuner": "best_hyperparameters",
     "Trainer": "model",
 }
-
-
-class Step(BaseModel):
-    """One node on the way to the model.
-
-    Attributes:
-      node: its id.
-      run_id: the run that really executed it; another one than the model's where its results were reused.
-      at: when it ended.
-      uri: of what it gave.
-      parameters: what it was given, as the metadata store has it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    node: str
-    run_id: str
-    at: datetime
-    uri: str
-    parameters: dict[str, Any] = {}
-
-
-class Lineage(BaseModel):
-    """What made the model of a run.
-
-    Attributes:
-      run_id: of the run.
-      steps: in the order of the graph; only those that ended.
-      model: what the model says of itself; none where there is none yet.
-      images: of ImageExampleGen's report: how many, of whom, left out.
-      pairs: of PairGenerator's, by split.
-      baseline: what served when the run began.
-    """
-
-    run_id: str
-    steps: list[Step]
-    model: ModelManifest | None = None
-    images: dict[str, Any] = {}
-    pairs: dict[str, int] = {}
-    baseline: BaselineReport | None = None
-
-    def step(self, node: str) -> Step | None:
-        """A step by its node."""
-        return next((step for step in self.steps if step.node == node), None)
 
 
 def read_lineage(metadata: Path, run_id: str) -> Lineage:

@@ -1,19 +1,18 @@
 """The page of a run under an output folder: read from its summary, the metadata store and the artifacts."""
 
-import csv
 from pathlib import Path
 
-from ml_metadata import metadata_store
-
-from components.pair_scores.table import FILE as SCORES
-from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_report.content import Content
+from components.run_report.lineage import lineage_lines
+from components.run_report.page import FILE as PAGE
+from components.run_report.page import updated, write_report, write_text
+from components.run_report.reading import content_of
+from components.run_report.record import RunRecord
 from components.run_report.summary import FILE, RunSummary
 from models.errors import UserError
-from models.features import AUGMENTED
 from pipeline.lineage import read_lineage
-from pipeline.lineage_view import lineage_lines
-from pipeline.metadata import Node, nodes_of, read_only
+from pipeline.metadata import read_only
+from pipeline.runs import StoredRun
 
 METADATA = "metadata.sqlite"
 
@@ -34,55 +33,51 @@ def run_folder(output: Path, run_id: str) -> Path:
     return run_dir
 
 
-def read_content(output: Path, run_id: str, listed: int = 200) -> Content:
+def write_page(output: Path, run_id: str) -> Path:
+    """Puts the page into the folder of a run that has just ended; returns its path.
+
+    It is the one that the graph drew, with what only the runner knows: times, memory, what was reused. A run that did
+    not come so far is drawn here.
+    """
+    run_dir = run_folder(output, run_id)
+    record, summary = _record(output, run_id), _summary(run_dir / FILE)
+    node = record.nodes.get("RunReport") if isinstance(record, StoredRun) else None
+    drawn = node.artifact("report") if node and node.finished else None
+    if drawn is None or not (page := Path(drawn.uri) / PAGE).is_file():
+        return write_report(read_content(output, run_id), run_dir / PAGE)
+    text = updated(page.read_text(encoding="utf-8"), summary, _lineage(output, summary))
+    return write_text(text, run_dir / PAGE)
+
+
+def read_content(output: Path, run_id: str) -> Content:
     """Everything under an output folder about one run; what is damaged or gone is left out.
 
     Args:
       output: the folder.
       run_id: of the run, or "latest".
-      listed: how many quarantined files are read.
 
     Raises:
       UserError: there is no such run.
     """
-    run_dir = run_folder(output, run_id)
-    path = run_dir / FILE
+    summary = _summary(run_folder(output, run_id) / FILE)
+    quarantine = output / "quarantine" / f"{summary.run_id}.csv"
+    return content_of(_record(output, summary.run_id), summary, _lineage(output, summary), quarantine)
+
+
+def _record(output: Path, run_id: str) -> RunRecord:
+    metadata = output / METADATA
+    return StoredRun(read_only(metadata), run_id) if metadata.is_file() else RunRecord({})
+
+
+def _summary(path: Path) -> RunSummary:
     try:
-        summary = RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
+        return RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not readable as a summary: {str(error).splitlines()[0]}") from None
-    lines, count = _quarantine(output / "quarantine" / f"{summary.run_id}.csv", listed)
-    nodes = _nodes(output / METADATA, summary.run_id)
-    scores = _uri(nodes, "PairScores", "scores")
-    augmented = run_dir / AUGMENTED
-    return Content(
-        summary=summary,
-        lineage=lineage_lines(read_lineage(output / METADATA, summary.run_id), summary) if nodes else [],
-        scores=ScoredPairs.of(read_scores(str(scores))) if scores and (scores / SCORES).is_file() else None,
-        pairs=_uri(nodes, "PairGenerator", "pairs"),
-        training=_uri(nodes, "Trainer", "model_run"),
-        augmented=augmented if augmented.is_file() else None,
-        quarantine=lines,
-        quarantined=count,
-    )
 
 
-def _nodes(metadata: Path, run_id: str) -> dict[str, Node]:
-    return nodes_of(metadata_store.MetadataStore(read_only(metadata)), run_id) if metadata.is_file() else {}
-
-
-def _uri(nodes: dict[str, Node], node: str, key: str) -> Path | None:
-    found = nodes[node].artifact(key) if node in nodes and nodes[node].finished else None
-    return Path(found.uri) if found and Path(found.uri).is_dir() else None
-
-
-def _quarantine(path: Path, listed: int) -> tuple[list[tuple[str, str]], int]:
-    if not path.is_file():
-        return [], 0
-    with path.open(encoding="utf-8", newline="") as file:
-        lines, count = [], 0
-        for row in csv.DictReader(file):
-            count += 1
-            if count <= listed:
-                lines.append((row["path"], row["reason"]))
-    return lines, count
+def _lineage(output: Path, summary: RunSummary) -> list[tuple[str, str]]:
+    try:
+        return lineage_lines(read_lineage(output / METADATA, summary.run_id), summary)
+    except UserError:  # it came to no node
+        return []

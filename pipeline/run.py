@@ -4,13 +4,11 @@ import fcntl
 import hashlib
 import os
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +18,8 @@ from rich.markup import escape
 from components.image_example_gen.sources.opening import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
-from components.run_report.summary import RunSummary
+from components.run_report.summary import FAILED, USER_ERROR, RunSummary
+from components.run_report.versions import versions
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.features import AUGMENTED
 from pipeline.config import DIGITS, Config
@@ -32,7 +31,6 @@ from pipeline.terminal import Stages, quiet, show_summary
 if TYPE_CHECKING:
     from pipeline.graph import Site
 
-PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3
 SKIPPED = 0  # on a schedule that is how most runs end
 
 E = TypeVar("E", bound=BaseException)
@@ -75,11 +73,10 @@ def run(config: Config, output: Path) -> int:
 
 def _report(output: Path, run_dir: Path) -> None:
     """The page beside the summary, whatever came of the run; that it cannot be drawn changes nothing."""
-    from components.run_report.page import FILE, write_report
-    from pipeline.report import read_content
+    from pipeline.report import write_page
 
     try:
-        write_report(read_content(output, run_dir.name), run_dir / FILE)
+        write_page(output, run_dir.name)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - into the log
         traceback.print_exception(error)
 
@@ -151,7 +148,7 @@ def _empty_summary(config: Config, run_id: str) -> RunSummary:
         seed=config.seed,
         config_digest=config.digest(),
         config=config.model_dump(mode="json"),
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -160,29 +157,19 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     if not (output / METADATA).exists():
         return
     from pipeline.runners import local
-    from pipeline.runs import RunRecord
+    from pipeline.runs import StoredRun
 
-    record = RunRecord(local.sqlite(output / METADATA), run_id)
+    record = StoredRun(local.sqlite(output / METADATA), run_id)
     summary.timings = {node.id: round(node.seconds, 2) for node in record.nodes.values()}
     summary.cached = [node.id for node in record.nodes.values() if node.cached]
     summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
-    summary.counts = record.counts()
+    record.fill(summary)
     if listing := record.quarantine():
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
         _keep_listing(output, f"{run_id}.near_duplicates.csv", listing.read_text(encoding="utf-8"))
-    summary.gates = record.gates()
-    if (logs := record.training_logs()) and (logs / AUGMENTED).is_file():
-        shutil.copyfile(logs / AUGMENTED, output / "runs" / run_id / AUGMENTED)
-    if model := record.manifest():
-        summary.threshold, summary.calibration, summary.tuned = model.threshold, model.calibration, model.tuned
-    summary.metrics, summary.baseline_metrics, summary.slices = record.metrics()
-    summary.baseline = record.baseline()
-    if intervals := record.intervals():
-        summary.add_intervals(intervals)
-    pushed, summary.already_serving, summary.pushed_version = record.push()
-    served = pushed or summary.already_serving
-    summary.status, summary.exit_code = ("pushed", PUSHED) if served else ("refused", REFUSED)
+    if picture := record.augmented():
+        shutil.copyfile(picture, output / "runs" / run_id / AUGMENTED)
 
 
 def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:
@@ -282,11 +269,3 @@ def _point_latest(output: Path, run_id: str) -> None:
         staging.unlink()
     staging.symlink_to(run_id)
     staging.replace(link)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in ("siamese-pipeline", "tfx", "tensorflow", "keras", "apache-beam", "tensorflow-model-analysis"):
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from components.run_report.summary import FAILED
 from models.errors import UserError
 from models.features import SPLITS
 from pipeline.config import Config
-from pipeline.run import FAILED, alone, data_fingerprint, images_of, load_site, user_error, writable
+from pipeline.run import alone, data_fingerprint, images_of, load_site, user_error, writable
 from pipeline.terminal import Stages, quiet
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def _make(config: Config, site: "Site", file: Path, console: Console, stages: St
     from components.schema_source.observed import with_observed
     from pipeline.graph import create_data_pipeline
     from pipeline.runners import local
-    from pipeline.runs import RunRecord
+    from pipeline.runs import StoredRun
 
     local.run(config, site, stages.on_node, create_data_pipeline)
-    record = RunRecord(site.metadata, site.run_id)
+    record = StoredRun(site.metadata, site.run_id)
     counts = record.counts()["images"]
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri, artifact.split_names = record.statistics()

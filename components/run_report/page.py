@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
@@ -13,7 +13,7 @@ from components.run_report import charts
 from components.run_report.content import Content
 from components.run_report.embedding_map import read_map
 from components.run_report.pictures import as_address, pictures
-from components.run_report.summary import Metric
+from components.run_report.summary import Metric, RunSummary
 from components.run_report.training import read_curves
 from components.run_report.words import explanations, headline
 
@@ -23,35 +23,30 @@ _FEWEST = 20  # pairs of a slice that is shown
 
 def write_report(content: Content, path: Path) -> Path:
     """Writes the page in one step; returns ``path``."""
+    return write_text(render(content), path)
+
+
+def write_text(page: str, path: Path) -> Path:
+    """Writes a page that is drawn, in one step; returns ``path``."""
     staging = path.with_name(f".{path.name}")
-    staging.write_text(render(content), encoding="utf-8")
+    staging.write_text(page, encoding="utf-8")
     staging.replace(path)
     return path
 
 
 def render(content: Content) -> str:
     """The page of a run, as far as the run came."""
-    environment = Environment(
-        loader=PackageLoader("components.run_report", "."),
-        autoescape=select_autoescape(["j2", "html"], default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": _figure, "between": _between}
     summary, scores = content.summary, content.scores
     drawn = _charts(content)
     curves = read_curves(content.training) if content.training else {}
     placed = read_map(content.training, summary.seed) if content.training else None
-    durations = charts.durations(summary.timings, summary.peak_memory_mb) if summary.timings else ""
-    return environment.get_template("page.html.j2").render(
-        summary=summary,
+    return _template().render(
         headline=headline(summary),
         explanations=list(explanations(summary)),
         confusion=_confusion(content),
         pictures=pictures(scores, content.pairs) if scores is not None and content.pairs else {},
         charts={caption: Markup(chart) for caption, chart in drawn.items()},
-        script=Markup(get_plotlyjs()) if drawn or durations or curves else "",
+        script=Markup(get_plotlyjs()) if drawn or curves or summary.timings else "",
         slices=_slices(content),
         training=Markup(charts.training(curves)) if curves else "",
         embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
@@ -61,10 +56,44 @@ def render(content: Content) -> str:
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},
         quarantine=content.quarantine,
         quarantined=content.quarantined,
-        lineage=content.lineage,
-        durations=Markup(durations),
-        configuration=yaml.safe_dump({"versions": summary.versions, **summary.config}, sort_keys=False),
+        configuration=_configuration(summary),
+        **_of_the_runner(summary, content.lineage),
     )
+
+
+def updated(page: str, summary: RunSummary, lineage: list[tuple[str, str]]) -> str:
+    """A page that a node of the graph drew, with what only the runner knows.
+
+    Args:
+      page: of ``render``.
+      summary: of the same run, with its times.
+      lineage: (what, its text).
+    """
+    template = _template()
+    context = template.new_context(_of_the_runner(summary, lineage))
+    for name in ("run", "lineage", "times"):
+        head, begin, rest = page.partition(f"<!--{name}-->")
+        _, end, tail = rest.partition(f"<!--/{name}-->")
+        page = "".join([head, begin, *template.blocks[name](context), end, tail])
+    return page
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("components.run_report", "."),
+        autoescape=select_autoescape(["j2", "html"], default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": _figure, "between": _between}
+    return environment.get_template("page.html.j2")
+
+
+def _of_the_runner(summary: RunSummary, lineage: list[tuple[str, str]]) -> dict[str, Any]:
+    """What the blocks ``run``, ``lineage`` and ``times`` show."""
+    durations = charts.durations(summary.timings, summary.peak_memory_mb) if summary.timings else ""
+    return {"summary": summary, "lineage": lineage, "durations": Markup(durations)}
 
 
 def _charts(content: Content) -> dict[str, str]:
@@ -93,6 +122,15 @@ def _confusion(content: Content) -> tuple[int, int, int, int] | None:
 def _slices(content: Content) -> list[tuple[str, dict[str, float]]]:
     shown = [(name, part) for name, part in content.summary.slices.items() if part.get("example_count", 0) >= _FEWEST]
     return sorted(shown, key=lambda one: one[1].get("accuracy", 1.0))
+
+
+def _configuration(summary: RunSummary) -> str:
+    """As YAML; without an address that whoever has it can write to."""
+    config = dict(summary.config)
+    alerts = config.get("alerts") or {}
+    if not (alerts.get("webhook") or "env:").startswith("env:"):
+        config["alerts"] = {**alerts, "webhook": "(not shown)"}
+    return str(yaml.safe_dump({"versions": summary.versions, **config}, sort_keys=False))
 
 
 def _augmented(path: Path | None) -> str:

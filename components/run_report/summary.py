@@ -11,6 +11,8 @@ from models.manifest import CalibrationReport
 
 FILE = "summary.json"
 
+PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3  # exit codes of a run
+
 
 class Metric(BaseModel):
     """A measure on the test split with its 95% interval, absent where nothing has measured it."""
@@ -66,6 +68,15 @@ class RunSummary(BaseModel):
             for name, gain in measured.gain.items()
             if gain.value is not None
         }
+
+    def end(self, pushed: bool) -> None:
+        """What it came to, of a run that got to its end.
+
+        Args:
+          pushed: by this run itself.
+        """
+        served = pushed or self.already_serving
+        self.status, self.exit_code = ("pushed", PUSHED) if served else ("refused", REFUSED)
 
     def write(self, run_dir: Path) -> Path:
         """Writes ``run_dir/summary.json`` in one step."""

@@ -8,11 +8,12 @@ from answering_model import evaluate, example
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.model_gate.settings import GateSettings, MeasureSettings
+from components.run_report.measured import measures_among
 from components.verdict.limits import limits_gate
 from models import features
 from models.measures import verification_measures
 from pipeline import runs
-from pipeline.evaluation import eval_config, measures_among
+from pipeline.evaluation import eval_config
 
 MEASURES = MeasureSettings()
 

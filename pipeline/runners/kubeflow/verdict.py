@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
-from pipeline.run import FAILED, PUSHED, REFUSED, SKIPPED, USER_ERROR
+from components.run_report.summary import FAILED, PUSHED, REFUSED, USER_ERROR
+from pipeline.run import SKIPPED
 from pipeline.terminal import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"

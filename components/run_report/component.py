@@ -1,0 +1,87 @@
+"""The component RunReport: the last that a run does with its model, whatever the gates said."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.baseline.artifacts import BaselineFound
+from components.image_example_gen.artifacts import IngestReport
+from components.model_gate.artifacts import MeasuredPairs
+from components.pair_generator.artifacts import PairReport
+from components.pair_scores.artifacts import PairScores
+from components.run_report.artifacts import Report
+from components.run_report.executor import Executor
+from components.verdict.artifacts import GateVerdict
+
+
+class RunReportSpec(ComponentSpec):
+    """All that a run left, by the names of ``record.SOURCES``."""
+
+    INPUTS: ClassVar = {
+        "images_report": ChannelParameter(type=IngestReport),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "anomaly_verdict": ChannelParameter(type=GateVerdict),
+        "new_data_verdict": ChannelParameter(type=GateVerdict, optional=True),
+        "pairs_report": ChannelParameter(type=PairReport),
+        "pairs": ChannelParameter(type=standard_artifacts.Examples),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "scores": ChannelParameter(type=PairScores),
+        "measures": ChannelParameter(type=MeasuredPairs),
+        "gate_verdict": ChannelParameter(type=GateVerdict),
+        "infra_verdict": ChannelParameter(type=GateVerdict),
+        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
+        "baseline": ChannelParameter(type=BaselineFound),
+    }
+    OUTPUTS: ClassVar = {"report": ChannelParameter(type=Report)}
+    PARAMETERS: ClassVar = {
+        "run_id": ExecutionParameter(type=str),
+        "config": ExecutionParameter(type=str),
+        "config_digest": ExecutionParameter(type=str),
+        "data_root": ExecutionParameter(type=str),
+        "codes": ExecutionParameter(type=str),
+    }
+
+
+class RunReport(base_component.BaseComponent):
+    """Draws the page of the run and writes its summary.
+
+    Args:
+      artifacts: what the run left, by the names of ``record.SOURCES``.
+      run_id: of the run; in the cache key, so that no run goes without its page.
+      config: the whole configuration, as JSON.
+      config_digest: of it.
+      data_root: where the images are.
+      codes: node -> digest of the sources that it runs, as JSON.
+    """
+
+    SPEC_CLASS = RunReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        artifacts: Mapping[str, BaseChannel],
+        run_id: str,
+        config: str,
+        config_digest: str,
+        data_root: str | RuntimeParameter,
+        codes: str,
+    ) -> None:
+        super().__init__(
+            RunReportSpec(
+                **artifacts,
+                run_id=run_id,
+                config=config,
+                config_digest=config_digest,
+                data_root=data_root,
+                codes=codes,
+                report=Channel(type=Report),
+            )
+        )

@@ -1,0 +1,53 @@
+"""Reads what the run left, writes its summary and its page."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.run_report.lineage import lineage_lines
+from components.run_report.page import FILE, write_report
+from components.run_report.reading import content_of
+from components.run_report.record import Given, RunRecord
+from components.run_report.summary import FAILED, RunSummary
+from components.run_report.versions import versions
+
+logger = logging.getLogger("siamese.report")
+
+
+class Executor(base_executor.BaseExecutor):
+    """A page that cannot be drawn fails nothing: the model is judged and pushed, and the summary has the figures."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes ``summary.json`` and ``report.html`` into ``report``."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        record = RunRecord({key: Given.of(given[0].mlmd_artifact) for key, given in input_dict.items() if given})
+        summary = RunSummary(
+            run_id=exec_properties["run_id"],
+            status="failed",
+            exit_code=FAILED,
+            config=(config := json.loads(exec_properties["config"])),
+            seed=config["seed"],
+            config_digest=exec_properties["config_digest"],
+            versions=versions(),
+        )
+        record.fill(summary)
+        folder = Path(artifact_utils.get_single_uri(output_dict["report"]))
+        folder.mkdir(parents=True, exist_ok=True)
+        summary.write(folder)
+        parameters = {node: {"code_digest": code} for node, code in json.loads(exec_properties["codes"]).items()}
+        parameters.setdefault("ImageExampleGen", {})["data_root"] = exec_properties["data_root"]
+        lineage = lineage_lines(record.lineage(summary.run_id, parameters), summary)
+        try:
+            write_report(content_of(record, summary, lineage, record.quarantine()), folder / FILE)
+        except Exception:
+            logger.exception("the page could not be drawn; summary.json has the figures")

@@ -1,0 +1,55 @@
+"""What TFMA measured on the test split, read back."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+
+from components.model_gate.settings import HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
+from components.run_report.summary import Metric
+
+Slices = dict[str, dict[str, float]]  # slice name ("" for the whole) -> measure -> value
+
+
+def measured(evaluation: str) -> tuple[dict[str, Metric], dict[str, Metric], Slices]:
+    """(the candidate's, the baseline's, the candidate's by slice) in the ModelEvaluation at ``evaluation``."""
+    candidate, baseline = (by_slice(evaluation, model) for model in ("candidate", "baseline"))
+    slices = {name: without_nan(measures) for name, measures in candidate.items() if name}
+    return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
+
+
+def by_slice(evaluation: str, model: str) -> Slices:
+    """What was measured of a model, "candidate" or "baseline"; empty where that was not evaluated."""
+    slices: Slices = {}
+    for record in tfma.load_metrics(evaluation):
+        name = ", ".join(f"{key.column}: {_value(key)}" for key in record.slice_key.single_slice_keys)
+        for measure in record.metric_keys_and_values:
+            # Without a baseline TFMA leaves the candidate's name out.
+            if not measure.key.is_diff and (measure.key.model_name or "candidate") == model:
+                slices.setdefault(name, {})[measure.key.name] = measure.value.double_value.value
+    return slices
+
+
+def measures_among(names: Iterable[str]) -> list[str]:
+    """Those of some metrics' names that are measures, in the order in which people read them."""
+    found = set(names)
+    usual = [name for name in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name in found]
+    tars = (name for name in found if name.startswith(TAR_AT_FAR))
+    return usual + sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
+
+
+def without_nan(measures: dict[str, float]) -> dict[str, float]:
+    """Without what has no meaning, such as the recall of a slice of impostors: JSON has no NaN."""
+    return {name: value for name, value in measures.items() if not math.isnan(value)}
+
+
+def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
+    kept = without_nan(measures)
+    return {name: Metric(value=kept[name]) for name in measures_among(kept)}
+
+
+def _value(key: Any) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind) if kind else ""
+    return value.decode() if isinstance(value, bytes) else str(value)

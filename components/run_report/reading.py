@@ -1,0 +1,49 @@
+"""From what a run left to what its page shows."""
+
+import csv
+from pathlib import Path
+
+from components.pair_scores.table import FILE as SCORES
+from components.pair_scores.table import ScoredPairs, read_scores
+from components.run_report.content import Content
+from components.run_report.record import RunRecord
+from components.run_report.summary import RunSummary
+
+LISTED = 200  # quarantined files on the page
+
+
+def content_of(
+    record: RunRecord, summary: RunSummary, lineage: list[tuple[str, str]], quarantine: Path | None
+) -> Content:
+    """What there is of a run; what is damaged or gone is left out.
+
+    Args:
+      record: of its artifacts.
+      summary: of the run.
+      lineage: (what, its text): what made its model.
+      quarantine: the listing of files that were not used; or none.
+    """
+    scores = record.folder("scores")
+    lines, count = _quarantine(quarantine)
+    return Content(
+        summary=summary,
+        lineage=lineage,
+        scores=ScoredPairs.of(read_scores(str(scores))) if scores and (scores / SCORES).is_file() else None,
+        pairs=record.folder("pairs"),
+        training=record.folder("model_run"),
+        augmented=record.augmented(),
+        quarantine=lines,
+        quarantined=count,
+    )
+
+
+def _quarantine(path: Path | None) -> tuple[list[tuple[str, str]], int]:
+    if path is None or not path.is_file():
+        return [], 0
+    with path.open(encoding="utf-8", newline="") as file:
+        lines, count = [], 0
+        for row in csv.DictReader(file):
+            count += 1
+            if count <= LISTED:
+                lines.append((row["path"], row["reason"]))
+    return lines, count
