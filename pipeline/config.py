@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from components.anomaly_gate.settings import ValidationSettings
 from components.image_example_gen.settings import IngestSettings
+from components.model_card.settings import ModelCardSettings
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_generator.settings import PairSettings
 from components.pusher.settings import PushSettings
@@ -95,6 +96,7 @@ class Config(Settings):
     gates: GateSettings = GateSettings()
     serving_validator: ServingValidatorSettings = ServingValidatorSettings()
     push: PushSettings = PushSettings()
+    model_card: ModelCardSettings = ModelCardSettings()
     alerts: AlertSettings = AlertSettings()
     beam: BeamSettings = BeamSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
@@ -144,10 +146,8 @@ class Config(Settings):
         """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
         limits = {"source", "min_new_images", "schema_file", "validation", "drift_sample", "max_quarantined"}
         limits |= {"max_pixels", "max_bytes", "max_frames"}
-        after = dict.fromkeys(
-            ("name", "tuner", "measures", "gates", "serving_validator", "push", "alerts", "beam", "kubeflow"), True
-        )
-        return self._digest({**after, "data": limits})
+        after = ("name", "tuner", "measures", "gates", "serving_validator", "push", "model_card", "alerts", "beam")
+        return self._digest({**dict.fromkeys((*after, "kubeflow"), True), "data": limits})
 
     def _digest(self, exclude: dict[str, Any]) -> str:
         content = self.model_dump(mode="json", exclude=exclude)

@@ -1,5 +1,6 @@
 """The graph. Only wiring: what each node does is in its own room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from tfx.types.channel import BaseChannel
 from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
 from components.image_example_gen.component import ImageExampleGen
+from components.model_card.component import ModelCardWriter
 from components.model_gate.component import ModelGate
 from components.new_data.component import NewData
 from components.pair_generator.component import PairGenerator
@@ -110,10 +112,15 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
     trainer, *tuner = training(config, site, pairs, transform, code)
+    data = {
+        "images_report": images.outputs["report"],
+        "pairs_report": pairs.outputs["report"],
+        "anomaly_verdict": gate.outputs["verdict"],
+    }
     nodes: list[BaseNode] = [
         *(images, schema, statistics, validator, gate, *enough, pairs),
         *(transform, *tuner, trainer),
-        *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"]),
+        *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], data),
     ]
     return _pipeline(config, site, [*nodes, run_report(config, site, nodes)])
 
@@ -207,7 +214,12 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
 
 
 def judge_and_push(
-    config: Config, site: Site, baseline: Baseline, pairs: BaseChannel, model: BaseChannel
+    config: Config,
+    site: Site,
+    baseline: Baseline,
+    pairs: BaseChannel,
+    model: BaseChannel,
+    data: Mapping[str, BaseChannel] | None = None,
 ) -> list[BaseNode]:
     """What stands between a trained model and serving: all of it, for whatever model.
 
@@ -217,6 +229,7 @@ def judge_and_push(
       baseline: the model that serves.
       pairs: Examples whose test split carries pixels.
       model: the candidate.
+      data: what the model card tells of the images and pairs, by the names of ``run_report.record.SOURCES``.
     """
     evaluator = Evaluator(
         examples=pairs,
@@ -253,6 +266,16 @@ def judge_and_push(
         scores=scores.outputs["scores"],
         code_digest=code_digest("components.serving_validator", "models"),
     )
+    judgement = {
+        "model": model,
+        "evaluation": evaluator.outputs["evaluation"],
+        "measures": judged.outputs["measures"],
+        "gate_verdict": judged.outputs["verdict"],
+        "infra_verdict": serving.outputs["verdict"],
+        "baseline": baseline.outputs["found"],
+    }
+    told = {**(data or {}), **judgement}
+    card = ModelCardWriter(told, as_json(config), config.digest(), site.run_id).with_id("ModelCard")
     pusher = ServingPusher(
         model=model,
         serving_dir=site.serving_dir,
@@ -262,6 +285,7 @@ def judge_and_push(
         baseline=baseline.outputs["found"],
         gate_verdict=judged.outputs["verdict"],
         infra_verdict=serving.outputs["verdict"],
+        card=card.outputs["card"],
         keep=config.push.keep,
         config_digest=config.digest(),
         run_id=site.run_id,
@@ -276,7 +300,7 @@ def judge_and_push(
         alerts=config.alerts,
     ).with_id("Outcome")
     last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
-    return [baseline, evaluator, scores, judged, serving, pusher, outcome, *last]
+    return [baseline, evaluator, scores, judged, serving, card, pusher, outcome, *last]
 
 
 def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> RunReport:

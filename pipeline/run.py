@@ -21,7 +21,6 @@ from components.pusher.serving_folder import check_writable, served_key
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary
 from components.run_report.versions import versions
 from models.errors import NotEnoughNewData, RejectedData, UserError
-from models.features import AUGMENTED
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.pretrained import check_weights
@@ -168,8 +167,9 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
         _keep_listing(output, f"{run_id}.near_duplicates.csv", listing.read_text(encoding="utf-8"))
-    if picture := record.augmented():
-        shutil.copyfile(picture, output / "runs" / run_id / AUGMENTED)
+    for file in (record.augmented(), record.card()):
+        if file:
+            shutil.copyfile(file, output / "runs" / run_id / file.name)
 
 
 def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:

@@ -11,6 +11,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components.baseline.artifacts import BaselineFound
+from components.model_card.artifacts import ModelCard
 from components.pusher.executor import Executor
 from components.verdict.artifacts import GateVerdict
 
@@ -23,6 +24,7 @@ class ServingPusherSpec(standard_component_specs.PusherSpec):
         "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
         "baseline": ChannelParameter(type=BaselineFound, optional=True),
         "gate_verdict": ChannelParameter(type=GateVerdict, optional=True),
+        "card": ChannelParameter(type=ModelCard, optional=True),
         "infra_verdict": ChannelParameter(type=GateVerdict, optional=True),
     }
     PARAMETERS: ClassVar = {
@@ -44,6 +46,7 @@ class ServingPusher(Pusher):
       baseline: what the Baseline found: where another version came to serve since, nothing is pushed.
       gate_verdict: of the ModelGate, for the reason in the history.
       infra_verdict: of the ServingValidator, likewise.
+      card: the model card, which is published with the model.
       keep: versions kept, the serving one among them; default: all.
       config_digest: of the run's configuration, for the history.
       run_id: of the run, for the history and for the cache: the serving folder is no input that TFX knows of, and an
@@ -63,6 +66,7 @@ class ServingPusher(Pusher):
         baseline: BaseChannel | None = None,
         gate_verdict: BaseChannel | None = None,
         infra_verdict: BaseChannel | None = None,
+        card: BaseChannel | None = None,
         keep: int | None = None,
         config_digest: str = "",
         run_id: str = "",
@@ -75,6 +79,7 @@ class ServingPusher(Pusher):
             baseline=baseline,
             gate_verdict=gate_verdict,
             infra_verdict=infra_verdict,
+            card=card,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
             ),

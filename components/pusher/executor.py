@@ -11,7 +11,9 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.baseline.report import BaselineReport
+from components.model_card.card import FILE as CARD_FILE
 from components.pusher import serving_folder
+from components.pusher.model_files import CARD
 from components.verdict.artifacts import read_verdict
 
 BASELINE = "baseline"  # the input; and how the ModelGate's gates begin that compare with the model that serves
@@ -63,10 +65,11 @@ class Executor(stock.Executor):
                 run_id=exec_properties.get("run_id") or None,
                 config_digest=config.get("config_digest"),
             )
-            judged = [
-                serving_folder.Judged(BaselineReport.read(one.uri).version) for one in input_dict.get(BASELINE, [])
-            ]
-            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), *judged)
+            found = [BaselineReport.read(one.uri) for one in input_dict.get(BASELINE, [])]
+            judged = serving_folder.Judged(found[0].version) if found else None
+            cards = [path for one in input_dict.get("card", []) if (path := Path(one.uri) / CARD_FILE).is_file()]
+            beside = {CARD: cards[0]} if cards else {}
+            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), judged, beside=beside)
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)

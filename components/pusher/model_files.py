@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -13,6 +13,9 @@ from models.manifest import ModelManifest
 
 # What a model server looks for: a version without one of them is no version.
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
+
+# Lies within a version, tells of the run that made it, and is no part of the model.
+CARD = "assets.extra/model_card.md"
 
 _CHUNK = 1 << 20
 
@@ -41,6 +44,19 @@ class FolderFiles:
         return (self.folder / name).open("rb")
 
 
+class FilesBeside:
+    """The files of a model, and more beside them."""
+
+    def __init__(self, model: ModelFiles, beside: Mapping[str, Path]) -> None:
+        self._model, self._beside = model, beside
+
+    def sizes(self) -> dict[str, int]:
+        return self._model.sizes() | {name: path.stat().st_size for name, path in self._beside.items()}
+
+    def open(self, name: str) -> BinaryIO:
+        return self._beside[name].open("rb") if name in self._beside else self._model.open(name)
+
+
 def is_saved_model(files: ModelFiles) -> bool:
     """Whether a server would take it for a model."""
     return any(name in SAVED_MODEL for name in files.sizes())
@@ -57,7 +73,7 @@ def model_digest(files: ModelFiles) -> str:
         with files.open(MANIFEST.as_posix()) as file:
             return ModelManifest.model_validate_json(file.read()).model_digest
     except (FileNotFoundError, ValidationError):  # none, another project's, or damaged
-        lines = (f"{name}\0{digest}\n" for name, digest in file_digests(files).items())
+        lines = (f"{name}\0{digest}\n" for name, digest in file_digests(files).items() if name != CARD)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

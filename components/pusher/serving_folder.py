@@ -7,13 +7,23 @@ at any moment, and ignores every other name. ``serving_dir`` is a folder or an a
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.pusher import publication
 from components.pusher.history import Trail, read_trail
 from components.pusher.local_folder import LocalFolder, link_or_copy
-from components.pusher.model_files import SAVED_MODEL, FolderFiles, file_digests, is_saved_model, model_digest
+from components.pusher.model_files import (
+    CARD,
+    SAVED_MODEL,
+    FilesBeside,
+    FolderFiles,
+    ModelFiles,
+    file_digests,
+    is_saved_model,
+    model_digest,
+)
 from components.pusher.object_store import ObjectStore
 from components.pusher.place import ServingPlace, told
 from models.errors import UserError
@@ -210,8 +220,12 @@ def same_as_served(model_dir: Path | str, serving_dir: Path | str) -> Same | Non
         version = trail.serving
         if version is None or not publication.serves_already(place, trail, source):
             return None
-        same_files = file_digests(place.files(version)) == file_digests(source)
+        same_files = _without_card(place.files(version)) == _without_card(source)
     return Same(version, place.version_address(version), same_files)
+
+
+def _without_card(files: ModelFiles) -> dict[str, str]:
+    return {name: digest for name, digest in file_digests(files).items() if name != CARD}
 
 
 @dataclass(frozen=True)
@@ -227,12 +241,14 @@ def push(
     why: Pushed | None = None,
     keep: int | None = None,
     judged: Judged | None = None,
+    beside: Mapping[str, Path] | None = None,
 ) -> PushResult:
     """Makes the SavedModel at ``model_dir`` the version that serves, unless it is so already.
 
     Whatever an earlier, killed push left behind is removed. Then versions beyond ``keep`` are; a failure of that is
     told in the log and the history, and fails nothing. With ``judged`` the push is declined where another version
-    came to serve since, or where this very model was rolled back.
+    came to serve since, or where this very model was rolled back. ``beside``: more files of the version, by their
+    names in it; no part of the model.
 
     Raises:
       FileNotFoundError: ``model_dir`` holds no SavedModel.
@@ -252,7 +268,7 @@ def push(
         version = publication.publish(
             place,
             trail,
-            source,
+            FilesBeside(source, beside or {}),
             action="push",
             reason=why.reason,
             run_id=why.run_id,

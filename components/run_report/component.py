@@ -11,6 +11,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.baseline.artifacts import BaselineFound
 from components.image_example_gen.artifacts import IngestReport
+from components.model_card.artifacts import ModelCard
 from components.model_gate.artifacts import MeasuredPairs
 from components.pair_generator.artifacts import PairReport
 from components.pair_scores.artifacts import PairScores
@@ -37,6 +38,7 @@ class RunReportSpec(ComponentSpec):
         "measures": ChannelParameter(type=MeasuredPairs),
         "gate_verdict": ChannelParameter(type=GateVerdict),
         "infra_verdict": ChannelParameter(type=GateVerdict),
+        "card": ChannelParameter(type=ModelCard),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
         "baseline": ChannelParameter(type=BaselineFound),
     }

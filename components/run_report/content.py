@@ -18,6 +18,7 @@ class Content:
       pairs: the folder of the pairs artifact, whose test split holds the pixels; or none.
       training: the folder of the training's logs; or none.
       augmented: the picture of distorted images; or none.
+      card: the model card; or none.
       quarantine: (path, reason) of files that were not used.
       quarantined: how many there are.
     """
@@ -28,5 +29,6 @@ class Content:
     pairs: Path | None = None
     training: Path | None = None
     augmented: Path | None = None
+    card: Path | None = None
     quarantine: list[tuple[str, str]] = field(default_factory=list)
     quarantined: int = 0

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
+from components.model_card.html import card_html
 from components.run_report import charts
 from components.run_report.content import Content
 from components.run_report.embedding_map import read_map
@@ -52,6 +53,7 @@ def render(content: Content) -> str:
         embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
         placed=placed,
         augmented=_augmented(content.augmented),
+        card=Markup(card_html(content.card.read_text(encoding="utf-8"))) if content.card else "",
         images=summary.counts.get("images", {}),
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},
         quarantine=content.quarantine,

@@ -32,6 +32,7 @@ def content_of(
         pairs=record.folder("pairs"),
         training=record.folder("model_run"),
         augmented=record.augmented(),
+        card=record.card(),
         quarantine=lines,
         quarantined=count,
     )

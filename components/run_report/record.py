@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.baseline.report import BaselineReport
+from components.model_card.card import FILE as CARD
 from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.outcome import push_gates
@@ -36,6 +37,7 @@ SOURCES = {
     "measures": ("ModelGate", "measures"),
     "gate_verdict": ("ModelGate", "verdict"),
     "infra_verdict": ("ServingValidator", "verdict"),
+    "card": ("ModelCard", "card"),
     "pushed_model": ("Pusher", "pushed_model"),
     "baseline": ("Baseline", "found"),
 }
@@ -130,6 +132,10 @@ class RunRecord:
         if artifact is None:
             raise LookupError("no statistics: StatisticsGen has not finished")
         return artifact.uri, str(artifact.properties["split_names"])
+
+    def card(self) -> Path | None:
+        """The model card, Markdown."""
+        return self._file("card", CARD)
 
     def quarantine(self) -> Path | None:
         """The listing of the files that were not used: path, reason, bytes."""

@@ -167,6 +167,24 @@ def test_a_crippled_model_is_refused_the_run_fails_and_what_served_still_serves(
     assert pushed_by == {story["first"].run_id, story["better"].run_id}
 
 
+@pytest.mark.parametrize("name", ["first", "crippled", "better"])
+def test_a_run_that_came_to_its_end_has_a_page_and_a_card_also_a_refused_one(story, name):
+    run, cluster = story[name], story["cluster"]
+    outcome, summary = cluster.outcome(run), cluster.read(run, "RunReport", "report", "summary.json")
+
+    assert (summary["status"], summary["pushed_version"]) == (outcome["status"], outcome["pushed_version"])
+    assert summary["gates"] == outcome["gates"]
+    assert summary["metrics"]["accuracy"]["low"] <= summary["metrics"]["accuracy"]["value"]
+    page = (cluster.backend.artifact(run, "RunReport", "report")[0] / "report.html").read_text()
+    assert ("must not be used" in page) == (name == "crippled")
+    assert page.count('class="plotly-graph-div"') >= 6
+    card = (cluster.backend.artifact(run, "ModelCard", "card")[0] / "model_card.md").read_text()
+    assert ("**This model must not be used**" in card) == (name == "crippled")
+    if name != "crippled":
+        version = cluster.serving / "digits" / str(outcome["pushed_version"])
+        assert (version / "assets.extra" / "model_card.md").read_text() == card
+
+
 def test_a_better_model_replaces_it(story):
     run, cluster = story["better"], story["cluster"]
 

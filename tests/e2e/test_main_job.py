@@ -6,6 +6,7 @@ The runs are made once, in this process (TFX takes long to import), and looked a
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ SETTINGS = (
 SHORT, LONG, UNTRAINED = "training.epochs=2", "training.epochs=9", "training.epochs=0"
 FLIPPED = "training.epochs=8"
 THREADS = "beam.args=[--direct_num_workers=2, --direct_running_mode=multi_threading]"
-JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "Pusher", "Outcome")
+JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "ModelCard", "Pusher", "Outcome", "RunReport")
 NODES = {
     *("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "PairGenerator"),
     *("Transform", "Trainer", "Baseline", *JUDGING),
@@ -377,6 +378,26 @@ def test_the_link_leads_to_the_latest_run(story, output):
 @pytest.mark.parametrize(("name", "shown"), [("first", True), ("again", True), ("anomaly", False)])
 def test_a_run_that_has_a_model_shows_what_its_training_was_fed(story, output, name, shown):
     assert (output / "runs" / story[name].summary["run_id"] / "augmented.png").is_file() == shown
+
+
+@pytest.mark.parametrize("name", ["first", "again", "anomaly"])
+def test_every_run_has_a_page_and_the_graph_drew_it_where_it_came_to_its_end(story, output, name):
+    run = story[name].summary
+    page = (output / "runs" / run["run_id"] / "report.html").read_text()
+    assert run["run_id"] in page
+    (drawn,) = re.findall(r"<!--times-->(.*?)<!--/times-->", page, re.DOTALL)
+    assert "Time and memory" in drawn  # what the graph's last node cannot know
+    pages = [path.read_text() for path in (output / "artifacts" / "RunReport").rglob("report.html")]
+    same = [one for one in pages if f"run {run['run_id']}," in one]
+    assert len(same) == (name != "anomaly")
+    assert all("Time and memory" not in one for one in same)
+
+
+def test_the_card_lies_beside_the_pushed_model_and_in_the_runs_folder(story, output):
+    run = story["first"].summary
+    card = (output / "runs" / run["run_id"] / "model_card.md").read_text()
+    assert (output / "serving" / str(run["pushed_version"]) / "assets.extra" / "model_card.md").read_text() == card
+    assert f"| accuracy | {run['metrics']['accuracy']['value']:.4f} |" in card
 
 
 class TestWhereTheDataWillNotDo:

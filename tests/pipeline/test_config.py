@@ -238,6 +238,7 @@ def test_the_recipe_is_what_shapes_a_model():
         "name=other",
         "data.max_quarantined=0.5",
         "data.min_new_images=5",
+        "model_card.licence=MIT",
     ):
         assert load_config(overrides=[change]).recipe_digest() == recipe
         assert load_config(overrides=[change]).digest() != load_config().digest()

@@ -8,11 +8,10 @@ from answering_model import evaluate, example
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.model_gate.settings import GateSettings, MeasureSettings
-from components.run_report.measured import measures_among
+from components.run_report.measured import by_slice, measures_among
 from components.verdict.limits import limits_gate
 from models import features
 from models.measures import verification_measures
-from pipeline import runs
 from pipeline.evaluation import eval_config
 
 MEASURES = MeasureSettings()
@@ -111,7 +110,7 @@ def test_tfma_the_table_of_scores_and_the_command_line_agree(tmp_path):
     out = evaluate(tmp_path, examples_of(same, score, distance), eval_config(gates, MEASURES, "abc"), baseline=True)
     expected = verification_measures(same, distance, 0.95, score.astype(np.float64))
     for model in ("candidate", "baseline"):
-        found = runs._by_slice(out, model)
+        found = by_slice(out, model)
         assert {name: found[""][name] for name in MEASURES.names} == pytest.approx(
             {name: expected[name] for name in MEASURES.names}, abs=1e-6
         )
@@ -140,7 +139,7 @@ def test_pairs_without_slices_and_a_model_of_nothing_but_nan_are_refused_and_not
     config = eval_config(gates, MEASURES)
     out = evaluate(tmp_path, examples_of(same, nothing, nothing, sliced=False), config, baseline=False)
     assert not tfma.load_validation_result(out).validation_ok
-    assert set(runs._by_slice(out, "candidate")) == {"", "kind: genuine", "kind: impostor_random"}
+    assert set(by_slice(out, "candidate")) == {"", "kind: genuine", "kind: impostor_random"}
     reason = limits_gate(out).reason
     assert "accuracy could not be measured: it is not a number" in reason
     assert "auc could not be measured: it is not a number" in reason

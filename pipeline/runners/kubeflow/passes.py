@@ -19,7 +19,7 @@ SCRATCH = "/scratch"  # where pods have room for temporary files; mounted by the
 CONDITION = "condition-"  # what a parameter is called that only the backend reads
 
 # They read or write what no cache key knows: the folder of images, the serving folder, a webhook; or are of one run.
-STATEFUL = ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "RunReport")
+STATEFUL = ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "ModelCard", "RunReport")
 
 
 def tasks(spec: Spec) -> dict[str, Spec]:

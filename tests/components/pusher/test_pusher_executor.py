@@ -19,9 +19,12 @@ from tfx.utils import path_utils, proto_utils
 
 from components.baseline.artifacts import BaselineFound
 from components.baseline.report import BaselineReport
+from components.model_card.artifacts import ModelCard
+from components.model_card.card import FILE as CARD_FILE
 from components.pusher import serving_folder
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
+from components.pusher.model_files import CARD
 from components.pusher.rollback import roll_back
 from components.verdict.artifacts import GateVerdict, write_verdict
 from components.verdict.result import GateResult
@@ -304,3 +307,31 @@ def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_
     roll_back(serving, to=int(version))
     judged("another", "c")
     assert judged("once more", "b").get_int_custom_property("pushed") == 1
+
+
+def card_artifact(folder: Path, text: str) -> list[ModelCard]:
+    artifact = ModelCard()
+    artifact.uri = str(folder)
+    folder.mkdir(parents=True)
+    (folder / CARD_FILE).write_text(text)
+    return [artifact]
+
+
+def test_the_card_comes_with_the_model_and_is_no_part_of_it(run, serving, tmp_path, store):
+    blessed = {"model_blessing": blessing(1)}
+    for number, address in enumerate((serving, store)):
+        run(f"first {number}", {**blessed, "card": card_artifact(tmp_path / f"c{number}", "one")}, address=address)
+        (version,) = serving_folder.versions(address)
+        place = serving_folder.open_place(address)
+        with place.files(version).open(CARD) as file:
+            assert file.read() == b"one"
+        arrival = serving_folder.history(address).arrival(version)
+        assert {"saved_model.pb", CARD} <= arrival.files.keys()
+
+        # Blessed or not, the same model is the same, whatever its new card says.
+        for value in (1, 0):
+            inputs = {"model_blessing": blessing(value), "card": card_artifact(tmp_path / f"d{number}{value}", "two")}
+            again = run(f"again {number} {value}", inputs, address=address)
+            assert again.get_int_custom_property("already_serving") == 1
+        with place.files(version).open(CARD) as file:
+            assert file.read() == b"one"

@@ -153,7 +153,7 @@ def _caching(where: str, name: str, task: Message, container: Message) -> Iterat
     args = list(container.args)
     path = args[args.index(_CLASS) + 1] if _CLASS in args[:-1] else ""
     reads_folders = "--driver" in args or container.lifecycle.HasField("pre_cache_check")  # any FileBasedExampleGen
-    named = name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "RunReport")
+    named = name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "ModelCard", "RunReport")
     if reads_folders or named or _STATEFUL.search(path):
         yield Fault(
             where, "is cached, and reads or writes what no cache key knows: set cachingOptions.enableCache to false"

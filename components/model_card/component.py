@@ -1,0 +1,64 @@
+"""The component ModelCard: between the gates and the Pusher, which lays the card beside the model."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.baseline.artifacts import BaselineFound
+from components.image_example_gen.artifacts import IngestReport
+from components.model_card import artifacts as card
+from components.model_card.executor import Executor
+from components.model_gate.artifacts import MeasuredPairs
+from components.pair_generator.artifacts import PairReport
+from components.verdict.artifacts import GateVerdict
+
+
+class ModelCardSpec(ComponentSpec):
+    """What is known of a judged model, by the names of ``run_report.record.SOURCES``."""
+
+    INPUTS: ClassVar = {
+        "images_report": ChannelParameter(type=IngestReport, optional=True),
+        "pairs_report": ChannelParameter(type=PairReport, optional=True),
+        "anomaly_verdict": ChannelParameter(type=GateVerdict, optional=True),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "measures": ChannelParameter(type=MeasuredPairs),
+        "gate_verdict": ChannelParameter(type=GateVerdict),
+        "infra_verdict": ChannelParameter(type=GateVerdict),
+        "baseline": ChannelParameter(type=BaselineFound),
+    }
+    OUTPUTS: ClassVar = {"card": ChannelParameter(type=card.ModelCard)}
+    PARAMETERS: ClassVar = {
+        "config": ExecutionParameter(type=str),
+        "config_digest": ExecutionParameter(type=str),
+        "run_id": ExecutionParameter(type=str),
+    }
+
+
+class ModelCardWriter(base_component.BaseComponent):
+    """Writes the card of a model.
+
+    Args:
+      artifacts: what is known of it, by the names of ``run_report.record.SOURCES``.
+      config: the whole configuration as JSON; ``model_card`` in it is the user's part.
+      config_digest: of it.
+      run_id: of the run; in the cache key, for the card names it.
+    """
+
+    SPEC_CLASS = ModelCardSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, artifacts: Mapping[str, BaseChannel], config: str, config_digest: str, run_id: str) -> None:
+        super().__init__(
+            ModelCardSpec(
+                **artifacts,
+                config=config,
+                config_digest=config_digest,
+                run_id=run_id,
+                card=Channel(type=card.ModelCard),
+            )
+        )

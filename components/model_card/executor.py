@@ -1,0 +1,51 @@
+"""Reads what the gates had before them, writes the card."""
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.model_card.card import FILE, model_card
+from components.model_card.settings import ModelCardSettings
+from components.run_report.record import Given, RunRecord
+from components.run_report.summary import FAILED, RunSummary
+
+
+class Executor(base_executor.BaseExecutor):
+    """The card is written of a refused model too: it says so first."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes ``model_card.md`` into ``card``.
+
+        Raises:
+          ValueError: there is no model.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        record = RunRecord({key: Given.of(given[0].mlmd_artifact) for key, given in input_dict.items() if given})
+        config = json.loads(exec_properties["config"])
+        summary = RunSummary(
+            run_id=exec_properties["run_id"],
+            status="failed",
+            exit_code=FAILED,
+            seed=config["seed"],
+            config=config,
+            config_digest=exec_properties["config_digest"],
+        )
+        record.fill(summary)
+        model = record.manifest()
+        if model is None:
+            raise ValueError("a model card needs a model")
+        settings = ModelCardSettings.model_validate(config["model_card"])
+        folder = Path(artifact_utils.get_single_uri(output_dict["card"]))
+        folder.mkdir(parents=True, exist_ok=True)
+        made = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        (folder / FILE).write_text(model_card(summary, model, settings, made), encoding="utf-8")

@@ -1,0 +1,160 @@
+"""The card: every section, whatever the run came to; names from the data are text and no more."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from pydantic import ValidationError
+
+from components.model_card.card import model_card, text
+from components.model_card.html import card_html
+from components.model_card.settings import ModelCardSettings
+from components.run_report.summary import Metric, RunSummary
+from components.verdict.result import GateResult
+from models.manifest import ModelManifest
+from models.settings import ImageSettings
+
+SECTIONS = [
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+]
+PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")
+REFUSED = GateResult(name="baseline", passed=False, reason="accuracy is <worse> than 0.9 | so no")
+
+
+def model(by: str = "identity") -> ModelManifest:
+    return ModelManifest(
+        model_digest="c0ffee" + "0" * 58,
+        image=ImageSettings(height=8, width=9),
+        distance="euclidean",
+        threshold=1.25,
+        slope=4.0,
+        embedding=64,
+        split={"by": by},
+        config_digest="c",
+        versions={"tfx": "1.16.0"},
+    )
+
+
+def summary(**changed) -> RunSummary:
+    split = {"images": 40, "identities": 12}
+    made = {"pairs": 100, "kinds": {"genuine": 50, "impostor_random": 50}}
+    told = {
+        "run_id": "r1",
+        "status": "refused",
+        "exit_code": 3,
+        "seed": 7,
+        "config_digest": "beef",
+        "config": {"name": "faces", "loss": {"name": "contrastive", "margin": 1.0}},
+        "gates": [PASSED],
+        "counts": {
+            "images": {"quarantined": 3, "unreadable": 3, "splits": {"train": split, "test": split}},
+            "pairs": {"splits": {"train": made, "test": made}},
+        },
+        "metrics": {"accuracy": Metric(value=0.9, low=0.84, high=0.96), "tar_at_far_0.001": Metric(value=0.4)},
+        "slices": {"group: greek": {"accuracy": 0.8, "example_count": 60.0}, "group: x": {"example_count": 5.0}},
+    }
+    return RunSummary.model_validate({**told, **changed})
+
+
+def card(*, settings: dict | None = None, by: str = "identity", **changed) -> str:
+    said = ModelCardSettings.model_validate(settings or {})
+    return model_card(summary(**changed), model(by), said, "2026-11-24")
+
+
+def titles(markdown: str, level: int = 2) -> list[str]:
+    tokens = MarkdownIt("commonmark").parse(markdown)
+    heads = pairwise(tokens)
+    return [inside.content for one, inside in heads if one.type == "heading_open" and one.tag == f"h{level}"]
+
+
+def test_it_has_the_standard_sections_and_the_users_own_after_them():
+    told = card(settings={"sections": {"Privacy": "Faces of *staff* only."}, "owners": ["Ann", "Bo"]})
+    assert titles(told) == [*SECTIONS, "Privacy"]
+    assert titles(told, 1) == ["Model card: faces"]
+    assert "- Owners: Ann, Bo\n" in told
+    assert "- Contact" not in told
+    assert "\nFaces of *staff* only.\n" in told
+    assert "Every one of 1 gates agreed that this model may serve." in told
+
+
+def test_what_nobody_said_is_not_invented():
+    told = card()
+    for key in ("intended_use", "out_of_scope", "ethical_considerations"):
+        assert f"Not stated; `model_card.{key}`" in told
+        assert f"`model_card.{key}`" not in card(settings={key: "It is said."})
+
+
+def test_a_refused_model_says_so_first():
+    told = card(gates=[PASSED, REFUSED])
+    assert told.index("**This model must not be used**: 1 of 2 gates refused it.") < told.index("## Model details")
+    assert "- baseline: accuracy is &lt;worse> than 0.9 \\| so no" in told
+
+
+def test_figures_stand_beside_those_of_the_served_model_where_there_is_one():
+    assert "| accuracy | 0.9000 | 0.840 to 0.960 |\n" in card()
+    gain = Metric(value=0.02, low=-0.01, high=0.05)
+    told = card(baseline_metrics={"accuracy": Metric(value=0.88)}, gains={"accuracy": gain})
+    assert "| accuracy | 0.9000 | 0.840 to 0.960 | 0.8800 | +0.0200 (-0.010 to 0.050) |\n" in told
+    assert "| tar_at_far_0.001 | 0.4000 |  | | |\n" in told
+    assert "No model served before it" in card()
+    assert "No model served before it" not in told
+
+
+def test_the_caveats_are_those_of_the_figures():
+    told = card()
+    assert "Only 12 test identities" in told
+    assert "known to within 0.840 to 0.960 only" in told
+    assert "Weakest on group: greek: accuracy 0.8000, 0.9000 over all." in told
+    assert "a share 0.001 of impostors may be let in, 40.0% of genuine pairs are accepted" in told
+    assert "trained on: what it does on new ones is not known" in card(by="image")
+    good = card(
+        metrics={"accuracy": Metric(value=0.99, low=0.985, high=0.995)},
+        slices={},
+        counts={"images": {"splits": {"test": {"images": 900, "identities": 300}}}},
+    )
+    assert not re.search("Only|known to within|Weakest|may be let in", good)
+
+
+def test_no_slice_is_lost_without_a_word():
+    slices = {f"group: g{n}": {"accuracy": n / 100, "example_count": 50.0} for n in range(80)}
+    told = card(slices=slices)
+    assert "| group: g0 | 50 | 0.0000 |" in told
+    assert "30 more are no worse." in told
+
+
+@given(st.text(max_size=60))
+def test_a_name_is_one_cell_of_text(name):
+    told = f"| {text(name)} | 1 |\n|---|---|\n"
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(told)
+    cells = re.findall(r"<th>(.*?)</th>", page, re.DOTALL)
+    assert len(cells) == 2, page
+    assert "<" not in cells[0]
+
+
+def test_the_page_takes_no_html_and_fetches_nothing():
+    page = card_html(
+        "# A\n\n<script>x</script> ![p](http://x/y.png) [l](javascript:z) [ok](https://x)\n\n| a |\n|--|\n| b |"
+    )
+    assert "<h3>A</h3>" in page
+    assert "<td>b</td>" in page
+    assert not re.search(r"<script|<img|href=\"javascript", page)
+    assert 'href="https://x"' in page
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"licence": " "}, {"owner": "x"}, {"sections": {"# A": "x"}}, {"sections": {"A": ""}}]
+)
+def test_a_wrong_setting_is_refused_at_the_edge(wrong):
+    with pytest.raises(ValidationError):
+        ModelCardSettings.model_validate(wrong)
