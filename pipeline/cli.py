@@ -286,18 +286,17 @@ def runs(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(help="Its id.")] = "latest",
+    run: Annotated[str, typer.Argument(help="Its id; with a second one: A, which that is compared with.")] = "latest",
+    other: Annotated[str | None, typer.Argument(metavar="[B]", help="A run to be compared with it.")] = None,
     output: Output = Path("output"),
     to: Annotated[Path | None, typer.Option(help="The file; default: report.html in the run's folder.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
-    """Draw the report of a run anew: one page with its verdict, curves, and the pairs that it gets wrong."""
-    from components.run_report.page import FILE, write_report
-    from pipeline.report import read_content, run_folder
+    """Draw the report of a run anew, or one that compares two runs: verdict, curves, the pairs that they get wrong."""
+    from pipeline.report import draw, draw_comparison
 
-    content = read_content(output, run)
     try:
-        path = write_report(content, to or run_folder(output, run) / FILE)
+        path = draw_comparison(output, run, other, to) if other else draw(output, run, to)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written: {error.strerror}") from None
     print(path)

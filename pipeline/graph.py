@@ -23,7 +23,7 @@ from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
 from components.run_outcome.component import OutcomeGate, OutcomeWriter
 from components.run_report.component import RunReport
-from components.run_report.record import SOURCES
+from components.run_report.files import SOURCES
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from components.serving_validator.factory import serving_validator
@@ -229,7 +229,7 @@ def judge_and_push(
       baseline: the model that serves.
       pairs: Examples whose test split carries pixels.
       model: the candidate.
-      data: what the model card tells of the images and pairs, by the names of ``run_report.record.SOURCES``.
+      data: what the model card tells of the images and pairs, by the names of ``run_report.files.SOURCES``.
     """
     evaluator = Evaluator(
         examples=pairs,

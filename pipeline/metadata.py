@@ -1,10 +1,13 @@
 """The metadata store: which nodes ran, and what they gave. Needs neither TFX nor TensorFlow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.run_report.files import SOURCES, Given
 
 _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
@@ -48,6 +51,16 @@ def nodes_of(store: metadata_store.MetadataStore, run_id: str) -> dict[str, Node
     executions = store.get_executions_by_context(context.id) if context else []
     executions.sort(key=lambda execution: execution.id)
     return {node.id: node for node in (_node(store, execution) for execution in executions)}
+
+
+def given_by(nodes: Mapping[str, Node]) -> dict[str, Given]:
+    """What the nodes that ended gave, by the names of ``run_report.files.SOURCES``."""
+    found = {
+        name: nodes[node].artifact(key)
+        for name, (node, key) in SOURCES.items()
+        if node in nodes and nodes[node].finished
+    }
+    return {name: Given.of(artifact) for name, artifact in found.items() if artifact}
 
 
 def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+from ml_metadata import metadata_store
+
+from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
+from components.run_report.files import RunFiles
 from components.run_report.lineage import lineage_lines
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from components.run_report.reading import content_of
-from components.run_report.record import RunRecord
 from components.run_report.summary import FILE, RunSummary
 from models.errors import UserError
 from pipeline.lineage import read_lineage
-from pipeline.metadata import read_only
-from pipeline.runs import StoredRun
+from pipeline.metadata import Node, given_by, nodes_of, read_only
 
 METADATA = "metadata.sqlite"
 
@@ -40,13 +42,38 @@ def write_page(output: Path, run_id: str) -> Path:
     not come so far is drawn here.
     """
     run_dir = run_folder(output, run_id)
-    record, summary = _record(output, run_id), _summary(run_dir / FILE)
-    node = record.nodes.get("RunReport") if isinstance(record, StoredRun) else None
+    summary = _summary(run_dir / FILE)
+    node = _nodes(output, run_id).get("RunReport")
     drawn = node.artifact("report") if node and node.finished else None
     if drawn is None or not (page := Path(drawn.uri) / PAGE).is_file():
         return write_report(read_content(output, run_id), run_dir / PAGE)
     text = updated(page.read_text(encoding="utf-8"), summary, _lineage(output, summary))
     return write_text(text, run_dir / PAGE)
+
+
+def draw(output: Path, run_id: str, to: Path | None) -> Path:
+    """Draws the page of a run anew; returns where it lies.
+
+    Args:
+      output: the folder of all runs.
+      run_id: of the run, or "latest".
+      to: the file; default: in the run's folder.
+
+    Raises:
+      UserError: there is no such run.
+    """
+    return write_report(read_content(output, run_id), to or run_folder(output, run_id) / PAGE)
+
+
+def draw_comparison(output: Path, a: str, b: str, to: Path | None) -> Path:
+    """Draws the page on which run B is compared with run A; returns where it lies.
+
+    Raises:
+      UserError: there is no such run.
+    """
+    theirs, ours = read_content(output, a), read_content(output, b)
+    name = f"compared_with_{theirs.summary.run_id}.html"
+    return write_text(render_comparison(theirs, ours), to or run_folder(output, b) / name)
 
 
 def read_content(output: Path, run_id: str) -> Content:
@@ -61,12 +88,14 @@ def read_content(output: Path, run_id: str) -> Content:
     """
     summary = _summary(run_folder(output, run_id) / FILE)
     quarantine = output / "quarantine" / f"{summary.run_id}.csv"
-    return content_of(_record(output, summary.run_id), summary, _lineage(output, summary), quarantine)
+    return content_of(
+        RunFiles(given_by(_nodes(output, summary.run_id))), summary, _lineage(output, summary), quarantine
+    )
 
 
-def _record(output: Path, run_id: str) -> RunRecord:
+def _nodes(output: Path, run_id: str) -> dict[str, Node]:
     metadata = output / METADATA
-    return StoredRun(read_only(metadata), run_id) if metadata.is_file() else RunRecord({})
+    return nodes_of(metadata_store.MetadataStore(read_only(metadata)), run_id) if metadata.is_file() else {}
 
 
 def _summary(path: Path) -> RunSummary:

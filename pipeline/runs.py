@@ -3,8 +3,8 @@
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.run_report.record import SOURCES, Given, RunRecord
-from pipeline.metadata import Node, nodes_of
+from components.run_report.record import RunRecord
+from pipeline.metadata import given_by, nodes_of
 
 
 class StoredRun(RunRecord):
@@ -17,9 +17,4 @@ class StoredRun(RunRecord):
 
     def __init__(self, connection: mlmd.ConnectionConfig, run_id: str) -> None:
         self.nodes = nodes_of(metadata_store.MetadataStore(connection), run_id)
-        found = {name: self._artifact(*source) for name, source in SOURCES.items()}
-        super().__init__({name: Given.of(artifact) for name, artifact in found.items() if artifact})
-
-    def _artifact(self, node: str, key: str) -> mlmd.Artifact | None:
-        found: Node | None = self.nodes.get(node)
-        return found.artifact(key) if found and found.finished else None
+        super().__init__(given_by(self.nodes))

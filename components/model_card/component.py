@@ -18,7 +18,7 @@ from components.verdict.artifacts import GateVerdict
 
 
 class ModelCardSpec(ComponentSpec):
-    """What is known of a judged model, by the names of ``run_report.record.SOURCES``."""
+    """What is known of a judged model, by the names of ``run_report.files.SOURCES``."""
 
     INPUTS: ClassVar = {
         "images_report": ChannelParameter(type=IngestReport, optional=True),
@@ -43,7 +43,7 @@ class ModelCardWriter(base_component.BaseComponent):
     """Writes the card of a model.
 
     Args:
-      artifacts: what is known of it, by the names of ``run_report.record.SOURCES``.
+      artifacts: what is known of it, by the names of ``run_report.files.SOURCES``.
       config: the whole configuration as JSON; ``model_card`` in it is the user's part.
       config_digest: of it.
       run_id: of the run; in the cache key, for the card names it.

@@ -11,7 +11,8 @@ from tfx.types.artifact import Artifact
 
 from components.model_card.card import FILE, model_card
 from components.model_card.settings import ModelCardSettings
-from components.run_report.record import Given, RunRecord
+from components.run_report.files import Given
+from components.run_report.record import RunRecord
 from components.run_report.summary import FAILED, RunSummary
 
 

@@ -9,14 +9,17 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.embedding_map import EmbeddingMap
 from components.run_report.training import Curve
 
+Names = tuple[str, str]  # of the model, and of the one that it is compared with
+MODELS = ("new model", "served model")
+
 _MOST_POINTS = 2000  # of a curve: more than a screen has pixels
 _GENUINE, _IMPOSTOR, _BASELINE = "#2a78c8", "#d9822b", "#8a8a86"
 
 
-def roc(scores: ScoredPairs) -> str:
+def roc(scores: ScoredPairs, names: Names = MODELS) -> str:
     """True accepts over false accepts (logarithmic), with the operating point; the baseline's beside it."""
     figure = _figure("share of impostors accepted (FAR)", "share of genuine pairs accepted (TAR)")
-    for name, score, colour in _models(scores):
+    for name, score, colour in _models(scores, names):
         far, tar = _rates(scores.same, score)
         figure.add_scatter(x=far, y=tar, name=name, mode="lines", line_color=colour)
     wrongly, rightly = _at(scores)
@@ -34,10 +37,10 @@ def roc(scores: ScoredPairs) -> str:
     return _html(figure)
 
 
-def det(scores: ScoredPairs) -> str:
+def det(scores: ScoredPairs, names: Names = MODELS) -> str:
     """Missed genuine pairs over accepted impostors on normal deviates: straight where scores are normal."""
     figure = _figure("impostors accepted", "genuine pairs missed")
-    for name, score, colour in _models(scores):
+    for name, score, colour in _models(scores, names):
         far, tar = _rates(scores.same, score)
         kept = (far > 0) & (far < 1) & (tar > 0) & (tar < 1)
         figure.add_scatter(x=norm.ppf(far[kept]), y=norm.ppf(1 - tar[kept]), name=name, mode="lines", line_color=colour)
@@ -98,6 +101,18 @@ def calibration(scores: ScoredPairs, bins: int = 10) -> str:
     return _html(figure)
 
 
+def trainings(curves: dict[str, Curve], others: dict[str, Curve], names: Names) -> str:
+    """A validation measure of two trainings, an epoch each: the first that both have of AUC, EER and accuracy."""
+    measure = next((name for name in ("auc", "eer", "accuracy") if name in curves and name in others), None)
+    if measure is None:
+        return ""
+    figure = _figure("epoch", f"validation {measure}")
+    for name, curve, colour in ((names[0], curves, _GENUINE), (names[1], others, _BASELINE)):
+        epochs, values = zip(*curve[measure], strict=True)
+        figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", line_color=colour)
+    return _html(figure)
+
+
 def training(curves: dict[str, Curve]) -> str:
     """The loss and the validation measures, an epoch each."""
     figure = _figure("epoch", "validation measures")
@@ -143,10 +158,10 @@ def durations(seconds: dict[str, float], memory: dict[str, float]) -> str:
     return _html(figure)
 
 
-def _models(scores: ScoredPairs) -> list[tuple[str, NDArray[np.float64], str]]:
-    found = [("new model", scores.score, _GENUINE)]
+def _models(scores: ScoredPairs, names: Names) -> list[tuple[str, NDArray[np.float64], str]]:
+    found = [(names[0], scores.score, _GENUINE)]
     if scores.baseline_score is not None:
-        found.append(("served model", scores.baseline_score, _BASELINE))
+        found.append((names[1], scores.baseline_score, _BASELINE))
     return found
 
 

@@ -21,7 +21,7 @@ from components.verdict.artifacts import GateVerdict
 
 
 class RunReportSpec(ComponentSpec):
-    """All that a run left, by the names of ``record.SOURCES``."""
+    """All that a run left, by the names of ``files.SOURCES``."""
 
     INPUTS: ClassVar = {
         "images_report": ChannelParameter(type=IngestReport),
@@ -56,7 +56,7 @@ class RunReport(base_component.BaseComponent):
     """Draws the page of the run and writes its summary.
 
     Args:
-      artifacts: what the run left, by the names of ``record.SOURCES``.
+      artifacts: what the run left, by the names of ``files.SOURCES``.
       run_id: of the run; in the cache key, so that no run goes without its page.
       config: the whole configuration, as JSON.
       config_digest: of it.

@@ -13,7 +13,7 @@ from components.model_card.html import card_html
 from components.run_report import charts
 from components.run_report.content import Content
 from components.run_report.embedding_map import read_map
-from components.run_report.pictures import as_address, pictures
+from components.run_report.pictures import as_address, chosen, pictures
 from components.run_report.summary import Metric, RunSummary
 from components.run_report.training import read_curves
 from components.run_report.words import explanations, headline
@@ -41,11 +41,11 @@ def render(content: Content) -> str:
     drawn = _charts(content)
     curves = read_curves(content.training) if content.training else {}
     placed = read_map(content.training, summary.seed) if content.training else None
-    return _template().render(
+    return template().render(
         headline=headline(summary),
         explanations=list(explanations(summary)),
         confusion=_confusion(content),
-        pictures=pictures(scores, content.pairs) if scores is not None and content.pairs else {},
+        pictures=pictures(scores, content.pairs, chosen(scores)) if scores is not None and content.pairs else {},
         charts={caption: Markup(chart) for caption, chart in drawn.items()},
         script=Markup(get_plotlyjs()) if drawn or curves or summary.timings else "",
         slices=_slices(content),
@@ -71,16 +71,17 @@ def updated(page: str, summary: RunSummary, lineage: list[tuple[str, str]]) -> s
       summary: of the same run, with its times.
       lineage: (what, its text).
     """
-    template = _template()
-    context = template.new_context(_of_the_runner(summary, lineage))
+    drawn = template()
+    context = drawn.new_context(_of_the_runner(summary, lineage))
     for name in ("run", "lineage", "times"):
         head, begin, rest = page.partition(f"<!--{name}-->")
         _, end, tail = rest.partition(f"<!--/{name}-->")
-        page = "".join([head, begin, *template.blocks[name](context), end, tail])
+        page = "".join([head, begin, *drawn.blocks[name](context), end, tail])
     return page
 
 
-def _template() -> Template:
+def template(name: str = "page.html.j2") -> Template:
+    """A template of this folder, that escapes what it shows."""
     environment = Environment(
         loader=PackageLoader("components.run_report", "."),
         autoescape=select_autoescape(["j2", "html"], default=True),
@@ -89,7 +90,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": _figure, "between": _between}
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def _of_the_runner(summary: RunSummary, lineage: list[tuple[str, str]]) -> dict[str, Any]:

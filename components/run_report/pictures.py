@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Shown:
       names: of the two images.
       identities: of the two.
       score: of the pair.
+      other: its score by the model that is compared with; or none.
     """
 
     a: str
@@ -36,6 +37,7 @@ class Shown:
     names: tuple[str, str]
     identities: tuple[str, str]
     score: float
+    other: float | None = None
 
 
 def chosen(scores: ScoredPairs) -> dict[str, NDArray[np.int64]]:
@@ -53,14 +55,14 @@ def chosen(scores: ScoredPairs) -> dict[str, NDArray[np.int64]]:
     return {heading: rows[:EACH] for heading, rows in found.items() if len(rows)}
 
 
-def pictures(scores: ScoredPairs, pairs: Path) -> dict[str, list[Shown]]:
-    """The pairs with their pixels, by heading.
+def pictures(scores: ScoredPairs, pairs: Path, rows: Mapping[str, NDArray[np.int64]]) -> dict[str, list[Shown]]:
+    """Pairs with their pixels, by heading.
 
     Args:
       scores: of the test pairs.
       pairs: the pairs artifact, whose test split holds the pixels.
+      rows: of the pairs to be shown, by heading, as of ``chosen``.
     """
-    rows = chosen(scores)
     wanted = {_id(scores, row): row for several in rows.values() for row in several.tolist()}
     found = dict(_found(pairs, set(wanted)))
     return {
@@ -70,6 +72,7 @@ def pictures(scores: ScoredPairs, pairs: Path) -> dict[str, list[Shown]]:
                 names=(str(scores.images[0][row]), str(scores.images[1][row])),
                 identities=(str(scores.identities[0][row]), str(scores.identities[1][row])),
                 score=float(scores.score[row]),
+                other=None if scores.baseline_score is None else float(scores.baseline_score[row]),
             )
             for row in several.tolist()
             if (key := _id(scores, row)) in found

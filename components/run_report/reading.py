@@ -6,33 +6,33 @@ from pathlib import Path
 from components.pair_scores.table import FILE as SCORES
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_report.content import Content
-from components.run_report.record import RunRecord
+from components.run_report.files import RunFiles
 from components.run_report.summary import RunSummary
 
 LISTED = 200  # quarantined files on the page
 
 
 def content_of(
-    record: RunRecord, summary: RunSummary, lineage: list[tuple[str, str]], quarantine: Path | None
+    files: RunFiles, summary: RunSummary, lineage: list[tuple[str, str]], quarantine: Path | None
 ) -> Content:
     """What there is of a run; what is damaged or gone is left out.
 
     Args:
-      record: of its artifacts.
+      files: where its artifacts lie.
       summary: of the run.
       lineage: (what, its text): what made its model.
       quarantine: the listing of files that were not used; or none.
     """
-    scores = record.folder("scores")
+    scores = files.folder("scores")
     lines, count = _quarantine(quarantine)
     return Content(
         summary=summary,
         lineage=lineage,
         scores=ScoredPairs.of(read_scores(str(scores))) if scores and (scores / SCORES).is_file() else None,
-        pairs=record.folder("pairs"),
-        training=record.folder("model_run"),
-        augmented=record.augmented(),
-        card=record.card(),
+        pairs=files.folder("pairs"),
+        training=files.folder("model_run"),
+        augmented=files.augmented(),
+        card=files.card(),
         quarantine=lines,
         quarantined=count,
     )

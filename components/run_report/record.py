@@ -3,94 +3,31 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from ml_metadata.proto import metadata_store_pb2 as mlmd
+from typing import Any
 
 from components.baseline.report import BaselineReport
-from components.model_card.card import FILE as CARD
 from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.outcome import push_gates
+from components.run_report.files import SOURCES, RunFiles
 from components.run_report.lineage import Lineage, Step
 from components.run_report.measured import measured
 from components.run_report.summary import Metric, RunSummary
 from components.verdict.artifacts import read_verdict
 from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
-from models.features import AUGMENTED
 from models.manifest import ModelManifest
 
-# What each artifact is called here and among the inputs of RunReport: the node that gives it, and its own key there.
-SOURCES = {
-    "images_report": ("ImageExampleGen", "report"),
-    "statistics": ("StatisticsGen", "statistics"),
-    "anomalies": ("ExampleValidator", "anomalies"),
-    "anomaly_verdict": ("AnomalyGate", "verdict"),
-    "new_data_verdict": ("NewData", "verdict"),
-    "pairs_report": ("PairGenerator", "report"),
-    "pairs": ("PairGenerator", "pairs"),
-    "model": ("Trainer", "model"),
-    "model_run": ("Trainer", "model_run"),
-    "evaluation": ("Evaluator", "evaluation"),
-    "scores": ("PairScores", "scores"),
-    "measures": ("ModelGate", "measures"),
-    "gate_verdict": ("ModelGate", "verdict"),
-    "infra_verdict": ("ServingValidator", "verdict"),
-    "card": ("ModelCard", "card"),
-    "pushed_model": ("Pusher", "pushed_model"),
-    "baseline": ("Baseline", "found"),
-}
 _MADE = ("images_report", "pairs_report", "model")  # for each node of which something is told in the lineage
 
 
-class Given(NamedTuple):
-    """An artifact: where it lies, and what its properties say."""
-
-    uri: str
-    properties: Mapping[str, str | int | float]
-
-    @classmethod
-    def of(cls, artifact: mlmd.Artifact) -> "Given":
-        """As the metadata store has it."""
-        both = {**artifact.properties, **artifact.custom_properties}
-        values = {key: getattr(value, kind) for key, value in both.items() if (kind := value.WhichOneof("value"))}
-        return cls(artifact.uri, values)
-
-
-class RunRecord:
-    """What a run left.
-
-    Args:
-      artifacts: by their names in ``SOURCES``; only of nodes that ended.
-    """
-
-    def __init__(self, artifacts: Mapping[str, Given]) -> None:
-        self._artifacts = artifacts
-
-    def folder(self, name: str) -> Path | None:
-        """Where an artifact lies, if it was made and is still there."""
-        found = self._artifacts.get(name)
-        return Path(found.uri) if found and Path(found.uri).is_dir() else None
+class RunRecord(RunFiles):
+    """What a run left, read back."""
 
     def counts(self) -> dict[str, Any]:
         """Of the images and of the pairs, as their components reported them."""
         reports = {"images": "images_report", "pairs": "pairs_report"}
         return {name: counted for name, key in reports.items() if (counted := self._counted(key))}
-
-    def model_dir(self) -> Path | None:
-        """The SavedModel that this run trained or reused."""
-        model = self._artifacts.get("model")
-        return Path(model.uri) / "Format-Serving" if model else None
-
-    def augmented(self) -> Path | None:
-        """The picture of distorted training images."""
-        return self._file("model_run", AUGMENTED)
-
-    def manifest(self) -> ModelManifest | None:
-        """What the model that this run trained or reused says of itself."""
-        path = self.model_dir()
-        return ModelManifest.read(path) if path else None
 
     def gates(self) -> list[GateResult]:
         """The verdicts, in the order of the graph; only of gates that were reached."""
@@ -132,18 +69,6 @@ class RunRecord:
         if artifact is None:
             raise LookupError("no statistics: StatisticsGen has not finished")
         return artifact.uri, str(artifact.properties["split_names"])
-
-    def card(self) -> Path | None:
-        """The model card, Markdown."""
-        return self._file("card", CARD)
-
-    def quarantine(self) -> Path | None:
-        """The listing of the files that were not used: path, reason, bytes."""
-        return self._file("images_report", "quarantine.csv")
-
-    def near_duplicates(self) -> Path | None:
-        """The listing of images that look the same: paths, distance, identities, splits."""
-        return self._file("images_report", "near_duplicates.csv")
 
     def lineage(self, run_id: str, parameters: Mapping[str, Mapping[str, Any]]) -> Lineage:
         """What made the model, as far as artifacts tell it: not when, nor in which run.
@@ -188,8 +113,3 @@ class RunRecord:
     def _counted(self, name: str) -> dict[str, Any]:
         path = self._file(name, "counts.json")
         return json.loads(path.read_text(encoding="utf-8")) if path else {}
-
-    def _file(self, name: str, file: str) -> Path | None:
-        found = self._artifacts.get(name)
-        path = Path(found.uri) / file if found else None
-        return path if path and path.is_file() else None

@@ -134,7 +134,8 @@ def test_the_worst_pairs_come_first_under_each_heading():
 
 
 def test_pictures_are_those_of_the_pairs(tmp_path):
-    shown = pictures(scored([1, 0, 0, 1], [0.1, 0.9, 0.2, 0.8]), write_pairs(tmp_path, 4))
+    scores = scored([1, 0, 0, 1], [0.1, 0.9, 0.2, 0.8])
+    shown = pictures(scores, write_pairs(tmp_path, 4), chosen(scores))
     (wrong,) = shown["Impostors taken for the same, worst first"]
     assert (wrong.names, wrong.score) == (("p1/a.png", "p1/b.png"), 0.9)
     pixels = [

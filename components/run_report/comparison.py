@@ -1,0 +1,131 @@
+"""What differs between two runs. Pure: neither files nor pages.
+
+Throughout, A is the run that is compared with, B the one that is judged: a gain is B's.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.model_gate.intervals import MeasuredIntervals
+from components.model_gate.judge import judge
+from components.model_gate.settings import GateSettings, MeasureSettings
+from components.pair_scores.table import ScoredPairs
+from components.run_report.pictures import EACH
+from components.run_report.summary import RunSummary
+
+_FEWEST = 20  # pairs of a slice that is compared
+
+
+def common_pairs(a: ScoredPairs, b: ScoredPairs) -> ScoredPairs | None:
+    """The pairs that both runs scored: B's scores, with A's as the baseline's; none where there are none."""
+    place = {key: row for row, key in enumerate(_keys(a))}
+    found = np.array([place.get(key, -1) for key in _keys(b)], dtype=np.int64)
+    both = found >= 0
+    if not both.any():
+        return None
+    return replace(b.take(both), baseline_score=a.score[found[both]], baseline_distance=a.distance[found[both]])
+
+
+def measured(common: ScoredPairs, config: Mapping[str, Any], seed: int) -> MeasuredIntervals | None:
+    """Both models on the same pairs, by the ModelGate's paired bootstrap; none where a score is no number.
+
+    Args:
+      common: of ``common_pairs``.
+      config: B's, for the measures and for what is drawn.
+      seed: of the bootstrap.
+    """
+    if common.baseline_score is None or not np.isfinite(common.baseline_score).all():
+        return None
+    measures = MeasureSettings.model_validate(config.get("measures", {}))
+    by = str(config.get("data", {}).get("split", {}).get("by", "identity"))
+    only_measure = GateSettings(min_pairs=2, max_drop={}, slices=(), beats_pixels=False)
+    return judge(common, only_measure, measures, by, seed, "").intervals
+
+
+def sentences(a: RunSummary, b: RunSummary, pairs: int, found: MeasuredIntervals | None) -> Iterator[str]:
+    """Which is better and by how much, first; then what the comparison stands on.
+
+    Args:
+      a: summary of A.
+      b: of B.
+      pairs: that both scored.
+      found: measured on these.
+    """
+    if a.run_id == b.run_id:
+        yield "This is one run, compared with itself."
+        return
+    yield _verdict(found)
+    for name, one in (("A", a), ("B", b)):
+        if one.status in ("failed", "skipped"):
+            yield f"{name} {one.status}: {one.error or one.skipped or 'no reason was written down'}"
+    if found:
+        scored = [one.counts.get("pairs", {}).get("splits", {}).get("test", {}).get("pairs", 0) for one in (a, b)]
+        yield f"Measured on the {pairs:,} test pairs that both scored; A scored {scored[0]:,}, B {scored[1]:,}."
+
+
+def _verdict(found: MeasuredIntervals | None) -> str:
+    gain = found.gain.get("accuracy") if found else None
+    if gain is None or gain.value is None:
+        return "No difference can be told: no test pair was scored by both."
+    off = f"B's accuracy is {abs(100 * gain.value):.2f} points {'above' if gain.value >= 0 else 'below'} A's"
+    if gain.low is None or gain.high is None:
+        return f"{off}; how sure that is cannot be told."
+    between = f"95%: {100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
+    if gain.low > 0:
+        return f"B is better: {off} ({between})."
+    return f"A is better: {off} ({between})." if gain.high < 0 else f"Neither is better for certain: {off} ({between})."
+
+
+def differences(a: Mapping[str, Any], b: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, A's value, B's) where two configurations differ; None for a key that one lacks."""
+    for key in [*a, *(key for key in b if key not in a)]:
+        one, other = a.get(key), b.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from differences(one, other, f"{above}{key}.")
+        elif one != other:
+            yield f"{above}{key}", one, other
+
+
+class SliceChange(NamedTuple):
+    """The accuracy of a slice that both runs measured."""
+
+    name: str
+    pairs: int
+    a: float
+    b: float
+
+    @property
+    def gain(self) -> float:
+        """B's accuracy over A's."""
+        return self.b - self.a
+
+
+def slice_changes(a: RunSummary, b: RunSummary) -> list[SliceChange]:
+    """Accuracy by slice, what B lost most on first."""
+    found = [
+        SliceChange(name, int(part["example_count"]), a.slices[name]["accuracy"], part["accuracy"])
+        for name, part in b.slices.items()
+        if "accuracy" in part and part.get("example_count", 0) >= _FEWEST and "accuracy" in a.slices.get(name, {})
+    ]
+    return sorted(found, key=lambda one: one.gain)
+
+
+def turned(common: ScoredPairs) -> dict[str, NDArray[np.int64]]:
+    """Rows of pairs that one run calls rightly and the other wrongly, those with the greatest change first."""
+    if common.baseline_score is None:
+        return {}
+    a, b = common.baseline_score > 0.5, common.score > 0.5
+    order = np.argsort(-np.abs(common.score - common.baseline_score), kind="stable")
+    found = {
+        "Wrong in A, right in B": order[((b == common.same) & (a != common.same))[order]],
+        "Right in A, wrong in B": order[((a == common.same) & (b != common.same))[order]],
+    }
+    return {f"{heading}: {len(rows):,} pairs": rows[:EACH] for heading, rows in found.items() if len(rows)}
+
+
+def _keys(scores: ScoredPairs) -> list[tuple[str, str, bool]]:
+    return list(zip(*scores.images, scores.same.tolist(), strict=True))

@@ -1,0 +1,87 @@
+"""Two runs on one page."""
+
+from typing import Any
+
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from components.model_gate.intervals import MeasuredIntervals
+from components.pair_scores.table import ScoredPairs
+from components.run_report import charts
+from components.run_report.comparison import common_pairs, differences, measured, sentences, slice_changes, turned
+from components.run_report.content import Content
+from components.run_report.page import template
+from components.run_report.pictures import pictures
+from components.run_report.training import read_curves
+
+_NAMES = ("B", "A")
+_SLICES = 100
+
+
+def render_comparison(a: Content, b: Content) -> str:
+    """The page of two runs: B judged beside A."""
+    common = common_pairs(a.scores, b.scores) if a.scores is not None and b.scores is not None else None
+    found = measured(common, b.summary.config, b.summary.seed) if common is not None else None
+    told = list(sentences(a.summary, b.summary, 0 if common is None else len(common.same), found))
+    drawn = _charts(a, b, common)
+    changed = slice_changes(a.summary, b.summary)
+    return template("comparison.html.j2").render(
+        a=a.summary,
+        b=b.summary,
+        headline=told[0],
+        sentences=told[1:],
+        measures=_measures(found) if found else [],
+        gates=_gates(a, b),
+        charts={caption: Markup(chart) for caption, chart in drawn.items()},
+        script=Markup(get_plotlyjs()) if drawn else "",
+        slices=changed[:_SLICES],
+        more_slices=len(changed) - _SLICES,
+        pictures=pictures(common, b.pairs, turned(common)) if common is not None and b.pairs else {},
+        counts=_counts(a, b),
+        settings=list(differences(a.summary.config, b.summary.config)),
+        versions=list(differences(a.summary.versions, b.summary.versions)),
+        times=_times(a, b),
+    )
+
+
+def _measures(found: MeasuredIntervals) -> list[tuple[str, Any, Any, Any]]:
+    """(measure, A's, B's, how much better B is)."""
+    return [(name, found.baseline[name], one, found.gain.get(name)) for name, one in found.candidate.items()]
+
+
+def _gates(a: Content, b: Content) -> list[tuple[str, bool | None, bool | None, str]]:
+    """(gate, A passed, B passed, B's reason or A's); None for a gate that was not reached."""
+    theirs, ours = ({gate.name: gate for gate in one.summary.gates} for one in (a, b))
+    both = {**ours, **{name: gate for name, gate in theirs.items() if name not in ours}}
+    passed = [{name: gate.passed for name, gate in gates.items()} for gates in (theirs, ours)]
+    return [(name, passed[0].get(name), passed[1].get(name), gate.reason) for name, gate in both.items()]
+
+
+def _charts(a: Content, b: Content, common: ScoredPairs | None) -> dict[str, str]:
+    found = {}
+    if common is not None and common.same.any() and not common.same.all():
+        found["ROC: genuine pairs accepted, over impostors accepted"] = charts.roc(common, _NAMES)
+        found["DET: genuine pairs missed, over impostors accepted"] = charts.det(common, _NAMES)
+    if a.training and b.training:
+        drawn = charts.trainings(read_curves(b.training), read_curves(a.training), _NAMES)
+        found |= {"Training: a validation measure, an epoch each": drawn} if drawn else {}
+    return found
+
+
+def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
+    """(what, A's, B's): images, identities and pairs of each split."""
+    images, pairs = (
+        [one.summary.counts.get(key, {}).get("splits", {}) for one in (a, b)] for key in ("images", "pairs")
+    )
+    lines = []
+    for split in {**images[1], **images[0]}:
+        for key, counted in (("images", images), ("identities", images), ("pairs", pairs)):
+            theirs, ours = (int(one.get(split, {}).get(key, 0)) for one in counted)
+            lines.append((f"{split}: {key}", theirs, ours))
+    return lines
+
+
+def _times(a: Content, b: Content) -> list[tuple[str, float | None, float | None]]:
+    """(component, A's seconds, B's)."""
+    theirs, ours = a.summary.timings, b.summary.timings
+    return [(name, theirs.get(name), ours.get(name)) for name in {**ours, **theirs}]

@@ -1,0 +1,161 @@
+"""Two runs beside each other: what is said of them, on what it stands."""
+
+import re
+from dataclasses import replace
+from functools import reduce
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.model_gate.intervals import Interval, MeasuredIntervals
+from components.pair_scores.table import ScoredPairs
+from components.run_report.comparison import (
+    common_pairs,
+    differences,
+    measured,
+    sentences,
+    slice_changes,
+    turned,
+)
+from components.run_report.comparison_page import render_comparison
+from components.run_report.content import Content
+from components.run_report.summary import RunSummary
+from components.verdict.result import GateResult
+
+
+def summary(run_id: str = "b", **given) -> RunSummary:
+    basics = {"run_id": run_id, "status": "pushed", "exit_code": 0, "seed": 0, "config_digest": ""}
+    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **given})
+
+
+def scored(same, score, first: int = 0) -> ScoredPairs:
+    """Pairs numbered from ``first``."""
+    numbers = range(first, first + len(same))
+    a, b = (np.array([f"{number}{which}.png" for number in numbers], object) for which in "ab")
+    who = np.array([f"p{number}" for number in numbers], object)
+    other = np.array([f"q{number}" for number in numbers], object)
+    values = np.array(score, float)
+    return ScoredPairs(
+        same=np.array(same, bool),
+        score=values,
+        distance=1 - values,
+        baseline_score=None,
+        baseline_distance=None,
+        pixel_distance=np.zeros(len(same)),
+        identities=(who, np.where(np.array(same, bool), who, other)),
+        images=(a, b),
+        slices={},
+    )
+
+
+def test_only_pairs_that_both_scored_are_compared_and_each_with_itself():
+    a, b = scored([1, 0, 1, 0], [0.1, 0.2, 0.3, 0.4]), scored([1, 0, 1], [0.7, 0.8, 0.9], first=2)
+    both = common_pairs(a, b)
+    assert both.images[0].tolist() == ["2a.png", "3a.png"]
+    assert (both.score.tolist(), both.baseline_score.tolist()) == ([0.7, 0.8], [0.3, 0.4])
+    assert common_pairs(a, scored([1], [0.5], first=9)) is None
+    relabelled = replace(a, same=~a.same)
+    assert common_pairs(a, relabelled) is None
+
+
+def a_set(quality: float, count: int = 400, seed: int = 0) -> ScoredPairs:
+    random = np.random.default_rng(seed)
+    same = np.arange(count) % 2 == 0
+    return scored(same, np.clip(0.5 + (same - 0.5) * quality + random.normal(0, 0.2, count), 0, 1))
+
+
+def test_the_gain_is_measured_and_its_sign_is_bs():
+    better, worse = a_set(0.6), a_set(0.2, seed=1)
+    gain = measured(common_pairs(worse, better), {}, 0).gain["accuracy"]
+    assert 0 < gain.low < gain.value < gain.high
+    assert gain.value == pytest.approx(
+        ((better.score > 0.5) == better.same).mean() - ((worse.score > 0.5) == worse.same).mean()
+    )
+    back = measured(common_pairs(better, worse), {}, 0).gain["accuracy"]
+    assert back.value == pytest.approx(-gain.value)
+    broken = replace(worse, score=np.full(400, np.nan))
+    assert measured(common_pairs(broken, better), {}, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.02, 0.01, 0.03, "B is better: B's accuracy is 2.00 points above A's (95%: +1.00 to +3.00)."),
+        (-0.02, -0.03, -0.01, "A is better: B's accuracy is 2.00 points below A's (95%: -3.00 to -1.00)."),
+        (
+            0.01,
+            -0.01,
+            0.03,
+            "Neither is better for certain: B's accuracy is 1.00 points above A's (95%: -1.00 to +3.00).",
+        ),
+        (0.01, None, None, "B's accuracy is 1.00 points above A's; how sure that is cannot be told."),
+        (None, None, None, "No difference can be told: no test pair was scored by both."),
+    ],
+)
+def test_the_first_sentence_says_which_is_better_and_how_sure_that_is(value, low, high, said):
+    gain = {"accuracy": Interval(value=value, low=low, high=high)}
+    found = MeasuredIntervals(pairs=9, units=9, drawn="identities", resamples=9, candidate={}, gain=gain)
+    assert next(sentences(summary("a"), summary(), 9, found)) == said
+
+
+def test_a_failed_run_says_why_and_a_run_is_not_compared_with_itself():
+    told = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), 0, None))
+    assert told == ["No difference can be told: no test pair was scored by both.", "A failed: /x: no images"]
+    assert list(sentences(summary(), summary(), 9, None)) == ["This is one run, compared with itself."]
+
+
+CONFIGS = st.recursive(
+    st.integers() | st.none(), lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3), max_leaves=8
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), CONFIGS), st.dictionaries(st.sampled_from("abcd"), CONFIGS))
+def test_every_difference_of_two_configurations_is_told_once(a, b):
+    found = list(differences(a, b))
+    assert len({key for key, _, _ in found}) == len(found)
+    assert all(one != other for _, one, other in found)
+    assert not list(differences(a, a))
+    for key, one, other in found:
+        for config, value in ((a, one), (b, other)):
+            assert reduce(lambda within, part: (within or {}).get(part), key.split("."), config) == value
+
+
+def test_slices_come_with_the_greatest_loss_first():
+    a = summary("a", slices={"x": {"accuracy": 0.9, "example_count": 50}, "y": {"accuracy": 0.5, "example_count": 50}})
+    b = summary(
+        slices={
+            "x": {"accuracy": 0.7, "example_count": 60},
+            "y": {"accuracy": 0.6, "example_count": 60},
+            "few": {"accuracy": 0.1, "example_count": 5},
+        }
+    )
+    assert [(one.name, one.pairs, round(one.gain, 3)) for one in slice_changes(a, b)] == [
+        ("x", 60, -0.2),
+        ("y", 60, 0.1),
+    ]
+
+
+def test_pairs_that_turned_are_shown_by_who_is_right():
+    a, b = scored([1, 1, 0, 0], [0.9, 0.1, 0.4, 0.1]), scored([1, 1, 0, 0], [0.2, 0.8, 0.9, 0.2])
+    assert {heading: rows.tolist() for heading, rows in turned(common_pairs(a, b)).items()} == {
+        "Wrong in A, right in B: 1 pairs": [1],
+        "Right in A, wrong in B: 2 pairs": [0, 2],
+    }
+
+
+def test_the_page_has_both_and_needs_nothing_else():
+    gate = GateResult(name="floors", passed=False, reason="<accuracy> 0.6")
+    a = Content(summary("a", gates=[gate], timings={"Trainer": 2.0}), scores=a_set(0.2))
+    b = Content(summary(config={"name": "faces", "loss": {"margin": "<b>"}}), scores=a_set(0.6, seed=1))
+    page = render_comparison(a, b)
+    text = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert "<h1>B is better: B&#39;s accuracy is" in text
+    assert re.search(r"<th scope=.row.>loss</th><td>None</td><td>.*&lt;b&gt;", text)
+    assert "&lt;accuracy&gt; 0.6" in text
+    assert page.count('class="plotly-graph-div"') == 2
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", text), "something is fetched"
+    failed = Content(summary("c", status="failed", error="no images"))
+    assert "C" not in render_comparison(failed, b).partition("<h1>")[2].partition("</h1>")[0]
+    assert "A failed: no images" in render_comparison(failed, b)
