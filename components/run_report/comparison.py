@@ -74,6 +74,8 @@ def _verdict(found: MeasuredIntervals | None) -> str:
     off = f"B's accuracy is {abs(100 * gain.value):.2f} points {'above' if gain.value >= 0 else 'below'} A's"
     if gain.low is None or gain.high is None:
         return f"{off}; how sure that is cannot be told."
+    if gain.low == gain.value == gain.high == 0:
+        return "Both are equally accurate, whoever of these is drawn."
     between = f"95%: {100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
     if gain.low > 0:
         return f"B is better: {off} ({between})."
@@ -84,8 +86,8 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any], above: str = "") -> 
     """(dotted key, A's value, B's) where two configurations differ; None for a key that one lacks."""
     for key in [*a, *(key for key in b if key not in a)]:
         one, other = a.get(key), b.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            yield from differences(one, other, f"{above}{key}.")
+        if isinstance(one or {}, Mapping) and isinstance(other or {}, Mapping) and (one or other):
+            yield from differences(one or {}, other or {}, f"{above}{key}.")
         elif one != other:
             yield f"{above}{key}", one, other
 

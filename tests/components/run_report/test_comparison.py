@@ -152,7 +152,7 @@ def test_the_page_has_both_and_needs_nothing_else():
     page = render_comparison(a, b)
     text = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert "<h1>B is better: B&#39;s accuracy is" in text
-    assert re.search(r"<th scope=.row.>loss</th><td>None</td><td>.*&lt;b&gt;", text)
+    assert re.search(r"<th scope=.row.>loss.margin</th><td>not set</td><td>&lt;b&gt;", text)
     assert "&lt;accuracy&gt; 0.6" in text
     assert page.count('class="plotly-graph-div"') == 2
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", text), "something is fetched"
