@@ -123,12 +123,11 @@ class Bench:
 
 def tutorial_epochs(bench: Bench, seconds: float) -> int:
     """How many epochs of the tutorial recipe take as long as ours took."""
-    short, longer = (
-        bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))["timings"]["Trainer"]
-        for epochs in (1, 4)
-    )
-    each = max((longer - short) / 3, 1e-3)
-    return max(1, round((seconds - short) / each) + 1)
+    epochs = 4
+    for _ in range(2):  # the first epochs are slower than those that follow
+        took = bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))["timings"]["Trainer"]
+        epochs = max(1, round(epochs * seconds / took))
+    return epochs
 
 
 def interval(values: list[float]) -> str:
