@@ -125,8 +125,10 @@ def tutorial_epochs(bench: Bench, seconds: float) -> int:
     """How many epochs of the tutorial recipe take as long as ours took."""
     epochs = 4
     for _ in range(2):  # the first epochs are slower than those that follow
-        took = bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))["timings"]["Trainer"]
-        epochs = max(1, round(epochs * seconds / took))
+        run = bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))
+        if "Trainer" in run["cached"]:
+            raise SystemExit("--work holds this very training, which cannot be timed again; name another folder")
+        epochs = max(1, round(epochs * seconds / run["timings"]["Trainer"]))
     return epochs
 
 

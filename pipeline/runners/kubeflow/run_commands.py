@@ -1,10 +1,12 @@
 """``siamese kubeflow submit / follow / stop``: one run."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from models.errors import UserError
 from pipeline.runners.kubeflow import options
 from pipeline.runners.kubeflow.options import (
     Check,
@@ -99,6 +101,42 @@ def stop(
     options.stdout().print(f"run {run} is told to stop", soft_wrap=True)
 
 
+def report(
+    run: Run,
+    config: ConfigFile = None,
+    host: Host = None,
+    namespace: Namespace = None,
+    pipeline_root: PipelineRoot = None,
+    to: Annotated[Path, typer.Option(help="The file.")] = Path("report.html"),
+    poll: Poll = 5.0,
+    patience: Patience = 600.0,
+    overrides: Overrides = None,
+) -> None:
+    """Write the report of a run, once it has ended: the page that it drew, or one that says why it failed."""
+    from pipeline.runners.kubeflow.following import Following
+
+    loaded, cluster = options.where(config, overrides, host, namespace)
+    following, seconds = Following(options.stdout()), dict[str, float]()
+
+    def on_event(event: dict[str, Any]) -> None:
+        following.on_event(event)
+        if event["event"] == "step" and event["seconds"] is not None:
+            seconds[event["name"]] = event["seconds"]
+
+    with options.one_line():
+        try:
+            result = cluster.ask("follow", on_event, run_id=run, poll=poll, patience=patience)
+        finally:
+            following.stop()
+        root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
+        if not root:
+            raise UserError("no pipeline root: say --pipeline-root, or set kubeflow.pipeline_root")
+        from pipeline.runners.kubeflow.run_page import write_run_page
+
+        path = write_run_page(root, result, following.failure, seconds, loaded, to)
+    options.stdout().print(str(path), soft_wrap=True)
+
+
 def _watched(cluster: Any, operation: str, request: dict[str, Any]) -> int:
     """The exit code of a run that is followed, or only started."""
     from pipeline.runners.kubeflow.following import Following
@@ -132,5 +170,5 @@ def _let_go(run_id: str | None) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (submit, follow, stop):
+    for command in (submit, follow, report, stop):
         app.command(epilog=options.CREDENTIALS)(command)

@@ -1,6 +1,5 @@
 """What a run on the cluster came to, and how that is told: the same words and exit codes as of a local run."""
 
-import os
 import threading
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from rich.markup import escape
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
 from components.run_report.summary import FAILED, PUSHED, REFUSED, USER_ERROR
 from pipeline.run import SKIPPED
+from pipeline.runners.kubeflow.left import PipelineRoot
 from pipeline.terminal import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"
@@ -53,27 +53,13 @@ def read_outcome(root: str, pipeline: str, run_id: str, patience: float = 30) ->
     def read() -> None:
         # No library, no credentials, no network, no such run: it is then told where to look.
         with suppress(Exception):
-            found.extend(_newest(root, f"{pipeline}/{run_id}/{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}"))
+            content = PipelineRoot(root, pipeline, run_id).read(f"{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}")
+            found.extend([Outcome.model_validate_json(content)] if content else [])
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     thread.join(patience)
     return found[0] if found else None
-
-
-def _newest(root: str, pattern: str) -> list[Outcome]:
-    import fsspec
-
-    scheme, _, rest = root.partition("://")
-    options: dict[str, Any] = {}
-    if scheme == "minio":  # which only the backend knows: an object store that speaks S3
-        scheme = "s3"
-        if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-            options["endpoint_url"] = endpoint
-    files = fsspec.filesystem(scheme, **options)
-    paths = files.glob(f"{rest.rstrip('/')}/{pattern}")
-    newest = sorted(paths, key=lambda path: str(files.info(path).get("LastModified", "")))[-1:]
-    return [Outcome.model_validate_json(files.cat_file(path)) for path in newest]
 
 
 def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | None, failure: Failure | None) -> int:
