@@ -18,6 +18,8 @@ class Content:
       pairs: the folder of the pairs artifact, whose test split holds the pixels; or none.
       training: the folder of the training's logs; or none.
       augmented: the picture of distorted images; or none.
+      statistics: the folder of the images' statistics; or none.
+      anomalies: the folder of what the validator found; or none.
       card: the model card; or none.
       quarantine: (path, reason) of files that were not used.
       quarantined: how many there are.
@@ -29,6 +31,8 @@ class Content:
     pairs: Path | None = None
     training: Path | None = None
     augmented: Path | None = None
+    statistics: Path | None = None
+    anomalies: Path | None = None
     card: Path | None = None
     quarantine: list[tuple[str, str]] = field(default_factory=list)
     quarantined: int = 0

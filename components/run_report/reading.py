@@ -32,6 +32,8 @@ def content_of(
         pairs=files.folder("pairs"),
         training=files.folder("model_run"),
         augmented=files.augmented(),
+        statistics=files.folder("statistics"),
+        anomalies=files.folder("anomalies"),
         card=files.card(),
         quarantine=lines,
         quarantined=count,

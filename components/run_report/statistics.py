@@ -1,0 +1,135 @@
+"""What the images are like, split by split: TFDV's statistics and anomalies as rows. Needs neither TFX nor TFDV."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from models import features
+
+STATISTICS_FILE, ANOMALIES_FILE = "FeatureStats.pb", "SchemaDiff.pb"  # as TFX names them, in each split's folder
+
+_SPLITS = (*features.SPLITS, features.PREVIOUS)
+_SHOWN = 5  # of a text's values
+
+
+class NumberRow(NamedTuple):
+    """A numeric feature in one split."""
+
+    feature: str
+    split: str
+    images: int
+    missing: int
+    smallest: float
+    median: float
+    largest: float
+    mean: float
+    deviation: float
+
+
+class TextRow(NamedTuple):
+    """A feature of texts in one split: how many differ, and the most frequent with their shares."""
+
+    feature: str
+    split: str
+    images: int
+    distinct: int
+    most: str
+
+
+class AnomalyRow(NamedTuple):
+    """What ExampleValidator found."""
+
+    split: str
+    feature: str
+    told: str
+
+
+@dataclass(frozen=True)
+class DataViews:
+    """All of it.
+
+    Attributes:
+      numbers: a feature's splits one after the other.
+      texts: likewise.
+      anomalies: none where there are none; None where the validator came to no end.
+    """
+
+    numbers: list[NumberRow]
+    texts: list[TextRow]
+    anomalies: list[AnomalyRow] | None
+
+
+def read_views(statistics: Path | None, anomalies: Path | None) -> DataViews | None:
+    """The views of a run; none where it has no statistics.
+
+    Args:
+      statistics: the folder of StatisticsGen's artifact.
+      anomalies: of ExampleValidator's.
+    """
+    found = {split: one for split in _SPLITS if statistics and (one := _statistics(statistics, split))}
+    if not found:
+        return None
+    numbers = [row for split, one in found.items() for row in _numbers(split, one)]
+    texts = [row for split, one in found.items() for row in _texts(split, one)]
+    return DataViews(
+        sorted(numbers, key=lambda row: row.feature),
+        sorted(texts, key=lambda row: row.feature),
+        _anomalies(anomalies) if anomalies else None,
+    )
+
+
+def _statistics(folder: Path, split: str) -> statistics_pb2.DatasetFeatureStatistics | None:
+    path = folder / f"Split-{split}" / STATISTICS_FILE
+    if not path.is_file():
+        return None
+    datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
+    return datasets[0] if datasets else None
+
+
+def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
+    return ".".join(feature.path.step) or feature.name
+
+
+def _numbers(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[NumberRow]:
+    return [
+        NumberRow(
+            _name(feature),
+            split,
+            stats.common_stats.num_non_missing,
+            stats.common_stats.num_missing,
+            stats.min,
+            stats.median,
+            stats.max,
+            stats.mean,
+            stats.std_dev,
+        )
+        for feature in statistics.features
+        if feature.WhichOneof("stats") == "num_stats" and (stats := feature.num_stats)
+    ]
+
+
+def _texts(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[TextRow]:
+    """Without what names each image anew, and without what is empty everywhere."""
+    rows = []
+    for feature in statistics.features:
+        stats, name = feature.string_stats, _name(feature)
+        if feature.WhichOneof("stats") != "string_stats" or name in (features.IMAGE_ID, features.IMAGE_DIGEST):
+            continue
+        buckets, images = stats.rank_histogram.buckets, stats.common_stats.num_non_missing
+        if all(not bucket.label for bucket in buckets):
+            continue
+        most = ", ".join(f"{one.label or '(none)'} {one.sample_count / max(images, 1):.0%}" for one in buckets[:_SHOWN])
+        rows.append(TextRow(name, split, images, stats.unique, most))
+    return rows
+
+
+def _anomalies(folder: Path) -> list[AnomalyRow]:
+    rows = []
+    for split in _SPLITS:
+        path = folder / f"Split-{split}" / ANOMALIES_FILE
+        if path.is_file():
+            found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+            rows += [AnomalyRow(split, name, info.description) for name, info in sorted(found.anomaly_info.items())]
+    return rows

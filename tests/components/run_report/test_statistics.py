@@ -1,0 +1,64 @@
+"""The data's statistics and anomalies as rows, from protos as TFDV writes them."""
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from components.run_report.content import Content
+from components.run_report.page import render
+from components.run_report.statistics import ANOMALIES_FILE, STATISTICS_FILE, read_views
+from components.run_report.summary import RunSummary
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    """(statistics, anomalies): two splits; an anomaly in one of them."""
+    for split, mean in (("train", 0.5), ("test", 0.25)):
+        found = statistics_pb2.DatasetFeatureStatisticsList()
+        dataset = found.datasets.add(num_examples=40)
+        number = dataset.features.add().num_stats
+        dataset.features[0].path.step.append("brightness")
+        number.common_stats.num_non_missing, number.common_stats.num_missing = 39, 1
+        number.min, number.median, number.max, number.mean, number.std_dev = 0.0, 0.5, 1.0, mean, 0.125
+        for name, labels in (("format", ("<PNG>", "JPEG")), ("image_id", ("a", "b")), ("group", ("",))):
+            feature = dataset.features.add()
+            feature.path.step.append(name)
+            feature.string_stats.unique = len(labels)
+            feature.string_stats.common_stats.num_non_missing = 40
+            for place, label in enumerate(labels):
+                feature.string_stats.rank_histogram.buckets.add(label=label, sample_count=30 - 20 * place)
+        for kind, file, message in (
+            ("statistics", STATISTICS_FILE, found),
+            ("anomalies", ANOMALIES_FILE, anomalies_pb2.Anomalies()),
+        ):
+            if kind == "anomalies" and split == "test":
+                message.anomaly_info["height"].description = "too <high>"
+            folder = tmp_path / kind / f"Split-{split}"
+            folder.mkdir(parents=True)
+            (folder / file).write_bytes(message.SerializeToString())
+    return tmp_path / "statistics", tmp_path / "anomalies"
+
+
+def test_splits_stand_beside_each_other(artifacts):
+    views = read_views(*artifacts)
+    assert [(row.feature, row.split, row.mean, row.images, row.missing) for row in views.numbers] == [
+        ("brightness", "train", 0.5, 39, 1),
+        ("brightness", "test", 0.25, 39, 1),
+    ]
+    assert [(row.feature, row.split, row.distinct, row.most) for row in views.texts] == [
+        ("format", split, 2, "<PNG> 75%, JPEG 25%") for split in ("train", "test")
+    ]
+    assert views.anomalies == [("test", "height", "too <high>")]
+
+
+def test_what_is_not_there_is_left_out(artifacts, tmp_path):
+    assert read_views(None, None) is None
+    assert read_views(tmp_path / "nowhere", None) is None
+    assert read_views(artifacts[0], None).anomalies is None
+
+
+def test_the_page_shows_them_as_text(artifacts):
+    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    page = render(Content(told, statistics=artifacts[0], anomalies=artifacts[1]))
+    assert "too &lt;high&gt;" in page
+    assert "&lt;PNG&gt; 75%" in page
+    assert "What the images are like" not in render(Content(told))
