@@ -7,9 +7,10 @@ from plotly.offline import get_plotlyjs
 
 from components.model_gate.intervals import MeasuredIntervals
 from components.pair_scores.table import ScoredPairs
-from components.run_report import charts
+from components.run_report import figures
 from components.run_report.comparison import common_pairs, differences, measured, sentences, slice_changes, turned
 from components.run_report.content import Content
+from components.run_report.figures import Figure
 from components.run_report.page import template
 from components.run_report.pictures import pictures
 from components.run_report.training import read_curves
@@ -23,7 +24,7 @@ def render_comparison(a: Content, b: Content) -> str:
     common = common_pairs(a.scores, b.scores) if a.scores is not None and b.scores is not None else None
     found = measured(common, b.summary.config, b.summary.seed) if common is not None else None
     told = list(sentences(a.summary, b.summary, 0 if common is None else len(common.same), found))
-    drawn = _charts(a, b, common)
+    drawn = _figures(a, b, common)
     changed = slice_changes(a.summary, b.summary)
     return template("comparison.html.j2").render(
         a=a.summary,
@@ -32,7 +33,7 @@ def render_comparison(a: Content, b: Content) -> str:
         sentences=told[1:],
         measures=_measures(found) if found else [],
         gates=_gates(a, b),
-        charts={caption: Markup(chart) for caption, chart in drawn.items()},
+        figures=drawn,
         script=Markup(get_plotlyjs()) if drawn else "",
         slices=changed[:_SLICES],
         more_slices=len(changed) - _SLICES,
@@ -57,14 +58,11 @@ def _gates(a: Content, b: Content) -> list[tuple[str, bool | None, bool | None, 
     return [(name, passed[0].get(name), passed[1].get(name), gate.reason) for name, gate in both.items()]
 
 
-def _charts(a: Content, b: Content, common: ScoredPairs | None) -> dict[str, str]:
-    found = {}
-    if common is not None and common.same.any() and not common.same.all():
-        found["ROC: genuine pairs accepted, over impostors accepted"] = charts.roc(common, _NAMES)
-        found["DET: genuine pairs missed, over impostors accepted"] = charts.det(common, _NAMES)
+def _figures(a: Content, b: Content, common: ScoredPairs | None) -> list[Figure]:
+    found = figures.of_two_models(common, _NAMES)
     if a.training and b.training:
-        drawn = charts.trainings(read_curves(b.training), read_curves(a.training), _NAMES)
-        found |= {"Training: a validation measure, an epoch each": drawn} if drawn else {}
+        trained = figures.of_two_trainings(read_curves(b.training), read_curves(a.training), _NAMES)
+        found += [trained] if trained else []
     return found
 
 

@@ -10,10 +10,12 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from components.model_card.html import card_html
-from components.run_report import charts
+from components.run_report import charts, figures
 from components.run_report.content import Content
 from components.run_report.embedding_map import read_map
+from components.run_report.originals import look_alikes, unused
 from components.run_report.pictures import as_address, chosen, pictures
+from components.run_report.statistics import read_views
 from components.run_report.summary import Metric, RunSummary
 from components.run_report.training import read_curves
 from components.run_report.words import explanations, headline
@@ -38,7 +40,7 @@ def write_text(page: str, path: Path) -> Path:
 def render(content: Content) -> str:
     """The page of a run, as far as the run came."""
     summary, scores = content.summary, content.scores
-    drawn = _charts(content)
+    drawn = figures.of_scores(scores)
     curves = read_curves(content.training) if content.training else {}
     placed = read_map(content.training, summary.seed) if content.training else None
     return template().render(
@@ -46,10 +48,10 @@ def render(content: Content) -> str:
         explanations=list(explanations(summary)),
         confusion=_confusion(content),
         pictures=pictures(scores, content.pairs, chosen(scores)) if scores is not None and content.pairs else {},
-        charts={caption: Markup(chart) for caption, chart in drawn.items()},
+        figures=drawn,
         script=Markup(get_plotlyjs()) if drawn or curves or summary.timings else "",
         slices=_slices(content),
-        training=Markup(charts.training(curves)) if curves else "",
+        training=figures.of_training(curves),
         embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
         placed=placed,
         augmented=_augmented(content.augmented),
@@ -58,6 +60,9 @@ def render(content: Content) -> str:
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},
         quarantine=content.quarantine,
         quarantined=content.quarantined,
+        unused=unused(content.quarantine, content.images),
+        look_alikes=look_alikes(content.near_duplicates, content.images),
+        views=read_views(content.statistics, content.anomalies),
         configuration=_configuration(summary),
         **_of_the_runner(summary, content.lineage),
     )
@@ -95,21 +100,8 @@ def template(name: str = "page.html.j2") -> Template:
 
 def _of_the_runner(summary: RunSummary, lineage: list[tuple[str, str]]) -> dict[str, Any]:
     """What the blocks ``run``, ``lineage`` and ``times`` show."""
-    durations = charts.durations(summary.timings, summary.peak_memory_mb) if summary.timings else ""
-    return {"summary": summary, "lineage": lineage, "durations": Markup(durations)}
-
-
-def _charts(content: Content) -> dict[str, str]:
-    scores = content.scores
-    if scores is None or scores.same.all() or not scores.same.any():
-        return {}
-    return {
-        "ROC: genuine pairs accepted, over impostors accepted": charts.roc(scores),
-        "DET: genuine pairs missed, over impostors accepted": charts.det(scores),
-        "Scores of genuine and impostor pairs": charts.histogram(scores),
-        "Precision and recall over the threshold": charts.over_threshold(scores),
-        "Calibration: how often a score is right": charts.calibration(scores),
-    }
+    durations = figures.of_durations(summary.timings, summary.peak_memory_mb)
+    return {"summary": summary, "lineage": lineage, "durations": durations}
 
 
 def _confusion(content: Content) -> tuple[int, int, int, int] | None:

@@ -154,8 +154,8 @@ def test_the_page_has_both_and_needs_nothing_else():
     assert "<h1>B is better: B&#39;s accuracy is" in text
     assert re.search(r"<th scope=.row.>loss.margin</th><td>not set</td><td>&lt;b&gt;", text)
     assert "&lt;accuracy&gt; 0.6" in text
-    assert page.count('class="plotly-graph-div"') == 2
-    assert not re.search(r"""(?:src|href)=["'](?!data:)""", text), "something is fetched"
+    assert page.count('class="plotly-graph-div"') == 3
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text), "something is fetched"
     failed = Content(summary("c", status="failed", error="no images"))
     assert "C" not in render_comparison(failed, b).partition("<h1>")[2].partition("</h1>")[0]
     assert "A failed: no images" in render_comparison(failed, b)

@@ -1,0 +1,95 @@
+"""The figures of a page: each a chart with its caption, and its table for who cannot see it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeGuard
+
+from markupsafe import Markup
+
+from components.pair_scores.table import ScoredPairs
+from components.run_report import chart_tables, charts
+from components.run_report.chart_tables import Table
+from components.run_report.charts import MODELS, Names
+from components.run_report.training import Curve
+
+_ROC = "ROC: genuine pairs accepted, over impostors accepted"
+_DET = "DET: genuine pairs missed, over impostors accepted"
+
+
+class Figure(NamedTuple):
+    """A chart, as HTML, and what it shows in words and numbers."""
+
+    caption: str
+    chart: Markup
+    table: Table
+
+
+def of_scores(scores: ScoredPairs | None) -> list[Figure]:
+    """Of the test pairs of a run; none where only one kind was scored."""
+    if not _both_kinds(scores):
+        return []
+    return [
+        *_of_models(scores, MODELS),
+        _figure("Scores of genuine and impostor pairs", charts.histogram(scores), chart_tables.scores_of(scores)),
+        _figure(
+            "Precision and recall over the threshold",
+            charts.over_threshold(scores),
+            chart_tables.over_threshold(scores),
+        ),
+        _figure(
+            "Calibration: how often a score is right", charts.calibration(scores), chart_tables.calibration(scores)
+        ),
+    ]
+
+
+def of_two_models(common: ScoredPairs | None, names: Names) -> list[Figure]:
+    """Of the test pairs that two runs scored; the second one's as the baseline's."""
+    if not _both_kinds(common):
+        return []
+    table = chart_tables.scores_of(common, names)
+    return [
+        *_of_models(common, names),
+        _figure("Scores of genuine and impostor pairs", charts.histograms(common, names), table),
+    ]
+
+
+def of_training(curves: Mapping[str, Curve]) -> Figure | None:
+    """The loss and the validation measures; none where nothing was written."""
+    if not curves:
+        return None
+    return _figure(
+        "Loss and validation measures, an epoch each", charts.training(dict(curves)), chart_tables.epochs(curves)
+    )
+
+
+def of_two_trainings(curves: Mapping[str, Curve], others: Mapping[str, Curve], names: Names) -> Figure | None:
+    """A validation measure that both trainings have: the first of AUC, EER and accuracy; none where there is none."""
+    measure = next((name for name in ("auc", "eer", "accuracy") if name in curves and name in others), None)
+    if measure is None:
+        return None
+    both = {names[0]: curves[measure], names[1]: others[measure]}
+    told = measure if measure == "accuracy" else measure.upper()
+    return _figure(
+        f"Training: validation {told}, an epoch each", charts.trainings(both, told), chart_tables.epochs(both)
+    )
+
+
+def of_durations(seconds: Mapping[str, float], memory: Mapping[str, float]) -> Figure | None:
+    """Seconds of each component; none where none were taken."""
+    if not seconds:
+        return None
+    chart = charts.durations(dict(seconds), dict(memory))
+    return _figure("Seconds a component, with the peak of memory", chart, chart_tables.durations(seconds, memory))
+
+
+def _both_kinds(scores: ScoredPairs | None) -> TypeGuard[ScoredPairs]:
+    return scores is not None and bool(scores.same.any()) and not scores.same.all()
+
+
+def _of_models(scores: ScoredPairs, names: Names) -> list[Figure]:
+    accepted = chart_tables.at_false_accepts(scores, names)
+    missed = chart_tables.at_false_accepts(scores, names, missed=True)
+    return [_figure(_ROC, charts.roc(scores, names), accepted), _figure(_DET, charts.det(scores, names), missed)]
+
+
+def _figure(caption: str, chart: str, table: Table) -> Figure:
+    return Figure(caption, Markup(chart), table)

@@ -1,0 +1,253 @@
+"""The pages are read by who sees little, sees no colours, uses no mouse, or hears them (WCAG 2.2)."""
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_training_views import write_curves
+
+import components.run_report
+from components.pair_scores.table import ScoredPairs
+from components.run_report.comparison_page import render_comparison
+from components.run_report.content import Content
+from components.run_report.page import render
+from components.run_report.summary import Metric, RunSummary
+from components.verdict.result import GateResult
+
+STYLE = (Path(components.run_report.__file__).parent / "style.html.j2").read_text()
+TEXT = ("ink", "faint", "good", "bad", "accent")
+
+
+def schemes() -> dict[str, dict[str, str]]:
+    """The variables of the style, light and dark."""
+    light, dark = (
+        dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", one)) for one in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    )
+    return {"light": light, "dark": {**light, **dark}}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``, as WCAG defines it."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2: 1 to 21."""
+    dark, bright = sorted(map(luminance, (one, other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def content(tmp_path: Path, run_id: str = "r1", seed: int = 0) -> Content:
+    """A run with all that a page shows but pictures."""
+    random = np.random.default_rng(seed)
+    same = np.arange(300) % 2 == 0
+    score, baseline = (np.clip(0.5 + (same - 0.5) * 0.5 + random.normal(0, 0.2, 300), 0, 1) for _ in range(2))
+    names = np.array([f"{n}.png" for n in range(300)], object)
+    scores = ScoredPairs(
+        same=same,
+        score=score,
+        distance=1 - score,
+        baseline_score=baseline,
+        baseline_distance=1 - baseline,
+        pixel_distance=np.zeros(300),
+        identities=(names, names),
+        images=(names, names),
+        slices={},
+    )
+    told = RunSummary(
+        run_id=run_id,
+        status="refused",
+        exit_code=3,
+        seed=seed,
+        config={"name": "faces", "seed": seed},
+        config_digest="",
+        gates=[GateResult(name="floors", passed=False, reason="accuracy 0.6")],
+        metrics={"accuracy": Metric(value=0.9, low=0.88, high=0.92)},
+        counts={"images": {"splits": {"test": {"images": 9, "identities": 3}}}},
+        slices={"group: greek": {"accuracy": 0.8, "example_count": 200.0}},
+        timings={"Trainer": 3.0, "Pusher": 0.1},
+        peak_memory_mb={"Trainer": 900.0},
+    )
+    training = tmp_path / run_id
+    write_curves(training, loss=[0.9, 0.5], auc=[0.8, 0.9], eer=[0.2, 0.1])
+    lineage = [("images", "9 files"), ("", "and more")]
+    return Content(told, scores=scores, training=training, quarantine=[("a.png", "unreadable")], lineage=lineage)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> dict[str, str]:
+    """Pages of a run and of two, of a run that failed and of one beside it."""
+    folder = tmp_path_factory.mktemp("runs")
+    a, b = content(folder, "a"), content(folder, "b", 1)
+    failed = Content(replace_status(a.summary))
+    return {
+        "run": render(b),
+        "only verdicts": render(replace(b, summary=replace_status(b.summary))),
+        "failed": render(failed),
+        "two runs": render_comparison(a, b),
+        "a failed run and another": render_comparison(failed, b),
+    }
+
+
+def replace_status(summary: RunSummary) -> RunSummary:
+    """The same run, but it failed before anything was judged."""
+    basics = summary.model_dump(include={"run_id", "seed", "config", "config_digest"})
+    return RunSummary(**basics, status="failed", exit_code=1, error="out of memory", failed_component="Trainer")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("ground", ["ground", "surface"])
+@pytest.mark.parametrize("text", TEXT)
+def test_text_stands_out_from_what_it_lies_on(scheme, ground, text):
+    colours = schemes()[scheme]
+    assert contrast(colours[text], colours[ground]) >= 4.5
+
+
+def test_the_arithmetic_of_contrast_is_that_of_the_standard():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # the well-known grey that just fails
+    assert schemes()["light"] != schemes()["dark"]
+
+
+@pytest.mark.parametrize("page", ["run", "two runs"])
+def test_lines_and_marks_of_the_charts_stand_out_in_both_schemes(pages, page):
+    drawn = colours_of(pages[page])
+    assert len(drawn) >= 3
+    for scheme, colour in itertools.product(schemes().values(), drawn):
+        assert contrast(colour, scheme["surface"]) >= 3, colour
+
+
+@pytest.mark.parametrize("page", ["run", "two runs"])
+def test_lines_of_a_chart_are_told_apart_without_their_colours(pages, page):
+    for traces in traces_of(pages[page]):
+        shapes = [
+            (one["line"].get("dash"), one["line"].get("width")) for one in traces if "lines" in one.get("mode", "")
+        ]
+        assert len(set(shapes)) == len(shapes)
+
+
+def traces_of(page: str) -> list[list[dict]]:
+    """The traces of each chart, as plotly is given them."""
+    starts = [found.end() for found in re.finditer(r'Plotly\.newPlot\(\s*"[^"]+",\s*', page)]
+    return [json.JSONDecoder().raw_decode(page, start)[0] for start in starts]
+
+
+def colours_of(page: str) -> set[str]:
+    """Every colour of a line or a mark."""
+    traces = itertools.chain(*traces_of(page))
+    parts = [part.get("color") for one in traces for part in (one.get("line", {}), one.get("marker", {}))]
+    return {colour for colour in parts if isinstance(colour, str)}
+
+
+class Outline(HTMLParser):
+    """What a page is made of, as it is read aloud."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.levels: list[int] = []
+        self.wrong: list[str] = []
+        self.language = ""
+        self.ids: set[str] = set()
+        self.links: set[str] = set()
+        self.heading: list[str] | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids |= {given["id"]} if "id" in given else set()
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        if tag == "html":
+            self.language = given.get("lang", "")
+        if tag == "a":
+            self.links.add(given["href"])
+        if tag == "th":
+            self.heading = []
+            self.wrong += [] if given.get("scope") in ("row", "col") else [f"th without scope: {self.getpos()}"]
+        if tag == "img" and not given.get("alt"):
+            self.wrong.append(f"image without words: {self.getpos()}")
+
+    def handle_data(self, data):
+        if self.heading is not None:
+            self.heading.append(data)
+
+    def handle_endtag(self, tag):
+        if tag == "th":
+            self.wrong += [] if "".join(self.heading or []).strip() else [f"empty heading: {self.getpos()}"]
+            self.heading = None
+
+
+@pytest.mark.parametrize("page", ["run", "only verdicts", "failed", "two runs", "a failed run and another"])
+def test_a_page_can_be_heard_in_order(pages, page):
+    found = Outline(re.sub(r"<script.*?</script>", "", pages[page], flags=re.DOTALL))
+    assert found.language == "en"
+    assert found.wrong == []
+    assert found.levels[0] == 1
+    assert found.levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(found.levels))
+    assert "#content" in found.links
+    assert {link.removeprefix("#") for link in found.links} <= found.ids
+
+
+@pytest.mark.parametrize(("page", "charts"), [("run", 7), ("two runs", 4)])
+def test_each_chart_has_its_figures_as_a_table(pages, page, charts):
+    assert len(traces_of(pages[page])) == charts
+    figures = re.findall(r"<figure>.*?</figure>", pages[page], re.DOTALL)
+    assert len(figures) == charts
+    for figure in figures:
+        assert 'role="img" aria-label="' in figure
+        rows = re.search(r"<details><summary>As a table.*?</thead>(.*)</table>", figure, re.DOTALL)[1]
+        assert rows.count("<tr>") >= 2
+
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+_LOOK = """<script>addEventListener("load", () => setTimeout(() => {
+  const colour = (one) => getComputedStyle(one).fill;
+  const text = [...document.querySelectorAll(".js-plotly-plot text")].filter((one) => one.textContent.trim());
+  const wide = [...document.querySelectorAll(".scroll, pre")].filter((one) => one.scrollWidth > one.clientWidth);
+  document.title = JSON.stringify({
+    text: [...new Set(text.map(colour))],
+    ground: getComputedStyle(document.querySelector("figure")).backgroundColor,
+    wide: wide.length, reached: wide.filter((one) => one.tabIndex === 0).length,
+    sections: [...document.querySelectorAll("nav a")].filter((one) => document.querySelector(one.hash)).length,
+  });
+}, 500));</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to draw the page with")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_text_of_charts_follows_the_scheme_and_what_is_wide_is_reached_by_the_keyboard(pages, scheme, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(pages["run"] + _LOOK)
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=412,900", "--virtual-time-budget=9000"]
+    shown = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
+    done = subprocess.run(
+        [CHROMIUM, *arguments, shown, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout)[1])
+    expected = schemes()[scheme]
+    assert [as_hex(one) for one in seen["text"]] == [expected["faint"]]
+    assert as_hex(seen["ground"]) == expected["surface"]
+    assert seen["wide"] >= 1
+    assert seen["reached"] == seen["wide"]
+    assert seen["sections"] == pages["run"].count("<h2>")
+
+
+def as_hex(colour: str) -> str:
+    """``rgb(r, g, b)`` as ``#rrggbb``."""
+    return "#" + "".join(f"{int(one):02x}" for one in re.findall(r"\d+", colour)[:3])
