@@ -7,7 +7,7 @@ from ml_metadata import metadata_store
 from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
 from components.run_report.files import RunFiles
-from components.run_report.lineage import lineage_lines
+from components.run_report.lineage import Lineage, lineage_lines
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from components.run_report.reading import content_of
@@ -47,7 +47,7 @@ def write_page(output: Path, run_id: str) -> Path:
     drawn = node.artifact("report") if node and node.finished else None
     if drawn is None or not (page := Path(drawn.uri) / PAGE).is_file():
         return write_report(read_content(output, run_id), run_dir / PAGE)
-    text = updated(page.read_text(encoding="utf-8"), summary, _lineage(output, summary))
+    text = updated(page.read_text(encoding="utf-8"), summary, _lines(_lineage(output, summary), summary))
     return write_text(text, run_dir / PAGE)
 
 
@@ -88,9 +88,11 @@ def read_content(output: Path, run_id: str) -> Content:
     """
     summary = _summary(run_folder(output, run_id) / FILE)
     quarantine = output / "quarantine" / f"{summary.run_id}.csv"
-    return content_of(
-        RunFiles(given_by(_nodes(output, summary.run_id))), summary, _lineage(output, summary), quarantine
-    )
+    files, lineage = RunFiles(given_by(_nodes(output, summary.run_id))), _lineage(output, summary)
+    images = lineage.step("ImageExampleGen") if lineage else None
+    # Where it failed before the images were ingested, the configuration alone tells.
+    root = images.parameters.get("data_root") if images else summary.config.get("data", {}).get("source")
+    return content_of(files, summary, _lines(lineage, summary), quarantine, root)
 
 
 def _nodes(output: Path, run_id: str) -> dict[str, Node]:
@@ -105,8 +107,12 @@ def _summary(path: Path) -> RunSummary:
         raise UserError(f"{path}: not readable as a summary: {str(error).splitlines()[0]}") from None
 
 
-def _lineage(output: Path, summary: RunSummary) -> list[tuple[str, str]]:
+def _lineage(output: Path, summary: RunSummary) -> Lineage | None:
     try:
-        return lineage_lines(read_lineage(output / METADATA, summary.run_id), summary)
+        return read_lineage(output / METADATA, summary.run_id)
     except UserError:  # it came to no node
-        return []
+        return None
+
+
+def _lines(lineage: Lineage | None, summary: RunSummary) -> list[tuple[str, str]]:
+    return lineage_lines(lineage, summary) if lineage else []

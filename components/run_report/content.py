@@ -23,6 +23,8 @@ class Content:
       card: the model card; or none.
       quarantine: (path, reason) of files that were not used.
       quarantined: how many there are.
+      near_duplicates: the listing of images that look the same; or none.
+      images: the folder that names of images are relative to; or none.
     """
 
     summary: RunSummary
@@ -36,3 +38,5 @@ class Content:
     card: Path | None = None
     quarantine: list[tuple[str, str]] = field(default_factory=list)
     quarantined: int = 0
+    near_duplicates: Path | None = None
+    images: Path | None = None

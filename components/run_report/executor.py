@@ -49,6 +49,7 @@ class Executor(base_executor.BaseExecutor):
         parameters.setdefault("ImageExampleGen", {})["data_root"] = exec_properties["data_root"]
         lineage = lineage_lines(record.lineage(summary.run_id, parameters), summary)
         try:
-            write_report(content_of(record, summary, lineage, record.quarantine()), folder / FILE)
+            content = content_of(record, summary, lineage, record.quarantine(), exec_properties["data_root"])
+            write_report(content, folder / FILE)
         except Exception:
             logger.exception("the page could not be drawn; summary.json has the figures")

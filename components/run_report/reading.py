@@ -7,13 +7,18 @@ from components.pair_scores.table import FILE as SCORES
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_report.content import Content
 from components.run_report.files import RunFiles
+from components.run_report.originals import folder_of
 from components.run_report.summary import RunSummary
 
 LISTED = 200  # quarantined files on the page
 
 
 def content_of(
-    files: RunFiles, summary: RunSummary, lineage: list[tuple[str, str]], quarantine: Path | None
+    files: RunFiles,
+    summary: RunSummary,
+    lineage: list[tuple[str, str]],
+    quarantine: Path | None,
+    data_root: str | None = None,
 ) -> Content:
     """What there is of a run; what is damaged or gone is left out.
 
@@ -22,6 +27,7 @@ def content_of(
       summary: of the run.
       lineage: (what, its text): what made its model.
       quarantine: the listing of files that were not used; or none.
+      data_root: where the images are, as far as that is known.
     """
     scores = files.folder("scores")
     lines, count = _quarantine(quarantine)
@@ -37,6 +43,8 @@ def content_of(
         card=files.card(),
         quarantine=lines,
         quarantined=count,
+        near_duplicates=files.near_duplicates(),
+        images=folder_of(data_root),
     )
 
 

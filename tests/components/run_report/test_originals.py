@@ -1,0 +1,75 @@
+"""Files of the data set as pictures: what can be drawn is, whatever it is, and nothing else is opened."""
+
+import pytest
+from PIL import Image, ImageFile
+
+from components.run_report.content import Content
+from components.run_report.originals import EACH, MOST, folder_of, look_alikes, picture, unused
+from components.run_report.page import render
+from components.run_report.summary import RunSummary
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Whole, cut and no images."""
+    path = tmp_path / "data"
+    path.mkdir()
+    Image.effect_noise((300, 200), 80).save(path / "whole.jpg")
+    (path / "cut.jpg").write_bytes((path / "whole.jpg").read_bytes()[:4000])
+    (path / "notes.txt").write_text("no image")
+    (path / "empty.png").write_bytes(b"")
+    return path
+
+
+def test_what_can_be_drawn_is(folder, tmp_path):
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    assert picture(folder, "whole.jpg").startswith("data:image/")
+    assert picture(folder, "cut.jpg").startswith("data:image/")
+    for name in ("notes.txt", "empty.png", "nowhere.png", "a\0b", "../data2/x.png"):
+        assert picture(folder, name) == ""
+    assert picture(None, "whole.jpg") == ""
+    outside = tmp_path / "data2"
+    outside.mkdir()
+    Image.new("L", (4, 4)).save(outside / "x.png")
+    assert picture(folder, "../data2/x.png") == ""
+    assert before == ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_images_are_beside_their_manifest_or_in_their_folder(folder):
+    (folder / "m.csv").write_text("path,identity\n")
+    assert folder_of(str(folder)) == folder_of(str(folder / "m.csv")) == folder
+    for elsewhere in (None, "gs://bucket/images", str(folder / "notes.txt"), "/nowhere/{SPAN}"):
+        assert folder_of(elsewhere) is None
+
+
+def test_each_reason_is_shown(folder):
+    lines = [*((f"{n}.png", "unreadable") for n in range(100)), ("cut.jpg", "exact duplicate of whole.jpg")]
+    found = unused(lines, folder)
+    assert len(found) == MOST
+    assert [one.reason for one in found[:2]] == ["unreadable", "exact duplicate of whole.jpg"]
+    assert (found[0].picture, bool(found[1].picture)) == ("", True)
+
+
+def test_the_closest_look_alikes_come_first(folder, tmp_path):
+    listing = tmp_path / "near.csv"
+    head = "path_a,path_b,distance,identity_a,identity_b,split_a,split_b\n"
+    rows = [f"whole.jpg,cut.jpg,{20 - n},p{n},q{n},train,train\n" for n in range(20)]
+    listing.write_text(head + "".join(rows) + "whole.jpg,cut.jpg,0,p,p,train,train\n")
+    found = look_alikes(listing, folder)
+    assert list(found) == ["One image under two identities?"]
+    (shown,) = found.values()
+    assert [pair.score for pair in shown] == [float(n) for n in range(1, EACH + 1)]
+    assert look_alikes(listing, None) == look_alikes(None, folder) == {}
+
+
+def test_the_page_shows_both_kinds(folder, tmp_path):
+    listing = tmp_path / "near.csv"
+    listing.write_text(
+        "path_a,path_b,distance,identity_a,identity_b,split_a,split_b\nwhole.jpg,cut.jpg,1,p,p,train,test\n"
+    )
+    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    lines = [("cut.jpg", "truncated"), ("<b>.png", "unreadable")]
+    page = render(Content(told, quarantine=lines, quarantined=2, near_duplicates=listing, images=folder))
+    assert "The same image in two splits?" in page
+    assert "&lt;b&gt;.png" in page
+    assert page.count("it cannot be drawn") == 1
