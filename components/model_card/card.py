@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from components.model_card.caveats import caveats
 from components.model_card.settings import ModelCardSettings
+from components.run_report.caveats import caveats
 from components.run_report.summary import Metric, RunSummary
 from models.manifest import ModelManifest
 
@@ -34,7 +34,7 @@ def model_card(summary: RunSummary, model: ModelManifest, settings: ModelCardSet
         "Training data": _training_data(summary),
         "Quantitative analyses": "\n\n".join(_analyses(summary)),
         "Ethical considerations": settings.ethical_considerations or _unsaid("ethical_considerations"),
-        "Caveats and recommendations": "\n".join(_caveats(summary, model, settings)),
+        "Caveats and recommendations": "\n".join(_caveats(summary, settings)),
         **settings.sections,
     }
     head = f"# Model card: {text(str(config.get('name', 'siamese')))}\n\n{_verdict(summary)}\n"
@@ -156,8 +156,8 @@ def _analyses(summary: RunSummary) -> Iterator[str]:
         yield "\n".join(rows) + (f"\n\n{len(worst) - _SHOWN:,} more are no worse." if len(worst) > _SHOWN else "")
 
 
-def _caveats(summary: RunSummary, model: ModelManifest, settings: ModelCardSettings) -> Iterator[str]:
-    yield from (f"- {sentence}" for sentence in caveats(summary, model))
+def _caveats(summary: RunSummary, settings: ModelCardSettings) -> Iterator[str]:
+    yield from (f"- {text(sentence)}" for sentence in caveats(summary))
     if settings.caveats:
         yield f"\n{settings.caveats}"
 

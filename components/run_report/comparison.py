@@ -46,31 +46,42 @@ def measured(common: ScoredPairs, config: Mapping[str, Any], seed: int) -> Measu
     return judge(common, only_measure, measures, by, seed, "").intervals
 
 
-def sentences(a: RunSummary, b: RunSummary, pairs: int, found: MeasuredIntervals | None) -> Iterator[str]:
+def sentences(
+    a: RunSummary, b: RunSummary, scored: tuple[int, int], common: int, found: MeasuredIntervals | None
+) -> Iterator[str]:
     """Which is better and by how much, first; then what the comparison stands on.
 
     Args:
       a: summary of A.
       b: of B.
-      pairs: that both scored.
+      scored: test pairs that A and B scored.
+      common: that both scored.
       found: measured on these.
     """
     if a.run_id == b.run_id:
         yield "This is one run, compared with itself."
         return
-    yield _verdict(found)
+    yield _verdict(common, found)
     for name, one in (("A", a), ("B", b)):
         if one.status in ("failed", "skipped"):
             yield f"{name} {one.status}: {one.error or one.skipped or 'no reason was written down'}"
-    if found:
-        scored = [one.counts.get("pairs", {}).get("splits", {}).get("test", {}).get("pairs", 0) for one in (a, b)]
-        yield f"Measured on the {pairs:,} test pairs that both scored; A scored {scored[0]:,}, B {scored[1]:,}."
+    if common:
+        yield f"{common:,} test pairs were scored by both; A scored {scored[0]:,}, B {scored[1]:,}."
+    elif all(scored):
+        yield (
+            f"A scored {scored[0]:,} test pairs, B {scored[1]:,} others: the data, its split or the seed differ. "
+            "Their own measures are below: these differ by the pairs as well as by the models."
+        )
+    else:
+        yield f"{' and '.join(name for name, pairs in zip('AB', scored, strict=True) if not pairs)} scored none."
 
 
-def _verdict(found: MeasuredIntervals | None) -> str:
+def _verdict(common: int, found: MeasuredIntervals | None) -> str:
+    if not common:
+        return "Not comparable: no test pair was scored by both."
     gain = found.gain.get("accuracy") if found else None
     if gain is None or gain.value is None:
-        return "No difference can be told: no test pair was scored by both."
+        return "No difference can be told: scores are no numbers."
     off = f"B's accuracy is {abs(100 * gain.value):.2f} points {'above' if gain.value >= 0 else 'below'} A's"
     if gain.low is None or gain.high is None:
         return f"{off}; how sure that is cannot be told."
@@ -123,10 +134,11 @@ def turned(common: ScoredPairs) -> dict[str, NDArray[np.int64]]:
     a, b = common.baseline_score > 0.5, common.score > 0.5
     order = np.argsort(-np.abs(common.score - common.baseline_score), kind="stable")
     found = {
-        "Wrong in A, right in B": order[((b == common.same) & (a != common.same))[order]],
-        "Right in A, wrong in B": order[((a == common.same) & (b != common.same))[order]],
+        f"Right in {right}, wrong in {wrong}: {kind} pairs": order[(judges & (a != b) & chosen)[order]]
+        for right, wrong, judges in (("A", "B", a == common.same), ("B", "A", b == common.same))
+        for kind, chosen in (("genuine", common.same), ("impostor", ~common.same))
     }
-    return {f"{heading}: {len(rows):,} pairs": rows[:EACH] for heading, rows in found.items() if len(rows)}
+    return {f"{heading}, {len(rows):,}": rows[:EACH] for heading, rows in found.items() if len(rows)}
 
 
 def _keys(scores: ScoredPairs) -> list[tuple[str, str, bool]]:

@@ -13,6 +13,7 @@ from components.run_report.content import Content
 from components.run_report.figures import Figure
 from components.run_report.page import template
 from components.run_report.pictures import pictures
+from components.run_report.summary import Metric
 from components.run_report.training import read_curves
 
 _NAMES = ("B", "A")
@@ -23,7 +24,8 @@ def render_comparison(a: Content, b: Content) -> str:
     """The page of two runs: B judged beside A."""
     common = common_pairs(a.scores, b.scores) if a.scores is not None and b.scores is not None else None
     found = measured(common, b.summary.config, b.summary.seed) if common is not None else None
-    told = list(sentences(a.summary, b.summary, 0 if common is None else len(common.same), found))
+    scored = (_pairs(a.scores), _pairs(b.scores))
+    told = list(sentences(a.summary, b.summary, scored, _pairs(common), found))
     drawn = _figures(a, b, common)
     changed = slice_changes(a.summary, b.summary)
     return template("comparison.html.j2").render(
@@ -32,6 +34,7 @@ def render_comparison(a: Content, b: Content) -> str:
         headline=told[0],
         sentences=told[1:],
         measures=_measures(found) if found else [],
+        own=_own(a, b) if max(scored) > _pairs(common) or not found else [],
         gates=_gates(a, b),
         figures=drawn,
         script=Markup(get_plotlyjs()) if drawn else "",
@@ -48,6 +51,16 @@ def render_comparison(a: Content, b: Content) -> str:
 def _measures(found: MeasuredIntervals) -> list[tuple[str, Any, Any, Any]]:
     """(measure, A's, B's, how much better B is)."""
     return [(name, found.baseline[name], one, found.gain.get(name)) for name, one in found.candidate.items()]
+
+
+def _own(a: Content, b: Content) -> list[tuple[str, Metric | None, Metric | None]]:
+    """(measure, A's, B's), each on the test pairs of its own run."""
+    theirs, ours = a.summary.metrics, b.summary.metrics
+    return [(name, theirs.get(name), ours.get(name)) for name in {**ours, **theirs}]
+
+
+def _pairs(scores: ScoredPairs | None) -> int:
+    return 0 if scores is None else len(scores.same)
 
 
 def _gates(a: Content, b: Content) -> list[tuple[str, bool | None, bool | None, str]]:
@@ -67,7 +80,7 @@ def _figures(a: Content, b: Content, common: ScoredPairs | None) -> list[Figure]
 
 
 def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
-    """(what, A's, B's): images, identities and pairs of each split."""
+    """(what, A's, B's): images, identities and pairs of each split, and the files that were not used."""
     images, pairs = (
         [one.summary.counts.get(key, {}).get("splits", {}) for one in (a, b)] for key in ("images", "pairs")
     )
@@ -76,10 +89,11 @@ def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
         for key, counted in (("images", images), ("identities", images), ("pairs", pairs)):
             theirs, ours = (int(one.get(split, {}).get(key, 0)) for one in counted)
             lines.append((f"{split}: {key}", theirs, ours))
-    return lines
+    unused = (int(one.summary.counts.get("images", {}).get("quarantined", 0)) for one in (a, b))
+    return [*lines, ("files not used", *unused)] if lines else []
 
 
-def _times(a: Content, b: Content) -> list[tuple[str, float | None, float | None]]:
-    """(component, A's seconds, B's)."""
-    theirs, ours = a.summary.timings, b.summary.timings
-    return [(name, theirs.get(name), ours.get(name)) for name in {**ours, **theirs}]
+def _times(a: Content, b: Content) -> list[tuple[str, list[float | None]]]:
+    """(component, seconds of A and B, their peaks of memory in MB)."""
+    told = [a.summary.timings, b.summary.timings, a.summary.peak_memory_mb, b.summary.peak_memory_mb]
+    return [(name, [one.get(name) for one in told]) for name in {**told[1], **told[0]}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components.run_report.caveats import caveats
 from components.run_report.summary import RunSummary
 
 _HEADLINES = {"pushed": "may be used", "refused": "must not be used", "failed": "came to no end", "skipped": "skipped"}
@@ -38,25 +39,10 @@ def explanations(summary: RunSummary) -> Iterator[str]:
     for gate in summary.gates:
         if not gate.passed:
             yield f"{gate.name}: {gate.reason}."
-    yield from _weakest(summary)
+    yield from caveats(summary)
     if summary.status == "refused":
         yield (
             "Look at the pictures of wrong pairs below: wrong labels are mended in the data; look-alikes want more "
             "images of those identities, or pairs mined with the served model (pairs.mined); all else is a matter of "
             "the recipe (tuner.trials)."
         )
-
-
-def _weakest(summary: RunSummary) -> Iterator[str]:
-    whole = summary.metrics.get("accuracy")
-    judged = [
-        (part["accuracy"], name, int(part["example_count"]))
-        for name, part in summary.slices.items()
-        if "accuracy" in part and part.get("example_count", 0) >= 50
-    ]
-    if whole is None or not judged:
-        return
-    accuracy, name, pairs = min(judged)
-    if accuracy < whole.value - 0.005:
-        told = f"{1 - accuracy:.1%} of its {pairs:,} pairs are called wrongly, {1 - whole.value:.1%} of all"
-        yield f"It is weakest on {name}: {told}."

@@ -91,19 +91,57 @@ def test_the_gain_is_measured_and_its_sign_is_bs():
             "Neither is better for certain: B's accuracy is 1.00 points above A's (95%: -1.00 to +3.00).",
         ),
         (0.01, None, None, "B's accuracy is 1.00 points above A's; how sure that is cannot be told."),
-        (None, None, None, "No difference can be told: no test pair was scored by both."),
+        (None, None, None, "No difference can be told: scores are no numbers."),
     ],
 )
 def test_the_first_sentence_says_which_is_better_and_how_sure_that_is(value, low, high, said):
     gain = {"accuracy": Interval(value=value, low=low, high=high)}
     found = MeasuredIntervals(pairs=9, units=9, drawn="identities", resamples=9, candidate={}, gain=gain)
-    assert next(sentences(summary("a"), summary(), 9, found)) == said
+    assert next(sentences(summary("a"), summary(), (9, 9), 9, found)) == said
 
 
 def test_a_failed_run_says_why_and_a_run_is_not_compared_with_itself():
-    told = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), 0, None))
-    assert told == ["No difference can be told: no test pair was scored by both.", "A failed: /x: no images"]
-    assert list(sentences(summary(), summary(), 9, None)) == ["This is one run, compared with itself."]
+    told = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), (0, 9), 0, None))
+    assert told == [
+        "Not comparable: no test pair was scored by both.",
+        "A failed: /x: no images",
+        "A scored none.",
+    ]
+    assert list(sentences(summary(), summary(), (9, 9), 9, None)) == ["This is one run, compared with itself."]
+
+
+def test_what_the_comparison_stands_on_is_told():
+    assert list(sentences(summary("a"), summary(), (9, 8), 5, None))[1] == (
+        "5 test pairs were scored by both; A scored 9, B 8."
+    )
+    assert list(sentences(summary("a"), summary(), (9, 8), 0, None))[1].startswith(
+        "A scored 9 test pairs, B 8 others: the data, its split or the seed differ."
+    )
+    assert list(sentences(summary("a"), summary(), (0, 0), 0, None))[1] == "A and B scored none."
+
+
+def test_runs_that_were_tested_on_other_pairs_are_measured_each_on_its_own():
+    metrics = {"accuracy": {"value": 0.9123, "low": 0.88, "high": 0.94}}
+    told = summary("a", metrics=metrics, peak_memory_mb={"Trainer": 1234.0}, timings={"Trainer": 2.0})
+    a = Content(told, scores=a_set(0.2))
+    whole = a_set(0.6)
+    other, half = (
+        replace(whole, images=(whole.images[0] + name * np.array(moved, object), whole.images[1]))
+        for name, moved in (("x", [1] * 400), ("x", [0, 0, 1, 1] * 100))
+    )
+    page = render_comparison(a, Content(summary(), scores=other))
+    assert "<h1>Not comparable" in page
+    assert "On the same test pairs" not in page
+    row = re.search(
+        r"<h2>Each on its own test pairs</h2>.*?<tr><th scope=.row.>accuracy</th>(.*?)</tr>", page, re.DOTALL
+    )
+    assert re.findall(r"<td[^>]*>([^<]*)", row[1]) == ["0.9123", "0.880 to 0.940", "", ""]
+    assert ">1,234</td>" in page
+    page = render_comparison(a, Content(summary(), scores=half))
+    assert "On the same test pairs" in page
+    assert "200 test pairs were scored by both; A scored 400, B 400." in page
+    assert "Each on its own test pairs" in page
+    assert "Each on its own test pairs" not in render_comparison(a, Content(summary(), scores=whole))
 
 
 CONFIGS = st.recursive(
@@ -140,8 +178,9 @@ def test_slices_come_with_the_greatest_loss_first():
 def test_pairs_that_turned_are_shown_by_who_is_right():
     a, b = scored([1, 1, 0, 0], [0.9, 0.1, 0.4, 0.1]), scored([1, 1, 0, 0], [0.2, 0.8, 0.9, 0.2])
     assert {heading: rows.tolist() for heading, rows in turned(common_pairs(a, b)).items()} == {
-        "Wrong in A, right in B: 1 pairs": [1],
-        "Right in A, wrong in B: 2 pairs": [0, 2],
+        "Right in A, wrong in B: genuine pairs, 1": [0],
+        "Right in A, wrong in B: impostor pairs, 1": [2],
+        "Right in B, wrong in A: genuine pairs, 1": [1],
     }
 
 

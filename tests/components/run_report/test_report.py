@@ -102,11 +102,13 @@ def test_what_it_is_weakest_on_is_told_unless_that_is_no_worse():
         "kind: genuine": {"accuracy": 0.93, "example_count": 500},
     }
     told = summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)
-    assert list(explanations(told)) == [
+    assert list(explanations(told))[:1] == [
         "It is weakest on group: greek: 20.0% of its 200 pairs are called wrongly, 7.0% of all."
     ]
     del slices["group: greek"]
-    assert not list(explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)))
+    told = explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices))
+    assert not any("weakest" in sentence for sentence in told)
+    assert not list(explanations(summary()))
 
 
 def test_the_worst_pairs_come_first_under_each_heading():

@@ -3,25 +3,21 @@
 from collections.abc import Iterator
 
 from components.run_report.summary import RunSummary
-from models.manifest import ModelManifest
 
 _FEW = 30  # identities: with fewer, a mean over them says little
 _WIDE = 0.05  # an interval of the accuracy that is wider than this
 _FEWEST = 50  # pairs of a slice that is judged
 
 
-def caveats(summary: RunSummary, model: ModelManifest) -> Iterator[str]:
-    """One sentence each; at least one.
-
-    Args:
-      summary: of the run up to the gates.
-      model: what the model says of itself.
-    """
+def caveats(summary: RunSummary) -> Iterator[str]:
+    """One sentence each; none where nothing was measured."""
+    if not summary.metrics:
+        return
     test = summary.counts.get("images", {}).get("splits", {}).get("test", {})
     identities = int(test.get("identities", 0))
-    if model.split.get("by") == "image":
+    if summary.config.get("data", {}).get("split", {}).get("by") == "image":
         yield "Tested on identities that it was trained on: what it does on new ones is not known."
-    elif identities < _FEW:
+    elif 0 < identities < _FEW:
         yield f"Only {identities} test identities: others may be easier or harder than these."
     accuracy = summary.metrics.get("accuracy")
     if accuracy and accuracy.low is not None and accuracy.high is not None and accuracy.high - accuracy.low > _WIDE:
@@ -39,14 +35,16 @@ def caveats(summary: RunSummary, model: ModelManifest) -> Iterator[str]:
 def _weakest(summary: RunSummary) -> Iterator[str]:
     whole = summary.metrics.get("accuracy")
     judged = [
-        (part["accuracy"], name)
+        (part["accuracy"], name, int(part["example_count"]))
         for name, part in summary.slices.items()
         if "accuracy" in part and part.get("example_count", 0) >= _FEWEST
     ]
-    if whole and judged and min(judged)[0] < whole.value - 0.005:
-        accuracy, name = min(judged)
-        told = " ".join(name.split()).replace("|", "/").replace("<", "&lt;")
-        yield f"Weakest on {told}: accuracy {accuracy:.4f}, {whole.value:.4f} over all."
+    if whole is None or not judged:
+        return
+    accuracy, name, pairs = min(judged)
+    if accuracy < whole.value - 0.005:
+        told = f"{1 - accuracy:.1%} of its {pairs:,} pairs are called wrongly, {1 - whole.value:.1%} of all"
+        yield f"It is weakest on {' '.join(name.split())}: {told}."
 
 
 def _strict(summary: RunSummary) -> Iterator[str]:
