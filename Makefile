@@ -71,7 +71,7 @@ picture: ## Draw kubeflow/report.png from the report of the last run in output/ 
 	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=9000 \
 	  --window-size=1000,1900 --screenshot="$(CURDIR)/kubeflow/report.png" "file://$(CURDIR)/output/runs/latest/report.html"
 	@$(BIN)/python -c "from PIL import Image; \
-	  Image.open('kubeflow/report.png').convert('RGB').quantize(64).save('kubeflow/report.png', optimize=True)"
+	  Image.open('kubeflow/report.png').convert('RGB').quantize(256).save('kubeflow/report.png', optimize=True)"
 
 clean: ## Remove caches and build products; the environments and output/ stay
 	rm -rf build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
