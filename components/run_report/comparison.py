@@ -104,7 +104,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any], above: str = "") -> 
 
 
 class SliceChange(NamedTuple):
-    """The accuracy of a slice that both runs measured."""
+    """The accuracy of both models on the pairs of a slice."""
 
     name: str
     pairs: int
@@ -117,13 +117,17 @@ class SliceChange(NamedTuple):
         return self.b - self.a
 
 
-def slice_changes(a: RunSummary, b: RunSummary) -> list[SliceChange]:
-    """Accuracy by slice, what B lost most on first."""
-    found = [
-        SliceChange(name, int(part["example_count"]), a.slices[name]["accuracy"], part["accuracy"])
-        for name, part in b.slices.items()
-        if "accuracy" in part and part.get("example_count", 0) >= _FEWEST and "accuracy" in a.slices.get(name, {})
-    ]
+def slice_changes(common: ScoredPairs) -> list[SliceChange]:
+    """Accuracy by slice of the pairs that both scored, what B lost most on first; none of a few pairs."""
+    if common.baseline_score is None:
+        return []
+    right = [(score > 0.5) == common.same for score in (common.baseline_score, common.score)]
+    found = []
+    for column, values in common.slices.items():
+        for value in np.unique(values[values != ""]):
+            rows = values == value
+            if (pairs := int(rows.sum())) >= _FEWEST:
+                found.append(SliceChange(f"{column}: {value}", pairs, *(float(one[rows].mean()) for one in right)))
     return sorted(found, key=lambda one: one.gain)
 
 

@@ -27,7 +27,7 @@ def render_comparison(a: Content, b: Content) -> str:
     scored = (_pairs(a.scores), _pairs(b.scores))
     told = list(sentences(a.summary, b.summary, scored, _pairs(common), found))
     drawn = _figures(a, b, common)
-    changed = slice_changes(a.summary, b.summary)
+    changed = slice_changes(common) if common is not None else []
     return template("comparison.html.j2").render(
         a=a.summary,
         b=b.summary,
@@ -89,8 +89,8 @@ def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
         for key, counted in (("images", images), ("identities", images), ("pairs", pairs)):
             theirs, ours = (int(one.get(split, {}).get(key, 0)) for one in counted)
             lines.append((f"{split}: {key}", theirs, ours))
-    unused = (int(one.summary.counts.get("images", {}).get("quarantined", 0)) for one in (a, b))
-    return [*lines, ("files not used", *unused)] if lines else []
+    theirs, ours = (int(one.summary.counts.get("images", {}).get("quarantined", 0)) for one in (a, b))
+    return [*lines, ("files not used", theirs, ours)] if lines else []
 
 
 def _times(a: Content, b: Content) -> list[tuple[str, list[float | None]]]:

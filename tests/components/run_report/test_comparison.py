@@ -161,17 +161,13 @@ def test_every_difference_of_two_configurations_is_told_once(a, b):
 
 
 def test_slices_come_with_the_greatest_loss_first():
-    a = summary("a", slices={"x": {"accuracy": 0.9, "example_count": 50}, "y": {"accuracy": 0.5, "example_count": 50}})
-    b = summary(
-        slices={
-            "x": {"accuracy": 0.7, "example_count": 60},
-            "y": {"accuracy": 0.6, "example_count": 60},
-            "few": {"accuracy": 0.1, "example_count": 5},
-        }
-    )
-    assert [(one.name, one.pairs, round(one.gain, 3)) for one in slice_changes(a, b)] == [
-        ("x", 60, -0.2),
-        ("y", 60, 0.1),
+    same = np.ones(60, bool)
+    group = np.array(["greek"] * 25 + ["latin"] * 25 + ["few"] * 5 + [""] * 5, object)
+    a = replace(scored(same, np.where(group == "greek", 0.9, 0.1)), slices={"group": group})
+    b = replace(scored(same, np.where(group == "latin", 0.9, 0.1)), slices={"group": group})
+    assert [(*one, one.gain) for one in slice_changes(common_pairs(a, b))] == [
+        ("group: greek", 25, 1.0, 0.0, -1.0),
+        ("group: latin", 25, 0.0, 1.0, 1.0),
     ]
 
 
