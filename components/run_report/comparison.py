@@ -17,15 +17,15 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.pictures import EACH
 from components.run_report.summary import RunSummary
 
-_FEWEST = 20  # pairs of a slice that is compared
+_FEWEST = 20  # pairs that are compared, of the whole and of a slice
 
 
-def common_pairs(a: ScoredPairs, b: ScoredPairs) -> ScoredPairs | None:
-    """The pairs that both runs scored: B's scores, with A's as the baseline's; none where there are none."""
+def common_pairs(a: ScoredPairs, b: ScoredPairs, at_least: int = _FEWEST) -> ScoredPairs | None:
+    """The pairs that both runs scored: B's scores, with A's as the baseline's; none where they are fewer."""
     place = {key: row for row, key in enumerate(_keys(a))}
     found = np.array([place.get(key, -1) for key in _keys(b)], dtype=np.int64)
     both = found >= 0
-    if not both.any():
+    if both.sum() < max(at_least, 1):
         return None
     return replace(b.take(both), baseline_score=a.score[found[both]], baseline_distance=a.distance[found[both]])
 
@@ -55,30 +55,31 @@ def sentences(
       a: summary of A.
       b: of B.
       scored: test pairs that A and B scored.
-      common: that both scored.
+      common: that both scored; 0 where these are too few.
       found: measured on these.
     """
     if a.run_id == b.run_id:
         yield "This is one run, compared with itself."
         return
-    yield _verdict(common, found)
+    yield _verdict(scored, common, found)
     for name, one in (("A", a), ("B", b)):
         if one.status in ("failed", "skipped"):
             yield f"{name} {one.status}: {one.error or one.skipped or 'no reason was written down'}"
     if common:
-        yield f"{common:,} test pairs were scored by both; A scored {scored[0]:,}, B {scored[1]:,}."
+        yield f"{common:,} test pairs were scored by both, of A's {scored[0]:,} and B's {scored[1]:,}."
     elif all(scored):
         yield (
-            f"A scored {scored[0]:,} test pairs, B {scored[1]:,} others: the data, its split or the seed differ. "
-            "Their own measures are below: these differ by the pairs as well as by the models."
+            f"A scored {scored[0]:,} test pairs, B {scored[1]:,}; hardly any are the same: the data, its split or the "
+            "seed differ. Their own measures are below: these differ by the pairs as well as by the models."
         )
-    else:
-        yield f"{' and '.join(name for name, pairs in zip('AB', scored, strict=True) if not pairs)} scored none."
 
 
-def _verdict(common: int, found: MeasuredIntervals | None) -> str:
+def _verdict(scored: tuple[int, int], common: int, found: MeasuredIntervals | None) -> str:
+    if not all(scored):
+        missing = " and ".join(name for name, pairs in zip("AB", scored, strict=True) if not pairs)
+        return f"Not comparable: {missing} scored no test pair."
     if not common:
-        return "Not comparable: no test pair was scored by both."
+        return "Not comparable: their test pairs differ."
     gain = found.gain.get("accuracy") if found else None
     if gain is None or gain.value is None:
         return "No difference can be told: scores are no numbers."

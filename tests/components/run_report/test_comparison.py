@@ -52,12 +52,14 @@ def scored(same, score, first: int = 0) -> ScoredPairs:
 
 def test_only_pairs_that_both_scored_are_compared_and_each_with_itself():
     a, b = scored([1, 0, 1, 0], [0.1, 0.2, 0.3, 0.4]), scored([1, 0, 1], [0.7, 0.8, 0.9], first=2)
-    both = common_pairs(a, b)
+    both = common_pairs(a, b, 2)
     assert both.images[0].tolist() == ["2a.png", "3a.png"]
     assert (both.score.tolist(), both.baseline_score.tolist()) == ([0.7, 0.8], [0.3, 0.4])
-    assert common_pairs(a, scored([1], [0.5], first=9)) is None
+    assert common_pairs(a, b, 3) is None
+    assert common_pairs(a, b) is None  # two pairs tell nothing
+    assert common_pairs(a, scored([1], [0.5], first=9), 0) is None
     relabelled = replace(a, same=~a.same)
-    assert common_pairs(a, relabelled) is None
+    assert common_pairs(a, relabelled, 0) is None
 
 
 def a_set(quality: float, count: int = 400, seed: int = 0) -> ScoredPairs:
@@ -103,21 +105,21 @@ def test_the_first_sentence_says_which_is_better_and_how_sure_that_is(value, low
 def test_a_failed_run_says_why_and_a_run_is_not_compared_with_itself():
     told = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), (0, 9), 0, None))
     assert told == [
-        "Not comparable: no test pair was scored by both.",
+        "Not comparable: A scored no test pair.",
         "A failed: /x: no images",
-        "A scored none.",
     ]
     assert list(sentences(summary(), summary(), (9, 9), 9, None)) == ["This is one run, compared with itself."]
 
 
 def test_what_the_comparison_stands_on_is_told():
-    assert list(sentences(summary("a"), summary(), (9, 8), 5, None))[1] == (
-        "5 test pairs were scored by both; A scored 9, B 8."
-    )
-    assert list(sentences(summary("a"), summary(), (9, 8), 0, None))[1].startswith(
-        "A scored 9 test pairs, B 8 others: the data, its split or the seed differ."
-    )
-    assert list(sentences(summary("a"), summary(), (0, 0), 0, None))[1] == "A and B scored none."
+    assert list(sentences(summary("a"), summary(), (900, 80), 50, None)) == [
+        "No difference can be told: scores are no numbers.",
+        "50 test pairs were scored by both, of A's 900 and B's 80.",
+    ]
+    differ, why = sentences(summary("a"), summary(), (9, 8), 0, None)
+    assert differ == "Not comparable: their test pairs differ."
+    assert why.startswith("A scored 9 test pairs, B 8; hardly any are the same: the data, its split or the seed")
+    assert list(sentences(summary("a"), summary(), (0, 0), 0, None)) == ["Not comparable: A and B scored no test pair."]
 
 
 def test_runs_that_were_tested_on_other_pairs_are_measured_each_on_its_own():
@@ -139,7 +141,7 @@ def test_runs_that_were_tested_on_other_pairs_are_measured_each_on_its_own():
     assert ">1,234</td>" in page
     page = render_comparison(a, Content(summary(), scores=half))
     assert "On the same test pairs" in page
-    assert "200 test pairs were scored by both; A scored 400, B 400." in page
+    assert "200 test pairs were scored by both, of A&#39;s 400 and B&#39;s 400." in page
     assert "Each on its own test pairs" in page
     assert "Each on its own test pairs" not in render_comparison(a, Content(summary(), scores=whole))
 
@@ -173,7 +175,7 @@ def test_slices_come_with_the_greatest_loss_first():
 
 def test_pairs_that_turned_are_shown_by_who_is_right():
     a, b = scored([1, 1, 0, 0], [0.9, 0.1, 0.4, 0.1]), scored([1, 1, 0, 0], [0.2, 0.8, 0.9, 0.2])
-    assert {heading: rows.tolist() for heading, rows in turned(common_pairs(a, b)).items()} == {
+    assert {heading: rows.tolist() for heading, rows in turned(common_pairs(a, b, 1)).items()} == {
         "Right in A, wrong in B: genuine pairs, 1": [0],
         "Right in A, wrong in B: impostor pairs, 1": [2],
         "Right in B, wrong in A: genuine pairs, 1": [1],
