@@ -22,6 +22,7 @@ from components.run_report.words import explanations, headline
 
 FILE = "report.html"
 _FEWEST = 20  # pairs of a slice that is shown
+_MOST_SLICES = 100
 
 
 def write_report(content: Content, path: Path) -> Path:
@@ -50,7 +51,8 @@ def render(content: Content) -> str:
         pictures=pictures(scores, content.pairs, chosen(scores)) if scores is not None and content.pairs else {},
         figures=drawn,
         script=Markup(get_plotlyjs()) if drawn or curves or summary.timings else "",
-        slices=_slices(content),
+        slices=(slices := _slices(content))[:_MOST_SLICES],
+        more_slices=len(slices[_MOST_SLICES:]),
         training=figures.of_training(curves),
         embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
         placed=placed,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError, Message
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from models import features
@@ -82,10 +83,8 @@ def read_views(statistics: Path | None, anomalies: Path | None) -> DataViews | N
 
 def _statistics(folder: Path, split: str) -> statistics_pb2.DatasetFeatureStatistics | None:
     path = folder / f"Split-{split}" / STATISTICS_FILE
-    if not path.is_file():
-        return None
-    datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets
-    return datasets[0] if datasets else None
+    found = statistics_pb2.DatasetFeatureStatisticsList()
+    return found.datasets[0] if _read(path, found) and found.datasets else None
 
 
 def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
@@ -125,11 +124,23 @@ def _texts(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> l
     return rows
 
 
-def _anomalies(folder: Path) -> list[AnomalyRow]:
+def _anomalies(folder: Path) -> list[AnomalyRow] | None:
+    """None where no split was checked; a split whose file is damaged is told, for it is not known to be clean."""
+    paths = {split: path for split in _SPLITS if (path := folder / f"Split-{split}" / ANOMALIES_FILE).is_file()}
     rows = []
-    for split in _SPLITS:
-        path = folder / f"Split-{split}" / ANOMALIES_FILE
-        if path.is_file():
-            found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+    for split, path in paths.items():
+        found = anomalies_pb2.Anomalies()
+        if _read(path, found):
             rows += [AnomalyRow(split, name, info.description) for name, info in sorted(found.anomaly_info.items())]
-    return rows
+        else:
+            rows.append(AnomalyRow(split, "", "what the validator found cannot be read"))
+    return rows if paths else None
+
+
+def _read(path: Path, message: Message) -> bool:
+    """Fills ``message``; False where the file is not there or damaged, as after a step that was killed."""
+    try:
+        message.ParseFromString(path.read_bytes())
+    except (OSError, DecodeError):
+        return False
+    return True

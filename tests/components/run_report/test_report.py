@@ -173,6 +173,14 @@ def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
     assert len(page) < 10e6
 
 
+def test_many_slices_do_not_drown_the_page():
+    slices = {f"identity: {n}": {"accuracy": n / 3000, "example_count": 50.0} for n in range(3000)}
+    page = render(Content(summary(slices=slices)))
+    assert page.count("identity: ") == 100
+    assert "identity: 0<" in page
+    assert "2,900 more" in page
+
+
 def test_a_run_that_came_to_nothing_explains_itself():
     told = summary(status="failed", exit_code=2, error="/x: no images", failed_component="ImageExampleGen")
     page = render(Content(told))

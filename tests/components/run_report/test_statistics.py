@@ -56,6 +56,16 @@ def test_what_is_not_there_is_left_out(artifacts, tmp_path):
     assert read_views(artifacts[0], None).anomalies is None
 
 
+def test_damaged_files_are_no_clean_ones(artifacts, tmp_path):
+    for folder, file in zip(artifacts, (STATISTICS_FILE, ANOMALIES_FILE), strict=True):
+        path = folder / "Split-test" / file
+        path.write_bytes(path.read_bytes()[:-3])
+    views = read_views(*artifacts)
+    assert [row.split for row in views.numbers] == ["train"]
+    assert views.anomalies == [("test", "", "what the validator found cannot be read")]
+    assert read_views(artifacts[0], tmp_path / "nowhere").anomalies is None
+
+
 def test_the_page_shows_them_as_text(artifacts):
     told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
     page = render(Content(told, statistics=artifacts[0], anomalies=artifacts[1]))
