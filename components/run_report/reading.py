@@ -52,9 +52,12 @@ def _quarantine(path: Path | None) -> tuple[list[tuple[str, str]], int]:
     if path is None or not path.is_file():
         return [], 0
     with path.open(encoding="utf-8", newline="") as file:
-        lines, count = [], 0
+        lines: list[tuple[str, str]] = []
+        count, reasons = 0, set()
         for row in csv.DictReader(file):
             count += 1
-            if count <= LISTED:
+            kind = row["reason"].partition(" of ")[0]
+            if count <= LISTED or (kind not in reasons and len(lines) < 2 * LISTED):  # a rare reason is shown too
                 lines.append((row["path"], row["reason"]))
+                reasons.add(kind)
     return lines, count

@@ -4,8 +4,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from components.run_report.content import Content
+from components.run_report.files import RunFiles
 from components.run_report.originals import EACH, MOST, folder_of, look_alikes, picture, unused
 from components.run_report.page import render
+from components.run_report.reading import LISTED, content_of
 from components.run_report.summary import RunSummary
 
 
@@ -48,6 +50,16 @@ def test_each_reason_is_shown(folder):
     assert len(found) == MOST
     assert [one.reason for one in found[:2]] == ["unreadable", "exact duplicate of whole.jpg"]
     assert (found[0].picture, bool(found[1].picture)) == ("", True)
+
+
+def test_a_rare_reason_far_down_the_listing_is_shown(tmp_path):
+    listing = tmp_path / "quarantine.csv"
+    rows = [f"{n}.png,unreadable\n" for n in range(5000)]
+    listing.write_text("path,reason\n" + "".join(rows) + "z.png,too small\n")
+    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    content = content_of(RunFiles({}), told, [], listing)
+    assert (len(content.quarantine), content.quarantined) == (LISTED + 1, 5001)
+    assert ("z.png", "too small") in [(one.name, one.reason) for one in unused(content.quarantine, None)]
 
 
 def test_the_closest_look_alikes_come_first(folder, tmp_path):
