@@ -1,7 +1,8 @@
-"""What has to be set before any test imports TensorFlow, how hypothesis searches, and a tiny exported model."""
+"""What has to be set before any test imports TensorFlow, how hypothesis searches, a tiny exported model, a browser."""
 
 import functools
 import os
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -69,3 +70,20 @@ def exported(export_of):
     from tiny_model import GREY
 
     return export_of(GREY)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The machine's own Chromium. Not of the session: its event loop would be another test's."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=chromium, args=[*arguments, "--disable-background-networking"]
+        )
+        yield found
+        found.close()

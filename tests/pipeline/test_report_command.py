@@ -1,10 +1,12 @@
 """The page of a run, from what lies under the output folder."""
 
 import pytest
+from typer.testing import CliRunner
 
 from components.run_report.page import write_report
 from components.run_report.summary import RunSummary
 from models.errors import UserError
+from pipeline.cli import app
 from pipeline.report import read_content
 
 
@@ -31,3 +33,21 @@ def test_a_run_that_is_not_there_is_one_line(tmp_path):
     (tmp_path / "runs" / "r1" / "summary.json").write_text("{")
     with pytest.raises(UserError, match="not readable as a summary"):
         read_content(tmp_path, "r1")
+
+
+def test_two_runs_are_compared_on_a_page_beside_the_second(tmp_path):
+    for name in ("r1", "r2"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        told = {"run_id": name, "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
+        RunSummary.model_validate({**told, "error": f"no luck in {name}"}).write(tmp_path / "runs" / name)
+    (tmp_path / "runs" / "latest").symlink_to("r2")
+
+    done = CliRunner().invoke(app, ["report", "r1", "latest", "--output", str(tmp_path)])
+    path = tmp_path / "runs" / "r2" / "compared_with_r1.html"
+    assert (done.exit_code, done.stdout.replace("\n", "")) == (0, str(path))
+    text = path.read_text()
+    assert "A failed: no luck in r1" in text
+    assert "B failed: no luck in r2" in text
+    done = CliRunner().invoke(app, ["report", "r1", "r2", "--output", str(tmp_path), "--to", str(tmp_path / "x.html")])
+    assert done.exit_code == 0
+    assert (tmp_path / "x.html").read_text() == text

@@ -3,15 +3,13 @@
 import itertools
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_training_views import write_curves
+from test_training_views import write_curves, write_embeddings
 
 import components.run_report
 from components.pair_scores.table import ScoredPairs
@@ -79,6 +77,7 @@ def content(tmp_path: Path, run_id: str = "r1", seed: int = 0) -> Content:
     )
     training = tmp_path / run_id
     write_curves(training, loss=[0.9, 0.5], auc=[0.8, 0.9], eer=[0.2, 0.1])
+    write_embeddings(training, 4, 12)
     lineage = [("images", "9 files"), ("", "and more")]
     return Content(told, scores=scores, training=training, quarantine=[("a.png", "unreadable")], lineage=lineage)
 
@@ -198,9 +197,9 @@ def test_a_page_can_be_heard_in_order(pages, page):
     assert {link.removeprefix("#") for link in found.links} <= found.ids
 
 
-@pytest.mark.parametrize(("page", "charts"), [("run", 7), ("two runs", 4)])
-def test_each_chart_has_its_figures_as_a_table(pages, page, charts):
-    assert len(traces_of(pages[page])) == charts
+@pytest.mark.parametrize(("page", "charts", "maps"), [("run", 7, 1), ("two runs", 4, 0)])
+def test_each_chart_has_its_figures_as_a_table(pages, page, charts, maps):
+    assert len(traces_of(pages[page])) == charts + maps
     figures = re.findall(r"<figure>.*?</figure>", pages[page], re.DOTALL)
     assert len(figures) == charts
     for figure in figures:
@@ -209,43 +208,84 @@ def test_each_chart_has_its_figures_as_a_table(pages, page, charts):
         assert rows.count("<tr>") >= 2
 
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-_LOOK = """<script>addEventListener("load", () => setTimeout(() => {
-  const colour = (one) => getComputedStyle(one).fill;
-  const text = [...document.querySelectorAll(".js-plotly-plot text")].filter((one) => one.textContent.trim());
-  const wide = [...document.querySelectorAll(".scroll, pre")].filter((one) => one.scrollWidth > one.clientWidth);
-  document.title = JSON.stringify({
-    text: [...new Set(text.map(colour))],
-    ground: getComputedStyle(document.querySelector("figure")).backgroundColor,
-    wide: wide.length, reached: wide.filter((one) => one.tabIndex === 0).length,
-    sections: [...document.querySelectorAll("nav a")].filter((one) => document.querySelector(one.hash)).length,
-  });
-}, 500));</script>"""
+@pytest.fixture
+def opened(browser, pages, tmp_path):
+    """Opens a page on a phone, in a scheme."""
+
+    def show(name: str, scheme: str = "light"):
+        file = tmp_path / "page.html"
+        file.write_text(pages[name])
+        contexts.append(browser.new_context(viewport={"width": 412, "height": 900}, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.goto(file.as_uri())
+        return page
+
+    contexts = []
+    yield show
+    for one in contexts:
+        one.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to draw the page with")
+_TEXTS = """[...document.querySelectorAll(".js-plotly-plot text")].filter((one) => one.textContent.trim())
+    .map((one) => getComputedStyle(one).fill)"""
+_WIDE = """[...document.querySelectorAll(".scroll, pre")].filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => one.tabIndex)"""
+
+
+@pytest.mark.parametrize("name", ["run", "two runs"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_text_of_charts_follows_the_scheme_and_what_is_wide_is_reached_by_the_keyboard(pages, scheme, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(pages["run"] + _LOOK)
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=412,900", "--virtual-time-budget=9000"]
-    shown = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
-    done = subprocess.run(
-        [CHROMIUM, *arguments, shown, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def test_the_text_of_charts_follows_the_scheme(opened, name, scheme):
+    page = opened(name, scheme)
+    colours = schemes()[scheme]
+    assert {as_hex(one) for one in page.evaluate(_TEXTS)} == {colours["faint"]}
+    ground = page.evaluate("getComputedStyle(document.querySelector('figure')).backgroundColor")
+    assert as_hex(ground) == colours["surface"]
+
+
+def test_on_paper_it_is_dark_on_light_and_every_part_is_open(opened):
+    page = opened("run", "dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    light = schemes()["light"]
+    assert (
+        as_hex(page.evaluate("getComputedStyle(document.querySelector('figure')).backgroundColor")) == light["surface"]
     )
-    seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout)[1])
-    expected = schemes()[scheme]
-    assert [as_hex(one) for one in seen["text"]] == [expected["faint"]]
-    assert as_hex(seen["ground"]) == expected["surface"]
-    assert seen["wide"] >= 1
-    assert seen["reached"] == seen["wide"]
-    assert seen["sections"] == pages["run"].count("<h2>")
+    assert {as_hex(one) for one in page.evaluate(_TEXTS)} == {light["faint"]}
+    assert page.evaluate("[...document.querySelectorAll('details')].every((one) => one.open)")
+    assert not page.is_visible("nav")
+
+
+@pytest.mark.parametrize("name", ["run", "two runs"])
+def test_the_keyboard_reaches_the_content_the_sections_and_what_is_wider_than_the_page(opened, name):
+    page = opened(name)
+    page.keyboard.press("Tab")
+    skip = page.evaluate("(({ textContent, hash }) => [textContent, hash])(document.activeElement)")
+    assert skip == ["Skip to the content", "#content"]
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    headings = page.eval_on_selector_all("h2", "all => all.map((one) => [`#${one.id}`, one.textContent])")
+    assert page.eval_on_selector_all("nav a", "all => all.map((one) => [one.hash, one.textContent])") == headings
+    wide = page.evaluate(_WIDE)
+    assert wide
+    assert set(wide) == {0}
+    tables = page.locator("figure summary")
+    tables.first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("figure table").first.is_visible()
+
+
+def test_the_map_is_walked_with_the_arrow_keys(opened):
+    page = opened("run")
+    told, thumbnail = page.locator("#pointed"), page.locator("#thumbnail")
+    page.locator("#walk").focus()
+    seen = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+        seen.append((told.inner_text(), thumbnail.evaluate("one => one.style.backgroundPosition")))
+    assert thumbnail.is_visible()
+    assert seen[0][0] == "p0: 0.png"
+    assert seen[0] == seen[2]
+    assert len(set(seen)) == 3  # the last is that before the first
 
 
 def as_hex(colour: str) -> str:

@@ -1,7 +1,6 @@
 """The page, in the machine's own Chromium."""
 
 import re
-import shutil
 
 import pytest
 from running_server import serving
@@ -10,22 +9,6 @@ from tiny_model import GREY, patterns, png
 from components.pusher.serving_folder import link_or_copy
 from models.inference import LoadedModel
 from pipeline.server.limits import Limits
-
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-ARGUMENTS += ["--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
