@@ -52,10 +52,15 @@ def unused(lines: Iterable[tuple[str, str]], folder: Path | None) -> list[Unused
     """
     by_reason: dict[str, list[tuple[str, str]]] = {}
     for name, reason in lines:
-        by_reason.setdefault(reason.partition(" of ")[0], []).append((name, reason))
+        by_reason.setdefault(kind_of(reason), []).append((name, reason))
     turns = [(turn, name, reason) for several in by_reason.values() for turn, (name, reason) in enumerate(several)]
     chosen = sorted(turns, key=lambda one: one[0])[:MOST]
     return [Unused(name, reason, picture(folder, name)) for _, name, reason in chosen]
+
+
+def kind_of(reason: str) -> str:
+    """A reason without what is of one file alone: the other file's name, its size."""
+    return reason.partition(":")[0].partition(" of ")[0]
 
 
 def look_alikes(listing: Path | None, folder: Path | None) -> dict[str, list[Shown]]:

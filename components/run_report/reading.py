@@ -7,7 +7,7 @@ from components.pair_scores.table import FILE as SCORES
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_report.content import Content
 from components.run_report.files import RunFiles
-from components.run_report.originals import folder_of
+from components.run_report.originals import folder_of, kind_of
 from components.run_report.summary import RunSummary
 
 LISTED = 200  # quarantined files on the page
@@ -56,7 +56,7 @@ def _quarantine(path: Path | None) -> tuple[list[tuple[str, str]], int]:
         count, reasons = 0, set()
         for row in csv.DictReader(file):
             count += 1
-            kind = row["reason"].partition(" of ")[0]
+            kind = kind_of(row["reason"])
             if count <= LISTED or (kind not in reasons and len(lines) < 2 * LISTED):  # a rare reason is shown too
                 lines.append((row["path"], row["reason"]))
                 reasons.add(kind)

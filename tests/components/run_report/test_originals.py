@@ -54,7 +54,7 @@ def test_each_reason_is_shown(folder):
 
 def test_a_rare_reason_far_down_the_listing_is_shown(tmp_path):
     listing = tmp_path / "quarantine.csv"
-    rows = [f"{n}.png,unreadable\n" for n in range(5000)]
+    rows = [f"{n}.png,label conflict: also {n}b.png\n" for n in range(5000)]
     listing.write_text("path,reason\n" + "".join(rows) + "z.png,too small\n")
     told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
     content = content_of(RunFiles({}), told, [], listing)
