@@ -28,9 +28,9 @@ def explanations(summary: RunSummary) -> Iterator[str]:
     if summary.status == "failed":
         yield summary.error or "No reason was written down; log.txt beside this page has all that was said."
         yield (
-            "Mend what the line above names, then start the same run again: what is done is not done anew."
+            "Next: mend what the line above names, then start the same run again: what is done is not done anew."
             if summary.exit_code == 2
-            else "Start the same run again: a training goes on where it was. If it fails again, log.txt has the whole."
+            else "Next: start the same run again: a training goes on where it was. If it fails again, see log.txt."
         )
         return
     if summary.status == "skipped":
@@ -42,7 +42,12 @@ def explanations(summary: RunSummary) -> Iterator[str]:
     yield from caveats(summary)
     if summary.status == "refused":
         yield (
-            "Look at the pictures of wrong pairs below: wrong labels are mended in the data; look-alikes want more "
-            "images of those identities, or pairs mined with the served model (pairs.mined); all else is a matter of "
-            "the recipe (tuner.trials)."
+            "Next: look at the pictures of wrong pairs below: wrong labels are mended in the data; look-alikes want "
+            "more images of those identities, or pairs mined with the served model (pairs.mined); all else is a "
+            "matter of the recipe (tuner.trials)."
+        )
+    elif summary.metrics and not summary.already_serving:
+        yield (
+            "Next: measure it on pairs of your own (siamese evaluate), and look at the pairs below that it gets wrong: "
+            "a wrong label among them is mended in the data."
         )

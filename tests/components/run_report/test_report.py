@@ -77,7 +77,7 @@ def write_pairs(folder, count: int):
         (
             {"status": "failed", "failed_component": "Trainer", "error": "out of memory", "exit_code": 1},
             "The run failed in Trainer. Nothing was pushed.",
-            "Start the same run again: a training goes on where it was. If it fails again, log.txt has the whole.",
+            "Next: start the same run again: a training goes on where it was. If it fails again, see log.txt.",
         ),
         (
             {"status": "failed", "error": "/x: no images", "exit_code": 2},
