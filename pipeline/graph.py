@@ -122,7 +122,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         *(transform, *tuner, trainer),
         *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], data),
     ]
-    return _pipeline(config, site, [*nodes, run_report(config, site, nodes)])
+    return _pipeline(config, site, [*nodes, *run_report(config, site, nodes)])
 
 
 def training(
@@ -303,11 +303,11 @@ def judge_and_push(
     return [baseline, evaluator, scores, judged, serving, card, pusher, outcome, *last]
 
 
-def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> RunReport:
+def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> list[BaseNode]:
     """The page of a run, drawn from what all other nodes gave."""
     found = {node.id: node for node in nodes}
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
-    return RunReport(
+    report = RunReport(
         artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
         run_id=site.run_id,
         config=as_json(config),
@@ -315,6 +315,7 @@ def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> RunReport:
         data_root=site.data_root,
         codes=as_json({**codes, "Trainer": code_digest("models")}),
     )
+    return [report]
 
 
 def _pipeline(config: Config, site: Site, nodes: list[BaseNode]) -> Pipeline:

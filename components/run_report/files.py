@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from google.protobuf.struct_pb2 import Struct
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.model_card.card import FILE as CARD
@@ -43,7 +44,12 @@ class Given(NamedTuple):
         """As the metadata store has it."""
         both = {**artifact.properties, **artifact.custom_properties}
         values = {key: getattr(value, kind) for key, value in both.items() if (kind := value.WhichOneof("value"))}
-        return cls(artifact.uri, values)
+        return cls(artifact.uri, {key: _single(value) for key, value in values.items()})
+
+
+def _single(value: Any) -> Any:
+    """On Kubeflow each property arrives as a structure with one value, and each number as a float."""
+    return value["__value__"] if isinstance(value, Struct) and "__value__" in value else value
 
 
 class RunFiles:

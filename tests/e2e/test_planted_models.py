@@ -226,7 +226,8 @@ def ground(tmp_path_factory) -> Ground:
     """One run on real digits up to the Trainer, which makes the untrained model; and a model that serves."""
     base = tmp_path_factory.mktemp("planted")
     data = write_grouped_digits(base / "data")
-    with mock.patch.object(pipeline.graph, "judge_and_push", return_value=[]):
+    judging = {name: mock.Mock(return_value=[]) for name in ("judge_and_push", "run_report")}
+    with mock.patch.multiple(pipeline.graph, **judging):
         run(configured(data, "training.epochs=0"), base / "images")
     made = ("PairGenerator/pairs", "Transform/transform_graph", "Trainer/model")
     pairs, transform, untrained = (next((base / "images" / "artifacts" / key).iterdir()) for key in made)
