@@ -15,6 +15,10 @@ from components.run_report.files import Given
 from components.run_report.record import RunRecord
 from components.run_report.summary import FAILED, RunSummary
 
+_UNKNOWN = (
+    "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"
+)
+
 
 class Executor(base_executor.BaseExecutor):
     """The card is written of a refused model too: it says so first."""
@@ -25,11 +29,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes ``model_card.md`` into ``card``.
-
-        Raises:
-          ValueError: there is no model.
-        """
+        """Writes ``model_card.md`` into ``card``."""
         self._log_startup(input_dict, output_dict, exec_properties)
         record = RunRecord({key: Given.of(given[0].mlmd_artifact) for key, given in input_dict.items() if given})
         config = json.loads(exec_properties["config"])
@@ -43,10 +43,9 @@ class Executor(base_executor.BaseExecutor):
         )
         record.fill(summary)
         model = record.manifest()
-        if model is None:
-            raise ValueError("a model card needs a model")
         settings = ModelCardSettings.model_validate(config["model_card"])
         folder = Path(artifact_utils.get_single_uri(output_dict["card"]))
         folder.mkdir(parents=True, exist_ok=True)
         made = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-        (folder / FILE).write_text(model_card(summary, model, settings, made), encoding="utf-8")
+        card = model_card(summary, model, settings, made) if model else _UNKNOWN
+        (folder / FILE).write_text(card, encoding="utf-8")

@@ -8,6 +8,7 @@ from google.protobuf.struct_pb2 import Struct
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.model_card.card import FILE as CARD
+from models.errors import UserError
 from models.features import AUGMENTED
 from models.manifest import ModelManifest
 
@@ -77,9 +78,12 @@ class RunFiles:
         return self._file("model_run", AUGMENTED)
 
     def manifest(self) -> ModelManifest | None:
-        """What the model that this run trained or reused says of itself."""
+        """What the model that this run trained or reused says of itself; none where that is missing or damaged."""
         path = self.model_dir()
-        return ModelManifest.read(path) if path else None
+        try:
+            return ModelManifest.read(path) if path else None
+        except UserError:  # the ServingValidator refuses such a model, and says why
+            return None
 
     def card(self) -> Path | None:
         """The model card, Markdown."""

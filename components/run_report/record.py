@@ -16,7 +16,6 @@ from components.run_report.summary import Metric, RunSummary
 from components.verdict.artifacts import read_verdict
 from components.verdict.limits import limits_gate
 from components.verdict.result import GateResult
-from models.manifest import ModelManifest
 
 _MADE = ("images_report", "pairs_report", "model")  # for each node of which something is told in the lineage
 
@@ -78,7 +77,7 @@ class RunRecord(RunFiles):
           parameters: node -> what it was given.
         """
         made = ((node, self._artifacts.get(name)) for name, (node, _) in SOURCES.items() if name in _MADE)
-        counts, model = self.counts(), self.model_dir()
+        counts = self.counts()
         return Lineage(
             run_id=run_id,
             steps=[
@@ -86,7 +85,7 @@ class RunRecord(RunFiles):
                 for node, one in made
                 if one
             ],
-            model=ModelManifest.read(model) if model and model.is_dir() else None,
+            model=self.manifest(),
             images=counts.get("images", {}),
             pairs={name: split["pairs"] for name, split in counts.get("pairs", {}).get("splits", {}).items()},
             baseline=self.baseline(),
