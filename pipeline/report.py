@@ -15,8 +15,7 @@ from components.run_report.summary import FILE, RunSummary
 from models.errors import UserError
 from pipeline.lineage import read_lineage
 from pipeline.metadata import Node, given_by, nodes_of, read_only
-
-METADATA = "metadata.sqlite"
+from pipeline.run import METADATA
 
 
 def run_folder(output: Path, run_id: str) -> Path:

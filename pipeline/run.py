@@ -19,7 +19,6 @@ from components.image_example_gen.sources.opening import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary
-from components.run_report.versions import versions
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
@@ -85,7 +84,7 @@ def _execute(
 ) -> RunSummary:
     """Runs the graph and tells how it ended, however it ended."""
     stages = Stages(console)
-    summary = _empty_summary(config, run_id)
+    summary = RunSummary.begun(run_id, config.model_dump(mode="json"), config.digest())
     error: BaseException | None = None
     try:
         with stages.progress():
@@ -136,18 +135,6 @@ def load_site(config: Config, output: Path, data_root: str, data_digest: str, ru
         run_id=run_id,
         metadata=local.sqlite(output / METADATA),
         checkpoints=str(output / "checkpoints"),
-    )
-
-
-def _empty_summary(config: Config, run_id: str) -> RunSummary:
-    return RunSummary(
-        run_id=run_id,
-        status="failed",
-        exit_code=FAILED,
-        seed=config.seed,
-        config_digest=config.digest(),
-        config=config.model_dump(mode="json"),
-        versions=versions(),
     )
 
 

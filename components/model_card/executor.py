@@ -11,9 +11,8 @@ from tfx.types.artifact import Artifact
 
 from components.model_card.card import FILE, model_card
 from components.model_card.settings import ModelCardSettings
-from components.run_report.files import Given
 from components.run_report.record import RunRecord
-from components.run_report.summary import FAILED, RunSummary
+from components.run_report.summary import RunSummary
 
 _UNKNOWN = (
     "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"
@@ -31,16 +30,9 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Writes ``model_card.md`` into ``card``."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        record = RunRecord({key: Given.of(given[0].mlmd_artifact) for key, given in input_dict.items() if given})
+        record = RunRecord.of(input_dict)
         config = json.loads(exec_properties["config"])
-        summary = RunSummary(
-            run_id=exec_properties["run_id"],
-            status="failed",
-            exit_code=FAILED,
-            seed=config["seed"],
-            config=config,
-            config_digest=exec_properties["config_digest"],
-        )
+        summary = RunSummary.begun(exec_properties["run_id"], config, exec_properties["config_digest"])
         record.fill(summary)
         model = record.manifest()
         settings = ModelCardSettings.model_validate(config["model_card"])

@@ -9,13 +9,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.run_report.files import Given
 from components.run_report.lineage import lineage_lines
 from components.run_report.page import FILE, write_report
 from components.run_report.reading import content_of
 from components.run_report.record import RunRecord
-from components.run_report.summary import FAILED, RunSummary
-from components.run_report.versions import versions
+from components.run_report.summary import RunSummary
 
 logger = logging.getLogger("siamese.report")
 
@@ -31,16 +29,9 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Writes ``summary.json`` and ``report.html`` into ``report``."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        record = RunRecord({key: Given.of(given[0].mlmd_artifact) for key, given in input_dict.items() if given})
-        summary = RunSummary(
-            run_id=exec_properties["run_id"],
-            status="failed",
-            exit_code=FAILED,
-            config=(config := json.loads(exec_properties["config"])),
-            seed=config["seed"],
-            config_digest=exec_properties["config_digest"],
-            versions=versions(),
-        )
+        record = RunRecord.of(input_dict)
+        config = json.loads(exec_properties["config"])
+        summary = RunSummary.begun(exec_properties["run_id"], config, exec_properties["config_digest"])
         record.fill(summary)
         folder = Path(artifact_utils.get_single_uri(output_dict["report"]))
         folder.mkdir(parents=True, exist_ok=True)

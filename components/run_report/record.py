@@ -1,15 +1,17 @@
 """Reads back what the nodes of a run left, as far as it came: verdicts, measures, counts, where the rest lies."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tfx.types.artifact import Artifact
 
 from components.baseline.report import BaselineReport
 from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.outcome import push_gates
-from components.run_report.files import SOURCES, RunFiles
+from components.run_report.files import SOURCES, Given, RunFiles
 from components.run_report.lineage import Lineage, Step
 from components.run_report.measured import measured
 from components.run_report.summary import Metric, RunSummary
@@ -22,6 +24,11 @@ _MADE = ("images_report", "pairs_report", "model")  # for each node of which som
 
 class RunRecord(RunFiles):
     """What a run left, read back."""
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Sequence[Artifact]]) -> "RunRecord":
+        """From the inputs of a component that names them as ``files.SOURCES`` does."""
+        return cls({name: Given.of(given[0].mlmd_artifact) for name, given in inputs.items() if given})
 
     def counts(self) -> dict[str, Any]:
         """Of the images and of the pairs, as their components reported them."""

@@ -1,11 +1,13 @@
 """``summary.json``: what a run came to. Fields are added, never renamed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.model_gate.intervals import MeasuredIntervals
+from components.run_report.versions import versions
 from components.verdict.result import GateResult
 from models.manifest import CalibrationReport
 
@@ -53,6 +55,25 @@ class RunSummary(BaseModel):
     config_digest: str
     config: dict[str, Any] = {}
     versions: dict[str, str] = {}
+
+    @classmethod
+    def begun(cls, run_id: str, config: Mapping[str, Any], config_digest: str) -> "RunSummary":
+        """Of a run of which nothing else is known: as if it had failed.
+
+        Args:
+          run_id: of the run.
+          config: its whole configuration; empty where that is not known.
+          config_digest: of it.
+        """
+        return cls(
+            run_id=run_id,
+            status="failed",
+            exit_code=FAILED,
+            seed=config.get("seed", 0),
+            config_digest=config_digest,
+            config=dict(config),
+            versions=versions(),
+        )
 
     def add_intervals(self, measured: MeasuredIntervals) -> None:
         """Adds what the paired bootstrap found; the values stay the Evaluator's."""

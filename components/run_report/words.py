@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from components.run_report.caveats import caveats
 from components.run_report.summary import RunSummary
 
-_HEADLINES = {"pushed": "may be used", "refused": "must not be used", "failed": "came to no end", "skipped": "skipped"}
-
 
 def headline(summary: RunSummary) -> str:
     """The first line of the page."""
