@@ -14,7 +14,7 @@ _PARTS = {"pairs": f"Split-{TEST}", "model": f"Format-Serving/{MANIFEST}"}
 _WITHOUT = ("pushed_model",)  # a copy of the model; what came of it is in the outcome
 
 
-class PipelineRoot:
+class RunInRoot:
     """The artifacts of one run: ``<root>/<pipeline>/<run id>/<node>/<uuid>/<key>``.
 
     Args:

@@ -133,7 +133,7 @@ def report(
             raise UserError("no pipeline root: say --pipeline-root, or set kubeflow.pipeline_root")
         from pipeline.runners.kubeflow.run_page import write_run_page
 
-        path = write_run_page(root, result, following.failure, seconds, loaded, to)
+        path = write_run_page(root, result, following.failure, seconds, loaded if config else None, to)
     options.stdout().print(str(path), soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
 from components.run_report.summary import FAILED, PUSHED, REFUSED, USER_ERROR
 from pipeline.run import SKIPPED
-from pipeline.runners.kubeflow.left import PipelineRoot
+from pipeline.runners.kubeflow.left import RunInRoot
 from pipeline.terminal import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"
@@ -53,7 +53,7 @@ def read_outcome(root: str, pipeline: str, run_id: str, patience: float = 30) ->
     def read() -> None:
         # No library, no credentials, no network, no such run: it is then told where to look.
         with suppress(Exception):
-            content = PipelineRoot(root, pipeline, run_id).read(f"{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}")
+            content = RunInRoot(root, pipeline, run_id).read(f"{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}")
             found.extend([Outcome.model_validate_json(content)] if content else [])
 
     thread = threading.Thread(target=read, daemon=True)
