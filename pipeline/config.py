@@ -102,6 +102,11 @@ class Config(Settings):
     kubeflow: KubeflowSettings = KubeflowSettings()
 
     @property
+    def split_rule(self) -> dict[str, Any]:
+        """The rule and the seed that keep the test images out of the training."""
+        return {**self.data.split.model_dump(mode="json"), "seed": self.seed}
+
+    @property
     def ingest(self) -> IngestSettings:
         """What ImageExampleGen reads."""
         return IngestSettings(**{key: getattr(self.data, key) for key in IngestSettings.model_fields})

@@ -27,7 +27,7 @@ from pipeline.serving_address import serving_address
 from pipeline.terminal import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
-    from pipeline.graph import Site
+    from pipeline.site import Site
 
 SKIPPED = 0  # on a schedule that is how most runs end
 
@@ -121,8 +121,8 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
 def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
     """Where a run under ``output`` reads and writes; loads TFX, which takes ten seconds and is shown."""
     stages.start("load TFX")
-    from pipeline.graph import Site
     from pipeline.runners import local
+    from pipeline.site import Site
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)

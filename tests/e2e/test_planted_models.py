@@ -26,9 +26,11 @@ from components.pusher.serving_folder import push, same_as_served, versions
 from models.calibration import Calibration
 from models.settings import ImageSettings
 from pipeline.config import Config, load_config
-from pipeline.graph import Site, judge_and_push, served_model
+from pipeline.graph import served_model
+from pipeline.judging import judge_and_push
 from pipeline.run import run
 from pipeline.runners import local
+from pipeline.site import Site
 
 pytestmark = pytest.mark.e2e
 

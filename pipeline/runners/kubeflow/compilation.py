@@ -12,12 +12,13 @@ from tfx.utils import name_utils
 
 from models.errors import UserError
 from pipeline.config import DIGITS, Config
-from pipeline.graph import Site, create_pipeline
+from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow import go_yaml, passes
 from pipeline.runners.kubeflow.faults.check import faults
 from pipeline.runners.kubeflow.faults.fault import Fault, lines
 from pipeline.runners.kubeflow.platform import platform_document
 from pipeline.runners.kubeflow.settings import DEFAULT, KubeflowSettings
+from pipeline.site import Site
 
 ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
 RUN_ID = "{{$.pipeline_job_uuid}}"  # which the backend replaces in a parameter that is this and nothing else
