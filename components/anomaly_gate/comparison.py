@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.anomaly_gate.distances import Distance
 from models import features
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
@@ -21,10 +22,12 @@ class Compared(NamedTuple):
     Attributes:
       reasons: a sentence for each feature that is too far apart.
       note: why nothing was judged, or "".
+      distances: of every feature that was compared, the greatest first.
     """
 
     reasons: list[str]
     note: str = ""
+    distances: tuple[Distance, ...] = ()
 
 
 def drift(current: Statistics, previous: Statistics, schema: schema_pb2.Schema, min_images: int) -> Compared:
@@ -33,8 +36,10 @@ def drift(current: Statistics, previous: Statistics, schema: schema_pb2.Schema, 
     if small := _too_few(min_images, {"the new train split": current, since: previous}):
         return Compared([], f"drift not judged: {small}")
     found = tfdv.validate_statistics(current, schema, previous_statistics=previous)
+    distances = _distances(found, "drift", since)
     words = f"has drifted since {since}"
-    return Compared([_sentence(one, words, current, previous, "now", "then") for one in _too_far(found, "drift")])
+    far = [_sentence(one, words, current, previous, "now", "then") for one in _too_far(distances)]
+    return Compared(far, distances=distances)
 
 
 def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema, min_images: int) -> Compared:
@@ -42,25 +47,29 @@ def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Sc
     if small := _too_few(min_images, {"train": train, split: other}):
         return Compared([], f"skew not judged: {small}")
     found = tfdv.validate_statistics(train, schema, serving_statistics=other)
+    distances = _distances(found, "skew", split)
     words = f"differs between train and {split}"
-    return Compared([_sentence(one, words, train, other, "in train", f"in {split}") for one in _too_far(found, "skew")])
+    far = [_sentence(one, words, train, other, "in train", f"in {split}") for one in _too_far(distances)]
+    return Compared(far, distances=distances)
 
 
-class _Far(NamedTuple):
-    feature: str
-    measure: str
-    value: float
-    allowed: float
-
-
-def _too_far(anomalies: anomalies_pb2.Anomalies, kind: str) -> list[_Far]:
+def _distances(anomalies: anomalies_pb2.Anomalies, kind: str, other: str) -> tuple[Distance, ...]:
     found = [
-        _Far(".".join(info.path.step), _MEASURES.get(one.type, "distance"), one.value, one.threshold)
+        Distance(
+            feature=".".join(info.path.step),
+            other=other,
+            measure=_MEASURES.get(one.type, "distance"),
+            value=one.value,
+            allowed=one.threshold,
+        )
         for info in anomalies.drift_skew_info
         for one in getattr(info, f"{kind}_measurements")
-        if one.value > one.threshold
     ]
-    return sorted(found)
+    return tuple(sorted(found, key=lambda one: (-one.value, one.feature)))
+
+
+def _too_far(distances: tuple[Distance, ...]) -> list[Distance]:
+    return sorted((one for one in distances if one.value > one.allowed), key=lambda one: one.feature)
 
 
 def _too_few(min_images: int, sets: dict[str, Statistics]) -> str:
@@ -72,7 +81,7 @@ def _count(statistics: Statistics) -> int:
     return int(statistics.datasets[0].num_examples)
 
 
-def _sentence(far: _Far, words: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
+def _sentence(far: Distance, words: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
     told = _told(far.feature, one, other, here, there)
     return f"{far.feature} {words}: {told} ({far.measure} {far.value:.2f}, {far.allowed:g} allowed)."
 

@@ -13,6 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils.io_utils import SchemaReader
 
 from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
+from components.anomaly_gate.distances import write_distances
 from components.anomaly_gate.reasons import reasons
 from components.verdict.artifacts import write_verdict
 from components.verdict.result import GateResult
@@ -55,7 +56,9 @@ class Executor(base_executor.BaseExecutor):
             )
         notes = dict.fromkeys(one.note for one in compared if one.note)
         passed = GateResult(name=GATE, passed=True, reason="; ".join(["no anomaly in the images", *notes]))
-        write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [passed])
+        verdict = artifact_utils.get_single_instance(output_dict["verdict"])
+        write_verdict(verdict, [passed])
+        write_distances(Path(verdict.uri), [distance for one in compared for distance in one.distances])
 
 
 def _compare(statistics: Artifact, schema: schema_pb2.Schema, min_images: int) -> list[Compared]:

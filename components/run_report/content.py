@@ -20,6 +20,7 @@ class Content:
       augmented: the picture of distorted images; or none.
       statistics: the folder of the images' statistics; or none.
       anomalies: the folder of what the validator found; or none.
+      anomaly_verdict: the folder of the anomaly gate's verdict; or none.
       card: the model card; or none.
       quarantine: (path, reason) of files that were not used.
       quarantined: how many there are.
@@ -35,6 +36,7 @@ class Content:
     augmented: Path | None = None
     statistics: Path | None = None
     anomalies: Path | None = None
+    anomaly_verdict: Path | None = None
     card: Path | None = None
     quarantine: list[tuple[str, str]] = field(default_factory=list)
     quarantined: int = 0

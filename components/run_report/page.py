@@ -64,7 +64,7 @@ def render(content: Content) -> str:
         quarantined=content.quarantined,
         unused=unused(content.quarantine, content.images),
         look_alikes=look_alikes(content.near_duplicates, content.images),
-        views=read_views(content.statistics, content.anomalies),
+        views=read_views(content.statistics, content.anomalies, content.anomaly_verdict),
         configuration=_configuration(summary),
         **_of_the_runner(summary, content.lineage),
     )

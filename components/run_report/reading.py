@@ -40,6 +40,7 @@ def content_of(
         augmented=files.augmented(),
         statistics=files.folder("statistics"),
         anomalies=files.folder("anomalies"),
+        anomaly_verdict=files.folder("anomaly_verdict"),
         card=files.card(),
         quarantine=lines,
         quarantined=count,

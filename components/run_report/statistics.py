@@ -7,6 +7,7 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError, Message
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.anomaly_gate.distances import Distance, read_distances
 from models import features
 
 STATISTICS_FILE, ANOMALIES_FILE = "FeatureStats.pb", "SchemaDiff.pb"  # as TFX names them, in each split's folder
@@ -55,19 +56,22 @@ class DataViews:
       numbers: a feature's splits one after the other.
       texts: likewise.
       anomalies: none where there are none; None where the validator came to no end.
+      distances: between train and what it was compared with; none where nothing was.
     """
 
     numbers: list[NumberRow]
     texts: list[TextRow]
     anomalies: list[AnomalyRow] | None
+    distances: list[Distance]
 
 
-def read_views(statistics: Path | None, anomalies: Path | None) -> DataViews | None:
+def read_views(statistics: Path | None, anomalies: Path | None, verdict: Path | None = None) -> DataViews | None:
     """The views of a run; none where it has no statistics.
 
     Args:
       statistics: the folder of StatisticsGen's artifact.
       anomalies: of ExampleValidator's.
+      verdict: of AnomalyGate's.
     """
     found = {split: one for split in _SPLITS if statistics and (one := _statistics(statistics, split))}
     if not found:
@@ -78,6 +82,7 @@ def read_views(statistics: Path | None, anomalies: Path | None) -> DataViews | N
         sorted(numbers, key=lambda row: row.feature),
         sorted(texts, key=lambda row: row.feature),
         _anomalies(anomalies) if anomalies else None,
+        read_distances(verdict) if verdict else [],
     )
 
 

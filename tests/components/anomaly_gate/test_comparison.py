@@ -14,6 +14,7 @@ from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTI
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.anomaly_gate.comparison import Statistics, drift, skew
+from components.anomaly_gate.distances import read_distances
 from components.anomaly_gate.executor import Executor
 from components.schema_source.image_schema import as_text, image_schema
 from components.verdict.artifacts import GateVerdict
@@ -40,8 +41,16 @@ def statistics(count: int = 300, seed: int = 0, dark: float = 1.0, jpeg: float =
 
 
 def test_images_of_the_same_kind_pass():
-    assert drift(statistics(), statistics(seed=1), SCHEMA, 100) == ([], "")
-    assert skew(statistics(), statistics(120, seed=2), "val", SCHEMA, 100) == ([], "")
+    for compared in (
+        drift(statistics(), statistics(seed=1), SCHEMA, 100),
+        skew(statistics(), statistics(120, seed=2), "val", SCHEMA, 100),
+    ):
+        assert compared[:2] == ([], "")
+        assert {"brightness", "contrast", "format"} <= {one.feature for one in compared.distances}
+        assert all(0 <= one.value <= one.allowed for one in compared.distances)
+        assert [one.value for one in compared.distances] == sorted(
+            (one.value for one in compared.distances), reverse=True
+        )
 
 
 @pytest.mark.parametrize(
@@ -53,14 +62,16 @@ def test_images_of_the_same_kind_pass():
     ],
 )
 def test_images_of_another_kind_are_told_with_figures(changed, said):
-    ((sentence,), _) = drift(statistics(), statistics(seed=1, **changed), SCHEMA, 100)
+    ((sentence,), _, distances) = drift(statistics(), statistics(seed=1, **changed), SCHEMA, 100)
+    assert [one.feature for one in distances if one.value > one.allowed] == [said.partition(" ")[0]]
+    assert {one.other for one in distances} == {"span 7"}
     assert sentence.startswith(said)
     assert " now, " in sentence
     assert sentence.endswith(", 0.25 allowed).")
 
 
 def test_a_split_of_another_kind_is_told():
-    (sentences, _) = skew(statistics(), statistics(seed=1, dark=0.4, jpeg=0.95), "test", SCHEMA, 100)
+    (sentences, _, _) = skew(statistics(), statistics(seed=1, dark=0.4, jpeg=0.95), "test", SCHEMA, 100)
     assert [sentence.partition(":")[0] for sentence in sentences] == [
         "brightness differs between train and test",
         "format differs between train and test",
@@ -73,13 +84,14 @@ def test_few_images_tell_nothing_and_that_is_said():
     assert drift(statistics(), other, SCHEMA, 100) == (
         [],
         "drift not judged: span 7 has 30 images, at least 100 are needed",
+        (),
     )
     assert skew(statistics(), other, "val", SCHEMA, 100).note.startswith("skew not judged: val has 30 images")
 
 
 def test_a_schema_without_comparators_compares_nothing():
     plain = image_schema(ImageSettings())
-    assert drift(statistics(), statistics(dark=0.3), plain, 100) == ([], "")
+    assert drift(statistics(), statistics(dark=0.3), plain, 100) == ([], "", ())
 
 
 @pytest.fixture(name="judge")
@@ -119,7 +131,10 @@ def test_drift_stops_the_run_with_what_to_do(judge):
     assert "\n" not in said
 
 
-def test_what_was_not_judged_is_in_the_verdict(judge):
+def test_what_was_not_judged_is_in_the_verdict_and_what_was_beside_it(judge, tmp_path):
     splits = {split: statistics(seed=number) for number, split in enumerate(features.SPLITS)}
     reason = judge({**splits, features.PREVIOUS: statistics(40)})
     assert reason == "no anomaly in the images; drift not judged: span 7 has 40 images, at least 100 are needed"
+    assert {one.other for one in read_distances(tmp_path / "verdict")} == {features.VAL, features.TEST}
+    (tmp_path / "verdict" / "distances.json").write_text("[")
+    assert read_distances(tmp_path / "verdict") == read_distances(tmp_path) == []

@@ -1,8 +1,11 @@
 """The data's statistics and anomalies as rows, from protos as TFDV writes them."""
 
+import re
+
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.anomaly_gate.distances import Distance, write_distances
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.statistics import ANOMALIES_FILE, STATISTICS_FILE, read_views
@@ -72,3 +75,14 @@ def test_the_page_shows_them_as_text(artifacts):
     assert "too &lt;high&gt;" in page
     assert "&lt;PNG&gt; 75%" in page
     assert "What the images are like" not in render(Content(told))
+
+
+def test_how_far_the_splits_lie_apart_is_on_the_page(artifacts, tmp_path):
+    distance = Distance(
+        feature="brightness", other="test", measure="Jensen-Shannon divergence", value=0.125, allowed=0.5
+    )
+    write_distances(tmp_path, [distance])
+    assert read_views(*artifacts, tmp_path).distances == [distance]
+    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    page = render(Content(told, statistics=artifacts[0], anomaly_verdict=tmp_path))
+    assert re.search(r"brightness</th><td>test</td><td class=.number.>0.1250</td><td class=.number.>0.5</td>", page)
