@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from components.model_gate.settings import TAR_AT_FAR
 from components.run_report.summary import RunSummary
+from models.features import GENUINE
 
 _FEW = 30  # identities: with fewer, a mean over them says little
 _WIDE = 0.05  # an interval of the accuracy that is wider than this
 _FEWEST = 50  # pairs of a slice that is judged
+_WRONG = 10  # impostors let in at a rate that is told: with fewer it is chance
 
 
 def caveats(summary: RunSummary) -> Iterator[str]:
@@ -18,11 +21,13 @@ def caveats(summary: RunSummary) -> Iterator[str]:
     if summary.config.get("data", {}).get("split", {}).get("by") == "image":
         yield "Tested on identities that it was trained on: what it does on new ones is not known."
     elif 0 < identities < _FEW:
-        yield f"Only {identities} test identities: others may be easier or harder than these."
+        yield f"Only {identities} test identities: others may be easier or harder than these; test on more."
     accuracy = summary.metrics.get("accuracy")
     if accuracy and accuracy.low is not None and accuracy.high is not None and accuracy.high - accuracy.low > _WIDE:
-        yield f"The accuracy is known to within {accuracy.low:.3f} to {accuracy.high:.3f} only."
+        yield f"The accuracy, {accuracy.value:.3f}, is known to within {accuracy.low:.3f} to {accuracy.high:.3f} only."
     yield from _weakest(summary)
+    if any(not gate.passed for gate in summary.gates):
+        return  # the rest is of a model's use
     yield from _strict(summary)
     if summary.gates and not summary.baseline_metrics:
         yield "No model served before it: it was compared with none."
@@ -48,11 +53,13 @@ def _weakest(summary: RunSummary) -> Iterator[str]:
 
 
 def _strict(summary: RunSummary) -> Iterator[str]:
-    """How much is lost where almost no impostor may be let in."""
+    """How much is lost where almost no impostor may be let in, at a rate that the test has impostors enough for."""
+    kinds = summary.counts.get("pairs", {}).get("splits", {}).get("test", {}).get("kinds", {})
+    impostors = sum(count for kind, count in kinds.items() if kind != GENUINE)
     found = {
-        float(name.removeprefix("tar_at_far_")): metric.value
+        far: metric.value
         for name, metric in summary.metrics.items()
-        if name.startswith("tar_at_far_")
+        if name.startswith(TAR_AT_FAR) and (far := float(name.removeprefix(TAR_AT_FAR))) * impostors >= _WRONG
     }
     if found and found[min(found)] < 0.9:
         yield (
