@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,11 +15,16 @@ class Hosts:
 
     Attributes:
       number: of this one; 0 is the chief, which alone writes.
-      count: of all.
+      addresses: ``host:port`` of all, by number; none where this host is alone.
     """
 
     number: int = 0
-    count: int = 1
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Of all."""
+        return max(1, len(self.addresses))
 
     @property
     def chief(self) -> bool:
@@ -41,7 +47,7 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     try:
         told = json.loads(text)
         cluster, kind, index = told.get("cluster", {}), told["task"]["type"], int(told["task"]["index"])
-        chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
+        chiefs, workers = (tuple(cluster.get(job, ())) for job in ("chief", "worker"))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(
             'TF_CONFIG: must be JSON such as {"cluster": {"worker": ["host:port", ...]}, '
@@ -49,6 +55,11 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
         ) from None
     if unknown := sorted(cluster.keys() - {"chief", "worker"}):
         raise UserError(f"TF_CONFIG: cluster.{unknown[0]}: must be worker or chief; others have no part in a training")
-    if kind not in ("chief", "worker") or not 0 <= index < (chiefs if kind == "chief" else workers):
-        raise UserError(f"TF_CONFIG: task {kind} {index}: the cluster has {chiefs} chiefs and {workers} workers")
-    return Hosts(index if kind == "chief" else chiefs + index, chiefs + workers)
+    if kind not in ("chief", "worker") or not 0 <= index < len(chiefs if kind == "chief" else workers):
+        there = f"the cluster has {len(chiefs)} chiefs and {len(workers)} workers"
+        raise UserError(f"TF_CONFIG: task {kind} {index}: {there}")
+    addresses = (*chiefs, *workers)
+    for address in addresses:
+        if not isinstance(address, str) or not re.fullmatch(r".+:\d{1,5}", address) or addresses.count(address) > 1:
+            raise UserError(f"TF_CONFIG: cluster: {address}: must be host:port, another for each")
+    return Hosts(index if kind == "chief" else len(chiefs) + index, addresses)

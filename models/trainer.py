@@ -25,6 +25,7 @@ from models.export import export
 from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
 from models.hosts import hosts
+from models.joint_training.first_host import FOLDER, train_together
 from models.memory import available_memory
 from models.operating_points import check_measurable
 from models.preprocessing import IMAGE
@@ -52,8 +53,12 @@ def run_fn(fn_args: Any) -> None:
       UserError: ``TF_CONFIG`` is wrong, or the scratch disk is too small.
 
     Where ``TF_CONFIG`` names several hosts, each calls this with the same arguments, on folders that all of them see;
-    the first alone exports, and no one returns before it has.
+    the first alone exports, and no one returns before it has. Where ``custom_config`` names a folder ``hosts``, they
+    find each other there, and train in processes of their own.
     """
+    if fn_args.custom_config.get(FOLDER):
+        train_together(fn_args)
+        return
     strategy = distribution()
     settings = ModelSettings.model_validate(fn_args.custom_config["model"])
     tuned = fn_args.hyperparameters["values"] if fn_args.hyperparameters else None

@@ -87,6 +87,22 @@ def run(
 
 
 @app.command()
+def join(
+    output: Annotated[Path, typer.Option("--output", help="That of the first host's run, under the same path.")],
+) -> NoReturn:
+    """Take part in the training of a run that the first of several hosts has begun, or will begin.
+
+    TF_CONFIG, as TensorFlow has it, names all hosts, and in its task this one; the first one calls siamese run.
+
+    Exit code 0: the run needs this host no more. 2: the input is wrong, here or there. 1: the training failed.
+    """
+    from pipeline.other_hosts import join as join_run
+    from pipeline.run import writable
+
+    raise typer.Exit(join_run(writable(output)))
+
+
+@app.command()
 def schema(
     file: Annotated[Path, typer.Option(help="Where the schema is written, e.g. faces.pbtxt.")],
     config: Annotated[Path | None, typer.Option(help="A YAML file, as of run.")] = None,

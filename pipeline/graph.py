@@ -97,6 +97,7 @@ def training(
         "code_digest": code,
         "weights_digest": weights_digest(config.encoder),
         "checkpoints": site.checkpoints,
+        "hosts": site.hosts,
     }
     search = config.search
     if search is None:

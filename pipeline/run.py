@@ -20,8 +20,10 @@ from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary
 from models.errors import NotEnoughNewData, RejectedData, UserError
+from models.hosts import hosts
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
+from pipeline.other_hosts import check_first_host, place_of_hosts, told_to_other_hosts
 from pipeline.pretrained import check_weights
 from pipeline.serving_address import serving_address
 from pipeline.terminal import Stages, quiet, show_summary
@@ -45,6 +47,7 @@ def run(config: Config, output: Path) -> int:
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
+    check_first_host(config, output)
     output = writable(output)
     check_weights(config.encoder)
     with alone(output):
@@ -60,7 +63,9 @@ def run(config: Config, output: Path) -> int:
                 f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
             )
-            summary = _execute(config, output, data_root, data_digest, run_id, console)
+            with told_to_other_hosts(output, run_id) as tell:
+                summary = _execute(config, output, data_root, data_digest, run_id, console)
+                tell(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
             _point_latest(output, run_id)
@@ -135,6 +140,7 @@ def load_site(config: Config, output: Path, data_root: str, data_digest: str, ru
         run_id=run_id,
         metadata=local.sqlite(output / METADATA),
         checkpoints=str(output / "checkpoints"),
+        hosts=str(place_of_hosts(output)) if hosts().count > 1 else None,
     )
 
 

@@ -22,6 +22,7 @@ class Site:
       refusal_fails: whether a run whose gates refused fails, after all its work.
       conditions: whether the runner skips by itself what waits for more new images; otherwise NewData ends the run.
       checkpoints: a folder that outlives the run, in which a stopped training finds its state; or none.
+      hosts: a folder in which several hosts find each other for the training; none where it is this host's alone.
     """
 
     data_root: str | RuntimeParameter
@@ -35,3 +36,4 @@ class Site:
     refusal_fails: bool = False
     conditions: bool = False
     checkpoints: str | None = None
+    hosts: str | None = None

@@ -124,16 +124,17 @@ def config(kind: str, index: object, **cluster: list[str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("environment", "found"),
     [
-        ({}, Hosts(0, 1)),
-        ({"TF_CONFIG": " "}, Hosts(0, 1)),
-        (config("worker", 1, worker=["a:1", "b:1"]), Hosts(1, 2)),
-        (config("chief", 0, chief=["a:1"], worker=["b:1", "c:1"]), Hosts(0, 3)),
-        (config("worker", 0, chief=["a:1"], worker=["b:1", "c:1"]), Hosts(1, 3)),
+        ({}, Hosts(0)),
+        ({"TF_CONFIG": " "}, Hosts(0)),
+        (config("worker", 1, worker=["a:1", "b:1"]), Hosts(1, ("a:1", "b:1"))),
+        (config("chief", 0, chief=["a:1"], worker=["b:1", "c:1"]), Hosts(0, ("a:1", "b:1", "c:1"))),
+        (config("worker", 0, chief=["a:1"], worker=["b:1", "c:1"]), Hosts(1, ("a:1", "b:1", "c:1"))),
     ],
 )
 def test_the_first_host_is_the_chief(environment, found):
     assert hosts(environment) == found
     assert found.chief == (found.number == 0)
+    assert found.count == max(1, len(found.addresses))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,9 @@ def test_the_first_host_is_the_chief(environment, found):
         (config("worker", 2, worker=["a:1", "b:1"]), "task worker 2: the cluster has 0 chiefs and 2 workers"),
         (config("evaluator", 0, worker=["a:1", "b:1"]), "task evaluator 0: the cluster has"),
         (config("worker", 0, worker=["a:1"], ps=["b:1"]), "cluster.ps: must be worker or chief"),
+        (config("worker", 0, worker=["a:1", "b"]), "cluster: b: must be host:port"),
+        (config("worker", 0, worker=["a:1", "a:1"]), "cluster: a:1: must be host:port, another for each"),
+        (config("worker", 0, worker="ab"), "cluster: a: must be host:port"),
     ],
 )
 def test_a_cluster_that_cannot_be_is_told(environment, message):
