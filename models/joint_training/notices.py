@@ -107,7 +107,9 @@ class Own:
             self.tell()
 
     def withdraw(self) -> None:
-        """Takes it back, unless another process has written its own there since."""
+        """Takes it back, unless it tells of an end, or another process has written its own there since."""
+        if self._notice.state == "over":
+            return
         now = read(Notice, self._path)
         if now and now.nonce == self._notice.nonce:
             with suppress(FileNotFoundError):

@@ -84,6 +84,7 @@ class OtherHost:
 
     def _has_come(self, first: FirstNotice) -> bool:
         """Whether the waiting is over; says what it is for where it is not."""
+        self._check_number(first)
         if first.state == "over":
             if first.nonce == self._under_way:
                 return True
@@ -105,12 +106,13 @@ class OtherHost:
     def _is_admitted(self, first: FirstNotice) -> bool:
         if first.admitted.get(self._here.number) == self._nonce:
             return True
-        if first.nonce == self._answered:
-            raise UserError(
-                f"TF_CONFIG: another process has joined as host {self._here.number}; give each its own index"
-            )
         self._tell(f"run {first.run} trains without this host, or broke off; waits for the next one")
         return False
+
+    def _check_number(self, first: FirstNotice) -> None:
+        number = self._here.number
+        if first.nonce == self._answered and first.admitted.get(number, self._nonce) != self._nonce:
+            raise UserError(f"TF_CONFIG: another process has joined as host {number}; give each its own index")
 
     def _answer(self, first: FirstNotice, unseen: str | None) -> None:
         reason = unseen and f"{unseen}: is not seen from here; let all hosts see --output under one and the same path"

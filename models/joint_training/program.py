@@ -3,11 +3,13 @@
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import IO
 
@@ -23,6 +25,7 @@ def main() -> None:
     Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
     ``{"done": true}`` or ``{"error": ...}``; all else that is printed goes to standard error.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     arguments = json.loads(sys.stdin.readline())
@@ -42,7 +45,7 @@ def main() -> None:
         code, error = STOPPED, "stopped"
     except Exception as raised:  # noqa: BLE001 - whatever was raised, its line goes to the parent
         traceback.print_exc()
-        error = first_line(raised)
+        error = _without_names(first_line(raised))
     else:
         _say(lines, done=True)
         return
@@ -51,8 +54,15 @@ def main() -> None:
     os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
 
 
+def _without_names(line: str) -> str:
+    """The line without the names of the graph's nodes; a connection that broke is told as what it means."""
+    line = re.sub(r"\{\{.*?\}\}\s*", "", line)
+    return f"another host has gone: {line}" if line.startswith("Collective ops is aborted") else line
+
+
 def _say(lines: IO[str], **told: str | bool) -> None:
-    print(json.dumps(told), file=lines, flush=True)
+    with suppress(BrokenPipeError):  # the parent has gone, and this process is about to
+        print(json.dumps(told), file=lines, flush=True)
 
 
 class _Lines(logging.Handler):
