@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -68,17 +69,14 @@ class TrainingProcess:
                 lost = look()
                 since = (since or time.monotonic()) if lost else None
                 if lost and since and time.monotonic() - since > _LOST:
-                    self.stop()
                     return Ended(1, lost)
                 time.sleep(POLL)
-        except BaseException:
+            if self._done:  # then it is no failure, whatever TensorFlow makes of its own end
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_GRACE)
+        finally:
             self.stop()
-            raise
-        if self._done:  # whatever TensorFlow makes of its own end
-            self.stop()
-            return Ended(0)
-        self._close()
-        code = self._process.returncode
+        code = 0 if self._done else self._process.returncode
         return Ended(code if code in (0, 2) else 1, self._error or (_told(code) if code else ""))
 
     def stop(self) -> None:
