@@ -105,6 +105,7 @@ def _this_host(output: Path) -> Hosts:
 def _trained(host: OtherHost, first: FirstNotice, output: Path, here: Hosts, stages: Stages) -> Ended:
     stages.start("Trainer")
     log = output / "runs" / first.run / f"log.host-{here.number}.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         ended = host.train(first, file)
     stages.finish(failed=bool(ended.code))

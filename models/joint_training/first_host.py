@@ -100,8 +100,7 @@ class _Others:
                 found[number] = notice
         return found
 
-    def missing(self) -> list[str]:
-        there = self.answers()
+    def missing(self, there: dict[int, HostNotice]) -> list[str]:
         return [self.named(number) for number in self._pulses if number not in there]
 
     def named(self, number: int) -> str:
@@ -121,21 +120,19 @@ class _Others:
 def _gathered(own: Own, others: _Others, output: Path) -> dict[int, str]:
     """The nonces of all other hosts, by number, once they are there."""
     told: list[str] = []
-    while missing := others.missing():
-        _check(others)
+    while True:
+        there = others.answers()
+        for number, notice in there.items():
+            if notice.state == "over":
+                raise UserError(f"{others.named(number)}: {notice.reason}")
+        missing = others.missing(there)
+        if not missing:
+            return {number: notice.nonce for number, notice in there.items()}
         if missing != told:
             progress.info("waits for %s; there: siamese join --output %s", ", ".join(missing), output)
             told = missing
         own.beat()
         time.sleep(POLL)
-    _check(others)
-    return {number: notice.nonce for number, notice in others.answers().items()}
-
-
-def _check(others: _Others) -> None:
-    for number, notice in others.answers().items():
-        if notice.state == "over":
-            raise UserError(f"{others.named(number)}: {notice.reason}")
 
 
 def _trained(own: Own, others: _Others, arguments: dict[str, Any]) -> Ended:

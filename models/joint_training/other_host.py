@@ -48,7 +48,9 @@ class OtherHost:
         while True:
             first = read(FirstNotice, path_of(self._folder, 0))
             self._pulse.feel(first)
-            if first and self._has_come(first):
+            if first is None:
+                self._tell("waits for a run of the first host")
+            elif self._has_come(first):
                 return first
             if self._own:
                 self._own.beat()

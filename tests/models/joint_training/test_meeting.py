@@ -109,7 +109,7 @@ def test_three_hosts_are_called_with_the_same_arguments(place, run_fn, told, mon
     cluster_of(monkeypatch, *addresses)
     run_fn(WRITES)
     early = Joining(place, 1, addresses)  # before there is a run
-    time.sleep(0.1)
+    early.until("waits for a run of the first host")
     first = training(place)
     early.until("run r1 calls its hosts; waits until all 3 are there")
     late = Joining(place, 2, addresses)
@@ -222,10 +222,16 @@ class TestARefusal:
             f"{place.parent}/Split-val/*: is not seen from here; let all hosts see --output under one and the same path"
         )
 
-    def test_of_a_second_host_with_the_same_number(self, place, run_fn):
+    def test_of_a_second_host_with_the_same_number(self, place, run_fn, monkeypatch):
+        addresses = (*ADDRESSES, "c:1")
+        cluster_of(monkeypatch, *addresses)
         run_fn("pass")
-        several = [Joining(place), Joining(place)]
-        assert training(place).ended().raised is None
+        several = [Joining(place, 1, addresses), Joining(place, 1, addresses)]
+        first = training(place)
+        for host in several:
+            host.until("run r1 calls its hosts; waits until all 3 are there")
+        assert Joining(place, 2, addresses).ended().returned == Ended(0)
+        assert first.ended().raised is None
         (refused,) = [host.raised for host in several if host.ended().raised]
         assert "another process has joined as host 1; give each its own index" in str(refused)
 
