@@ -13,7 +13,7 @@ from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
 from pipeline import cli
 
-COMMANDS = ("run", "compare", "evaluate", "embed", "serve", "transform", "runs")
+COMMANDS = ("run", "join", "compare", "evaluate", "embed", "serve", "transform", "runs")
 
 
 @pytest.fixture
