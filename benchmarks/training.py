@@ -3,11 +3,12 @@
     python -m benchmarks training [--forms batch pairs] [--epochs 4] [--steps 40] [--repeats 2]
 
 The same network, loss, optimiser and batch size, on random pixels, in one process. *input* makes batches and hands them
-over, nothing else. *Trainer* is ``models.trainer.fit``: batches composed step by step, normalised by the graph that
-Transform would write, with what it does at the end of an epoch (the measures of 500 validation images, TensorBoard,
-checkpoints). *bare* is Keras's ``fit`` on normalised float32 arrays in memory, shuffled by Keras, with no callback.
-Each figure is the median epoch without the first, which traces; the two alternate. Pairs are those that the loss sees:
-all of a batch, or the given ones.
+over, nothing else, the best of five passes; its CPU milliseconds a step are the process's own, so that other work on
+the machine counts for less. With ``--repeats 0`` it is all that is measured. *Trainer* is ``models.trainer.fit``:
+batches composed step by step, normalised by the graph that Transform would write, with what it does at the end of an
+epoch (the measures of 500 validation images, TensorBoard, checkpoints). *bare* is Keras's ``fit`` on normalised float32
+arrays in memory, shuffled by Keras, with no callback. Each figure is the median epoch without the first, which traces;
+the two alternate. Pairs are those that the loss sees: all of a batch, or the given ones.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from models.siamese import build_model
 SHAPES = {"28x28x1": (28, 28, 1), "64x64x3": (64, 64, 3)}
 IDENTITIES, IMAGES_EACH = 200, 20
 VALIDATION = 500
+PASSES = 5
 
 
 class _Epochs(logging.Handler):
@@ -96,15 +98,20 @@ def normaliser(shape: tuple[int, int, int]) -> Normalise:
     return normalise
 
 
-def of_input(settings: ModelSettings, images: ImageTable, pairs: PairTable, normalise: Normalise) -> float:
-    """Seconds a step of batches that nobody trains on."""
-    steps = 4 * (settings.training.steps_per_epoch or 1)
-    batches = iter(batch_dataset(batches_of(settings, images, pairs), range(steps), normalise))
-    next(batches)
-    began = time.perf_counter()
-    for _ in batches:
-        pass
-    return (time.perf_counter() - began) / (steps - 1)
+def of_input(
+    settings: ModelSettings, images: ImageTable, pairs: PairTable, normalise: Normalise
+) -> tuple[float, float]:
+    """(seconds, CPU seconds) a step of batches that nobody trains on."""
+    steps, passes = 4 * (settings.training.steps_per_epoch or 1), []
+    for _ in range(PASSES):
+        batches = iter(batch_dataset(batches_of(settings, images, pairs), range(steps), normalise))
+        next(batches)
+        began, used = time.perf_counter(), time.process_time()
+        for _ in batches:
+            pass
+        passes.append((time.perf_counter() - began, time.process_time() - used))
+    seconds, cpu = (min(one) / (steps - 1) for one in zip(*passes, strict=True))
+    return seconds, cpu
 
 
 def of_trainer(
@@ -149,9 +156,11 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--steps", type=int, default=40, help="an epoch")
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="0: the input alone")
     arguments = parser.parse_args()
-    rows = Table("images", "form", "images a step", "input images/s", "Trainer", "bare", "Trainer pairs/s", "ratio")
+    rows = Table(
+        "images", "form", "images a step", "input images/s", "CPU ms", "Trainer", "bare", "Trainer pairs/s", "ratio"
+    )
     for name in arguments.shapes:
         shape = SHAPES[name]
         train, val = table(shape, IDENTITIES * IMAGES_EACH, 0), table(shape, VALIDATION, 1)
@@ -161,14 +170,17 @@ def main() -> None:
             first = batches_of(settings, *train).step(0)
             size = len(first[-1])
             images, pairs = (size, size * (size - 1) // 2) if form == "batch" else (2 * size, size)
-            alone = of_input(settings, *train, normalise)
+            alone, cpu = of_input(settings, *train, normalise)
+            cells = [name, form, str(images), f"{images / alone:,.0f}", f"{1000 * cpu:.2f}"]
             ours, bare = [], []
             for _ in range(arguments.repeats):
                 ours.append(of_trainer(settings, train, val, normalise))
                 bare.append(of_bare(settings, *train, normalise, size))
-            each, other = median(ours), median(bare)
-            speeds = [f"{images / seconds:,.0f}" for seconds in (alone, each, other)]
-            rows.add_row(name, form, str(images), *speeds, f"{pairs / each:,.0f}", f"{other / each:.3f}")
+            if arguments.repeats:
+                each, other = median(ours), median(bare)
+                cells += [f"{images / each:,.0f}", f"{images / other:,.0f}"]
+                cells += [f"{pairs / each:,.0f}", f"{other / each:.3f}"]
+            rows.add_row(*cells)
     Console(width=140).print(rows)
 
 

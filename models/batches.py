@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +11,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.dataset import ImageTable, Ints, PairTable, to_raw
+from models.draws import Draw, different, draws
 from models.losses import FORGED
+from models.members import Members
 from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
@@ -60,17 +64,17 @@ class IdentityBatches:
         self._images, self._seed = images, seed
         self._turns, self._sides = 4 if quarter_turns else 1, 2 if mirrors else 1
         forged = images.imitates[rows] >= 0
-        self._forgeries = _rows_by(rows[forged], images.imitates[rows[forged]])
+        self._forgeries = Members(rows[forged], images.imitates[rows[forged]])
         self._forgeries_each = settings.forgeries
         rows = rows[~forged]
-        order = rows[np.argsort(images.identity[rows], kind="stable")]
-        self._numbers, starts = np.unique(images.identity[order], return_index=True)
-        self._members = np.split(order, starts[1:])
-        self._by_group = _positions_by(images.group[order[starts]])
-        size = settings.identities * settings.images
+        self._members = Members(rows, images.identity[rows])
+        _, first = np.unique(images.identity[rows], return_index=True)
+        self._by_group = Members(np.arange(len(first)), images.group[rows[first]])
+        imitated = {identity: forgeries for forgeries, identity in enumerate(self._forgeries.labels.tolist())}
+        self._imitated = [imitated.get(identity) for identity in self._members.labels.tolist()]
         self._identities = min(settings.identities, len(self._members))
         self.most_parts = self._identities // 2
-        self._each = max(settings.images, size // self._identities)
+        self._each = max(settings.images, settings.identities * settings.images // self._identities)
         self._groups = min(settings.groups, len(self._by_group))
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
 
@@ -79,21 +83,21 @@ class IdentityBatches:
 
         Parts are of whole identities, each with its own forgeries.
         """
-        random = np.random.default_rng([self._seed, number])
-        chosen = self._choose(random)
+        draw = draws(self._seed, number)
+        chosen = self._choose(draw)
         if parts > 1:
-            chosen, random = np.array_split(chosen, parts)[part], np.random.default_rng([self._seed, number, part])
-        rows = np.concatenate([self._draw(random, self._members[identity]) for identity in chosen])
-        labels = np.repeat(chosen, self._each)
-        pixels = self._images.pixels[rows]
+            chosen, draw = np.array_split(chosen, parts)[part].tolist(), draws(self._seed, number, part)
+        rows = self._members.exactly(chosen, self._each, draw)
+        labels = np.repeat(np.array(chosen, np.int64), self._each)
         views = self._turns * self._sides
         if views > 1:
-            view = np.repeat(random.integers(0, views, len(chosen)), self._each)
-            pixels = np.stack([self._seen(image, number) for image, number in zip(pixels, view.tolist(), strict=True)])
-            labels = labels * views + view
-        forged = self._draw_forgeries(random, chosen)
-        raw = to_raw(pixels)
-        if len(forged):
+            view = np.repeat([int(draw() * views) for _ in chosen], self._each)
+            raw, labels = self._seen(rows, view), labels * views + view
+        else:
+            raw = self._images.raw(rows)
+        imitated = [forgeries for one in chosen if (forgeries := self._imitated[one]) is not None]
+        if imitated and self._forgeries_each:
+            forged = self._forgeries.some(imitated, self._forgeries_each, draw)
             raw = np.concatenate([raw, self._images.raw(forged)])
             labels = np.concatenate([labels, np.full(len(forged), FORGED)])
         return raw, labels
@@ -102,37 +106,20 @@ class IdentityBatches:
         raw, labels = batch
         return normalise(raw), labels
 
-    def _seen(self, image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
-        side, turn = divmod(view, self._turns)
-        return np.rot90(image[:, ::-1] if side else image, turn)
-
-    def _choose(self, random: np.random.Generator) -> Ints:
-        sizes = np.array([len(group) for group in self._by_group], float)
-        groups = random.choice(len(sizes), self._groups, replace=False, p=sizes / sizes.sum())
+    def _choose(self, draw: Draw) -> list[int]:
         share = -(-self._identities // self._groups)
-        chosen = [
-            random.choice(self._by_group[group], min(share, len(self._by_group[group])), replace=False)
-            for group in groups
-        ]
-        drawn = np.concatenate(chosen)[: self._identities]
-        if short := self._identities - len(drawn):
-            others = np.setdiff1d(np.arange(len(self._members)), drawn)
-            drawn = np.concatenate([drawn, random.choice(others, short, replace=False)])
-        return drawn.astype(np.int64)
+        drawn = self._by_group.some(self._by_group.sets(self._groups, draw), share, draw)[: self._identities]
+        return different(self._identities, len(self._members), draw, begun=drawn.tolist())
 
-    def _draw(self, random: np.random.Generator, members: Ints) -> Ints:
-        whole, rest = divmod(self._each, len(members))
-        extra = random.choice(members, rest, replace=False) if rest else members[:0]
-        return np.concatenate([np.tile(members, whole), extra])
-
-    def _draw_forgeries(self, random: np.random.Generator, chosen: Ints) -> Ints:
-        given = [self._forgeries.get(number) for number in self._numbers[chosen].tolist()]
-        drawn = [
-            random.choice(rows, min(self._forgeries_each, len(rows)), replace=False)
-            for rows in given
-            if rows is not None
-        ]
-        return np.concatenate(drawn) if drawn else chosen[:0]
+    def _seen(self, rows: Ints, view: Ints) -> NDArray[np.object_]:
+        """The pixels of some rows, each in a view of its own: turned, and of a mirror image."""
+        raw = np.empty(len(rows), object)
+        for one in set(view.tolist()):
+            side, turn = divmod(one, self._turns)
+            shown = view == one
+            pixels = self._images.pixels[rows[shown]]
+            raw[shown] = to_raw(np.rot90(pixels[:, :, ::-1] if side else pixels, turn, (1, 2)))
+        return raw
 
 
 class PairBatches:
@@ -144,17 +131,23 @@ class PairBatches:
         self._images, self._pairs, self._seed = images, pairs, seed
         self._size = self.most_parts = min(settings.pairs, len(pairs.same))
         self.steps_per_epoch = len(pairs.same) // self._size
+        self._order = lru_cache(maxsize=2)(self._shuffled)  # near an epoch's end steps of two are made at once
+        self._shuffling = Lock()
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
         """(raw pixels of a [n], of b [n], same [n])."""
         epoch, position = divmod(number, self.steps_per_epoch)
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._pairs.same))
+        with self._shuffling:
+            order = self._order(epoch)
         rows = np.array_split(order[position * self._size : (position + 1) * self._size], parts)[part]
         return self._images.raw(self._pairs.a[rows]), self._images.raw(self._pairs.b[rows]), self._pairs.same[rows]
 
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
         a, b, same = batch
         return (normalise(a), normalise(b)), same
+
+    def _shuffled(self, epoch: int) -> Ints:
+        return np.random.default_rng([self._seed, epoch]).permutation(len(self._pairs.same))
 
 
 def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:
@@ -203,13 +196,3 @@ def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: S
 
     numbers = tf.data.Dataset.range(len(steps) * share.here)
     return numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
-
-
-def _rows_by(rows: Ints, labels: Ints) -> dict[int, Ints]:
-    return {int(labels[positions[0]]): rows[positions] for positions in _positions_by(labels) if len(positions)}
-
-
-def _positions_by(labels: Ints) -> list[Ints]:
-    order = np.argsort(labels, kind="stable")
-    _, starts = np.unique(labels[order], return_index=True)
-    return np.split(order, starts[1:])

@@ -5,6 +5,7 @@ a gather of rows, and what does not fit stays on disk.
 """
 
 import io
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,9 @@ class ImageTable:
 
 def to_raw(pixels: NDArray[np.uint8]) -> NDArray[np.object_]:
     """uint8 [n, height, width, channels] -> n bytes objects."""
-    return np.array([image.tobytes() for image in pixels], dtype=object)
+    size = math.prod(pixels.shape[1:])
+    rows = np.ascontiguousarray(pixels).reshape(len(pixels), size)
+    return rows.view(np.dtype((np.void, size)))[:, 0].astype(object)
 
 
 @dataclass(frozen=True)

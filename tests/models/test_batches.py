@@ -109,6 +109,27 @@ class TestIdentityBatches:
         assert not np.array_equal(late[0], one.step(8)[0])
         assert not np.array_equal(late[0], other.step(7)[0])
 
+    def test_the_batches_of_a_seed_are_these(self):
+        """Whatever the machine and the release of numpy: a training may go on elsewhere."""
+        images = table([identity for identity in range(9) for _ in range(1 + identity)], [0, 0, 0, 1, 1, 1, 2, 2, 2])
+        made = batches(images, turns=True, seed=7, identities=4, images=3, groups=2)
+        raw, labels = made.step(5)
+        upright = [np.rot90(image, -turn) for image, turn in zip(seen(raw), labels % 4, strict=True)]
+        assert [image[0, 0] for image in upright] == [0, 0, 0, 1, 2, 2, 40, 44, 43, 21, 24, 22]
+        assert labels.tolist() == [3, 3, 3, 4, 4, 4, 35, 35, 35, 27, 27, 27]
+
+    def test_large_groups_are_met_more_often_in_step_with_their_identities(self):
+        groups = [0] * 6 + [1] * 3 + [2] * 1
+        images = table([identity for identity in range(10) for _ in range(2)], groups)
+        made = batches(images, identities=2, images=2, groups=1)
+        met = [groups[made.step(number)[1][0]] for number in range(3000)]
+        np.testing.assert_allclose(np.bincount(met) / 3000, [0.6, 0.3, 0.1], atol=0.04)
+
+    def test_images_are_drawn_alike(self):
+        made = batches(table(TEN_EACH), identities=12, images=4)
+        met = np.concatenate([seen(made.step(number)[0])[:, 0, 0] for number in range(500)])
+        np.testing.assert_allclose(np.bincount(met, minlength=120) / 500, 0.4, atol=0.1)
+
     def test_a_quarter_turn_is_another_identity(self):
         plain, turned = (batches(table(TEN_EACH), turns, identities=12, images=3) for turns in (False, True))
         turns_met = set()

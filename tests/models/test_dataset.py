@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from models import features
-from models.dataset import read_images, read_pairs, split_files
+from models.dataset import read_images, read_pairs, split_files, to_raw
 from models.settings import ImageSettings
 
 IMAGE = ImageSettings(height=8, width=9, channels=3)
@@ -110,6 +110,24 @@ def test_raw_rows_are_the_bytes_that_transform_reads(split, tmp_path):
     images, _ = read(folder, tmp_path)
     rows = np.array([images.row_of[names[5]], images.row_of[names[1]]])
     assert images.raw(rows).tolist() == [pixels[5].tobytes(), pixels[1].tobytes()]
+
+
+SEEN = {
+    "as they are": lambda p: p,
+    "mirrored": lambda p: p[:, :, ::-1],
+    "turned": lambda p: np.rot90(p, 1, (1, 2)),
+    "none": lambda p: p[:0],
+}
+
+
+@pytest.mark.parametrize("seen", SEEN.values(), ids=SEEN)
+def test_raw_pixels_are_those_bytes_in_the_order_of_rows_and_columns(seen):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+    pixels[1:3] = 0  # nothing is stripped
+    shown = seen(pixels)
+    assert to_raw(shown).tolist() == [image.tobytes() for image in shown]
+    given = np.asarray(tf.io.decode_raw(tf.constant(to_raw(shown), tf.string), tf.uint8)).reshape(-1, *shown.shape[1:])
+    np.testing.assert_array_equal(given, shown)
 
 
 def test_pixels_lie_on_disk(split, tmp_path):
