@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,8 @@ class Protocol:
       test: so many units, or these, are never trained on, whatever the seed.
       val: so many others are, for each seed, the validation split.
       settings: of the run, beside the configuration's.
+      uses: whether an image of a split is used at all.
+      one_shot: whether the 20-way one-shot task is set on the test images, whose groups are alphabets.
     """
 
     config: str
@@ -37,12 +39,27 @@ class Protocol:
     test: int | tuple[str, ...]
     val: int
     settings: tuple[str, ...] = ()
+    uses: Callable[[Image, str], bool] = lambda _image, _split: True
+    one_shot: bool = False
 
 
 def _omniglot(root: Path) -> Iterator[Image]:
     for path in sorted(root.glob("*/*/*.png")):
         alphabet, character = path.parts[-3:-1]
         yield Image(path, f"{alphabet}/{character}", alphabet, group=alphabet)
+
+
+_DRAWERS = {"train": range(1, 13), "val": range(13, 17), "test": range(17, 21)}
+
+
+def drawer(image: Image) -> int:
+    """Who drew an image of Omniglot: 1 to 20."""
+    return int(image.path.stem.split("_")[-1])
+
+
+def _by_its_drawers(image: Image, split: str) -> bool:
+    """As Koch et al. 2015 have it: alphabets and drawers are both unseen."""
+    return drawer(image) in _DRAWERS[split]
 
 
 def _folders(root: Path) -> Iterator[Image]:
@@ -68,12 +85,14 @@ def _mnist(root: Path) -> Iterator[Image]:
 
 _BY_IMAGE = "data.split.by=image"
 _BY_IDENTITY = "data.split.by=identity"
+_BY_ALPHABET = ("data.layout=identity", "data.split.by=group")
 
 # No choice of the recipe was ever made on these.
 _ALPHABETS = ("Armenian", "Burmese_(Myanmar)", "Greek", "Latin", "Syriac_(Estrangelo)")
 
 PROTOCOLS = {
-    "omniglot": Protocol("characters", _omniglot, _ALPHABETS, 5, ("data.layout=identity", "data.split.by=group")),
+    "omniglot": Protocol("characters", _omniglot, _ALPHABETS, 5, _BY_ALPHABET, one_shot=True),
+    "koch": Protocol("characters", _omniglot, _ALPHABETS, 5, _BY_ALPHABET, _by_its_drawers, one_shot=True),
     "orl": Protocol("faces", _folders, 8, 5, (_BY_IDENTITY,)),
     "grocery": Protocol("products", _folders, 12, 8, (_BY_IDENTITY,)),
     "cedar": Protocol("signatures", _cedar, 10, 8, (_BY_IDENTITY,)),
@@ -101,11 +120,18 @@ def write_manifest(protocol: Protocol, root: Path, seed: int, path: Path) -> dic
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "identity", "group", "split", "impostor_of"])
-        for image in images:
-            held = image.split or split[image.unit]
+        for image, held in in_splits(protocol, images, split):
             relative = Path(copies.name) / image.path.relative_to(root)
             rows.writerow([relative, image.identity, image.group, held, image.impostor_of])
     return split
+
+
+def in_splits(protocol: Protocol, images: Iterable[Image], split: dict[str, str]) -> Iterator[tuple[Image, str]]:
+    """The images that are used, each with its split; ``split`` is that of each unit."""
+    for image in images:
+        held = image.split or split[image.unit]
+        if protocol.uses(image, held):
+            yield image, held
 
 
 def _linked(source: str, target: str) -> None:
