@@ -42,7 +42,7 @@ def build_schedule(training: TrainingSettings, total_steps: int) -> keras.optimi
     if training.schedule == "cosine":
         schedule = keras.optimizers.schedules.CosineDecay(rate, total)
     else:
-        drops = sorted(training.drops) if training.schedule == "step" else []
+        drops = sorted(training.drops or ())
         after = [round(share * total) for share in drops] or [total]
         rates = [rate * _DROP**number for number in range(len(drops) + 1)] if drops else [rate, rate]
         schedule = keras.optimizers.schedules.PiecewiseConstantDecay(after, rates)

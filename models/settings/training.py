@@ -1,10 +1,19 @@
 """How the weights are fitted, and what a step sees."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.settings.base import Settings
+
+# What each optimiser and each schedule reads beside what all do, and what it is where nothing is given.
+_OF_OPTIMIZER: dict[str, dict[str, Any]] = {
+    "adam": {},
+    "adamw": {"weight_decay": 1e-4},
+    "sgd": {"weight_decay": 1e-4, "momentum": 0.9},
+}
+_OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
+_RATE = {"sgd": 0.1}  # others: the field's default
 
 
 class BatchSettings(Settings):
@@ -21,15 +30,15 @@ class TrainingSettings(Settings):
     """Optimiser, length and stopping."""
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, description="the highest; default of sgd: 0.1")
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (0.6, 0.85), description="schedule step: shares of all steps after which the rate falls to a tenth"
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = Field(
+        None, description="shares of all steps after which the rate falls to a tenth (schedule: step)"
     )
     warmup: int = Field(0, ge=0, description="steps over which the rate rises from nothing")
-    weight_decay: float = Field(1e-4, ge=0, description="adamw and sgd; not of biases and norms")
-    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
-    epochs: int = Field(10, ge=0)
+    weight_decay: float | None = Field(None, ge=0, description="not of biases and norms (adamw and sgd)")
+    momentum: float | None = Field(None, ge=0, lt=1, description="of past gradients (sgd)")
+    epochs: int = Field(10, ge=0, description="at most; it stops earlier where nothing gets better")
     steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
     clip_norm: float | None = Field(None, gt=0, description="gradients longer than this, all together, are shortened")
     accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
@@ -45,3 +54,42 @@ class TrainingSettings(Settings):
     histogram_epochs: int = Field(1, ge=1, description="tensorboard all: epochs from one set of histograms to the next")
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")
     batch: BatchSettings = BatchSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_optimizer(cls, given: Any) -> Any:
+        """What the optimiser and the schedule read is filled in, so that the dump says what was in force."""
+        if not isinstance(given, dict):
+            return given
+        optimizer, schedule = str(given.get("optimizer", "adamw")), str(given.get("schedule", "cosine"))
+        options = {**_OF_OPTIMIZER.get(optimizer, {}), **_OF_SCHEDULE.get(schedule, {})}
+        if optimizer in _RATE:
+            options["learning_rate"] = _RATE[optimizer]
+        missing = {key: value for key, value in options.items() if given.get(key) is None}
+        return {**given, **missing}
+
+    @model_validator(mode="after")
+    def _options_that_are_read(self) -> "TrainingSettings":
+        for choice, tables in (("optimizer", _OF_OPTIMIZER), ("schedule", _OF_SCHEDULE)):
+            name = getattr(self, choice)
+            for key in unread(choice, name):
+                if getattr(self, key) is not None:
+                    readers = " or ".join(reader for reader, options in tables.items() if key in options)
+                    raise ValueError(f"{key} is not an option of {choice}: {name}; it is for {choice}: {readers}")
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_that_ends(self) -> "TrainingSettings":
+        steps = self.epochs * (self.steps_per_epoch or 0)
+        if steps and self.warmup > steps:
+            raise ValueError(
+                f"warmup {self.warmup} is longer than the training: epochs {self.epochs} x steps_per_epoch "
+                f"{self.steps_per_epoch} are {steps} steps"
+            )
+        return self
+
+
+def unread(choice: str, name: str) -> list[str]:
+    """Options of other optimisers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
+    tables = {"optimizer": _OF_OPTIMIZER, "schedule": _OF_SCHEDULE}[choice]
+    return sorted({key for options in tables.values() for key in options} - tables.get(name, {}).keys())
