@@ -140,6 +140,7 @@ class Config(Settings):
 
     def model_post_init(self, _context: object) -> None:
         """Checks what spans sections."""
+        object.__setattr__(self, "loss", self.model.loss)  # with its margins, so that the dump says what was in force
         _ = self.search
         self.gates.check_names(self.measures.names)
 

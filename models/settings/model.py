@@ -23,6 +23,12 @@ class ModelSettings(Settings):
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
+    def _margins_of_the_embeddings(self) -> "ModelSettings":
+        """Margins that are not given are filled in, so that the dump says what was in force."""
+        object.__setattr__(self, "loss", self.loss.fitted_to(self.encoder))
+        return self
+
+    @model_validator(mode="after")
     def _turns_need_squares(self) -> "ModelSettings":
         turns = self.augmentation.quarter_turns_are_identities
         if turns and (self.image.height != self.image.width or self.loss.form != "batch"):

@@ -30,6 +30,11 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
       ValueError: the recipe cannot have such a value.
     """
     given: dict[str, Any] = settings.model_dump()
+    if settings.loss.distance == "manhattan" and "embedding" in values:  # which grows with the size
+        for key in ("margin", "positive_margin"):
+            given["loss"][key] = given["loss"][key] and given["loss"][key] * math.sqrt(
+                int(values["embedding"]) / settings.encoder.embedding
+            )
     for name, value in values.items():
         if name == "margin":
             given["loss"]["margin"] = value

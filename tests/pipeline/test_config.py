@@ -92,7 +92,7 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
             "digits.yaml: gates.max_drop.auc: got 5; input should be less than or equal to 1",
         ),
         (["data.split.test=0.5"], "digits.yaml: data.split: train, val and test must sum to 1, not 1.35"),
-        (["loss.positive_margin=2"], "digits.yaml: loss: positive_margin 2.0 must be below margin 1.1"),
+        (["loss.positive_margin=2"], "digits.yaml: loss.positive_margin 2.0 must be below margin 1.1"),
         (
             ["image.width=16", "augmentation.quarter_turns_are_identities=true"],
             "augmentation.quarter_turns_are_identities needs square images and loss.form: batch",
@@ -100,6 +100,11 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
         (
             ["augmentation.mirrors_are_identities=true", "augmentation.mirror=true"],
             "augmentation.mirrors_are_identities needs loss.form: batch, and augmentation.mirror off",
+        ),
+        (["loss.margin=2.5"], "digits.yaml: loss.margin 2.5 is never reached: the euclidean distance of these"),
+        (
+            ["training.optimizer=adam", "training.weight_decay=0.1"],
+            "digits.yaml: training: weight_decay is not an option of optimizer: adam; it is for optimizer: adamw or",
         ),
         (["name=Has Spaces"], "digits.yaml: name: got 'Has Spaces'; string should match pattern"),
         (["pairs.count.train=7"], "digits.yaml: pairs: count.train is 7: half of the pairs are genuine"),

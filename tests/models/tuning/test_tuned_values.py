@@ -28,6 +28,14 @@ def test_no_value_is_the_recipe():
     assert with_values(strong, {"augmentation": 1.0}) == strong
 
 
+def test_margins_of_a_distance_that_grows_with_the_embedding_grow_along():
+    recipe = ModelSettings.model_validate({"encoder": {"embedding": 64}, "loss": {"distance": "manhattan"}})
+    loss = with_values(recipe, {"embedding": 256}).loss
+    assert (loss.margin, loss.positive_margin) == (2 * recipe.loss.margin, 2 * recipe.loss.positive_margin)
+    assert with_values(recipe, {"embedding": 256, "margin": 5.0}).loss.margin == 5.0
+    assert with_values(RECIPE, {"embedding": 256}).loss == RECIPE.loss
+
+
 def test_what_the_recipe_does_not_have_is_left_out():
     plain = ModelSettings.model_validate({"loss": {"name": "supervised_contrastive"}})
     assert fitted_to(TunerSettings(trials=3), plain).space.keys() == {"learning_rate", "embedding", "dropout"}
