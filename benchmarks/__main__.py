@@ -3,7 +3,10 @@
 import ast
 import runpy
 import sys
+import warnings
 from pathlib import Path
+
+from pipeline.native_libraries import prepare_native_libraries
 
 HERE = Path(__file__).parent
 SCRIPTS = {path.stem: path for path in sorted(HERE.glob("*.py")) if not path.stem.startswith("_")}
@@ -16,6 +19,8 @@ def main() -> None:
         for script, path in SCRIPTS.items():
             print(f"{script:<18} {(ast.get_docstring(ast.parse(path.read_text())) or '').splitlines()[0]}")
         sys.exit(0 if name in ("", "--help") else 2)
+    prepare_native_libraries()
+    warnings.simplefilter("ignore")  # those of libraries: a benchmark prints its table
     sys.argv = [str(SCRIPTS[name]), *sys.argv[2:]]
     runpy.run_path(str(SCRIPTS[name]), run_name="__main__")
 
