@@ -29,8 +29,8 @@ class Distance:
     pairwise: Callable[[Tensor], Tensor]
 
 
-def _root(squared: Tensor) -> Tensor:
-    return ops.sqrt(ops.maximum(squared, EPSILON))
+def _root(squared: Tensor, least: float = EPSILON) -> Tensor:
+    return ops.sqrt(ops.maximum(squared, least))
 
 
 def euclidean(a: Tensor, b: Tensor) -> Tensor:
@@ -53,9 +53,9 @@ def _cosine_pairwise(x: Tensor) -> Tensor:
     return 1 - ops.matmul(directions, ops.transpose(directions))
 
 
-def unit(x: Tensor) -> Tensor:
-    """[n, d] -> [n, d], each row of length 1 (a row of zeros stays one)."""
-    return x / _root(ops.sum(ops.square(x), axis=-1, keepdims=True))
+def unit(x: Tensor, shortest: float = EPSILON**0.5) -> Tensor:
+    """[n, d] -> [n, d], each row of length 1; rows shorter than ``shortest`` are divided by that (zeros stay zeros)."""
+    return x / _root(ops.sum(ops.square(x), axis=-1, keepdims=True), shortest**2)
 
 
 def manhattan(a: Tensor, b: Tensor) -> Tensor:

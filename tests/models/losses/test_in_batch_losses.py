@@ -145,15 +145,23 @@ def test_a_forgery_is_an_impostor_to_those_that_it_imitates(name):
     assert float(loss_of(name, who, taken_in)) > float(loss_of(name, who, x)) + 0.02
 
 
-@every_loss
+@pytest.mark.parametrize(
+    ("name", "distance"),
+    [
+        *((name, "euclidean") for name in IN_BATCH),
+        *((name, distance) for name in ("contrastive", "triplet") for distance in ("cosine", "manhattan")),
+    ],
+)
 @pytest.mark.parametrize(
     "labels", [[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 2, 3], [FORGED] * 4], ids=["both", "genuine", "impostors", "forged"]
 )
-@pytest.mark.parametrize("all_alike", [True, False])
-def test_gradients_are_finite_at_distance_zero_and_where_a_kind_is_missing(name, labels, all_alike):
-    x = tf.Variable(np.ones((4, 3), np.float32) if all_alike else X[:4])
+@pytest.mark.parametrize("given", ["alike", "zero", "different"])
+def test_gradients_are_finite_at_distance_zero_and_where_a_kind_is_missing(name, distance, labels, given):
+    x = tf.Variable(
+        {"alike": np.ones((4, 3), np.float32), "zero": np.zeros((4, 3), np.float32), "different": X[:4]}[given]
+    )
     with tf.GradientTape() as tape:
-        loss = loss_of(name, np.array(labels), x)
+        loss = loss_of(name, np.array(labels), x, distance=distance)
     gradient = tape.gradient(loss, x)
     assert np.isfinite(float(loss))
     assert gradient is None or np.isfinite(gradient.numpy()).all()
