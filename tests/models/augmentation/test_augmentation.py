@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models.augmentation import RandomAffine, RandomElastic, RandomErasing, RandomTone, build_augmentation
 from models.settings import AugmentationSettings
@@ -61,10 +62,23 @@ def test_every_layer_runs_in_a_graph_on_images_of_any_number(make):
     model = keras.Sequential([keras.Input((16, 16, 1)), make(seed=2)])
     assert model.output_shape == (None, 16, 16, 1)
     eager = make(seed=2)(noise(), training=True)
-    import tensorflow as tf
-
     traced = tf.function(lambda x: model(x, training=True), input_signature=[tf.TensorSpec((None, 16, 16, 1))])
     np.testing.assert_allclose(traced(noise()), eager, atol=1e-5)
+
+
+@every_layer
+def test_compiled_by_xla_every_layer_does_the_same(make, monkeypatch):
+    """With the same draws, that is: XLA has random numbers of its own."""
+
+    def drawn(shape, low=0.0, high=1.0, **_):
+        return tf.constant(np.random.default_rng(sum(shape)).uniform(low, high, shape), tf.float32)
+
+    monkeypatch.setattr(keras.random, "uniform", drawn)
+    layer = make()
+    layer.compiled = True  # which RandomAffine must be told
+    compiled = tf.function(lambda x: layer(x, training=True), jit_compile=True)(noise())
+    np.testing.assert_allclose(compiled, make()(noise(), training=True), atol=1e-3)
+    assert not np.allclose(compiled, noise(), atol=0.1)
 
 
 def test_what_is_switched_off_does_nothing():

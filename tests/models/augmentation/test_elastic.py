@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pytest
 
 from models.augmentation.bilinear import bilinear
-from models.augmentation.elastic import RandomElastic
+from models.augmentation.elastic import RandomElastic, bicubic
 
 
 def ramps(height: int = 30, width: int = 20) -> np.ndarray:
@@ -42,3 +43,16 @@ def test_columns_move_with_columns():
     images = np.repeat(ramps()[..., 1:], 5, axis=0)
     moved = np.asarray(RandomElastic(strength=0.05, seed=2)(images, training=True))
     assert moved.mean(axis=(0, 1, 3)) == pytest.approx(images.mean(axis=(0, 1, 3)), abs=1.2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 20), (5, 3), (4, 64)])
+def test_the_field_is_what_a_bicubic_resize_makes_of_the_knots(height, width):
+    knots = np.random.default_rng(0).normal(size=(2, 4, 4, 2)).astype(np.float32)
+    field = np.einsum("hi,nijc,wj->nhwc", bicubic(4, height), knots, bicubic(4, width))
+    resized = keras.ops.image.resize(knots, (height, width), interpolation="bicubic")
+    np.testing.assert_allclose(field, resized, atol=5e-3)  # TensorFlow rounds its weights
+
+
+def test_at_a_knot_the_paper_moves_as_the_knot_does():
+    np.testing.assert_array_equal(bicubic(4, 4), np.eye(4))
+    np.testing.assert_allclose(bicubic(5, 7).sum(axis=1), 1, rtol=1e-6)
