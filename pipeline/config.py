@@ -1,20 +1,14 @@
 """The one configuration: read from YAML, checked once at the edge, passed whole."""
 
-import difflib
 import hashlib
 import importlib.util
 import json
-import shlex
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from components.anomaly_gate.settings import ValidationSettings
 from components.image_example_gen.settings import IngestSettings
@@ -25,7 +19,6 @@ from components.pusher.settings import PushSettings
 from components.run_outcome.settings import AlertSettings
 from components.serving_validator.settings import ServingValidatorSettings
 from models.errors import UserError
-from models.features import SPLITS
 from models.settings import (
     AugmentationSettings,
     CalibrationSettings,
@@ -38,11 +31,11 @@ from models.settings import (
 )
 from models.settings.tuner import TunerSettings
 from models.tuning.values import fitted_to
+from pipeline.config_faults import sentence
+from pipeline.given import DIGITS, Given, read_given
 from pipeline.runners.kubeflow.settings import KubeflowSettings
-from pipeline.yaml_text import parse_yaml
 
-DEFAULT = "digits"  # the embedded configuration of a run without arguments
-DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
+__all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "code_digest", "load_config"]
 
 # By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
 _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -64,8 +57,8 @@ class DataSettings(IngestSettings):
 class BeamSettings(Settings):
     """How Beam runs; anything else that its runners take goes into ``args``."""
 
-    runner: str = _IN_PROCESS
-    args: tuple[str, ...] = ()
+    runner: str = Field(_IN_PROCESS, description="by its name, or that of its class; --beam sets it too")
+    args: tuple[str, ...] = Field((), description="of the runner and of Beam, e.g. --parallelism=8")
 
     @property
     def pipeline_args(self) -> list[str]:
@@ -81,8 +74,10 @@ class BeamSettings(Settings):
 class Config(Settings):
     """Everything a run depends on, but for where it writes."""
 
-    name: str = Field("siamese", pattern=r"^[a-z][a-z0-9-]*$")
-    seed: int = Field(0, ge=0, lt=2**31)
+    name: str = Field(
+        "siamese", pattern=r"^[a-z][a-z0-9-]*$", description="of the pipeline: runs and artifacts are kept by it"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="of splits, pairs, weights and distortions")
     data: DataSettings = DataSettings()
     image: ImageSettings = ImageSettings()
     pairs: PairSettings = PairSettings()
@@ -165,6 +160,8 @@ def load_config(
 ) -> Config:
     """Reads a configuration file, takes ``data`` for the images, applies ``a.b=value`` overrides and Beam's options.
 
+    What of the file an override leaves without a meaning is left out, and a warning is logged that says so.
+
     Without a file: the embedded digits; with images of the user's own, the defaults of ``Config`` instead, since a
     recipe for 8x8 digits of ten known classes fits nobody else's.
 
@@ -172,119 +169,20 @@ def load_config(
       UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
         fault: the key, what was given, what is allowed.
     """
-    if path:
-        name, content = str(path), _read(str(path), path)
-        _place(content, path.parent)
-    elif data in (None, DIGITS):
-        name, content = f"{DEFAULT}.yaml", _read(DEFAULT, resources.files("configs") / f"{DEFAULT}.yaml")
-    else:
-        name, content = "defaults", {}
-    for override in overrides:
-        _apply(content, override)
-    _add_beam(content, [option for several in beam for option in shlex.split(several)])
-    if data is not None:
-        section = content.setdefault("data", {})
-        if isinstance(section, dict):
-            section["source"] = data
+    return checked(read_given(path, overrides, data, beam))
+
+
+def checked(given: Given) -> Config:
+    """The configuration of what is given.
+
+    Raises:
+      UserError: a key is unknown, of the wrong type or out of range, or sections do not fit together.
+    """
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(given.content)
     except ValidationError as error:
-        raise UserError("\n".join(f"{name}: {_sentence(fault)}" for fault in error.errors())) from None
-
-
-def _read(name: str, file: Any) -> dict[str, Any]:
-    try:
-        content = parse_yaml(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
-    return content
-
-
-def _place(content: dict[str, Any], folder: Path) -> None:
-    """Paths in a file are relative to the file."""
-    pairs = content.get("pairs")
-    sections = (
-        (content.get("data"), ("source", "schema_file")),
-        (content.get("push"), ("serving_dir",)),
-        (content.get("encoder"), ("weights",)),
-        (pairs.get("protocol") if isinstance(pairs, dict) else None, SPLITS),
-    )
-    for section, keys in sections:
-        if not isinstance(section, dict):
-            continue
-        for key in keys:
-            value = section.get(key)
-            if isinstance(value, str) and value not in (DIGITS, "none", "imagenet") and "://" not in value:
-                section[key] = str(folder / value)
-
-
-def _add_beam(content: dict[str, Any], options: list[str]) -> None:
-    """Beam's own options go to those of the configuration, a runner in its place."""
-    section = content.setdefault("beam", {}) if options else {}
-    if not isinstance(section, dict):
-        return
-    for option in options:
-        name, _, value = option.partition("=")
-        if name == "--runner" and value:
-            section["runner"] = value
-        else:
-            section["args"] = [*section.get("args", ()), option]
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {override}: must be KEY=VALUE, e.g. --set training.epochs=20")
-    *path, last = key.strip().split(".")
-    place = content
-    for part in path:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise UserError(f"--set {override}: {part} holds {place!r}, not keys")
-    try:
-        place[last] = parse_yaml(value)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not YAML") from None
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    """One fault of pydantic's in our words: the key, what was given, what is allowed."""
-    key = ".".join(str(part) for part in fault["loc"]) or "the configuration"
-    if fault["type"] == "extra_forbidden":
-        known = _keys_at(fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-        return f"{key}: unknown key; {hint}"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error":
-        return message if key == "the configuration" else f"{key}: {message}"
-    return f"{key}: got {fault['input']!r}; {message[0].lower()}{message[1:]}"
-
-
-def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    section: Any = Config
-    for part in loc:
-        # Where it is no section, the part is the key of a table of sections, or the index in a list of them.
-        section = section.model_fields[str(part)].annotation if _is_section(section) else _section_in(section)
-        if get_origin(section) in (Union, UnionType):  # a section that may be left out
-            section = _section_in(section)
-    return list(section.model_fields) if _is_section(section) else []
-
-
-def _section_in(annotation: Any) -> Any:
-    return next(filter(_is_section, get_args(annotation)), None)
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        faults = error.errors()
+        raise UserError("\n".join(f"{given.name}: {sentence(fault, Config)}" for fault in faults)) from None
 
 
 def code_digest(*names: str) -> str:

@@ -1,5 +1,6 @@
 """Which network turns an image into an embedding."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -40,7 +41,7 @@ BACKBONES = {
 class EncoderSettings(Settings):
     """The tower: an image in, an embedding out."""
 
-    name: Literal["cnn", "koch2015", "residual", "compact", "backbone"] = "cnn"
+    name: Literal["cnn", "koch2015", "residual", "compact", "backbone"] = Field("cnn", description="the network")
     filters: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         None, min_length=1, description="one convolution block (cnn) or stage (residual, compact) a number"
     )
@@ -49,8 +50,10 @@ class EncoderSettings(Settings):
     weights: str | None = Field(None, description="none, imagenet, a file or a URL (backbone)")
     frozen_epochs: int | None = Field(None, ge=0, description="epochs in which the backbone stays as it was")
     fine_tune_rate: float | None = Field(None, gt=0, le=1, description="after them: the share of the learning rate")
-    embedding: int = Field(64, ge=2, le=4096)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    embedding: int = Field(64, ge=2, le=4096, description="numbers that stand for an image")
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="share of the features before the embedding that a step leaves out"
+    )
     unit_norm: bool = Field(True, description="embeddings on the unit sphere: distances are bounded")
 
     @model_validator(mode="before")
@@ -74,7 +77,7 @@ class EncoderSettings(Settings):
     @model_validator(mode="after")
     def _options_that_are_read(self) -> "EncoderSettings":
         read = _OPTIONS[self.name]
-        for key in sorted({key for options in _OPTIONS.values() for key in options} - read.keys()):
+        for key in unread_by(self.name):
             if getattr(self, key) is not None:
                 takes = f"it takes {', '.join(read)}" if read else "it takes none of its own"
                 raise ValueError(f"{key} is not an option of the encoder {self.name}; {takes}")
@@ -84,3 +87,14 @@ class EncoderSettings(Settings):
     def pretrained(self) -> str | None:
         """Where the backbone's weights come from: "imagenet", a path or a URL; none where they are drawn at random."""
         return None if self.weights in (None, "none") else self.weights
+
+
+def unread_by(name: str) -> list[str]:
+    """Options of other networks than the one named."""
+    return sorted({key for options in _OPTIONS.values() for key in options} - _OPTIONS.get(name, {}).keys())
+
+
+def unit_norm_of(given: Mapping[str, Any]) -> bool:
+    """Whether embeddings are of length 1, by what is given of the section."""
+    default = _COMMON.get(str(given.get("name", "cnn")), {}).get("unit_norm", True)
+    return bool(given.get("unit_norm", default))
