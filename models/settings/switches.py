@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.settings.augmentation import PRESETS
+from models.settings.base import Settings
 from models.settings.encoder import EncoderSettings, unit_norm_of, unread_by
 from models.settings.image import ImageSettings
 from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
@@ -16,7 +17,7 @@ from models.settings.training import TrainingSettings, unread
 Content = Mapping[str, Any]  # section -> key -> value, as given
 Reasons = dict[str, str]  # "section.key" -> the choice that it does not go with, "loss.name=triplet"
 
-_DEFAULTS = {
+_DEFAULTS: dict[str, type[Settings]] = {
     "encoder": EncoderSettings,
     "image": ImageSettings,
     "loss": LossSettings,
