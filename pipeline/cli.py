@@ -118,6 +118,25 @@ def schema(
     raise typer.Exit(write_schema(load_config(config, overrides or (), data), output, file, force))
 
 
+@app.command("config")
+def show_configuration(
+    section: Annotated[str | None, typer.Argument(help="One alone, e.g. training, data.split or loss.margin.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file, as of run.")] = None,
+    data: Annotated[str | None, typer.Option(help="Images, as of run.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")] = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="A file that --config takes.")] = False,
+) -> None:
+    """Tell every key with its value, its default and what it means. Nothing runs."""
+    from pipeline.config_command import config_yaml, show_config
+    from pipeline.given import read_given
+
+    given = read_given(config, overrides or (), data)
+    if as_yaml:
+        print(config_yaml(given, section), end="")
+    else:
+        show_config(Console(highlight=False), given, section)
+
+
 @app.command()
 def compare(
     image_a: Path,

@@ -18,9 +18,9 @@ class SplitSettings(Settings):
         "identity",
         description="identity: test identities are never seen in training; image: exact copies stay together",
     )
-    train: float = Field(0.7, gt=0, lt=1)
-    val: float = Field(0.15, gt=0, lt=1)
-    test: float = Field(0.15, gt=0, lt=1)
+    train: float = Field(0.7, gt=0, lt=1, description="share of what is held together")
+    val: float = Field(0.15, gt=0, lt=1, description="its share")
+    test: float = Field(0.15, gt=0, lt=1, description="its share; the three sum to 1")
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> "SplitSettings":

@@ -15,10 +15,10 @@ class ModelCardSettings(Settings):
 
     owners: tuple[Text, ...] = Field((), description="who answers for the model")
     contact: Text | None = Field(None, description="where to ask")
-    licence: Text | None = None
-    references: tuple[Text, ...] = ()
+    licence: Text | None = Field(None, description="under which the model may be used")
+    references: tuple[Text, ...] = Field((), description="papers, addresses")
     intended_use: Text | None = Field(None, description="what for, and for whom")
     out_of_scope: Text | None = Field(None, description="what it must not be used for")
-    ethical_considerations: Text | None = None
+    ethical_considerations: Text | None = Field(None, description="who may be harmed, and what is done about it")
     caveats: Text | None = Field(None, description="beside those that the figures tell")
     sections: dict[Title, Text] = Field({}, description="more of them, title -> Markdown")

@@ -56,7 +56,7 @@ def needs_both_kinds(name: str) -> bool:
 class SliceGate(Settings):
     """Limits within every slice of a kind, e.g. within each group."""
 
-    by: Literal["kind", "group", "identity_size", "quality"]
+    by: Literal["kind", "group", "identity_size", "quality"] = Field(description="what the test pairs are sliced by")
     value: str | None = Field(None, description="one slice alone; default: each")
     floors: dict[str, Share] = Field({}, description="lowest value allowed, by metric")
     ceilings: dict[str, Share] = Field({}, description="highest value allowed, by metric")

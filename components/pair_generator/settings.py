@@ -8,16 +8,16 @@ from models.settings import Settings
 class PairCounts(Settings):
     """How many pairs a split shall have, genuine and impostor together; takes the place of ``per_image`` there."""
 
-    train: int | None = Field(None, ge=2)
-    val: int | None = Field(None, ge=2)
+    train: int | None = Field(None, ge=2, description="of the train split; an even number")
+    val: int | None = Field(None, ge=2, description="of the validation split; an even number")
     test: int | None = Field(None, ge=2, description="a false accept rate of 1e-3 needs about 60,000")
 
 
 class PairLists(Settings):
     """Lists of the user's own pairs, each in place of the generated ones of its split."""
 
-    train: str | None = None
-    val: str | None = None
+    train: str | None = Field(None, description="of the train split, as test")
+    val: str | None = Field(None, description="of the validation split, as test")
     test: str | None = Field(None, description="CSV image_a,image_b,same; lines 'a b 1'; or LFW's pairs.txt")
 
     def given(self) -> dict[str, str]:

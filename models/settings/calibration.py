@@ -12,7 +12,9 @@ _TARGETS = ("target_precision", "target_far")
 class CalibrationSettings(Settings):
     """The objective on the validation pairs that the threshold serves; a target is met with the highest recall."""
 
-    objective: Literal["best_accuracy", "best_f1", "target_precision", "target_far"] = "best_accuracy"
+    objective: Literal["best_accuracy", "best_f1", "target_precision", "target_far"] = Field(
+        "best_accuracy", description="what the threshold is best at, or the target that it meets"
+    )
     value: float | None = Field(None, gt=0, lt=1, description="the least precision, or the highest false accept rate")
     prior: float | None = Field(
         None, gt=0, lt=1, description="share of genuine pairs where it serves (target_precision); none: validation's"

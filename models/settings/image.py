@@ -10,9 +10,9 @@ from models.settings.base import Settings
 class ImageSettings(Settings):
     """Canonical pixels: the size that every image is brought to at ingest and in serving."""
 
-    height: int = Field(32, ge=8, le=1024)
-    width: int = Field(32, ge=8, le=1024)
-    channels: Literal[1, 3] = 1
+    height: int = Field(32, ge=8, le=1024, description="pixels")
+    width: int = Field(32, ge=8, le=1024, description="pixels")
+    channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is colour")
     fit: Literal["stretch", "pad"] = Field("stretch", description="pad keeps the aspect ratio")
     pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding")
     binarise: int | None = Field(

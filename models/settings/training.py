@@ -29,9 +29,11 @@ class BatchSettings(Settings):
 class TrainingSettings(Settings):
     """Optimiser, length and stopping."""
 
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="what moves the weights")
     learning_rate: float = Field(2e-3, gt=0, description="the highest; default of sgd: 0.1")
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule: Literal["cosine", "step", "constant"] = Field(
+        "cosine", description="how the learning rate falls over the training"
+    )
     drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = Field(
         None, description="shares of all steps after which the rate falls to a tenth (schedule: step)"
     )

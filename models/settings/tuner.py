@@ -14,8 +14,8 @@ TUNED = ("margin", "learning_rate", "embedding", "dropout", "augmentation")
 class Range(Settings):
     """Any number between two."""
 
-    min: float = Field(ge=0)
-    max: float
+    min: float = Field(ge=0, description="the least that is tried")
+    max: float = Field(description="the most that is tried")
     log: bool = Field(False, description="as often between 0.001 and 0.01 as between 0.01 and 0.1")
 
     @model_validator(mode="after")
@@ -60,11 +60,11 @@ class TunerSettings(Settings):
     trials: int = Field(0, ge=0, description="how many recipes are tried; 0: none, the Tuner is no part of the graph")
     minutes: float = Field(120.0, gt=0, description="all trials together; the one that runs then is cut short")
     epochs: int | None = Field(None, ge=1, description="of each trial; default: those of the training")
-    search: Literal["random", "bayesian"] = "bayesian"
-    margin: Values = "auto"
-    learning_rate: Values = "auto"
-    embedding: Values = "auto"
-    dropout: Values = "auto"
+    search: Literal["random", "bayesian"] = Field("bayesian", description="how the next recipe is chosen")
+    margin: Values = Field("auto", description="loss.margin")
+    learning_rate: Values = Field("auto", description="training.learning_rate")
+    embedding: Values = Field("auto", description="encoder.embedding")
+    dropout: Values = Field("auto", description="encoder.dropout")
     augmentation: Values = Field("auto", description="what all distortions are multiplied by")
 
     @property

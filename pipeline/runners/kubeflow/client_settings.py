@@ -81,7 +81,7 @@ class ConnectionSettings(Settings):
     kube_context: str | None = Field(None, description="of kubectl's configuration, where there is no host")
     proxy: str | None = Field(None, description="http://host:port")
     ca_file: str | None = Field(None, description="certificates to trust, PEM")
-    verify_tls: bool = True
+    verify_tls: bool = Field(True, description="refuse a server whose certificate is not trusted")
     timeout: float = Field(60, gt=0, le=3600, description="seconds that the server may take to answer")
 
 
@@ -96,8 +96,8 @@ class ScheduleSettings(Settings):
     )
     catch_up: bool = Field(False, description="run every time that was missed, not the last one alone")
     max_concurrency: int = Field(1, ge=1, le=10, description="runs at once")
-    start: Moment | None = None
-    end: Moment | None = None
+    start: Moment | None = Field(None, description="nothing runs before, e.g. 2027-01-31T03:00")
+    end: Moment | None = Field(None, description="nothing runs after")
 
     @model_validator(mode="after")
     def _in_order(self) -> "ScheduleSettings":

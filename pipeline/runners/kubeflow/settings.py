@@ -48,26 +48,34 @@ class NodeResources(Settings):
     cpu_limit: Quantity | None = Field(None, description="cores at most; default: what the node of the cluster has")
     memory: Quantity = Field("4Gi", description="asked for, and the limit")
     scratch: Quantity | None = Field("10Gi", description="ephemeral storage for temporary files, at most")
-    gpus: int = Field(0, ge=0)
+    gpus: int = Field(0, ge=0, description="asked for, and the limit")
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm")
 
 
 class Toleration(Settings):
     """A taint of the cluster's nodes that pods put up with."""
 
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Exists"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = None
+    key: str | None = Field(None, description="of the taint; default: any")
+    operator: Literal["Exists", "Equal"] = Field("Exists", description="Equal compares the value too")
+    value: str | None = Field(None, description="of the taint")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="of the taint; default: any"
+    )
+    toleration_seconds: int | None = Field(
+        None, description="how long a pod stays on a node that is tainted later (NoExecute); default: for ever"
+    )
 
 
 class GpuSettings(Settings):
     """What the pods of nodes with ``gpus`` need beside the count."""
 
-    resource: str = Field("nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")
-    node_selector: dict[str, str] = Field({})
-    tolerations: tuple[Toleration, ...] = (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),)
+    resource: str = Field(
+        "nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", description="what the cluster calls one GPU"
+    )
+    node_selector: dict[str, str] = Field({}, description="labels of the nodes that have GPUs")
+    tolerations: tuple[Toleration, ...] = Field(
+        (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),), description="taints of those nodes"
+    )
 
 
 class RetrySettings(Settings):
@@ -96,18 +104,18 @@ class ForNodes(Settings):
 class VolumeMount(ForNodes):
     """A persistent volume claim, mounted into the nodes' pods."""
 
-    claim: Name
-    path: MountPath
-    sub_path: str | None = None
+    claim: Name = Field(description="its name")
+    path: MountPath = Field(description="where pods see it")
+    sub_path: str | None = Field(None, description="the folder of the volume that they see; default: all of it")
 
 
 class SecretMount(ForNodes):
     """A secret, as files or as environment variables of the nodes' pods."""
 
-    name: Name
+    name: Name = Field(description="of the secret")
     path: MountPath | None = Field(None, description="a folder with a file a key")
     env: dict[str, str] = Field({}, description="key of the secret -> environment variable")
-    optional: bool = False
+    optional: bool = Field(False, description="whether pods start without it")
 
     @model_validator(mode="after")
     def _one_way(self) -> "SecretMount":
@@ -138,15 +146,19 @@ class KubeflowSettings(Settings):
     gpu: GpuSettings = GpuSettings()
     retries: RetrySettings = RetrySettings()
     timeout: int | None = Field(None, ge=60, description="seconds that one attempt of a node may take")
-    volumes: tuple[VolumeMount, ...] = ()
-    secrets: tuple[SecretMount, ...] = ()
-    env: dict[str, str] = Field({})
-    node_selector: dict[str, str] = Field({})
-    tolerations: tuple[Toleration, ...] = ()
-    labels: dict[str, str] = Field({})
-    annotations: dict[str, str] = Field({})
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    image_pull_secrets: tuple[Name, ...] = ()
+    volumes: tuple[VolumeMount, ...] = Field((), description="persistent volume claims, mounted into pods")
+    secrets: tuple[SecretMount, ...] = Field((), description="secrets, as files or environment variables of pods")
+    env: dict[str, str] = Field({}, description="environment variables of every pod")
+    node_selector: dict[str, str] = Field({}, description="labels of the nodes that pods may run on")
+    tolerations: tuple[Toleration, ...] = Field((), description="taints of the nodes that pods put up with")
+    labels: dict[str, str] = Field({}, description="of every pod")
+    annotations: dict[str, str] = Field({}, description="of every pod")
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
+        None, description="default: the cluster's own"
+    )
+    image_pull_secrets: tuple[Name, ...] = Field(
+        (), description="names of the secrets that the registry of the image asks for"
+    )
     service_account: Name | None = Field(None, description="that the pods run as; default: the cluster's own")
     run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.16 or later")
     checkpoints: MountPath | None = Field(

@@ -1,0 +1,128 @@
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from models.settings import Settings
+from pipeline.cli import app
+from pipeline.config import Config, load_config
+from pipeline.config_command import config_yaml, sections
+from pipeline.given import read_given
+
+CONFIGS = [Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")]
+
+
+def settings_in(annotation) -> set:
+    """All classes of settings that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        inner = (settings_in(field.annotation) for field in annotation.model_fields.values())
+        return {annotation}.union(*inner)
+    return set().union(*(settings_in(one) for one in get_args(annotation)))
+
+
+@pytest.mark.parametrize("kind", sorted(settings_in(Config), key=lambda kind: kind.__name__))
+def test_every_key_is_described(kind):
+    assert kind.__doc__
+    assert kind.__doc__ != Settings.__doc__
+    undescribed = [
+        key
+        for key, field in kind.model_fields.items()
+        if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, Settings))
+    ]
+    assert undescribed == []
+
+
+def rows(*overrides: str, path: Path | None = None) -> dict:
+    return {row.key: row for section in sections(read_given(path, overrides)) for row in section.rows}
+
+
+def test_every_key_is_told_with_its_value_default_and_meaning():
+    told = rows("training.epochs=33", "loss.distance=cosine", "loss.margin=0.4")
+    assert told["training.epochs"][1:3] == ("33", "10")
+    assert told["loss.margin"][1:3] == ("0.4", "0.6")  # where it is not given, with this distance
+    assert told["loss.positive_margin"][1:3] == ("0.05", "0.05")
+    assert told["encoder.filters"][1:3] == ("[32, 64]", "[32, 64, 64]")
+    assert told["data.split.by"][1:3] == ("image", "identity")
+    assert told["data.split.train"][1:3] == ("0.7", "0.7")
+    assert "identity, image, group" in told["data.split.by"].meaning
+    assert told["gates.slices[].floors"][1:3] == ("", "{}")
+    assert told["kubeflow.resources.<name>.cpu"].meaning
+    assert all(row.meaning for row in told.values())
+    dumped = load_config().model_dump(mode="json")
+    assert {"seed", "training.batch.forgeries", "kubeflow.gpu.resource"} <= told.keys()
+    assert {key.split(".")[0].split("[")[0] for key in told} == dumped.keys()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("override", ["seed=3", "encoder.name=koch2015", "training.optimizer=adam", "tuner.trials=3"])
+def test_the_yaml_is_the_same_configuration(path, override, tmp_path):
+    given = read_given(path, [override])
+    file = tmp_path / "again.yaml"
+    file.write_text(config_yaml(given), encoding="utf-8")
+    again, whole = load_config(file), load_config(path, [override])
+    assert again.digest() == whole.digest()
+    assert again == whole
+
+
+def test_the_yaml_holds_paths_that_mean_the_same_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("{data: {source: photos}, push: {serving_dir: 's3://models/faces'}}")
+    given = read_given(Path("mine.yaml"), ["pairs.protocol.test=lists/pairs.txt"])
+    (tmp_path / "sub").mkdir()
+    Path("sub/again.yaml").write_text(config_yaml(given))
+    again = load_config(Path("sub/again.yaml"))
+    assert again.data.source == str(tmp_path / "photos")
+    assert again.pairs.protocol.test == str(tmp_path / "lists" / "pairs.txt")
+    assert again.push.serving_dir == "s3://models/faces"
+
+
+def told(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["config", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+
+
+def test_a_section_or_a_key_can_be_told_alone():
+    shown = told("training.batch", "--set", "training.batch.images=7")
+    assert re.search(r"training\.batch\.images +7 +4 +images of each identity", shown)
+    assert "training.epochs" not in shown
+    assert re.search(r"training\.epochs +12 +10 ", told("training"))
+    assert "training.batch.images" in told("training")
+    assert len(told("loss.margin").splitlines()) < 7
+    assert "gates.slices[].by" in told("gates.slices")
+    assert told("data.split", "--yaml").splitlines()[:2] == ["data:", "  split:"]
+    assert told("loss.margin", "--yaml") == "loss:\n  margin: 1.1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trainin"], "trainin: no section and no key of the configuration; did you mean training?"),
+        (["loss.margn", "--yaml"], "loss.margn: no section and no key of the configuration; did you mean loss.margin?"),
+        (["--set", "training.epoch=3"], "digits.yaml: training.epoch: unknown key; did you mean epochs?"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, said, monkeypatch, capsys):
+    from pipeline import cli
+
+    monkeypatch.setattr(sys, "argv", ["siamese", "config", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_neither_tensorflow_nor_tfx_is_imported_for_it():
+    code = (
+        "import sys\nsys.argv = ['siamese', 'config']\nfrom pipeline.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "training.batch.identities" in ended.stdout
+    assert not {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "pandas"} & set(ended.stderr.split())
