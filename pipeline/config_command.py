@@ -18,6 +18,8 @@ from pipeline.config import Config, checked
 from pipeline.config_faults import is_section, section_in
 from pipeline.given import Given, change_paths
 
+_WIDEST = 24  # characters of a value in one line
+
 
 class Row(NamedTuple):
     """A key as it is told; value and default are YAML in one line, the value empty for keys of a list's entries."""
@@ -37,19 +39,22 @@ class Section(NamedTuple):
 
 
 def show_config(console: Console, given: Given, part: str | None = None) -> None:
-    """A table a section.
+    """A table a section, whose name is the first part of its keys.
 
     Raises:
       UserError: the configuration is wrong, or there is no such ``part`` ("training", "data.split", "loss.margin").
     """
     for section in _part(sections(given), part):
         table = Table(box=None, pad_edge=False)
-        for column in ("key", "value", "default", "meaning"):
-            table.add_column(column, overflow="fold")
+        table.add_column("key", no_wrap=True)
+        for column in ("value", "default"):
+            table.add_column(column, overflow="fold", max_width=_WIDEST)
+        table.add_column("meaning", overflow="fold")
         for row in section.rows:
             value = escape(row.value) if row.value in ("", row.default) else f"[bold]{escape(row.value)}[/]"
-            table.add_row(row.key, value, f"[dim]{escape(row.default)}[/]", escape(row.meaning))
-        console.print(f"[bold cyan]{section.name}[/]  {escape(section.meaning)}".strip())
+            key = row.key.removeprefix(f"{section.name}.")  # of what the line above names
+            table.add_row(key, value, f"[dim]{escape(row.default)}[/]", escape(row.meaning))
+        console.print(f"[bold cyan]{section.name or 'configuration'}[/]  {escape(section.meaning)}")
         console.print(table)
         console.print()
 
@@ -169,7 +174,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _first_line(kind: type[BaseModel]) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
+    return (kind.__doc__ or "").strip().splitlines()[0].replace("``", "")
 
 
 def _part(all_of: list[Section], part: str | None) -> list[Section]:

@@ -39,7 +39,7 @@ def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
     for key in switched_off:
         section, last = key.split(".")
         content[section][last] = False
-    notes += [f"{keys} left out, for {why} was chosen in place of what it was for" for keys, why in _by(left_out)]
+    notes += [f"{keys} left out: given for another choice than {why}" for keys, why in _by(left_out)]
     notes += [f"{keys} switched off, which cannot be with {why}" for keys, why in _by(switched_off)]
     return notes
 

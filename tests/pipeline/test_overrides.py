@@ -65,7 +65,7 @@ def switched(tmp_path, caplog):
     return loaded
 
 
-FOR = "was chosen in place of what it was for"
+FOR = "left out: given for another choice than"
 WHOLE = "takes the place of the section"
 TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirrors_are_identities"
 
@@ -77,7 +77,7 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             "encoder: {filters: [8, 16], embedding: 32}",
             ["encoder.name=koch2015"],
             {"encoder.filters": None, "encoder.embedding": 32},
-            [f"encoder.filters left out, for encoder.name=koch2015 {FOR}"],
+            [f"encoder.filters {FOR} encoder.name=koch2015"],
         ),
         ("encoder: {filters: [8, 16]}", ["encoder.name=residual"], {"encoder.filters": (8, 16)}, []),
         ("encoder: {filters: [8, 16]}", ["encoder.name=cnn"], {"encoder.filters": (8, 16)}, []),
@@ -91,13 +91,13 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             "encoder: {name: backbone, weights: imagenet, frozen_epochs: 3}",
             ["encoder.weights=none"],
             {"encoder.frozen_epochs": 0},
-            [f"encoder.frozen_epochs left out, for encoder.weights=none {FOR}"],
+            [f"encoder.frozen_epochs {FOR} encoder.weights=none"],
         ),
         (
             "encoder: {name: backbone, backbone: VGG16, weights: a.h5, frozen_epochs: 3}",
             ["encoder.backbone=VGG19"],
             {"encoder.weights": "none", "encoder.frozen_epochs": 0},
-            [f"encoder.frozen_epochs, encoder.weights left out, for encoder.backbone=VGG19 {FOR}"],
+            [f"encoder.frozen_epochs, encoder.weights {FOR} encoder.backbone=VGG19"],
         ),
         (
             "encoder: {name: backbone, weights: imagenet, frozen_epochs: 3}",
@@ -109,43 +109,43 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             "loss: {margin: 0.9, form: pairs, distance: manhattan}",
             ["loss.name=multi_similarity"],
             {"loss.margin": None, "loss.form": "batch", "loss.distance": "euclidean"},
-            [f"loss.distance, loss.form, loss.margin left out, for loss.name=multi_similarity {FOR}"],
+            [f"loss.distance, loss.form, loss.margin {FOR} loss.name=multi_similarity"],
         ),
         (
             "loss: {margin: 0.9, positive_margin: 0.1}",
             ["loss.name=triplet"],
             {"loss.margin": 0.2, "loss.positive_margin": None},
-            [f"loss.margin, loss.positive_margin left out, for loss.name=triplet {FOR}"],
+            [f"loss.margin, loss.positive_margin {FOR} loss.name=triplet"],
         ),
         (
             "loss: {margin: 0.9, positive_margin: 0.1}",
             ["loss.margin=0.4", "loss.name=triplet"],
             {"loss.margin": 0.4},
-            [f"loss.positive_margin left out, for loss.name=triplet {FOR}"],
+            [f"loss.positive_margin {FOR} loss.name=triplet"],
         ),
         (
             "loss: {margin: 0.9, positive_margin: 0.1}",
             ["loss.form=pairs"],
             {"loss.margin": 0.9, "loss.positive_margin": None},
-            [f"loss.positive_margin left out, for loss.form=pairs {FOR}"],
+            [f"loss.positive_margin {FOR} loss.form=pairs"],
         ),
         (
             "loss: {margin: 0.9}",
             ["loss.distance=cosine"],
             {"loss.margin": 0.6},
-            [f"loss.margin left out, for loss.distance=cosine {FOR}"],
+            [f"loss.margin {FOR} loss.distance=cosine"],
         ),
         (
             "loss: {margin: 0.9}",
             ["encoder.unit_norm=false"],
             {"loss.margin": 1.0},
-            [f"loss.margin left out, for encoder.unit_norm=false {FOR}"],
+            [f"loss.margin {FOR} encoder.unit_norm=false"],
         ),
         (
             "loss: {margin: 0.9}",
             ["encoder.name=koch2015"],
             {"loss.margin": 1.0},
-            [f"loss.margin left out, for encoder.name=koch2015 {FOR}"],
+            [f"loss.margin {FOR} encoder.name=koch2015"],
         ),
         (
             "loss: {margin: 0.5, positive_margin: 0.1, distance: cosine}",
@@ -158,25 +158,25 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             "loss: {margin: 7, distance: manhattan}",
             ["encoder.embedding=256"],
             {"loss.margin": 14.0},
-            [f"loss.margin left out, for encoder.embedding=256 {FOR}"],
+            [f"loss.margin {FOR} encoder.embedding=256"],
         ),
         (
             "training: {learning_rate: 0.0005}",
             ["training.optimizer=sgd"],
             {"training.learning_rate": 0.1},
-            [f"training.learning_rate left out, for training.optimizer=sgd {FOR}"],
+            [f"training.learning_rate {FOR} training.optimizer=sgd"],
         ),
         (
             "training: {learning_rate: 0.0005, weight_decay: 0.01}",
             ["training.optimizer=adam"],
             {"training.learning_rate": 0.0005, "training.weight_decay": None},
-            [f"training.weight_decay left out, for training.optimizer=adam {FOR}"],
+            [f"training.weight_decay {FOR} training.optimizer=adam"],
         ),
         (
             "training: {schedule: step, drops: [0.5]}",
             ["training.schedule=constant"],
             {"training.drops": None},
-            [f"training.drops left out, for training.schedule=constant {FOR}"],
+            [f"training.drops {FOR} training.schedule=constant"],
         ),
         (
             "augmentation: {rotation: 10, crop: 0.3}",
