@@ -4,6 +4,7 @@ import keras
 
 from models.distances import Tensor
 from models.encoders.head import embedding
+from models.encoders.norm import batch_norm
 from models.settings import EncoderSettings, ImageSettings
 
 _EXPANSION = 4
@@ -38,7 +39,7 @@ def _block(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
     y = keras.layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False, name=f"depthwise_{name}")(y)
     y = _weighed(_normalised(y, f"depthwise_{name}"), name)
     y = keras.layers.Conv2D(filters, 1, use_bias=False, name=f"narrow_{name}")(y)
-    y = keras.layers.BatchNormalization(name=f"norm_narrow_{name}")(y)
+    y = batch_norm(f"norm_narrow_{name}")(y)
     return keras.layers.Add(name=f"add_{name}")([x, y]) if x.shape == y.shape else y
 
 
@@ -52,5 +53,5 @@ def _weighed(x: Tensor, name: str) -> Tensor:
 
 
 def _normalised(x: Tensor, name: str) -> Tensor:
-    x = keras.layers.BatchNormalization(name=f"norm_{name}")(x)
+    x = batch_norm(f"norm_{name}")(x)
     return keras.layers.Activation("hard_swish", name=f"swish_{name}")(x)

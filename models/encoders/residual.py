@@ -4,6 +4,7 @@ import keras
 
 from models.distances import Tensor
 from models.encoders.head import embedding
+from models.encoders.norm import batch_norm
 from models.settings import EncoderSettings, ImageSettings
 
 _LARGE = 96  # from this side on the stem halves the image
@@ -38,5 +39,5 @@ def _block(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
 
 
 def _activated(x: Tensor, name: str) -> Tensor:
-    x = keras.layers.BatchNormalization(name=f"norm_{name}")(x)
+    x = batch_norm(f"norm_{name}")(x)
     return keras.layers.Activation("relu", name=f"relu_{name}")(x)

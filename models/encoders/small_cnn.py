@@ -3,6 +3,7 @@
 import keras
 
 from models.encoders.head import embedding
+from models.encoders.norm import batch_norm
 from models.settings import EncoderSettings, ImageSettings
 
 
@@ -20,7 +21,7 @@ def small_cnn(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{block}")(x)
         if min(x.shape[1], x.shape[2]) >= 2:
             x = keras.layers.MaxPooling2D(2, name=f"pool_{block}")(x)
-        x = keras.layers.BatchNormalization(name=f"norm_{block}")(x)
+        x = batch_norm(f"norm_{block}")(x)
         x = keras.layers.Activation("relu", name=f"relu_{block}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     return keras.Model(inputs, embedding(x, encoder), name="encoder")
