@@ -39,7 +39,7 @@ def phases(settings: ModelSettings) -> list[Phase]:
 def enter(model: keras.Model, settings: ModelSettings, phase: Phase, steps_per_epoch: int) -> None:
     """Prepares ``model`` for a phase: what trains, and a new optimiser with a schedule over the phase's own steps."""
     if settings.encoder.name == "backbone":
-        set_trainable(model.encoder.get_layer(BACKBONE), phase.backbone_trains)
+        set_trainable(model.encoder.get_layer(BACKBONE), phase.backbone_trains, settings.encoder)
     training = settings.training.model_copy(update={"learning_rate": settings.training.learning_rate * phase.rate})
     with model.distribute_strategy.scope():
         model.compile(

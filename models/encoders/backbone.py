@@ -8,6 +8,7 @@ from keras import ops
 
 from models.distances import Tensor
 from models.encoders.head import embedding
+from models.encoders.norm import with_batch_norms
 from models.settings import EncoderSettings, ImageSettings
 
 BACKBONE = "backbone"  # the name of the layer
@@ -40,18 +41,20 @@ class BackbonePixels(keras.layers.Layer):
 def backbone(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
     """The convolutions of ``encoder.backbone``, average-pooled, and an embedding. Weights are drawn at random.
 
-    Its batch norms never train: they keep the statistics that came with the weights, as small batches of one's own
-    images would spoil them.
+    Where weights are to come, its batch norms never train: they keep the statistics that come with them, as small
+    batches of one's own images would spoil them. Else they are those of all encoders, and train as those do.
 
     float32 [n, height, width, channels] in [0, 1] -> float32 [n, embedding].
     """
     inputs = keras.Input((image.height, image.width, image.channels), name="image")
     x = BackbonePixels(encoder.backbone or "", name="backbone_pixels")(inputs)
     base = application(encoder.backbone or "", image)
+    if encoder.pretrained is None:
+        base = with_batch_norms(base)
     base.name = BACKBONE
     for number, layer in enumerate(base.layers):  # Keras makes some names up from what the process has built before
         layer.name = f"{BACKBONE}_{number}"
-    set_trainable(base, True)
+    set_trainable(base, True, encoder)
     return keras.Model(inputs, embedding(base(x), encoder), name="encoder")
 
 
@@ -61,9 +64,11 @@ def application(name: str, image: ImageSettings, weights: str | None = None) -> 
     return build(include_top=False, weights=weights, input_shape=(image.height, image.width, 3), pooling="avg")
 
 
-def set_trainable(base: keras.Model, trains: bool) -> None:
-    """Freezes or thaws a backbone; its batch norms stay frozen, and so work as they do in serving."""
+def set_trainable(base: keras.Model, trains: bool, encoder: EncoderSettings) -> None:
+    """Freezes or thaws a backbone; batch norms that came with statistics stay frozen, and so work as in serving."""
     base.trainable = trains
+    if encoder.pretrained is None:
+        return
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False

@@ -83,6 +83,15 @@ class EncoderSettings(Settings):
                 raise ValueError(f"{key} is not an option of the encoder {self.name}; {takes}")
         return self
 
+    @model_validator(mode="after")
+    def _weights_worth_keeping(self) -> "EncoderSettings":
+        if self.frozen_epochs and self.pretrained is None:
+            raise ValueError(
+                f"frozen_epochs: {self.frozen_epochs} would hold on to random weights; give the backbone weights "
+                "(imagenet, a file or a URL), or set frozen_epochs to 0"
+            )
+        return self
+
     @property
     def pretrained(self) -> str | None:
         """Where the backbone's weights come from: "imagenet", a path or a URL; none where they are drawn at random."""

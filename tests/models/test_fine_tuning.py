@@ -18,12 +18,14 @@ STEPS, EPOCHS, SIDE = 3, 4, 32
 @pytest.fixture(autouse=True)
 def _tiny_backbone(monkeypatch):
     def tiny(name, image, weights=None):
+        keras.utils.set_random_seed(1)  # its weights are the same wherever they are asked for
         inputs = keras.Input((image.height, image.width, 3))
         x = keras.layers.Conv2D(4, 3, strides=4)(inputs)
         x = keras.layers.Activation("relu")(keras.layers.BatchNormalization()(x))
         return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
 
-    monkeypatch.setattr(importlib.import_module("models.encoders.backbone"), "application", tiny)
+    for module in ("backbone", "pretrained"):
+        monkeypatch.setattr(importlib.import_module(f"models.encoders.{module}"), "application", tiny)
 
 
 def normalise(raw):
@@ -44,7 +46,9 @@ def split(seed: int) -> tuple[ImageTable, PairTable]:
 def recipe(frozen_epochs: int) -> ModelSettings:
     return ModelSettings(
         image=ImageSettings(height=SIDE, width=SIDE),
-        encoder=EncoderSettings(name="backbone", frozen_epochs=frozen_epochs, embedding=4, dropout=0.2),
+        encoder=EncoderSettings(
+            name="backbone", weights="imagenet", frozen_epochs=frozen_epochs, embedding=4, dropout=0.2
+        ),
         training=TrainingSettings(epochs=EPOCHS, steps_per_epoch=STEPS, patience=50, learning_rate=0.01),
     )
 

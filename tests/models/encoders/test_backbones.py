@@ -61,8 +61,9 @@ def test_grey_images_are_seen_in_three_channels():
 
 def test_weights_come_from_a_file(saved):
     path, weights = saved
-    model = build_encoder(IMAGE, encoder_settings())
-    load_pretrained(model, IMAGE, encoder_settings(weights=str(path)))
+    given = encoder_settings(weights=str(path))
+    model = build_encoder(IMAGE, given)
+    load_pretrained(model, IMAGE, given)
     for found, given in zip(model.get_layer(BACKBONE).get_weights(), weights, strict=True):
         np.testing.assert_array_equal(found, given)
 
@@ -75,16 +76,17 @@ def test_weights_come_from_a_url(saved, tmp_path, monkeypatch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/{path.name}"
-        model = build_encoder(IMAGE, encoder_settings())
+        model = build_encoder(IMAGE, encoder_settings(weights=url))
         load_pretrained(model, IMAGE, encoder_settings(weights=url))
         np.testing.assert_array_equal(model.get_layer(BACKBONE).get_weights()[3], weights[3])
         # The same name elsewhere is another file.
         other = path.parent / "other" / path.name
         other.parent.mkdir()
+        there = encoder_settings(weights=url.replace(path.name, f"other/{path.name}"))
         network = application("MobileNetV3Small", IMAGE)
         network.set_weights([value + 1 for value in weights])
         network.save_weights(other)
-        load_pretrained(model, IMAGE, encoder_settings(weights=url.replace(path.name, f"other/{path.name}")))
+        load_pretrained(model, IMAGE, there)
         np.testing.assert_array_equal(model.get_layer(BACKBONE).get_weights()[3], weights[3] + 1)
         with pytest.raises(UserError, match=r"^encoder.weights: .*missing.h5: not to be had .*404"):
             load_pretrained(model, IMAGE, encoder_settings(weights=url.replace(path.name, "missing.h5")))
@@ -98,6 +100,33 @@ def test_weights_of_another_network_are_refused_in_one_line(saved):
     with pytest.raises(UserError, match=r"^encoder.weights: .* not to be had as weights of MobileNetV2: ") as caught:
         load_pretrained(build_encoder(IMAGE, other), IMAGE, other)
     assert "\n" not in str(caught.value)
+
+
+def norms_of(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    layers = model.get_layer(BACKBONE).layers
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+@pytest.mark.parametrize("weights", ["none", "imagenet"])
+def test_batch_norms_keep_the_statistics_that_came_with_weights_and_learn_them_where_none_did(weights):
+    model = build_encoder(IMAGE, encoder_settings(weights=weights))
+    norms = norms_of(model)
+    before = [np.array(norm.moving_mean) for norm in norms]
+    model(np.random.default_rng(0).uniform(size=(4, 32, 32, 3)).astype(np.float32), training=True)
+    kept = [(np.array(norm.moving_mean) == old).all() for norm, old in zip(norms, before, strict=True)]
+    assert norms
+    assert (any if weights == "none" else all)(kept) == (weights == "imagenet")
+    assert any(norm.trainable_variables for norm in norms) == (weights == "none")
+
+
+def test_random_weights_give_embeddings_that_differ_after_one_step():
+    keras.utils.set_random_seed(0)
+    model = build_encoder(IMAGE, encoder_settings())
+    images = np.random.default_rng(0).uniform(size=(16, 32, 32, 3)).astype(np.float32)
+    model(images, training=True)
+    embeddings = np.asarray(model(images, training=False))
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-4)
+    assert embeddings.std(axis=0).max() > 1e-2
 
 
 def recipe(**encoder) -> ModelSettings:
@@ -117,12 +146,14 @@ def recipe(**encoder) -> ModelSettings:
     ],
 )
 def test_a_backbone_is_frozen_first_and_trains_more_slowly_after(frozen, expected):
-    assert phases(recipe(frozen_epochs=frozen)) == expected
+    assert phases(recipe(frozen_epochs=frozen, weights="imagenet")) == expected
 
 
-def test_what_is_frozen_stays_and_what_is_thawed_moves():
+def test_what_is_frozen_stays_and_what_is_thawed_moves(monkeypatch):
+    monkeypatch.setattr("models.siamese.load_pretrained", lambda *given: None)
     keras.utils.set_random_seed(0)
-    settings = recipe(frozen_epochs=2, backbone="VGG16")  # of few layers: each phase traces its step anew
+    # Of few layers: each phase traces its step anew.
+    settings = recipe(frozen_epochs=2, backbone="VGG16", weights="imagenet")
     model = build_model(settings, 10)
     images = np.random.default_rng(0).uniform(size=(8, 32, 32, 3)).astype(np.float32)
     for phase, moves in zip(phases(settings), (False, True), strict=True):

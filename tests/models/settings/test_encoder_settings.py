@@ -39,6 +39,15 @@ def test_what_a_network_does_not_read_is_refused(given, said):
     assert caught.value.errors()[0]["msg"].removeprefix("Value error, ").startswith(said)
 
 
+@pytest.mark.parametrize("weights", [{}, {"weights": "none"}], ids=str)
+def test_random_weights_are_not_held_on_to(weights):
+    with pytest.raises(ValidationError) as caught:
+        EncoderSettings(name="backbone", frozen_epochs=5, **weights)
+    message = caught.value.errors()[0]["msg"]
+    assert message.removeprefix("Value error, ").startswith("frozen_epochs: 5 would hold on to random weights; give")
+    assert EncoderSettings(name="backbone", frozen_epochs=5, weights="imagenet").frozen_epochs == 5
+
+
 @pytest.mark.parametrize("settings", [EncoderSettings, LossSettings])
 def test_a_name_that_is_no_text_is_refused(settings):
     with pytest.raises(ValidationError, match="name"):
