@@ -12,11 +12,16 @@ from models.encoders.norm import with_batch_norms
 from models.settings import EncoderSettings, ImageSettings
 
 BACKBONE = "backbone"  # the name of the layer
+PIXELS = "backbone_pixels"  # of what prepares its images
 
 
 @keras.saving.register_keras_serializable("siamese")
 class BackbonePixels(keras.layers.Layer):
     """Pixels as a network of ``keras.applications`` wants them: three channels, scaled by its ``preprocess_input``.
+
+    EfficientNetB0 to B7 standardise them by statistics among their weights. That is done here instead, by ``mean`` and
+    ``scale``, which are 0 and 1 until ``load_pretrained`` sets them: Keras's layer for it does not notice weights that
+    are set, and Keras divides once more where, and only where, it loads ImageNet's itself.
 
     Shapes: [n, height, width, 1 or 3] in [0, 1] -> [n, height, width, 3].
     """
@@ -25,10 +30,19 @@ class BackbonePixels(keras.layers.Layer):
         super().__init__(**kwargs)
         self.backbone = backbone
         self._scaled = _module(backbone).preprocess_input
+        self.standardises = backbone.startswith("EfficientNetB")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        del input_shape
+        if self.standardises:
+            self.mean = self.add_weight((3,), "zeros", trainable=False, name="mean")
+            self.scale = self.add_weight((3,), "ones", trainable=False, name="scale")
 
     def call(self, images: Tensor) -> Tensor:
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
+        if self.standardises:
+            images = (images - self.mean) * self.scale
         return self._scaled(images * 255.0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -47,7 +61,7 @@ def backbone(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
     float32 [n, height, width, channels] in [0, 1] -> float32 [n, embedding].
     """
     inputs = keras.Input((image.height, image.width, image.channels), name="image")
-    x = BackbonePixels(encoder.backbone or "", name="backbone_pixels")(inputs)
+    x = BackbonePixels(encoder.backbone or "", name=PIXELS)(inputs)
     base = application(encoder.backbone or "", image)
     if encoder.pretrained is None:
         base = with_batch_norms(base)
