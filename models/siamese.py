@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models.augmentation import build_augmentation
+from models.augmentation import PixelRange, build_augmentation
 from models.distances import DISTANCES, Tensor
 from models.encoders import build_encoder
 from models.encoders.learned_weights import LearnedWeights
@@ -88,7 +88,8 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
     """The network that ``settings`` describes, compiled; its ``encoder`` attribute is what will serve."""
     encoder = build_tower(settings)
     compiled = compiled_steps(settings.training.xla)
-    augmentation = build_augmentation(settings.augmentation, settings.seed, compiled)
+    pixels = PixelRange.of(settings.encoder)
+    augmentation = build_augmentation(settings.augmentation, settings.seed, compiled, pixels)
     loss = settings.loss
     network = BatchModel if loss.form == "batch" else PairModel
     verdict = None

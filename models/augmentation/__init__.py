@@ -5,17 +5,23 @@ import keras
 from models.augmentation.affine import RandomAffine
 from models.augmentation.elastic import RandomElastic
 from models.augmentation.erasing import RandomErasing
+from models.augmentation.pixel_range import PixelRange
 from models.augmentation.tone import RandomTone
 from models.settings import AugmentationSettings
 
-__all__ = ["RandomAffine", "RandomElastic", "RandomErasing", "RandomTone", "build_augmentation"]
+__all__ = ["PixelRange", "RandomAffine", "RandomElastic", "RandomErasing", "RandomTone", "build_augmentation"]
+
+_NORMALISED = PixelRange()
 
 
-def build_augmentation(settings: AugmentationSettings, seed: int, compiled: bool = False) -> keras.Sequential:
+def build_augmentation(
+    settings: AugmentationSettings, seed: int, compiled: bool = False, pixels: PixelRange = _NORMALISED
+) -> keras.Sequential:
     """The layers in front of the encoder while it trains; one that does nothing where nothing is switched on.
 
     Each layer draws from a generator of its own, so that switching one on leaves what the others draw as it was.
-    ``compiled``: whether XLA compiles the step.
+    ``compiled``: whether XLA compiles the step. ``pixels``: how the images come, so that a setting means the same of
+    normalised ones and of a backbone's.
     """
     s = settings
     layers: list[keras.layers.Layer] = []
@@ -25,7 +31,8 @@ def build_augmentation(settings: AugmentationSettings, seed: int, compiled: bool
         affine = (s.rotation, s.scale, s.crop, s.shear, s.translation, s.mirror)
         layers.append(RandomAffine(*affine, seed=seed, compiled=compiled, dtype="float32", name="affine"))
     if s.brightness or s.contrast:
-        layers.append(RandomTone(s.brightness, s.contrast, seed=seed + 2, dtype="float32", name="tone"))
+        tone = (s.brightness * pixels.deviation, s.contrast, pixels.ends)
+        layers.append(RandomTone(*tone, seed=seed + 2, dtype="float32", name="tone"))
     if s.erasing:
-        layers.append(RandomErasing(s.erasing, seed=seed + 3, dtype="float32", name="erasing"))
+        layers.append(RandomErasing(s.erasing, pixels.mean, seed=seed + 3, dtype="float32", name="erasing"))
     return keras.Sequential(layers or [keras.layers.Identity(name="unchanged")], name="augmentation")

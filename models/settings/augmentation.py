@@ -36,7 +36,11 @@ class AugmentationSettings(Settings):
     translation: float = Field(0.0, ge=0, lt=1, description="0.1 shifts by up to a tenth of each side")
     elastic: float = Field(0.0, ge=0, le=0.25, description="0.05 bends by up to a twentieth of each side")
     mirror: bool = Field(False, description="half of the images left for right")
-    brightness: float = Field(0.0, ge=0, description="standard deviations of the training pixels, either way")
+    brightness: float = Field(
+        0.0,
+        ge=0,
+        description="standard deviations of the training pixels, either way; with a backbone a quarter of white",
+    )
     contrast: float = Field(0.0, ge=0, lt=1, description="0.2 multiplies by 0.8 to 1.2")
     erasing: float = Field(0.0, ge=0, lt=1, description="0.2 hides up to a fifth of every second image")
     quarter_turns_are_identities: bool = Field(

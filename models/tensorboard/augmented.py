@@ -7,7 +7,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.augmentation import build_augmentation
+from models.augmentation import PixelRange, build_augmentation
 from models.batches import Batches, Normalise
 from models.features import AUGMENTED
 from models.settings import ModelSettings
@@ -32,7 +32,9 @@ def augmented_images(
     _, first = np.unique(labels, return_index=True)
     rows = np.sort(first)[:_ROWS] if settings.loss.form == "batch" else np.arange(min(_ROWS, len(labels)))
     shown = normalise(tf.constant(raw[rows]))
-    distort = build_augmentation(settings.augmentation, settings.seed)  # one of its own: to draw is to change its state
+    seen = PixelRange.of(settings.encoder)
+    # One of its own: to draw is to change its state.
+    distort = build_augmentation(settings.augmentation, settings.seed, pixels=seen)
     columns = [shown, *(distort(shown, training=True) for _ in range(_COLUMNS - 1))]
     pixels = _as_pixels(np.stack([np.asarray(column) for column in columns], axis=1), settings, normalise)
     height, width, channels = pixels.shape[2:]

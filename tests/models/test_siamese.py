@@ -1,3 +1,5 @@
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -98,3 +100,20 @@ def test_compiled_steps_learn_with_distortions_and_all():
     assert model.jit_compile
     losses = [float(model.train_on_batch(IMAGES, np.repeat([0, 1], 4))) for _ in range(30)]
     assert np.mean(losses[-5:]) < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize(("name", "ends", "fill"), [("backbone", (0.0, 1.0), 0.5), ("cnn", None, 0.0)])
+def test_the_distortions_know_how_pixels_come(monkeypatch, name, ends, fill):
+    def tiny(name, image, weights=None):
+        inputs = keras.Input((image.height, image.width, 3))
+        return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+
+    monkeypatch.setattr(importlib.import_module("models.encoders.backbone"), "application", tiny)
+    given = ModelSettings(
+        image=ImageSettings(height=32, width=32, channels=3),
+        encoder=EncoderSettings(name=name),
+        augmentation=AugmentationSettings(preset="products"),
+    )
+    layers = build_model(given, 1).augmentation
+    assert layers.get_layer("tone").ends == ends
+    assert layers.get_layer("erasing").fill == fill

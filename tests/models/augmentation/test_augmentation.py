@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.augmentation import RandomAffine, RandomElastic, RandomErasing, RandomTone, build_augmentation
-from models.settings import AugmentationSettings
+from models.augmentation import PixelRange, RandomAffine, RandomElastic, RandomErasing, RandomTone, build_augmentation
+from models.settings import AugmentationSettings, EncoderSettings
 
 LAYERS = {
     "affine": lambda **named: RandomAffine(30, 0.2, 0.2, 10, 0.1, mirror=True, **named),
     "elastic": lambda **named: RandomElastic(0.1, **named),
-    "tone": lambda **named: RandomTone(0.5, 0.3, **named),
-    "erasing": lambda **named: RandomErasing(0.3, **named),
+    "tone": lambda **named: RandomTone(0.5, 0.3, (0.0, 1.0), **named),
+    "erasing": lambda **named: RandomErasing(0.3, 0.5, **named),
 }
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
@@ -104,3 +104,30 @@ def test_switching_one_on_leaves_what_the_others_draw():
     alone = build_augmentation(AugmentationSettings(rotation=20), 3).layers[0]
     beside = build_augmentation(AugmentationSettings(rotation=20, elastic=0.1, erasing=0.1), 3).get_layer("affine")
     np.testing.assert_array_equal(alone(noise(), training=True), beside(noise(), training=True))
+
+
+OF_BACKBONES = PixelRange.of(EncoderSettings(name="backbone"))
+
+
+def test_a_setting_means_the_same_of_normalised_pixels_and_of_a_backbones():
+    given = AugmentationSettings(brightness=0.3, contrast=0.2, erasing=0.3, rotation=10)
+    pixels = np.random.default_rng(0).uniform(0.3, 0.7, size=(40, 16, 16, 3)).astype(np.float32)  # far from the ends
+    normalised = build_augmentation(given, 5)((pixels - 0.5) / 0.25, training=True)
+    plain = build_augmentation(given, 5, pixels=OF_BACKBONES)(pixels, training=True)
+    np.testing.assert_allclose((np.asarray(plain) - 0.5) / 0.25, normalised, atol=1e-4)
+
+
+def test_a_backbones_pixels_stay_between_black_and_white_and_what_is_hidden_is_grey():
+    layers = build_augmentation(AugmentationSettings(preset="products", brightness=2), 5, pixels=OF_BACKBONES)
+    pixels = np.random.default_rng(0).uniform(size=(200, 16, 16, 3)).astype(np.float32)
+    seen = np.asarray(layers(pixels, training=True))
+    assert (seen.min(), seen.max()) == (0, 1)
+    assert (seen == 0.5).all(axis=3).any(axis=(1, 2)).mean() > 0.3
+    shifted = RandomTone(0.3 * OF_BACKBONES.deviation)(pixels, training=True) - pixels
+    assert np.abs(shifted).max() == pytest.approx(0.075, abs=0.003)  # 19 grey levels
+
+
+def test_normalised_pixels_have_no_ends():
+    assert PixelRange.of(EncoderSettings(name="compact")) == PixelRange(mean=0, deviation=1, ends=None)
+    layer = build_augmentation(AugmentationSettings(brightness=0.3), 0).get_layer("tone")
+    assert (layer.brightness, layer.ends) == (0.3, None)
