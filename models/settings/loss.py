@@ -90,10 +90,10 @@ class LossSettings(Settings):
         Raises:
           ValueError: a margin that no distance reaches, or two in the wrong order.
         """
-        defaults = default_margins(self.name, self.form, self.distance, encoder.unit_norm, encoder.embedding)
+        defaults = default_margins(self.name, self.form, self.distance, encoder)
         margins = {key: value for key, value in defaults.items() if getattr(self, key) is None}
         fitted = self.model_copy(update=margins)
-        most = furthest(self.distance, encoder.unit_norm, encoder.embedding)
+        most = furthest(self.distance, encoder)
         if fitted.margin is not None and fitted.margin >= most:
             free = "" if self.distance == "cosine" else ", or set encoder.unit_norm: false"
             raise ValueError(
@@ -106,12 +106,11 @@ class LossSettings(Settings):
 
     def options(self) -> dict[str, Any]:
         """What the loss reads; margins that are neither given nor fitted are those for the default encoder."""
-        usual = EncoderSettings()
-        margins = default_margins(self.name, self.form, self.distance, usual.unit_norm, usual.embedding)
+        margins = default_margins(self.name, self.form, self.distance, EncoderSettings())
         own = {key: getattr(self, key) for key in read_by(self.name, self.form)}
         return {key: margins.get(key) if value is None else value for key, value in own.items()}
 
 
 def read_by(name: str, form: str) -> tuple[str, ...]:
     """The options that a loss reads."""
-    return (*default_margins(name, form, "euclidean", unit_norm=True, embedding=2), *_OPTIONS.get(name, {}))
+    return (*default_margins(name, form, "euclidean", EncoderSettings()), *_OPTIONS.get(name, {}))

@@ -87,7 +87,7 @@ def _other_units(before: Content, after: Content, key: str) -> str | None:
     one, other = _units(before), _units(after)
     if one[key] == other[key] or "cosine" == one["distance"] == other["distance"]:
         return None
-    if key == "embedding" and other["distance"] != "manhattan":
+    if key == "embedding" and other["distance"] != "manhattan" and other["unit_norm"]:
         return None
     section = "loss" if key == "distance" else "encoder"
     if key == "unit_norm" and key not in _section(after, "encoder"):

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.settings import ModelSettings
+from models.settings.margins import scale
 from models.settings.tuner import TUNED, Range, TunerSettings
 
 # Distortions that the strength of the augmentation multiplies, and the most that each may be.
@@ -30,11 +31,11 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
       ValueError: the recipe cannot have such a value.
     """
     given: dict[str, Any] = settings.model_dump()
-    if settings.loss.distance == "manhattan" and "embedding" in values:  # which grows with the size
+    if "embedding" in values:  # with which distances may grow
+        other = settings.encoder.model_copy(update={"embedding": int(values["embedding"])})
+        growth = scale(settings.loss.distance, other) / scale(settings.loss.distance, settings.encoder)
         for key in ("margin", "positive_margin"):
-            given["loss"][key] = given["loss"][key] and given["loss"][key] * math.sqrt(
-                int(values["embedding"]) / settings.encoder.embedding
-            )
+            given["loss"][key] = given["loss"][key] and given["loss"][key] * growth
     for name, value in values.items():
         if name == "margin":
             given["loss"]["margin"] = value

@@ -138,13 +138,13 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
         (
             "loss: {margin: 0.9}",
             ["encoder.unit_norm=false"],
-            {"loss.margin": 1.0},
+            {"loss.margin": 8.8},
             [f"loss.margin {FOR} encoder.unit_norm=false"],
         ),
         (
             "loss: {margin: 0.9}",
             ["encoder.name=koch2015"],
-            {"loss.margin": 1.0},
+            {"loss.margin": 20.3},
             [f"loss.margin {FOR} encoder.name=koch2015"],
         ),
         (

@@ -89,11 +89,12 @@ def fitted(encoder=None, **loss) -> LossSettings:
         ({"embedding": 64}, {"distance": "manhattan"}, (7.02, 1.91)),
         ({"embedding": 256}, {"distance": "manhattan"}, (14.0, 3.83)),
         ({"embedding": 256}, {"distance": "weighted_manhattan"}, (0.878, 0.239)),
-        ({"unit_norm": False}, {}, (1.0, 0.0)),
-        ({"name": "koch2015"}, {}, (1.0, 0.0)),
-        ({"unit_norm": False}, {"form": "pairs"}, (1.0, None)),
-        ({"unit_norm": False}, {"margin": 3.0}, (3.0, 0.0)),
-        ({"unit_norm": False}, {"name": "triplet"}, (1.0, None)),
+        ({"unit_norm": False}, {}, (8.8, 2.4)),
+        ({"unit_norm": False, "embedding": 16}, {}, (4.4, 1.2)),
+        ({"name": "koch2015"}, {}, (20.3, 5.54)),
+        ({"unit_norm": False}, {"form": "pairs"}, (8.8, None)),
+        ({"unit_norm": False}, {"margin": 3.0}, (3.0, 2.4)),
+        ({"unit_norm": False}, {"name": "triplet"}, (1.6, None)),
         ({"embedding": 64}, {"name": "triplet", "distance": "manhattan"}, (1.28, None)),
     ],
     ids=str,
@@ -113,7 +114,7 @@ def test_random_directions_lie_as_far_beyond_the_margin_whatever_the_distance(di
     between = np.linalg.norm(a - b, axis=1) if distance == "euclidean" else np.abs(a - b).sum(axis=1)
     if distance == "weighted_manhattan":
         between /= math.sqrt(size)  # where its weights begin
-    margin = default_margins("contrastive", "batch", distance, True, size)["margin"]
+    margin = default_margins("contrastive", "batch", distance, EncoderSettings(embedding=size))["margin"]
     assert between.mean() / margin == pytest.approx(math.sqrt(2) / 1.1, rel=0.03)
 
 
@@ -137,7 +138,7 @@ def test_random_directions_lie_as_far_beyond_the_margin_whatever_the_distance(di
         ),
         ({}, {"name": "triplet", "margin": 2.0}, "0.2 is usual, or set encoder.unit_norm: false"),
         ({}, {"positive_margin": 1.2}, "loss.positive_margin 1.2 must be below margin 1.1"),
-        ({"unit_norm": False}, {"positive_margin": 1.05}, "loss.positive_margin 1.05 must be below margin 1.0"),
+        ({"unit_norm": False}, {"positive_margin": 9}, "loss.positive_margin 9.0 must be below margin 8.8"),
     ],
     ids=str,
 )

@@ -34,6 +34,8 @@ def test_margins_of_a_distance_that_grows_with_the_embedding_grow_along():
     assert (loss.margin, loss.positive_margin) == (2 * recipe.loss.margin, 2 * recipe.loss.positive_margin)
     assert with_values(recipe, {"embedding": 256, "margin": 5.0}).loss.margin == 5.0
     assert with_values(RECIPE, {"embedding": 256}).loss == RECIPE.loss
+    free = ModelSettings.model_validate({"encoder": {"embedding": 64, "unit_norm": False}})
+    assert with_values(free, {"embedding": 256}).loss.margin == 2 * free.loss.margin
 
 
 def test_what_the_recipe_does_not_have_is_left_out():
