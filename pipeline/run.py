@@ -49,11 +49,11 @@ def run(config: Config, output: Path) -> int:
     """
     check_first_host(config, output)
     output = writable(output)
-    check_weights(config.encoder)
     with alone(output):
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root)
+        check_weights(config.encoder, config.image)
         run_id = _new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)

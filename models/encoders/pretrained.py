@@ -1,6 +1,7 @@
 """The weights that a backbone begins with: ImageNet's, a file's, or a URL's."""
 
 import hashlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -46,7 +47,11 @@ def _load_from(url: str, network: keras.Model) -> None:
     """Keras keeps files by name, and two addresses may end in the same one."""
     address = hashlib.sha256(url.encode()).hexdigest()[:16]
     path = keras.utils.get_file(f"{address}-{url.rsplit('/', 1)[-1]}", url)
-    network.load_weights(path)
+    try:
+        network.load_weights(path)
+    except Exception:
+        Path(path).unlink(missing_ok=True)  # it may have broken off; kept, it would be taken for the whole next time
+        raise
 
 
 def _statistics_of(network: keras.Model) -> keras.layers.Normalization:

@@ -83,6 +83,9 @@ def test_weights_come_from_a_url(saved, tmp_path, monkeypatch):
         other = path.parent / "other" / path.name
         other.parent.mkdir()
         there = encoder_settings(weights=url.replace(path.name, f"other/{path.name}"))
+        other.write_bytes(path.read_bytes()[:10_000])  # and one that broke off is not kept
+        with pytest.raises(UserError, match="not to be had"):
+            load_pretrained(model, IMAGE, there)
         network = application("MobileNetV3Small", IMAGE)
         network.set_weights([value + 1 for value in weights])
         network.save_weights(other)
