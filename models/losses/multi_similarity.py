@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distances import Tensor, unit
+from models.distances import Tensor, cosines
 from models.losses.batch_pairs import batch_pairs, mean_where
 
 _NEVER = -1e9
@@ -31,8 +31,7 @@ def multi_similarity(
     Returns:
       The loss, a scalar.
     """
-    directions = unit(ops.cast(embeddings, "float32"))
-    alike = ops.matmul(directions, ops.transpose(directions))
+    alike = cosines(ops.cast(embeddings, "float32"))
     genuine, impostor = batch_pairs(ops.reshape(labels, (-1,)))
     most_alike_impostor = ops.max(ops.where(impostor, alike, -2.0), axis=1, keepdims=True)
     least_alike_genuine = ops.min(ops.where(genuine, alike, 2.0), axis=1, keepdims=True)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distances import Tensor, unit
+from models.distances import Tensor, cosines
 from models.losses.batch_pairs import batch_pairs, mean_where
 
 _NEVER = -1e9
@@ -24,8 +24,7 @@ def supervised_contrastive(labels: Tensor, embeddings: Tensor, *, temperature: f
     Returns:
       The loss, a scalar.
     """
-    directions = unit(ops.cast(embeddings, "float32"))
-    alike = ops.matmul(directions, ops.transpose(directions)) / temperature
+    alike = cosines(ops.cast(embeddings, "float32")) / temperature
     genuine, impostor = batch_pairs(ops.reshape(labels, (-1,)))
     against = ops.logsumexp(ops.where(ops.logical_or(genuine, impostor), alike, _NEVER), axis=1, keepdims=True)
     positives = ops.cast(genuine, "float32")
