@@ -126,6 +126,7 @@ def fit(
     log_dir: str,
     checkpoints: Path | None = None,
     more: Sequence[keras.callbacks.Callback] = (),
+    pictured: bool = True,
 ) -> tuple[keras.Model, Calibration]:
     """The trained encoder (float32, best epoch by ``training.stop_on``) and its calibration.
 
@@ -137,6 +138,7 @@ def fit(
       log_dir: for TensorBoard.
       checkpoints: a folder of this training alone, in which a stopped one finds its state.
       more: callbacks that come after those that measure and stop.
+      pictured: whether it draws what the network is fed.
     """
     training = settings.training
     check_measurable(settings.calibration, val[1].same)  # before the hours, not after them
@@ -165,8 +167,8 @@ def fit(
     ]
     if shown != "none":
         callbacks.append(Board(logs, monitor, distances, same, training.histogram_epochs if shown == "all" else 0))
-    if shown == "all":
-        augmented_images(settings, batches, normalise, logs)
+    if pictured and hosts().chief:
+        augmented_images(settings, batches, normalise, logs, board=shown == "all")
     kept = None
     if checkpoints:
         kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes, hosts().chief)

@@ -18,12 +18,12 @@ _GAP = 2
 
 
 def augmented_images(
-    settings: ModelSettings, batches: Batches, normalise: Normalise, folder: Path
+    settings: ModelSettings, batches: Batches, normalise: Normalise, folder: Path, board: bool = True
 ) -> NDArray[np.uint8]:
     """Draws the images of some identities of the first step, left as they are fed, then seven times as distorted.
 
-    Turned and mirrored copies that count as identities are fed as such. Writes ``augmented.png``, and the same for
-    TensorBoard.
+    Turned and mirrored copies that count as identities are fed as such. Writes ``augmented.png``, and with ``board``
+    the same for TensorBoard.
 
     Returns:
       uint8 [rows * height, 8 * width, channels].
@@ -41,8 +41,9 @@ def augmented_images(
     grid = pixels.transpose(0, 2, 1, 3, 4).reshape(len(rows) * height, _COLUMNS * width, channels)
     folder.mkdir(parents=True, exist_ok=True)
     _spaced(pixels).save(folder / AUGMENTED)
-    with tf.summary.create_file_writer(str(folder / "augmented")).as_default(step=0):
-        tf.summary.image("original, then distorted", grid[np.newaxis])
+    if board:
+        with tf.summary.create_file_writer(str(folder / "augmented")).as_default(step=0):
+            tf.summary.image("original, then distorted", grid[np.newaxis])
     return grid
 
 

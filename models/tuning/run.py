@@ -55,7 +55,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
                 shown = "none" if given.training.tensorboard == "none" else "scalars"
                 training = given.training.model_copy(update={"tensorboard": shown})
                 given = given.model_copy(update={"calibration": CalibrationSettings(), "training": training})
-                fit(given, normalise, train, val, str(logs), more=callbacks)
+                fit(given, normalise, train, val, str(logs), more=callbacks, pictured=False)
 
             yield once
 

@@ -97,6 +97,13 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path, monkeypatch):
         assert not np.array_equal(weights, last)
 
 
+@pytest.mark.parametrize("written", ["all", "scalars", "none"])
+def test_what_the_network_is_fed_is_drawn_whatever_tensorboard_gets(tmp_path, written):
+    fitted(tmp_path, settings(epochs=0, tensorboard=written))
+    assert (tmp_path / "augmented.png").is_file()
+    assert (tmp_path / "augmented").exists() == (written == "all")
+
+
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_loss_that_is_no_number_fails_the_training(tmp_path, monkeypatch, epoch):
     steps = 4

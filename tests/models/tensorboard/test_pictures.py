@@ -34,7 +34,7 @@ def normaliser(channels: int):
     return normalise
 
 
-def drawn(folder, channels=1, form="batch", **augmentation):
+def drawn(folder, channels=1, form="batch", board=True, **augmentation):
     """(the grid, the table, what the first step was fed)."""
     settings = ModelSettings.model_validate(
         {
@@ -48,7 +48,7 @@ def drawn(folder, channels=1, form="batch", **augmentation):
     batches = batches_of(settings, images, PairTable(a, b, (a // 3 == b // 3).astype(np.int64)))
     raw = batches.step(0)[0]
     fed = np.stack([np.frombuffer(one, np.uint8).reshape(10, 12, channels) for one in raw])
-    return augmented_images(settings, batches, normaliser(channels), folder), fed
+    return augmented_images(settings, batches, normaliser(channels), folder, board), fed
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -78,6 +78,8 @@ def test_the_file_shows_the_same_larger_and_tensorboard_too(tmp_path):
     np.testing.assert_array_equal(pixels[0, 0], grid[0, 0])
     np.testing.assert_array_equal(pixels[7, 7], grid[1, 1])
     assert list((tmp_path / "augmented").glob("events.out.tfevents.*"))
+    drawn(tmp_path / "file alone", board=False)
+    assert [path.name for path in (tmp_path / "file alone").iterdir()] == ["augmented.png"]
 
 
 def test_the_projector_has_a_line_and_a_thumbnail_for_each_embedding(tmp_path):

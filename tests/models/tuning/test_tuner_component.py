@@ -150,6 +150,7 @@ def test_a_stopped_search_goes_on_and_its_best_is_what_the_trainer_trains(given,
     results = json.loads((tmp_path / "tuner_results" / "tuner_results.json").read_text())
     assert sorted(trial["margin"] for trial in results) == [0.7, 1.1, 1.5]
     best = max(results, key=lambda trial: trial["score"])
+    assert not list((tmp_path / "kept").rglob("augmented.png"))  # the Trainer draws one
 
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
     model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "model_run")
