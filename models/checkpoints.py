@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.dataset import split_files
 from models.errors import TrainingFailed
 from models.optimizers import steps_taken
 
@@ -42,6 +43,25 @@ def training_key(recipe: str, files: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
+    """The folder in which a training keeps its state; None where ``config`` names no ``checkpoints``.
+
+    Its name holds all that shapes the weights, and nothing that comes after them: with another ``calibration`` the
+    training that is done is calibrated anew.
+
+    Args:
+      config: the ``custom_config`` of ``run_fn``.
+      patterns: of the pair shards of the splits, whose contents count.
+      tuned: values that take the place of the recipe's.
+    """
+    if not config.get("checkpoints"):
+        return None
+    model = {section: values for section, values in config["model"].items() if section != "calibration"}
+    recipe = json.dumps([model, config["code_digest"], config.get("weights_digest"), tuned], sort_keys=True)
+    files = [file for pattern in patterns for several in split_files(pattern) for file in several]
+    return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
+
+
 class Stopping(keras.callbacks.EarlyStopping):
     """Early stopping that remembers from one ``fit`` to the next, and restores the best weights when asked to.
 
@@ -58,6 +78,11 @@ class Stopping(keras.callbacks.EarlyStopping):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         del logs
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has waited as long as it may, so that the training stops."""
+        return bool(self.wait >= self.patience)
 
     def restore_best(self, model: keras.Model) -> None:
         """Gives the model the weights of its best epoch, where there was one."""
@@ -162,9 +187,9 @@ class Checkpoints(keras.callbacks.Callback):
             raise
 
     def discard(self) -> None:
-        """Forgets this training: it has come to its end."""
+        """Forgets this training."""
         if self._writes:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            discard(self._folder)
 
     def _variables(self) -> list[Any]:
         network = self._network
@@ -173,6 +198,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _steps(self) -> int:
         return steps_taken(self._network.optimizer)
+
+
+def discard(folder: Path | None) -> None:
+    """Forgets the training that is kept in a folder, if one is."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_stale(root: Path) -> None:

@@ -1,6 +1,5 @@
 """``run_fn`` of the TFX Trainer: load, build, fit, calibrate, export."""
 
-import json
 import logging
 import shutil
 import tempfile
@@ -16,13 +15,12 @@ import tensorflow_transform as tft
 
 from models import features, seen_images
 from models.alarms import Alarms
-from models.batches import Batches, Normalise, Share, batch_dataset, batches_of
+from models.batches import Normalise, batches_of
 from models.calibration import Calibration, calibrate
-from models.checkpoints import Checkpoints, Stopping, training_key
+from models.checkpoints import Checkpoints, Stopping, discard, kept_in
 from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.errors import TrainingFailed, UserError
 from models.export import export
-from models.fine_tuning import Phase, enter, phases
 from models.hardware import distribution, precision_policy
 from models.hosts import hosts
 from models.joint_training.first_host import FOLDER, train_together
@@ -33,6 +31,7 @@ from models.settings import ModelSettings
 from models.shared_statistics import SharedStatistics, once
 from models.siamese import build_model, build_tower
 from models.signatures import ServedModel
+from models.steps import take_steps
 from models.tensorboard import Board, augmented_images, write_projector
 from models.tuning.values import with_values
 from models.validation import PairDistances, ValidationMonitor
@@ -46,7 +45,7 @@ def run_fn(fn_args: Any) -> None:
     Args:
       fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` holds ``model`` (the fields of ``ModelSettings``),
         ``split``, ``config_digest`` and ``code_digest`` (for the model's manifest), and ``checkpoints``, a folder that
-        outlives the run, or none: a training that was stopped then goes on where it was.
+        outlives the run, or none: until it is exported, a training that was stopped then goes on where it was.
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
@@ -79,6 +78,7 @@ def run_fn(fn_args: Any) -> None:
             export(served, settings, calibration, fn_args)
             shown = [file for pattern in patterns for file in split_files(pattern)[1]]
             seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
+            discard(checkpoints)
 
 
 @contextmanager
@@ -136,7 +136,8 @@ def fit(
       train: what the weights are fitted to.
       val: what stops the training and calibrates the distance.
       log_dir: for TensorBoard.
-      checkpoints: a folder of this training alone, in which a stopped one finds its state.
+      checkpoints: a folder of this training alone, in which a stopped one finds its state. It is there still when
+        this returns: the hours are not to be lost to what is done with the encoder. ``discard`` it after that.
       more: callbacks that come after those that measure and stop.
       pictured: whether it draws what the network is fed.
     """
@@ -173,10 +174,8 @@ def fit(
     if checkpoints:
         kept = Checkpoints(checkpoints, model, stopping, training.checkpoint_minutes, hosts().chief)
     with kept.kept_when_stopped() if kept else nullcontext():
-        _train(model, settings, batches, normalise, steps, callbacks, stopping, kept)
+        take_steps(model, settings, batches, normalise, steps, callbacks, stopping, kept)
     stopping.restore_best(model)
-    if kept:
-        kept.discard()
     encoder = _in_float32(model.encoder, settings)
     try:
         distances = PairDistances(encoder, normalise, settings.loss.distance, *val)
@@ -189,77 +188,6 @@ def fit(
         write_projector(logs, val[0], distances.rows, embeddings)
     progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
     return encoder, calibration
-
-
-def _train(
-    model: keras.Model,
-    settings: ModelSettings,
-    batches: Batches,
-    normalise: Normalise,
-    steps: int,
-    callbacks: list[keras.callbacks.Callback],
-    stopping: Stopping,
-    kept: Checkpoints | None,
-) -> None:
-    """Trains through all phases, ``steps`` an epoch, from where it was stopped."""
-    reached = kept.phase() if kept else 0
-    for number, phase in list(enumerate(phases(settings)))[reached:]:
-        if number or not phase.backbone_trains:
-            enter(model, settings, phase, steps)
-        done = kept.restore(number) if kept else 0
-        if number and not done:
-            stopping.restore_best(model)
-            stopping.wait = 0
-        if done:
-            epoch, begun = divmod(done, steps)
-            where = (phase.first + epoch + 1, settings.training.epochs, begun, steps)
-            progress.info("goes on from epoch %d/%d, step %d of %d", *where)
-        for epochs, per_epoch in _spans(phase, done, steps):
-            if model.stop_training:
-                break
-            taken = range(epochs.stop * steps - len(epochs) * per_epoch, epochs.stop * steps)
-            model.fit(
-                _distributed(model.distribute_strategy, batches, taken, normalise),
-                initial_epoch=epochs.start,
-                epochs=epochs.stop,
-                steps_per_epoch=per_epoch,
-                callbacks=[*callbacks, kept] if kept else callbacks,
-                shuffle=False,  # batches come in their order
-                verbose=0,
-            )
-
-
-def _distributed(strategy: tf.distribute.Strategy, batches: Batches, steps: range, normalise: Normalise) -> Any:
-    """The batches of the ``steps``; where there are several replicas, a part for each: Keras would cut identities."""
-    replicas: int = strategy.num_replicas_in_sync
-    if replicas == 1:
-        return batch_dataset(batches, steps, normalise)
-
-    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        here = replicas // context.num_input_pipelines
-        return batch_dataset(batches, steps, normalise, Share(context.input_pipeline_id * here, here, replicas))
-
-    return strategy.distribute_datasets_from_function(of_host)
-
-
-def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
-    """(epochs, steps of each): the rest of the epoch in which a phase was stopped, if it was, and all its others."""
-    whole, begun = divmod(done, steps)
-    epoch = phase.first + whole
-    if begun:
-        yield range(epoch, epoch + 1), steps - begun
-        epoch += 1
-    if epoch < phase.last:
-        yield range(epoch, phase.last), steps
-
-
-def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
-    """The folder in which the training of this recipe on these files keeps its state."""
-    if not config.get("checkpoints"):
-        return None
-    recipe = f"{config['config_digest']} {config['code_digest']} {config.get('weights_digest')} {json.dumps(tuned)}"
-    files = [file for pattern in patterns for several in split_files(pattern) for file in several]
-    return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
 
 
 def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:

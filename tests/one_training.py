@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from models import trainer
+from models.checkpoints import discard
 from models.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.shared_statistics import once
@@ -51,6 +52,7 @@ if __name__ == "__main__":
         if chief:
             time.sleep(1)
             (Path(folder).parent / "exported").touch()
+            discard(kept_in)
     assert (Path(folder).parent / "exported").exists(), "a host went on before the first had exported"
     np.savez(Path(folder) / "weights.npz", *encoder.get_weights())
     print(json.dumps({"accuracy": calibration.reached["accuracy"], "threshold": calibration.threshold}))

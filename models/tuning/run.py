@@ -10,12 +10,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.tuner.component import TunerFnResult
 
+from models.checkpoints import kept_in
 from models.errors import UserError
 from models.hosts import hosts
 from models.operating_points import check_measurable
 from models.settings import CalibrationSettings, ModelSettings
 from models.settings.tuner import TunerSettings
-from models.trainer import fit, kept_in, load_split, normaliser, scratch_folder
+from models.trainer import fit, load_split, normaliser, scratch_folder
 from models.tuning.search import Fit, Search
 
 

@@ -249,6 +249,8 @@ def test_the_recipe_is_what_shapes_a_model():
         assert load_config(overrides=[change]).digest() != load_config().digest()
     for change in ("seed=9", "training.epochs=3", "data.split.by=identity", "pairs.per_image=2", "image.height=16"):
         assert load_config(overrides=[change]).recipe_digest() != recipe
+    for change in ("calibration.objective=best_f1", "augmentation.scale=0.3"):
+        assert load_config(overrides=[change]).recipe_digest() != recipe
 
 
 def test_the_code_digest_knows_the_stack(monkeypatch):

@@ -120,6 +120,17 @@ def tuned(given, folder, checkpoints, **tuner) -> dict:
     return made
 
 
+def trained(given, folder, checkpoints, **custom) -> ModelManifest:
+    """What the Trainer says of its model."""
+    model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
+    model.uri, model_run.uri = str(folder / "model"), str(folder / "model_run")
+    (folder / "model_run").mkdir(parents=True)
+    asked = properties(checkpoints, **custom) | {"run_fn": "models.trainer.run_fn"}
+    context = BaseExecutor.Context(tmp_dir=str(folder / "tmp"), unique_id="2")
+    Trainer(context).Do(given, {"model": [model], "model_run": [model_run]}, asked)
+    return ModelManifest.read(folder / "model" / "Format-Serving")
+
+
 class Stopped(logging.Handler):
     """Presses Ctrl-C when a line is told."""
 
@@ -150,17 +161,10 @@ def test_a_stopped_search_goes_on_and_its_best_is_what_the_trainer_trains(given,
     results = json.loads((tmp_path / "tuner_results" / "tuner_results.json").read_text())
     assert sorted(trial["margin"] for trial in results) == [0.7, 1.1, 1.5]
     best = max(results, key=lambda trial: trial["score"])
+
     assert not list((tmp_path / "kept").rglob("augmented.png"))  # the Trainer draws one
 
-    model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
-    model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "model_run")
-    inputs = {**given, "hyperparameters": [made["best_hyperparameters"]]}
-    (tmp_path / "model_run").mkdir()
-    asked = properties(tmp_path / "kept") | {"run_fn": "models.trainer.run_fn"}
-    Trainer(BaseExecutor.Context(tmp_dir=str(tmp_path / "tmp"), unique_id="2")).Do(
-        inputs, {"model": [model], "model_run": [model_run]}, asked
-    )
-    manifest = ModelManifest.read(tmp_path / "model" / "Format-Serving")
+    manifest = trained({**given, "hyperparameters": [made["best_hyperparameters"]]}, tmp_path, tmp_path / "kept")
     assert manifest.tuned == {"margin": best["margin"], "learning_rate": 0.001, "embedding": 6}
     assert (manifest.embedding, type(manifest.tuned["embedding"])) == (6, int)
 
@@ -186,3 +190,27 @@ def test_without_a_folder_that_outlives_the_run_it_searches_in_a_passing_one(giv
     made = tuned(given, tmp_path, None, trials=1)
     assert json.loads((tmp_path / "best_hyperparameters" / "best_hyperparameters.txt").read_text())["values"]
     assert list(made) == ["best_hyperparameters", "tuner_results"]
+
+
+def test_a_training_is_kept_until_it_is_exported(given, tmp_path, caplog, monkeypatch):
+    """The disk is full when the model is written; then there is room, and another aim of the calibration."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as then:
+        then.setattr("models.signatures.ServedModel.save", full)
+        with pytest.raises(OSError, match="No space left"):
+            trained(given, tmp_path / "first", tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir())
+
+    caplog.set_level(logging.INFO, "siamese.progress")
+    aim = RECIPE.model_dump(mode="json") | {"calibration": {"objective": "best_f1"}}
+    exported = trained(given, tmp_path / "second", tmp_path / "kept", model=aim)
+    assert "goes on after its last epoch: no step is taken anew" in caplog.messages
+    assert not [line for line in caplog.messages if line.startswith("epoch ")]
+    assert exported.calibration.objective == "best_f1"
+    assert not list((tmp_path / "kept").iterdir())
+
+    unbroken = trained(given, tmp_path / "unbroken", None, model=aim)
+    assert (exported.threshold, exported.slope) == pytest.approx((unbroken.threshold, unbroken.slope), rel=1e-3)
