@@ -91,6 +91,19 @@ def test_each_trains_in_the_siamese_network(name):
     assert min(losses[1:]) < losses[0]
 
 
+@pytest.mark.parametrize("name", sorted(set(ENCODERS) - {"backbone"}))
+def test_each_of_our_own_trains_compiled_by_xla(name):
+    encoder = built(name, side=16)
+
+    @tf.function(jit_compile=True)
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(encoder(images, training=True) * np.arange(16, dtype=np.float32))
+        return tape.gradient(loss, [weight.value for weight in encoder.trainable_variables])
+
+    assert all(np.isfinite(one).all() for one in gradients(pixels(side=16)))
+
+
 def test_large_images_go_through_koch_unpadded_as_in_the_paper():
     encoder = build_encoder(ImageSettings(height=105, width=105), EncoderSettings(name="koch2015"))
     assert encoder.get_layer("conv_4").output.shape[1:] == (6, 6, 256)
