@@ -15,6 +15,7 @@ from models.hardware import compiled_steps
 from models.losses import LearnedVerdict, build_loss
 from models.optimizers import build_optimizer
 from models.settings import ModelSettings
+from models.settings.margins import scale
 
 
 class _Siamese(keras.Model):
@@ -94,7 +95,7 @@ def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
     network = BatchModel if loss.form == "batch" else PairModel
     verdict = None
     if loss.name == "binary_cross_entropy":
-        verdict = LearnedVerdict(dtype="float32", name="verdict")
+        verdict = LearnedVerdict(scale(loss.distance, settings.encoder), dtype="float32", name="verdict")
         verdict.build((None,))  # its variables are there before the first step, for a checkpoint to fill
     model: keras.Model = network(encoder, augmentation, loss.distance, verdict)
     load_pretrained(encoder, settings.image, settings.encoder)

@@ -20,15 +20,28 @@ class LearnedVerdict(keras.layers.Layer):
     What is learned here serves the training alone; what serves is calibrated on the validation split.
 
     Shapes: distances [...] -> logits [...].
+
+    Args:
+      scale: how far random embeddings lie apart, compared with unit ones: it begins with a threshold that is as much
+        larger, and a slope that is as much smaller.
     """
+
+    def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         del input_shape
-        self.threshold = self.add_weight((), keras.initializers.Constant(_THRESHOLD), name="threshold")
-        self.log_slope = self.add_weight((), keras.initializers.Constant(float(np.log(_SLOPE))), name="log_slope")
+        self.threshold = self.add_weight((), keras.initializers.Constant(_THRESHOLD * self.scale), name="threshold")
+        self.log_slope = self.add_weight(
+            (), keras.initializers.Constant(float(np.log(_SLOPE / self.scale))), name="log_slope"
+        )
 
     def call(self, distance: Tensor) -> Tensor:
         return ops.exp(self.log_slope) * (self.threshold - distance)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}
 
 
 def binary_cross_entropy(same: Tensor, logit: Tensor) -> Tensor:

@@ -62,3 +62,10 @@ def test_losses_survive_serialisation(name):
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is type(loss)
     assert again.get_config() == loss.get_config()
+
+
+def test_a_verdict_on_longer_distances_begins_as_undecided():
+    distance = tf.constant([0.1, 0.7, 1.4])
+    short, long = LearnedVerdict(), LearnedVerdict(scale=8.0)
+    np.testing.assert_allclose(long(8 * distance), short(distance), rtol=1e-5)
+    assert LearnedVerdict.from_config(long.get_config()).scale == 8.0
