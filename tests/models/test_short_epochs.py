@@ -55,8 +55,9 @@ def trained(folder, encoder: dict, **training) -> list[dict]:
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_each_encoder_learns_in_one_epoch_of_few_steps(tmp_path, name):
-    (seen,) = trained(tmp_path, {"name": name, **NETWORKS[name]})
-    assert seen["val_spread"] > 0.01
+    rate = 3e-4 if name == "koch2015" else 2e-3  # without norms, it does collapse at the default
+    (seen,) = trained(tmp_path, {"name": name, **NETWORKS[name]}, learning_rate=rate)
+    assert seen["val_spread"] > 0.1
     assert seen["val_auc"] > 0.6
 
 
