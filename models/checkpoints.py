@@ -109,7 +109,8 @@ class Checkpoints(keras.callbacks.Callback):
         self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0, writes: bool = True
     ) -> None:
         super().__init__()
-        self._writes, self._unjudged, self._kept = writes, False, 0
+        self._writes, self._kept = writes, 0
+        self._unjudged: int | None = None  # the steps after which the epoch that runs ends, and is yet to be judged
         self._seconds, self._saved, self._phase = minutes * 60, time.monotonic(), 0
         self._folder, self._network, self._stopping = folder, model, stopping
         _remove_stale(folder.parent)
@@ -138,20 +139,23 @@ class Checkpoints(keras.callbacks.Callback):
         self._kept = self._steps()
         return self._kept
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        del epoch, logs
+        self._unjudged = self._steps() + int(self.params["steps"])
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch, logs
-        self._unjudged = False
+        self._unjudged = None
         self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        del logs
-        self._unjudged = batch + 1 == self.params.get("steps")
+        del batch, logs
         if time.monotonic() - self._saved > self._seconds:
             self.save()
 
     def save(self) -> None:
         """Writes the state as it is now, whole or not at all; not while an epoch that ended waits to be judged."""
-        if not self._writes or self._unjudged:
+        if not self._writes or self._steps() == self._unjudged:
             return
         best = self._stopping.best_weights or []
         best_so_far = self._stopping.best

@@ -130,6 +130,25 @@ def test_stopped_while_an_epoch_is_judged_it_is_judged_again(tmp_path, monkeypat
         np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
 
 
+def test_stopped_by_what_sees_a_step_before_the_state_is_kept_the_epoch_is_judged_too(
+    tmp_path, stop_after, monkeypatch
+):
+    """The second epoch is the best, and a signal arrives as its last step ends."""
+    judged = ValidationMonitor.on_epoch_end
+
+    def told(monitor, epoch, logs=None):
+        judged(monitor, epoch, logs)
+        logs["val_auc"] = 0.9 if epoch == 1 else 0.5
+
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    unbroken = trained(recipe("batch"), tmp_path / "unbroken")
+    stop_after(2 * STEPS, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        trained(recipe("batch"), tmp_path, tmp_path / "mine")
+    for weights, expected in zip(trained(recipe("batch"), tmp_path, tmp_path / "mine"), unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
+
+
 def test_patience_is_not_forgotten(tmp_path, stop_after, monkeypatch, caplog):
     """The second epoch was the best; two worse ones end the training, whichever attempt they fall into."""
     likes = iter([0.6, 0.9, 0.7, 0.7, 0.8])
