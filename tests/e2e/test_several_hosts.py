@@ -18,6 +18,7 @@ pytestmark = pytest.mark.e2e
 
 PER_DIGIT = 24
 SETTINGS = (
+    "data.split.by=image",
     "encoder={filters: [8], embedding: 16}",
     "training={epochs: 2, steps_per_epoch: 5, batch: {identities: 6}}",
     "gates={floors: {accuracy: 0.5}, beats_pixels: false}",
