@@ -164,9 +164,10 @@ def shuffled(split: Split) -> Split:
 
 
 def noisy(weights: Weights, size: float, seed: int = 0) -> Weights:
-    """Weights with noise, ``size`` times the spread of each."""
+    """Weights with noise, ``size`` times the spread of each; what has no negative values gets none: variances."""
     rng = np.random.default_rng(seed)
-    return [w + rng.normal(0, size * w.std() + 1e-12, w.shape).astype(w.dtype) for w in weights]
+    moved = [w + rng.normal(0, size * w.std() + 1e-12, w.shape).astype(w.dtype) for w in weights]
+    return [noise if (w < 0).any() else np.abs(noise) for w, noise in zip(weights, moved, strict=True)]
 
 
 def with_last_layer(weights: Weights, scale: float) -> Weights:

@@ -128,7 +128,7 @@ CASES = [
     ),
     Case(
         "embeddings equal but for rounding",
-        lambda n: n.exported(n.of(with_last_layer(n.better.encoder.get_weights(), 2e-6))),
+        lambda n: with_weights(n, with_last_layer(n.better.encoder.get_weights(), 1e-7)),
         "refused",
         "collapse",
         "the encoder collapsed",

@@ -141,10 +141,10 @@ def test_scalars_alone_or_nothing(tmp_path):
     trained(tmp_path / "scalars", recipe(tensorboard="scalars", epochs=1))
     events = accumulated(tmp_path / "scalars" / "train")
     assert (events.Tags()["tensors"], events.Tags()["graph"]) == (["learning_rate", "loss"], False)
-    assert sorted(path.name for path in (tmp_path / "scalars").iterdir()) == ["train", "validation"]
+    assert sorted(path.name for path in (tmp_path / "scalars").iterdir()) == ["augmented.png", "train", "validation"]
 
     trained(tmp_path / "none", recipe(tensorboard="none", epochs=1))
-    assert not (tmp_path / "none").exists()
+    assert [path.name for path in (tmp_path / "none").iterdir()] == ["augmented.png"]
 
 
 def test_what_is_shown_does_not_change_what_is_learned(tmp_path):

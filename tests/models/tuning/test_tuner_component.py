@@ -205,6 +205,7 @@ def test_a_training_is_kept_until_it_is_exported(given, tmp_path, caplog, monkey
     assert list((tmp_path / "kept").iterdir())
 
     caplog.set_level(logging.INFO, "siamese.progress")
+    caplog.clear()  # of what another test may have switched on
     aim = RECIPE.model_dump(mode="json") | {"calibration": {"objective": "best_f1"}}
     exported = trained(given, tmp_path / "second", tmp_path / "kept", model=aim)
     assert "goes on after its last epoch: no step is taken anew" in caplog.messages
