@@ -2,10 +2,8 @@
 
 import os
 
-from models.onednn import onednn
-
 # oneDNN halves the time of a training step also on CPUs where it is off by default.
-_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": onednn()}
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 def prepare_native_libraries() -> None:

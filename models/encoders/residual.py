@@ -31,11 +31,21 @@ def _block(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
     """Two 3x3 convolutions beside a shortcut, which is the input itself, or its projection where shapes differ."""
     before = _activated(x, f"{name}a")
     if stride > 1 or x.shape[-1] != filters:
-        x = keras.layers.Conv2D(filters, 1, stride, use_bias=False, name=f"shortcut_{name}")(before)
+        x = _every_second(before, f"thinned_{name}") if stride > 1 else before
+        x = keras.layers.Conv2D(filters, 1, use_bias=False, name=f"shortcut_{name}")(x)
     y = keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, name=f"conv_{name}a")(before)
     y = _activated(y, f"{name}b")
     y = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{name}b")(y)
     return keras.layers.Add(name=f"add_{name}")([x, y])
+
+
+def _every_second(x: Tensor, name: str) -> Tensor:
+    """Every second row and column, as a 1x1 convolution of stride 2 sees them.
+
+    Such a convolution itself is not used: with fewer than 16 channels the backward pass of TensorFlow 2.16's oneDNN
+    writes past its memory on a CPU with AVX-512, and the process dies later, wherever it may be.
+    """
+    return keras.layers.MaxPooling2D(1, 2, name=name)(x)
 
 
 def _activated(x: Tensor, name: str) -> Tensor:

@@ -116,3 +116,15 @@ def test_more_blocks_are_deeper_and_stages_halve():
     assert len(deep.layers) > len(shallow.layers)
     assert deep.get_layer("add_1_3").output.shape[1:] == (16, 20, 4)
     assert deep.get_layer("add_2_3").output.shape[1:] == (8, 10, 6)
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "backbone"])
+def test_no_encoder_has_the_convolution_that_onednn_computes_past_its_memory(name):
+    """1x1 with a stride, of fewer than 16 channels: see ``models.encoders.residual``."""
+    convolutions = [layer for layer in built(name).layers if type(layer) is keras.layers.Conv2D]
+    assert convolutions
+    assert not [
+        layer.name
+        for layer in convolutions
+        if layer.kernel_size == (1, 1) and layer.strides != (1, 1) and layer.kernel.shape[2] < 16
+    ]
