@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from models.muon import Muon
 from models.schedules import build_schedule
 from models.settings import TrainingSettings
 
@@ -28,6 +29,8 @@ def build_optimizer(training: TrainingSettings, total_steps: int) -> keras.optim
         optimizer = keras.optimizers.SGD(
             momentum=training.momentum, weight_decay=training.weight_decay or None, **common
         )
+    elif training.optimizer == "muon":
+        optimizer = Muon(momentum=training.momentum or 0.0, weight_decay=training.weight_decay, **common)
     else:
         optimizer = keras.optimizers.AdamW(weight_decay=training.weight_decay, **common)
     optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)

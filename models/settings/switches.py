@@ -12,7 +12,7 @@ from models.settings.base import Settings
 from models.settings.encoder import EncoderSettings, unit_norm_of, unread_by
 from models.settings.image import ImageSettings
 from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
-from models.settings.training import TrainingSettings, unread
+from models.settings.training import TrainingSettings, scales, unread
 
 Content = Mapping[str, Any]  # section -> key -> value, as given
 Reasons = dict[str, str]  # "section.key" -> the choice that it does not go with, "loss.name=triplet"
@@ -109,8 +109,8 @@ def _of_training(before: Content, after: Content) -> Reasons:
         one, other = (str(_value(content, "training", choice)) for content in (before, after))
         if one != other:
             found |= {f"training.{key}": f"training.{choice}={other}" for key in unread(choice, other)}
-            if "sgd" in (one, other):
-                found["training.learning_rate"] = f"training.{choice}={other}"
+            if choice == "optimizer" and scales(one) != scales(other):
+                found |= {f"training.{key}": f"training.{choice}={other}" for key in ("learning_rate", "momentum")}
     return found
 
 

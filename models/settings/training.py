@@ -10,10 +10,11 @@ from models.settings.base import Settings
 _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
     "adam": {},
     "adamw": {"weight_decay": 1e-4},
+    "muon": {"weight_decay": 1e-4, "momentum": 0.95},
     "sgd": {"weight_decay": 1e-4, "momentum": 0.9},
 }
 _OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
-_RATE = {"sgd": 0.1}  # others: the field's default
+_RATE = {"sgd": 0.1, "muon": 0.01}  # others: the field's default
 
 
 class BatchSettings(Settings):
@@ -29,8 +30,8 @@ class BatchSettings(Settings):
 class TrainingSettings(Settings):
     """Optimiser, length and stopping."""
 
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="what moves the weights")
-    learning_rate: float = Field(2e-3, gt=0, description="the highest; default of sgd: 0.1")
+    optimizer: Literal["adam", "adamw", "muon", "sgd"] = Field("adamw", description="what moves the weights")
+    learning_rate: float = Field(2e-3, gt=0, description="the highest; defaults of sgd: 0.1, of muon: 0.01")
     schedule: Literal["cosine", "step", "constant"] = Field(
         "cosine", description="how the learning rate falls over the training"
     )
@@ -38,8 +39,8 @@ class TrainingSettings(Settings):
         None, description="shares of all steps after which the rate falls to a tenth (schedule: step)"
     )
     warmup: int = Field(0, ge=0, description="steps over which the rate rises from nothing")
-    weight_decay: float | None = Field(None, ge=0, description="not of biases and norms (adamw and sgd)")
-    momentum: float | None = Field(None, ge=0, lt=1, description="of past gradients (sgd)")
+    weight_decay: float | None = Field(None, ge=0, description="not of biases and norms (adamw, muon and sgd)")
+    momentum: float | None = Field(None, ge=0, lt=1, description="of past gradients (muon and sgd)")
     epochs: int = Field(10, ge=0, description="at most; it stops earlier where nothing gets better")
     steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
     clip_norm: float | None = Field(None, gt=0, description="gradients longer than this, all together, are shortened")
@@ -95,3 +96,8 @@ def unread(choice: str, name: str) -> list[str]:
     """Options of other optimisers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
     tables = {"optimizer": _OF_OPTIMIZER, "schedule": _OF_SCHEDULE}[choice]
     return sorted({key for options in tables.values() for key in options} - tables.get(name, {}).keys())
+
+
+def scales(optimizer: str) -> tuple[float | None, float | None]:
+    """The optimiser's own default learning rate and momentum; two that share them take each other's values."""
+    return _RATE.get(optimizer), _OF_OPTIMIZER.get(optimizer, {}).get("momentum")

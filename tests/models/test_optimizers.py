@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from models.muon import Muon
 from models.optimizers import build_optimizer, steps_taken
 from models.settings import TrainingSettings
 
@@ -18,7 +19,12 @@ def optimizer(total: int = 10, **given) -> keras.optimizers.Optimizer:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW), ("sgd", keras.optimizers.SGD)],
+    [
+        ("adam", keras.optimizers.Adam),
+        ("adamw", keras.optimizers.AdamW),
+        ("muon", Muon),
+        ("sgd", keras.optimizers.SGD),
+    ],
 )
 def test_the_optimiser_is_the_one_named(name, kind):
     made = optimizer(optimizer=name, learning_rate=0.01)
@@ -26,7 +32,7 @@ def test_the_optimiser_is_the_one_named(name, kind):
     assert float(made.learning_rate) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "muon", "sgd"])
 def test_kernels_decay_and_biases_and_norms_do_not(name):
     model = network()
     made = optimizer(optimizer=name, weight_decay=0.5)

@@ -10,6 +10,7 @@ from models.settings import TrainingSettings
         ({}, {"learning_rate": 2e-3, "weight_decay": 1e-4, "momentum": None, "drops": None}),
         ({"optimizer": "adam"}, {"learning_rate": 2e-3, "weight_decay": None, "momentum": None}),
         ({"optimizer": "sgd"}, {"learning_rate": 0.1, "weight_decay": 1e-4, "momentum": 0.9}),
+        ({"optimizer": "muon"}, {"learning_rate": 0.01, "weight_decay": 1e-4, "momentum": 0.95}),
         ({"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0}, {"learning_rate": 0.02, "momentum": 0}),
         ({"schedule": "step"}, {"drops": (0.6, 0.85)}),
         ({"schedule": "step", "drops": [0.5]}, {"drops": (0.5,)}),
@@ -30,13 +31,13 @@ def test_each_optimiser_and_schedule_has_its_options_and_their_defaults(given, i
     [
         (
             {"optimizer": "adam", "weight_decay": 0.1},
-            "weight_decay is not an option of optimizer: adam; it is for optimizer: adamw or sgd",
+            "weight_decay is not an option of optimizer: adam; it is for optimizer: adamw or muon or sgd",
         ),
         (
             {"optimizer": "adam", "momentum": 0.5},
-            "momentum is not an option of optimizer: adam; it is for optimizer: sgd",
+            "momentum is not an option of optimizer: adam; it is for optimizer: muon or sgd",
         ),
-        ({"momentum": 0.9}, "momentum is not an option of optimizer: adamw; it is for optimizer: sgd"),
+        ({"momentum": 0.9}, "momentum is not an option of optimizer: adamw; it is for optimizer: muon or sgd"),
         ({"drops": [0.5]}, "drops is not an option of schedule: cosine; it is for schedule: step"),
         (
             {"schedule": "constant", "drops": [0.6, 0.85]},
