@@ -54,6 +54,7 @@ ABLATIONS = {
     "no turned or mirrored identities": _UPRIGHT,
     "one group a batch": ("training.batch.groups=1",),
     "twice the identities a batch": ("training.batch.identities=48", "training.batch.groups=4"),
+    "AdamW": ("training.optimizer=adamw",),
     "constant rate": ("training.schedule=constant",),
     "free embeddings": ("encoder.unit_norm=false", "loss={margin: 1.0, positive_margin: 0.0}"),
     "binary cross-entropy": ("loss={name: binary_cross_entropy, distance: weighted_manhattan}",),

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -45,17 +46,27 @@ def compiled_steps(choice: str) -> bool:
 def fast_policy(choice: str) -> str:
     """The Keras dtype policy for ``choice`` ("auto", "on" or "off").
 
-    auto: bfloat16 from compute capability 8.0, float16 from 7.0, float32 elsewhere, as NVIDIA's tensor cores have them.
+    auto: bfloat16 from compute capability 8.0, float16 from 7.0, float32 elsewhere, as NVIDIA's tensor cores have them;
+    without a GPU bfloat16 on a CPU that multiplies such numbers.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if choice == "off" or (choice == "auto" and not gpus):
+    if choice == "off":
         return "float32"
     if not gpus:
-        return "mixed_bfloat16"
+        return "mixed_bfloat16" if choice == "on" or multiplies_bfloat16() else "float32"
     capability = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus)
     if capability >= (8, 0):
         return "mixed_bfloat16"
     return "mixed_float16" if capability >= (7, 0) or choice == "on" else "float32"
+
+
+def multiplies_bfloat16(cpu: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU has instructions for products of bfloat16 that oneDNN uses."""
+    try:
+        flags = cpu.read_text(encoding="utf-8").split()
+    except OSError:  # no Linux
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 @contextmanager

@@ -51,7 +51,9 @@ class TrainingSettings(Settings):
     in_memory: Literal["auto", "on", "off"] = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )
-    mixed_precision: Literal["auto", "on", "off"] = Field("auto", description="auto: on a GPU that is fast at it")
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="auto: on a GPU or CPU that is fast at it"
+    )
     xla: Literal["auto", "on", "off"] = Field("auto", description="compiled steps; auto: on a GPU")
     tensorboard: Literal["all", "scalars", "none"] = Field("all", description="what is written for it")
     histogram_epochs: int = Field(1, ge=1, description="tensorboard all: epochs from one set of histograms to the next")

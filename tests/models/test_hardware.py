@@ -2,7 +2,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from models.hardware import distribution, fast_policy, precision_policy
+from models import hardware
+from models.hardware import distribution, fast_policy, multiplies_bfloat16, precision_policy
 
 
 @pytest.fixture
@@ -40,9 +41,26 @@ def gpus(monkeypatch):
         ("on", [(8, 6)], "mixed_bfloat16"),
     ],
 )
-def test_the_precision_is_the_one_that_the_devices_are_fast_at(gpus, choice, capabilities, policy):
+def test_the_precision_is_the_one_that_the_devices_are_fast_at(gpus, monkeypatch, choice, capabilities, policy):
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: False)
     gpus(*capabilities)
     assert fast_policy(choice) == policy
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [("avx512f avx512_bf16", "mixed_bfloat16"), ("amx_bf16", "mixed_bfloat16"), ("avx2 avx512f", "float32")],
+)
+def test_without_a_gpu_the_processor_decides(gpus, monkeypatch, tmp_path, flags, policy):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : fpu {flags} fma\n")
+    monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda: multiplies_bfloat16(tmp_path / "cpuinfo"))
+    gpus()
+    assert fast_policy("auto") == policy
+    assert fast_policy("off") == "float32"
+
+
+def test_where_processors_are_not_listed_none_multiplies_bfloat16(tmp_path):
+    assert not multiplies_bfloat16(tmp_path / "cpuinfo")
 
 
 def test_the_former_policy_comes_back_even_after_an_error():
