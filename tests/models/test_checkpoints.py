@@ -185,8 +185,9 @@ def test_a_long_epoch_is_kept_in_parts(tmp_path, stop_after):
         {"loss": {"name": "binary_cross_entropy", "distance": "weighted_manhattan"}},
         {"training": {"accumulate": 3, "optimizer": "sgd", "learning_rate": 0.05, "warmup": 5}},
         {"training": {"stop_on": "eer", "schedule": "step", "clip_norm": 1.0}},
+        {"training": {"optimizer": "muon", "mixed_precision": "on"}},
     ],
-    ids=["learned-verdict", "accumulated", "eer"],
+    ids=["learned-verdict", "accumulated", "eer", "muon"],
 )
 def test_whatever_the_recipe_a_stopped_training_ends_as_an_unbroken_one(tmp_path, stop_after, more):
     given = ModelSettings.model_validate(

@@ -47,7 +47,12 @@ settings = ModelSettings.model_validate({
     "image": {"height": 8, "width": 8},
     "encoder": {"filters": [8], "embedding": 8, "dropout": 0},
     "loss": {"form": sys.argv[2]},
-    "training": {"epochs": 4, "steps_per_epoch": 5, "batch": {"identities": 6, "images": 4, "pairs": 24}},
+    "training": {
+        "optimizer": sys.argv[4],
+        "epochs": 4,
+        "steps_per_epoch": 5,
+        "batch": {"identities": 6, "images": 4, "pairs": 24},
+    },
 })
 keras.utils.set_random_seed(0)
 encoder, calibration = trainer.fit(settings, normalise, split(0), split(1), sys.argv[3])
@@ -55,10 +60,13 @@ print(json.dumps({"seen": seen, "accuracy": calibration.reached["accuracy"]}))
 """
 
 
-@pytest.mark.parametrize("form", ["batch", "pairs"])
-def test_each_device_takes_half_of_every_batch_with_pairs_of_both_kinds_in_it(tmp_path, form):
+@pytest.mark.parametrize(("form", "optimizer"), [("batch", "muon"), ("pairs", "adamw")])
+def test_each_device_takes_half_of_every_batch_with_pairs_of_both_kinds_in_it(tmp_path, form, optimizer):
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "2", form, str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, "2", form, str(tmp_path), optimizer],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
     found = json.loads(ended.stdout.splitlines()[-1])
