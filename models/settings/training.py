@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from models.settings.base import Settings
 
@@ -15,6 +15,14 @@ _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
 }
 _OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
 _RATE = {"sgd": 0.1, "muon": 0.01}  # others: the field's default
+
+
+def _as_written(given: Any) -> Any:
+    """YAML reads on and off as true and false."""
+    return {True: "on", False: "off"}[given] if isinstance(given, bool) else given
+
+
+Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_written)]
 
 
 class BatchSettings(Settings):
@@ -48,13 +56,11 @@ class TrainingSettings(Settings):
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="what the best epoch is best at, on val")
     patience: int = Field(5, ge=1, description="epochs without a better one before it stops")
     checkpoint_minutes: float = Field(10.0, gt=0, description="how much of a long epoch a killed training may lose")
-    in_memory: Literal["auto", "on", "off"] = Field(
+    in_memory: Switch = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )
-    mixed_precision: Literal["auto", "on", "off"] = Field(
-        "auto", description="auto: on a GPU or CPU that is fast at it"
-    )
-    xla: Literal["auto", "on", "off"] = Field("auto", description="compiled steps; auto: on a GPU")
+    mixed_precision: Switch = Field("auto", description="auto: on a GPU or CPU that is fast at it")
+    xla: Switch = Field("auto", description="compiled steps; auto: on a GPU")
     tensorboard: Literal["all", "scalars", "none"] = Field("all", description="what is written for it")
     histogram_epochs: int = Field(1, ge=1, description="tensorboard all: epochs from one set of histograms to the next")
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")

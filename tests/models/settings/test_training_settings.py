@@ -12,6 +12,7 @@ from models.settings import TrainingSettings
         ({"optimizer": "sgd"}, {"learning_rate": 0.1, "weight_decay": 1e-4, "momentum": 0.9}),
         ({"optimizer": "muon"}, {"learning_rate": 0.01, "weight_decay": 1e-4, "momentum": 0.95}),
         ({"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0}, {"learning_rate": 0.02, "momentum": 0}),
+        ({"xla": True, "mixed_precision": False, "in_memory": "on"}, {"xla": "on", "mixed_precision": "off"}),
         ({"schedule": "step"}, {"drops": (0.6, 0.85)}),
         ({"schedule": "step", "drops": [0.5]}, {"drops": (0.5,)}),
         ({"epochs": 2, "steps_per_epoch": 10, "warmup": 20}, {"warmup": 20}),
