@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
+_MARGIN = 0.1  # around what is trimmed, of its longer side
 
 
 class CanonicalSize(Protocol):
@@ -28,6 +29,8 @@ class CanonicalSize(Protocol):
     def pad_value(self) -> int: ...
     @property
     def binarise(self) -> int | None: ...
+    @property
+    def trim(self) -> int | None: ...
 
 
 def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
@@ -55,7 +58,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
 
     Sampled with a triangle filter as wide as the reduction (antialiased bilinear). Grey is BT.601 luma. Rounded once,
     to the nearest. Binarised before and after it is sampled, where that is asked for: black and white in the size
-    wanted are left as they are too.
+    wanted are left as they are too. Trimmed after the one and before the other.
 
     Args:
       pixels: uint8 [any height, any width, 1 or 3].
@@ -69,7 +72,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     fitted = tf.cond(
         tf.reduce_all(tf.shape(pixels)[:2] == size),
         lambda: _rounded(_with_channels(tf.cast(pixels, tf.float32), image.channels)),
-        lambda: _resized(pixels, image),
+        lambda: _resized(_trimmed(pixels, image.trim), image),
     )
     fitted = tf.ensure_shape(fitted, [image.height, image.width, image.channels])
     return _with_depth(_binarised(fitted, image.binarise), image.channels)
@@ -121,6 +124,29 @@ def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
         return pixels
     grey = _rounded(_with_channels(tf.cast(pixels, tf.float32), 1))
     return tf.where(grey >= tf.constant(level, tf.uint8), tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
+
+
+def _trimmed(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
+    """uint8 [h, w, c] -> uint8 [h', w', c]: what is not paper, and a margin of paper around it.
+
+    Paper is the median of the outermost pixels, channel by channel. An image that shows nothing else stays whole.
+    """
+    if level is None:
+        return pixels
+    edges = tf.concat([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]], axis=0)
+    paper = tf.sort(edges, axis=0)[tf.shape(edges)[0] // 2]
+    far = tf.maximum(pixels, paper) - tf.minimum(pixels, paper)
+    drawn = tf.reduce_any(far > tf.constant(level, tf.uint8), axis=2)
+
+    def cut() -> tf.Tensor:
+        rows, columns = (tf.where(tf.reduce_any(drawn, axis=axis))[:, 0] for axis in (1, 0))
+        shown = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        longer = tf.cast(tf.reduce_max(tf.shape(shown)[:2]), tf.float32)
+        margin = tf.cast(tf.math.ceil(longer * _MARGIN), tf.int32)
+        around = [[margin, margin], [margin, margin], [0, 0]]
+        return tf.where(tf.pad(tf.ones_like(shown, tf.bool), around), tf.pad(shown, around), paper)
+
+    return tf.cond(tf.reduce_any(drawn), cut, lambda: pixels)
 
 
 def _with_depth(pixels: tf.Tensor, channels: int) -> tf.Tensor:

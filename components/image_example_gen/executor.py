@@ -69,6 +69,8 @@ class Executor(BaseBeamExecutor):
         kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
         figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        if image.trim is not None:
+            figures["untrimmed"] = sum(row.untrimmed for row in kept)
         if settings.near_duplicates != "off":
             figures["near_duplicates"] = near_duplicates.count(kept, near)
             _write_text(f"{report.uri}/{NEAR_DUPLICATES}", near_duplicates.as_csv(kept, near))

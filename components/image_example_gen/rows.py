@@ -15,6 +15,7 @@ class Row(NamedTuple):
       digest: of the canonical pixels, hex; "" for an unusable image.
       perceptual: a hash that is near for images that look alike, hex; "" where none is asked for.
       reason: why it is set aside, "" for a usable image.
+      untrimmed: whether it was to be trimmed, and was not since it has the size wanted.
     """
 
     image_id: str
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     digest: str = ""
     perceptual: str = ""
     reason: str = ""
+    untrimmed: bool = False
 
     def to_json(self) -> str:
         """One line."""

@@ -22,6 +22,11 @@ def caveats(summary: RunSummary) -> Iterator[str]:
         yield "Tested on identities that it was trained on: what it does on new ones is not known."
     elif 0 < identities < _FEW:
         yield f"Only {identities} test identities: others may be easier or harder than these; test on more."
+    if untrimmed := int(summary.counts.get("images", {}).get("untrimmed", 0)):
+        yield (
+            f"Not trimmed were {untrimmed:,} images that have the size wanted already: give image.height or "
+            "image.width another value."
+        )
     accuracy = summary.metrics.get("accuracy")
     if accuracy and accuracy.low is not None and accuracy.high is not None and accuracy.high - accuracy.low > _WIDE:
         yield f"The accuracy, {accuracy.value:.3f}, is known to within {accuracy.low:.3f} to {accuracy.high:.3f} only."

@@ -21,3 +21,10 @@ class ImageSettings(Settings):
         le=255,
         description="grey level from which on a pixel is white; all others are black",
     )
+    trim: int | None = Field(
+        None,
+        ge=1,
+        le=254,
+        description="cuts off the empty border: what differs from its colour by no more than so many levels; "
+        "an image of just this height and width is left as it is",
+    )

@@ -99,6 +99,62 @@ def test_pad_keeps_the_aspect_ratio_in_the_middle():
     assert (padded[24:] == 7).all()
 
 
+def drawing(height: int, width: int, box: tuple[slice, slice], ink: int = 20, paper: int = 240) -> np.ndarray:
+    array = np.full((height, width), paper, np.uint8)
+    array[box] = ink
+    return array
+
+
+@pytest.mark.parametrize("ink", [20, 120])
+def test_trimmed_is_what_is_drawn_and_a_margin_of_its_paper(ink):
+    image = ImageSettings(height=24, width=24, trim=100)
+    small = drawing(90, 70, np.s_[12:32, 50:70], ink)  # touches the edge: there is paper beyond it all the same
+    expected = np.full((24, 24), 240, np.uint8)
+    expected[2:22, 2:22] = ink
+    np.testing.assert_array_equal(pixels.decode(png(small), image)[:, :, 0], expected)
+    faint = small.copy()
+    faint[60:, :40] = 150  # a shadow on the paper
+    np.testing.assert_array_equal(pixels.decode(png(faint), image)[:, :, 0], expected)
+    decode = in_graph(pixels.decode, image, tf.TensorSpec([], tf.string))
+    np.testing.assert_array_equal(decode(png(small))[:, :, 0], expected)
+
+
+def test_trimmed_to_any_shape():
+    line = drawing(90, 70, np.s_[40:50, 10:50])  # 40 wide and 10 high, 48 and 18 with its margin
+    kept = ImageSettings(height=48, width=48, fit="pad", pad_value=240, trim=50)
+    padded = pixels.decode(png(line), kept).numpy()[:, :, 0]
+    np.testing.assert_array_equal(padded, drawing(48, 48, np.s_[19:29, 4:44]))
+    stretched = pixels.decode(png(line), ImageSettings(height=18, width=48, trim=50)).numpy()[:, :, 0]
+    np.testing.assert_array_equal(stretched, drawing(18, 48, np.s_[4:14, 4:44]))
+
+
+def test_trimmed_by_any_channel():
+    array = np.full((60, 60, 3), (90, 200, 30), np.uint8)
+    array[30:40, 5:15] = (90, 200, 130)
+    made = pixels.decode(png(array), ImageSettings(height=12, width=12, channels=3, trim=60)).numpy()
+    assert (made[1:11, 1:11] == (90, 200, 130)).all()
+    assert (made[0] == (90, 200, 30)).all()
+
+
+def test_binarised_before_it_is_trimmed():
+    scan = drawing(50, 50, np.s_[10:20, 10:20], ink=20, paper=230)
+    scan[40:] = 190  # a shadow that differs by 40 levels, and is as white as the paper
+    made = pixels.decode(png(scan), ImageSettings(height=12, width=12, binarise=128, trim=30)).numpy()[:, :, 0]
+    np.testing.assert_array_equal(made, drawing(12, 12, np.s_[1:11, 1:11], ink=0, paper=255))
+
+
+def test_what_shows_nothing_or_has_the_size_is_not_trimmed():
+    blank = drawing(40, 40, np.s_[5:6, 5:6], ink=230)
+    made = pixels.decode(png(blank), ImageSettings(height=20, width=20, trim=20)).numpy()
+    plain = pixels.decode(png(blank), ImageSettings(height=20, width=20)).numpy()
+    np.testing.assert_array_equal(made, plain)
+    small = drawing(20, 20, np.s_[12:16, 3:9])
+    for image in (ImageSettings(height=20, width=20, trim=20), ImageSettings(height=20, width=20, trim=20, fit="pad")):
+        np.testing.assert_array_equal(pixels.decode(png(small), image)[:, :, 0], small)
+        again = pixels.decode(png(drawing(90, 80, np.s_[12:61, 3:9])), image).numpy()
+        np.testing.assert_array_equal(pixels.decode(png(again[:, :, 0]), image), again, "canonical pixels stay")
+
+
 def test_alpha_is_composited_on_white_as_by_the_containers():
     rgba = np.zeros((8, 8, 4), np.uint8)
     rgba[:, :4, 3] = 255

@@ -23,7 +23,7 @@ def encoded(seed: int, kind: str) -> bytes:
 
 @pytest.mark.parametrize(
     "image",
-    [ImageSettings(height=9, width=12), ImageSettings(height=20, width=9, channels=3, fit="pad", binarise=90)],
+    [ImageSettings(height=9, width=12), ImageSettings(height=20, width=9, channels=3, fit="pad", binarise=90, trim=9)],
     ids=["grey", "padded"],
 )
 def test_together_as_alone(image):
