@@ -94,6 +94,20 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def test_images_of_the_size_wanted_are_not_trimmed_and_are_counted(data, tmp_path, monkeypatch):
+    trimming = IMAGE.model_copy(update={"trim": 40})
+    monkeypatch.setitem(globals(), "IMAGE", trimming)
+    drawn = np.full((90, 60), 255, np.uint8)
+    drawn[20:30, 40:50] = np.random.default_rng(5).integers(0, 200, (10, 10))
+    Image.fromarray(drawn).save(data / "identität 3" / "drawn.png")
+    examples, counts, _ = run(data, tmp_path / "out")
+    assert (counts["images"], counts["untrimmed"]) == (37, 36)
+    found = {text(one, features.IMAGE_ID): one for split in SPLITS for one in read(examples, split)}
+    stored = found["identität 3/drawn.png"].features.feature[features.PIXELS].bytes_list.value[0]
+    expected = np.pad(drawn[20:30, 40:50], 1, constant_values=255)
+    np.testing.assert_array_equal(np.frombuffer(stored, np.uint8).reshape(12, 12), expected)
+
+
 def test_every_image_is_in_one_split_with_its_pixels(data, tmp_path):
     examples, counts, reasons = run(data, tmp_path / "out")
     assert json.loads(examples.split_names) == list(SPLITS)

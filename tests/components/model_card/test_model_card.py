@@ -133,7 +133,8 @@ def test_the_caveats_are_those_of_the_figures():
         slices={},
         counts={"images": {"splits": {"test": {"images": 900, "identities": 300}}}},
     )
-    assert not re.search("Only|known to within|weakest|may be let in", good)
+    assert "Not trimmed were 1,200 images" in card(counts={"images": {"untrimmed": 1200}})
+    assert not re.search("Only|trimmed|known to within|weakest|may be let in", good)
 
 
 def test_no_slice_is_lost_without_a_word():
