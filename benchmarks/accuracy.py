@@ -7,10 +7,10 @@
 Each row is `siamese run` on a manifest that holds out the same test identities for every seed; the validation
 identities, the weights and the pairs change with it. The tutorial recipe is the one of keras.io and many blogs: pairs
 drawn once, plain contrastive loss at margin 1 on free embeddings, Adam at a constant 1e-3, no augmentation, images as
-they come; network, images and seconds of training are ours. Omniglot's one-shot task is 20-way within an alphabet (all of its
-characters where it has fewer), one drawer's images against another's, after Lake et al. 2015, on drawers drawn anew.
-``koch`` is the same with drawers held out too: 12 of the 20 train, 4 others validate and 4 others test. ``--ablations``
-trains every variant, and ours beside them, for ``--epochs`` epochs where that is given.
+they come; network, images and seconds of training are ours. Omniglot's one-shot task is 20-way within an alphabet (all
+of its characters where it has fewer), one drawer's images against another's, after Lake et al. 2015, on drawers drawn
+anew. ``koch`` is the same with drawers held out too: 12 of the 20 train, 4 others validate and 4 others test.
+``--ablations`` trains every variant, and ours beside them, for ``--epochs`` epochs where that is given.
 """
 
 import argparse

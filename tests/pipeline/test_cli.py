@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
-from pipeline import cli
+from pipeline import cli, model_commands
 
 COMMANDS = ("run", "join", "compare", "evaluate", "embed", "serve", "transform", "runs")
 
@@ -255,7 +255,7 @@ def test_measures_without_a_meaning_are_null_in_json(monkeypatch, tmp_path):
     class Model:
         manifest = Manifest()
 
-    monkeypatch.setattr(cli, "_loaded", lambda model: Model())
+    monkeypatch.setattr(model_commands, "_loaded", lambda model: Model())
     monkeypatch.setattr("pipeline.protocol.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1])))
     arguments = ["evaluate", "--model", "m", "--pairs", str(tmp_path / "p.csv"), "--json"]
     result = CliRunner().invoke(cli.app, [*arguments, "--scores", str(tmp_path / "s.csv")])

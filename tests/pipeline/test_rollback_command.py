@@ -11,7 +11,7 @@ from rich.console import Console
 
 from components.pusher.serving_folder import Pushed, history, push, served, versions
 from components.run_report.summary import RunSummary
-from pipeline import cli
+from pipeline import cli, model_commands
 from pipeline.config import load_config
 from pipeline.fetched_model import store_address
 from pipeline.serving_address import serving_address, serving_address_of_runs
@@ -205,7 +205,7 @@ class TestFetchedModel:
         (model / "saved_model.pb").write_text("graph")
         push(model, "memory://fetched/serving")
         for address in ("memory://fetched/serving", Path("memory://fetched/serving")):
-            assert (cli._resolved(address) / "saved_model.pb").read_text() == "graph"
+            assert (model_commands.resolved(address) / "saved_model.pb").read_text() == "graph"
 
     def test_nothing_serves_there(self, siamese):
         code, _, err = siamese("embed", "--model", "memory://none", "--images", "x", "--output", "x.npz")
