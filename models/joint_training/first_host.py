@@ -13,6 +13,7 @@ from models.errors import TrainingFailed, UserError
 from models.hosts import hosts
 from models.joint_training.notices import POLL, FirstNotice, HostNotice, Own, Pulse, path_of, read
 from models.joint_training.process import Ended, TrainingProcess
+from models.settings import ModelSettings
 
 progress = logging.getLogger("siamese.progress")
 
@@ -56,7 +57,7 @@ def train_together(fn_args: Any) -> None:
       fn_args: of ``run_fn``; its ``custom_config`` names the folder of ``announced``.
 
     Raises:
-      UserError: what another host or the training found wrong with the input.
+      UserError: what another host or the training found wrong with the input, or a host that does not come.
       TrainingFailed: it failed here or there.
     """
     config = dict(fn_args.custom_config)
@@ -66,9 +67,10 @@ def train_together(fn_args: Any) -> None:
         raise TrainingFailed(f"{path_of(folder, 0)}: is gone; who waits for this host cannot be told")
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS} | {"custom_config": config}
     own, others = Own(path_of(folder, 0), notice), _Others(folder, notice)
+    minutes = ModelSettings.model_validate(config.get("model", {})).training.join_minutes
     try:
         own.tell(state="calling", arguments=arguments)
-        admitted = _gathered(own, others, folder.parent)
+        admitted = _gathered(own, others, folder.parent, minutes)
         own.tell(state="training", admitted=admitted)
         ended = _trained(own, others, arguments)
     except KeyboardInterrupt:
@@ -117,9 +119,10 @@ class _Others:
         return None
 
 
-def _gathered(own: Own, others: _Others, output: Path) -> dict[int, str]:
+def _gathered(own: Own, others: _Others, output: Path, minutes: float) -> dict[int, str]:
     """The nonces of all other hosts, by number, once they are there."""
     told: list[str] = []
+    until = time.monotonic() + 60 * minutes
     while True:
         there = others.answers()
         for number, notice in there.items():
@@ -131,6 +134,11 @@ def _gathered(own: Own, others: _Others, output: Path) -> dict[int, str]:
         if missing != told:
             progress.info("waits for %s; there: siamese join --output %s", ", ".join(missing), output)
             told = missing
+        if time.monotonic() > until:
+            raise UserError(
+                f"{', '.join(missing)}: not there after {minutes:g} minutes (training.join_minutes); start there: "
+                f"siamese join --output {output}"
+            )
         own.beat()
         time.sleep(POLL)
 

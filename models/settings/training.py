@@ -56,6 +56,7 @@ class TrainingSettings(Settings):
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="what the best epoch is best at, on val")
     patience: int = Field(5, ge=1, description="epochs without a better one before it stops")
     checkpoint_minutes: float = Field(10.0, gt=0, description="how much of a long epoch a killed training may lose")
+    join_minutes: float = Field(60.0, gt=0, description="how long the first of several hosts waits for the others")
     in_memory: Switch = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )

@@ -123,6 +123,19 @@ def test_three_hosts_are_called_with_the_same_arguments(place, run_fn, told, mon
     assert read(FirstNotice, path_of(place, 0)).state == "over"
 
 
+def test_a_host_that_does_not_come_is_not_waited_for_without_end(place, run_fn, monkeypatch):
+    cluster_of(monkeypatch, *ADDRESSES, "c:1")
+    waiting = Joining(place, 1, (*ADDRESSES, "c:1"))
+    given = arguments(place)
+    given.custom_config["model"] = {"training": {"join_minutes": 0.03}}
+    with announced(place, "r1"), pytest.raises(UserError) as raised:
+        train_together(given)
+    wanted = "host 2 (c:1): not there after 0.03 minutes (training.join_minutes); start there: siamese join --output "
+    assert str(raised.value) == f"{wanted}{place.parent}"
+    over = waiting.ended().returned
+    assert (over.state, over.code, over.reason) == ("over", 2, str(raised.value))
+
+
 def test_a_run_that_trains_nothing_says_so_to_those_that_wait(place, run_fn):
     waiting = Joining(place)
     with announced(place, "r1") as ends:
