@@ -29,6 +29,7 @@ from scipy import stats
 from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_manifest
 from models import features
 from models.inference import LoadedModel, read_image
+from pipeline.config import load_config
 from pipeline.run import METADATA
 from pipeline.runners import local
 from pipeline.runs import StoredRun
@@ -55,7 +56,8 @@ ABLATIONS = {
     "not trimmed": ("image.trim=null",),
     "no turned or mirrored identities": _UPRIGHT,
     "one group a batch": ("training.batch.groups=1",),
-    "twice the identities a batch": ("training.batch.identities=48", "training.batch.groups=4"),
+    "12 identities a batch": ("training.batch.identities=12",),
+    "24 identities a batch": ("training.batch.identities=24",),
     "AdamW": ("training.optimizer=adamw",),
     "constant rate": ("training.schedule=constant",),
     "free embeddings": ("encoder.unit_norm=false", "loss={margin: 1.0, positive_margin: 0.0}"),
@@ -74,6 +76,7 @@ class Bench:
     def __init__(self, protocol: Protocol, images: Path, seed: int, work: Path) -> None:
         self._protocol, self._seed, self._work = protocol, seed, work
         work.mkdir(parents=True, exist_ok=True)
+        self.recipe = ROOT / "configs" / f"{protocol.config}.yaml"
         self._manifest = work / "manifest.csv"
         self._split = write_manifest(protocol, images, seed, self._manifest)
         self._images = list(protocol.images(images.resolve()))
@@ -85,7 +88,7 @@ class Bench:
             return dict(json.loads(kept.read_text()))
         given = ("gates.floors={accuracy: 0.01}", *self._protocol.settings, f"seed={self._seed}", *settings)
         command = [str(Path(sys.executable).parent / "siamese"), "run", "--data", str(self._manifest)]
-        command += ["--config", str(ROOT / "configs" / f"{self._protocol.config}.yaml"), "--output", str(self._work)]
+        command += ["--config", str(self.recipe), "--output", str(self._work)]
         command += [part for setting in given for part in ("--set", setting)]
         ended = subprocess.run(command, check=False)
         if ended.returncode not in (0, 3):
@@ -140,11 +143,18 @@ def tutorial_epochs(bench: Bench, seconds: float) -> int:
     return epochs
 
 
+def ablations_of(recipe: Path) -> dict[str, tuple[str, ...]]:
+    """Those that change anything of a configuration."""
+    ours = load_config(recipe)
+    return {name: settings for name, settings in ABLATIONS.items() if load_config(recipe, settings) != ours}
+
+
 def ablations(bench: Bench, epochs: int | None) -> dict[str, list[dict[str, Any]]]:
     """Each choice of the recipe switched off; where all are shortened, ours as short too."""
+    variants = ablations_of(bench.recipe)
     if epochs is None:
-        return {name: [bench.run(name, settings)] for name, settings in ABLATIONS.items()}
-    shortened = {f"{name}, {epochs} epochs": settings for name, settings in ({OURS: ()} | ABLATIONS).items()}
+        return {name: [bench.run(name, settings)] for name, settings in variants.items()}
+    shortened = {f"{name}, {epochs} epochs": settings for name, settings in ({OURS: ()} | variants).items()}
     return {name: [bench.run(name, (*settings, f"training.epochs={epochs}"))] for name, settings in shortened.items()}
 
 
@@ -173,7 +183,7 @@ def main() -> None:
     parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
     parser.add_argument("--images", type=Path, required=True, help="the folder that the set's archive unpacks to")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--ablations", action="store_true", help="each choice of the recipe switched off, first seed")
+    parser.add_argument("--ablations", action="store_true", help="each choice of the recipe switched off, every seed")
     parser.add_argument("--epochs", type=int, help="of the ablations, and of ours beside them; default: all")
     parser.add_argument("--no-tutorial", action="store_true")
     parser.add_argument("--work", type=Path, default=Path("accuracy-bench"), help="what is finished here stays")
@@ -188,8 +198,9 @@ def main() -> None:
         if not arguments.no_tutorial:
             epochs = epochs or tutorial_epochs(bench, ours["timings"]["Trainer"])
             rows.setdefault("tutorial", []).append(bench.run("tutorial", (*TUTORIAL, f"training.epochs={epochs}")))
-        if arguments.ablations and seed == arguments.seeds[0]:
-            rows |= ablations(bench, arguments.epochs)
+        if arguments.ablations:
+            for name, runs in ablations(bench, arguments.epochs).items():
+                rows.setdefault(name, []).extend(runs)
         show(rows)
 
 
