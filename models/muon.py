@@ -13,6 +13,7 @@ from keras import ops
 from models.distances import Tensor
 
 _STEPS = 5
+_LARGEST = 1024  # rows or columns, whichever are fewer: the cost of an update grows with the square of them
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # Jordan's: singular values from 0.002 up end between 0.7 and 1.2
 
 
@@ -22,7 +23,8 @@ class Muon(keras.optimizers.AdamW):
 
     The kernel of a convolution is the matrix [height * width * channels, filters] (Jordan et al. 2024). An update is as
     long as one of Adam's, so that rates and decay are of the same size (Liu et al. 2025, "Muon is scalable for LLM
-    training", eq. 4). What is no matrix, or one of a single row or column, moves as in AdamW.
+    training", eq. 4). What is no matrix, or one of a single row or column, moves as in AdamW; so does one of more than
+    1,024 rows and columns, for which an update takes longer than all else in a step.
 
     Args:
       momentum: of the gradients of matrices, Nesterov's.
@@ -35,7 +37,7 @@ class Muon(keras.optimizers.AdamW):
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         rows, columns = math.prod(variable.shape[:-1]), variable.shape[-1] if len(variable.shape) else 1
-        if min(rows, columns) < 2:
+        if not 2 <= min(rows, columns) <= _LARGEST:
             super().update_step(gradient, variable, learning_rate)
             return
         rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)

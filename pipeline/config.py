@@ -135,7 +135,9 @@ class Config(Settings):
 
     def model_post_init(self, _context: object) -> None:
         """Checks what spans sections."""
-        object.__setattr__(self, "loss", self.model.loss)  # with its margins, so that the dump says what was in force
+        model = self.model
+        for section in ("loss", "training"):  # with what suits the encoder, so that the dump says what was in force
+            object.__setattr__(self, section, getattr(model, section))
         _ = self.search
         self.gates.check_names(self.measures.names)
 

@@ -23,9 +23,10 @@ class ModelSettings(Settings):
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
-    def _margins_of_the_embeddings(self) -> "ModelSettings":
-        """Margins that are not given are filled in, so that the dump says what was in force."""
+    def _what_suits_the_encoder(self) -> "ModelSettings":
+        """Margins and a rate that are not given are filled in, so that the dump says what was in force."""
         object.__setattr__(self, "loss", self.loss.fitted_to(self.encoder))
+        object.__setattr__(self, "training", self.training.fitted_to(self.encoder.name))
         return self
 
     @model_validator(mode="after")

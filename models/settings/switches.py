@@ -12,7 +12,7 @@ from models.settings.base import Settings
 from models.settings.encoder import EncoderSettings, unit_norm_of, unread_by
 from models.settings.image import ImageSettings
 from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
-from models.settings.training import TrainingSettings, scales, unread
+from models.settings.training import TrainingSettings, default_momentum, default_rate, unread
 
 Content = Mapping[str, Any]  # section -> key -> value, as given
 Reasons = dict[str, str]  # "section.key" -> the choice that it does not go with, "loss.name=triplet"
@@ -106,11 +106,17 @@ def _units(content: Content) -> dict[str, Any]:
 def _of_training(before: Content, after: Content) -> Reasons:
     found: Reasons = {}
     for choice in ("optimizer", "schedule"):
-        one, other = (str(_value(content, "training", choice)) for content in (before, after))
-        if one != other:
-            found |= {f"training.{key}": f"training.{choice}={other}" for key in unread(choice, other)}
-            if choice == "optimizer" and scales(one) != scales(other):
-                found |= {f"training.{key}": f"training.{choice}={other}" for key in ("learning_rate", "momentum")}
+        name = str(_value(after, "training", choice))
+        if name != _value(before, "training", choice):
+            found |= {f"training.{key}": f"training.{choice}={name}" for key in unread(choice, name)}
+    one, other = (str(_value(content, "training", "optimizer")) for content in (before, after))
+    before_network, network = (str(_value(content, "encoder", "name")) for content in (before, after))
+    if default_rate(one, before_network) != default_rate(other, network):
+        by_optimizer = default_rate(one) != default_rate(other)
+        reason = f"training.optimizer={other}" if by_optimizer else f"encoder.name={network}"
+        found["training.learning_rate"] = reason
+    if default_momentum(one) != default_momentum(other):
+        found["training.momentum"] = f"training.optimizer={other}"
     return found
 
 

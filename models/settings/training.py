@@ -14,7 +14,8 @@ _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
     "sgd": {"weight_decay": 1e-4, "momentum": 0.9},
 }
 _OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
-_RATE = {"sgd": 0.1, "muon": 0.01}  # others: the field's default
+_RATE = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.01, "sgd": 0.1}
+_SHARE = {"koch2015": 0.15}  # of that rate, for networks without norms, which collapse at the whole of it
 
 
 def _as_written(given: Any) -> Any:
@@ -39,7 +40,9 @@ class TrainingSettings(Settings):
     """Optimiser, length and stopping."""
 
     optimizer: Literal["adam", "adamw", "muon", "sgd"] = Field("adamw", description="what moves the weights")
-    learning_rate: float = Field(2e-3, gt=0, description="the highest; defaults of sgd: 0.1, of muon: 0.01")
+    learning_rate: float = Field(
+        2e-3, gt=0, description="the highest; default of sgd: 0.1, of muon: 0.01, of encoder koch2015: 0.15 of them"
+    )
     schedule: Literal["cosine", "step", "constant"] = Field(
         "cosine", description="how the learning rate falls over the training"
     )
@@ -75,10 +78,14 @@ class TrainingSettings(Settings):
             return given
         optimizer, schedule = str(given.get("optimizer", "adamw")), str(given.get("schedule", "cosine"))
         options = {**_OF_OPTIMIZER.get(optimizer, {}), **_OF_SCHEDULE.get(schedule, {})}
-        if optimizer in _RATE:
-            options["learning_rate"] = _RATE[optimizer]
         missing = {key: value for key, value in options.items() if given.get(key) is None}
         return {**given, **missing}
+
+    @model_validator(mode="after")
+    def _rate_of_the_optimizer(self) -> "TrainingSettings":
+        if "learning_rate" not in self.model_fields_set:
+            object.__setattr__(self, "learning_rate", default_rate(self.optimizer))  # still not one that was given
+        return self
 
     @model_validator(mode="after")
     def _options_that_are_read(self) -> "TrainingSettings":
@@ -101,12 +108,25 @@ class TrainingSettings(Settings):
         return self
 
 
+    def fitted_to(self, network: str) -> "TrainingSettings":
+        """The same with the learning rate that suits the network of that name, where none is given."""
+        if "learning_rate" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"learning_rate": default_rate(self.optimizer, network)})
+
+
+def default_rate(optimizer: str, network: str = "cnn") -> float | None:
+    """The learning rate where none is given; none of an optimiser that there is not."""
+    rate = _RATE.get(optimizer)
+    return rate and float(f"{rate * _SHARE.get(network, 1.0):.3g}")
+
+
 def unread(choice: str, name: str) -> list[str]:
     """Options of other optimisers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
     tables = {"optimizer": _OF_OPTIMIZER, "schedule": _OF_SCHEDULE}[choice]
     return sorted({key for options in tables.values() for key in options} - tables.get(name, {}).keys())
 
 
-def scales(optimizer: str) -> tuple[float | None, float | None]:
-    """The optimiser's own default learning rate and momentum; two that share them take each other's values."""
-    return _RATE.get(optimizer), _OF_OPTIMIZER.get(optimizer, {}).get("momentum")
+def default_momentum(optimizer: str) -> float | None:
+    """The momentum where none is given; none of an optimiser that has none."""
+    return _OF_OPTIMIZER.get(optimizer, {}).get("momentum")

@@ -53,8 +53,8 @@ def test_an_update_is_as_long_as_one_of_adam():
     assert 0.1 * RATE < np.sqrt((moves**2).mean()) < 0.3 * RATE  # Adam's are of 0.2 to 0.4 as a rule (Liu et al. 2025)
 
 
-@pytest.mark.parametrize("shape", [(5,), (), (3, 3, 4, 1), (1, 7)], ids=str)
-def test_what_is_no_matrix_moves_as_in_adamw(shape):
+@pytest.mark.parametrize("shape", [(5,), (), (3, 3, 4, 1), (1, 7), (1026, 1025)], ids=str)
+def test_what_is_no_matrix_or_a_huge_one_moves_as_in_adamw(shape):
     gradients = [np.asarray(drawn(*shape, seed=seed), np.float32) for seed in range(3)]
     one, other = (keras.Variable(np.ones(shape, np.float32)) for _ in range(2))
     adamw = keras.optimizers.AdamW(learning_rate=RATE, weight_decay=0.1)

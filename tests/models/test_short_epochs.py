@@ -53,11 +53,11 @@ def trained(folder, encoder: dict, **training) -> list[dict]:
     return seen
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
 @pytest.mark.parametrize("name", ENCODERS)
-def test_each_encoder_learns_in_one_epoch_of_few_steps(tmp_path, name):
-    rate = 3e-4 if name == "koch2015" else 2e-3  # without norms, it does collapse at the default
-    (seen,) = trained(tmp_path, {"name": name, **NETWORKS[name]}, learning_rate=rate)
-    assert seen["val_spread"] > 0.1
+def test_each_encoder_learns_in_one_epoch_of_few_steps(tmp_path, name, optimizer):
+    (seen,) = trained(tmp_path, {"name": name, **NETWORKS[name]}, optimizer=optimizer)
+    assert seen["val_spread"] > 5e-3  # the alarm is at 1e-3
     assert seen["val_auc"] > 0.6
 
 

@@ -167,6 +167,26 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             [f"training.learning_rate {FOR} training.optimizer=sgd"],
         ),
         (
+            "training: {learning_rate: 0.0005, optimizer: muon, momentum: 0.9}",
+            ["encoder.name=koch2015"],
+            {"training.learning_rate": 0.0015, "training.momentum": 0.9},
+            [f"training.learning_rate {FOR} encoder.name=koch2015"],
+        ),
+        (
+            "training: {learning_rate: 0.0005}",
+            ["encoder.name=koch2015", "training.optimizer=adam"],
+            {"training.learning_rate": 0.0003},
+            [f"training.learning_rate {FOR} encoder.name=koch2015"],
+        ),
+        (
+            "training: {learning_rate: 0.0005}",
+            ["encoder.name=koch2015", "training.optimizer=sgd"],
+            {"training.learning_rate": 0.015},
+            [f"training.learning_rate {FOR} training.optimizer=sgd"],
+        ),
+        ("training: {learning_rate: 0.0005}", ["encoder.name=residual"], {"training.learning_rate": 0.0005}, []),
+        ("", ["encoder.name=koch2015", "training.learning_rate=0.002"], {"training.learning_rate": 0.002}, []),
+        (
             "training: {learning_rate: 0.0005, weight_decay: 0.01}",
             ["training.optimizer=adam"],
             {"training.learning_rate": 0.0005, "training.weight_decay": None},
