@@ -107,7 +107,6 @@ class TrainingSettings(Settings):
             )
         return self
 
-
     def fitted_to(self, network: str) -> "TrainingSettings":
         """The same with the learning rate that suits the network of that name, where none is given."""
         if "learning_rate" in self.model_fields_set:
