@@ -29,6 +29,7 @@ def bare(config_path: Path | None, first: Path) -> None:
     from models.calibration import calibrate
     from models.dataset import ImageTable, PairTable
     from models.distances import DISTANCES
+    from models.hardware import precision_policy
     from models.siamese import build_model
     from pipeline.config import load_config
 
@@ -76,7 +77,8 @@ def bare(config_path: Path | None, first: Path) -> None:
     rows = np.unique(np.concatenate([train_pairs.a, train_pairs.b]))
     batches = IdentityBatches(train, rows, settings.training.batch, settings.seed)
     steps = settings.training.steps_per_epoch or batches.steps_per_epoch
-    model = build_model(settings, settings.training.epochs * steps)
+    with precision_policy(settings.training.mixed_precision):
+        model = build_model(settings, settings.training.epochs * steps)
     dataset = batch_dataset(batches, range(settings.training.epochs * steps), normalise)
     model.fit(dataset, epochs=settings.training.epochs, steps_per_epoch=steps, verbose=0)
 

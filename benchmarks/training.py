@@ -31,6 +31,7 @@ from rich.table import Table
 from models import trainer
 from models.batches import Normalise, batch_dataset, batches_of
 from models.dataset import ImageTable, PairTable
+from models.hardware import precision_policy
 from models.settings import ModelSettings
 from models.siamese import build_model
 
@@ -140,7 +141,8 @@ def of_bare(settings: ModelSettings, images: ImageTable, pairs: PairTable, norma
     need = np.arange((training.steps_per_epoch or 1) * size) % len(labels)
     x = (pixels[pairs.a[need]], pixels[pairs.b[need]]) if given else pixels[need]
     steps = training.epochs * (training.steps_per_epoch or 1)
-    model, timer = build_model(settings, steps), _Timer()
+    with precision_policy(training.mixed_precision):
+        model, timer = build_model(settings, steps), _Timer()
     model.fit(x, labels[need], batch_size=size, epochs=training.epochs, verbose=0, callbacks=[timer])
     return _step_of(timer.times, settings)
 
@@ -159,7 +161,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2, help="0: the input alone")
     arguments = parser.parse_args()
     rows = Table(
-        "images", "form", "images a step", "input images/s", "CPU ms", "Trainer", "bare", "Trainer pairs/s", "ratio"
+        *("images", "form", "images a step", "input images/s", "input pairs/s", "CPU ms"),
+        *("Trainer images/s", "Trainer pairs/s", "bare images/s", "ratio"),
     )
     for name in arguments.shapes:
         shape = SHAPES[name]
@@ -171,15 +174,19 @@ def main() -> None:
             size = len(first[-1])
             images, pairs = (size, size * (size - 1) // 2) if form == "batch" else (2 * size, size)
             alone, cpu = of_input(settings, *train, normalise)
-            cells = [name, form, str(images), f"{images / alone:,.0f}", f"{1000 * cpu:.2f}"]
+            cells = [name, form, str(images), f"{images / alone:,.0f}", f"{pairs / alone:,.0f}", f"{1000 * cpu:.2f}"]
             ours, bare = [], []
             for _ in range(arguments.repeats):
                 ours.append(of_trainer(settings, train, val, normalise))
                 bare.append(of_bare(settings, *train, normalise, size))
             if arguments.repeats:
                 each, other = median(ours), median(bare)
-                cells += [f"{images / each:,.0f}", f"{images / other:,.0f}"]
-                cells += [f"{pairs / each:,.0f}", f"{other / each:.3f}"]
+                cells += [
+                    f"{images / each:,.0f}",
+                    f"{pairs / each:,.0f}",
+                    f"{images / other:,.0f}",
+                    f"{other / each:.3f}",
+                ]
             rows.add_row(*cells)
     Console(width=140).print(rows)
 

@@ -26,6 +26,7 @@ progress = logging.getLogger("siamese.progress")
 
 _STATE = "state.npz"
 _STALE = 14 * 86400  # seconds after which a training is taken to have been given up
+_NOT_OF_THE_WEIGHTS = ("join_minutes", "checkpoint_minutes", "in_memory", "tensorboard", "histogram_epochs")
 
 
 def training_key(recipe: str, files: Iterable[str]) -> str:
@@ -46,8 +47,9 @@ def training_key(recipe: str, files: Iterable[str]) -> str:
 def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
     """The folder in which a training keeps its state; None where ``config`` names no ``checkpoints``.
 
-    Its name holds all that shapes the weights, and nothing that comes after them: with another ``calibration`` the
-    training that is done is calibrated anew.
+    Its name holds all that shapes the weights, and nothing that watches them or comes after: with another
+    ``calibration`` the training that is done is calibrated anew, and one that was stopped goes on with another
+    ``training.join_minutes``.
 
     Args:
       config: the ``custom_config`` of ``run_fn``.
@@ -57,6 +59,7 @@ def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, An
     if not config.get("checkpoints"):
         return None
     model = {section: values for section, values in config["model"].items() if section != "calibration"}
+    model["training"] = {key: value for key, value in model["training"].items() if key not in _NOT_OF_THE_WEIGHTS}
     recipe = json.dumps([model, config["code_digest"], config.get("weights_digest"), tuned], sort_keys=True)
     files = [file for pattern in patterns for several in split_files(pattern) for file in several]
     return Path(config["checkpoints"]) / training_key(recipe, files)[:16]

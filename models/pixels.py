@@ -72,7 +72,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     fitted = tf.cond(
         tf.reduce_all(tf.shape(pixels)[:2] == size),
         lambda: _rounded(_with_channels(tf.cast(pixels, tf.float32), image.channels)),
-        lambda: _resized(_trimmed(pixels, image.trim), image),
+        lambda: _resized(*_trimmed(pixels, image), image),
     )
     fitted = tf.ensure_shape(fitted, [image.height, image.width, image.channels])
     return _with_depth(_binarised(fitted, image.binarise), image.channels)
@@ -84,7 +84,8 @@ def digest(pixels: np.ndarray) -> str:
     return hashlib.sha256(f"{shape}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def _resized(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+def _resized(pixels: tf.Tensor, ground: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+    """uint8 [h, w, 1 or 3] and the colour of the padding, [1] or [3] -> uint8 [height, width, channels]."""
     size = tf.constant([image.height, image.width])
     if image.fit == "stretch":
         inner = size
@@ -100,7 +101,8 @@ def _resized(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     before = (size - inner) // 2
     after = size - inner - before
     paddings = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
-    return tf.pad(fitted, paddings, constant_values=tf.constant(image.pad_value, tf.uint8))
+    colour = _rounded(_with_channels(tf.cast(ground[None, None], tf.float32), image.channels))
+    return tf.where(tf.pad(tf.ones_like(fitted, tf.bool), paddings), tf.pad(fitted, paddings), colour)
 
 
 def _with_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
@@ -126,17 +128,18 @@ def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
     return tf.where(grey >= tf.constant(level, tf.uint8), tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
 
 
-def _trimmed(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
-    """uint8 [h, w, c] -> uint8 [h', w', c]: what is not paper, and a margin of paper around it.
+def _trimmed(pixels: tf.Tensor, image: CanonicalSize) -> tuple[tf.Tensor, tf.Tensor]:
+    """uint8 [h, w, c] -> what is not paper and a margin of paper around it, uint8 [h', w', c], and the paper, [c].
 
-    Paper is the median of the outermost pixels, channel by channel. An image that shows nothing else stays whole.
+    Paper is the median of the outermost pixels, channel by channel. An image that shows nothing else stays whole, as
+    does every one where none is to be trimmed; ``pad_value`` then stands for the paper.
     """
-    if level is None:
-        return pixels
+    if image.trim is None:
+        return pixels, tf.constant([image.pad_value], tf.uint8)
     edges = tf.concat([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]], axis=0)
     paper = tf.sort(edges, axis=0)[tf.shape(edges)[0] // 2]
     far = tf.maximum(pixels, paper) - tf.minimum(pixels, paper)
-    drawn = tf.reduce_any(far > tf.constant(level, tf.uint8), axis=2)
+    drawn = tf.reduce_any(far > tf.constant(image.trim, tf.uint8), axis=2)
 
     def cut() -> tf.Tensor:
         rows, columns = (tf.where(tf.reduce_any(drawn, axis=axis))[:, 0] for axis in (1, 0))
@@ -146,7 +149,7 @@ def _trimmed(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
         around = [[margin, margin], [margin, margin], [0, 0]]
         return tf.where(tf.pad(tf.ones_like(shown, tf.bool), around), tf.pad(shown, around), paper)
 
-    return tf.cond(tf.reduce_any(drawn), cut, lambda: pixels)
+    return tf.cond(tf.reduce_any(drawn), cut, lambda: pixels), paper
 
 
 def _with_depth(pixels: tf.Tensor, channels: int) -> tf.Tensor:

@@ -51,7 +51,8 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the runs under an output folder, what they reached, and who replaced what and why in serving."""
-    if context.invoked_subcommand:
+    if command := context.invoked_subcommand:
+        _refuse_options_before(command, context)
         return
     from components.run_report.summary import read_summaries
     from pipeline.runs_table import show_runs
@@ -127,6 +128,13 @@ def rollback(
         f"it replaced {done.replaced}\n{escape(done.address)}"
     )
     console.print(f"[dim]No run pushes the model of version {done.replaced} again until you roll back to it.[/]")
+
+
+def _refuse_options_before(command: str, context: typer.Context) -> None:
+    for name in context.params:
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+            option = "--json" if name == "as_json" else f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} says nothing before {command}; give it after: siamese runs {command} {option}")
 
 
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:

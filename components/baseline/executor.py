@@ -55,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
             if why := fault(copy, image):
                 raise UserError(_no_comparison(serving_dir, int(version), why))
             report = BaselineReport(
-                status="served", version=version, model_digest=serving_folder.digest(copy), split=_split(copy)
+                status="served", version=version, model_digest=serving_folder.digest(copy), **_of_manifest(copy)
             )
             model.set_int_custom_property("version", version)
             model.set_string_custom_property("model_digest", str(report.model_digest))
@@ -78,8 +78,9 @@ def _no_comparison(serving_dir: str, version: int, why: str) -> str:
     )
 
 
-def _split(model_dir: str) -> dict[str, object]:
+def _of_manifest(model_dir: str) -> dict[str, Any]:
     try:
-        return ModelManifest.read(model_dir).split
+        manifest = ModelManifest.read(model_dir)
     except UserError:  # another project's model, that answers as ours do
         return {}
+    return {"split": manifest.split, "image": manifest.image.model_dump(mode="json")}

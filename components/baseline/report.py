@@ -15,6 +15,7 @@ class BaselineReport(BaseModel):
     version: int | None = None
     model_digest: str | None = None
     split: dict[str, object] = {}  # the rule that kept its own test images out of its training
+    image: dict[str, object] = {}  # how it prepares images: the fields of ``ImageSettings``
 
     @property
     def absence(self) -> str:

@@ -36,10 +36,22 @@ def caveats(summary: RunSummary) -> Iterator[str]:
     yield from _strict(summary)
     if summary.gates and not summary.baseline_metrics:
         yield "No model served before it: it was compared with none."
+    yield from _prepared_otherwise(summary)
     yield (
         "The test pairs are half genuine and half impostors; where impostors are more frequent, so are wrong accepts: "
         "choose the threshold for your own share of them (calibration.objective)."
     )
+
+
+def _prepared_otherwise(summary: RunSummary) -> Iterator[str]:
+    """Test pairs hold pixels as this model takes them; one that was trained on others is judged below its worth."""
+    theirs, ours = summary.baseline.get("image", {}), summary.config.get("image", {})
+    other = [f"{key} {theirs[key]}, here {ours[key]}" for key in ours if key in theirs and theirs[key] != ours[key]]
+    if other and summary.baseline_metrics:
+        yield (
+            f"The model that served was trained on images prepared otherwise ({'; '.join(other)}) and was judged on "
+            "this one's: in service it may be better than it looks here. siamese evaluate asks both with your files."
+        )
 
 
 def _weakest(summary: RunSummary) -> Iterator[str]:

@@ -14,7 +14,7 @@ class ImageSettings(Settings):
     width: int = Field(32, ge=8, le=1024, description="pixels")
     channels: Literal[1, 3] = Field(1, description="1 is grey, 3 is colour")
     fit: Literal["stretch", "pad"] = Field("stretch", description="pad keeps the aspect ratio")
-    pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding")
+    pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding; trimmed images have their own")
     binarise: int | None = Field(
         None,
         ge=1,

@@ -255,6 +255,8 @@ def test_a_training_is_known_by_what_shapes_its_weights_and_not_by_what_comes_af
     same = folder()
     assert same.parent == tmp_path / "kept"
     assert folder(model=changed("calibration", objective="best_f1"), config_digest="another") == same
+    watched = {"join_minutes": 600, "checkpoint_minutes": 1, "in_memory": "on", "tensorboard": "none"}
+    assert folder(model=changed("training", histogram_epochs=3, **watched)) == same
     others = [
         folder(model=changed("training", epochs=9)),
         folder(model={**config["model"], "seed": 5}),

@@ -121,7 +121,7 @@ def test_trimmed_is_what_is_drawn_and_a_margin_of_its_paper(ink):
 
 def test_trimmed_to_any_shape():
     line = drawing(90, 70, np.s_[40:50, 10:50])  # 40 wide and 10 high, 48 and 18 with its margin
-    kept = ImageSettings(height=48, width=48, fit="pad", pad_value=240, trim=50)
+    kept = ImageSettings(height=48, width=48, fit="pad", pad_value=7, trim=50)  # padded with its own paper
     padded = pixels.decode(png(line), kept).numpy()[:, :, 0]
     np.testing.assert_array_equal(padded, drawing(48, 48, np.s_[19:29, 4:44]))
     stretched = pixels.decode(png(line), ImageSettings(height=18, width=48, trim=50)).numpy()[:, :, 0]

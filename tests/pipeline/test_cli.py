@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
+from models.errors import UserError
 from pipeline import cli, model_commands
 
 COMMANDS = ("run", "join", "compare", "evaluate", "embed", "serve", "transform", "runs")
@@ -241,6 +242,13 @@ class TestRuns:
     def test_no_folder(self, refused, tmp_path):
         line = refused("runs", "--output", tmp_path / "none")
         assert line == f"--output {tmp_path}/none: there is no such folder; nothing has run there"
+
+
+@pytest.mark.parametrize("given", [["--output", "x"], ["--serving-dir", "x"], ["--history"], ["--json"]])
+def test_options_before_runs_show_are_not_ignored(given):
+    error = CliRunner().invoke(cli.app, ["runs", *given, "show"]).exception
+    assert isinstance(error, UserError)
+    assert str(error) == f"{given[0]} says nothing before show; give it after: siamese runs show {given[0]}"
 
 
 def test_measures_without_a_meaning_are_null_in_json(monkeypatch, tmp_path):

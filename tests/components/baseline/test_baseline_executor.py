@@ -1,5 +1,6 @@
 """What the Baseline finds in a serving folder, and what it says of models that cannot be compared with."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -55,7 +56,9 @@ def test_what_serves_is_copied_and_described(look, exported):
         "version": version,
         "model_digest": serving_folder.digest(exported.path),
         "split": {"by": "image", "seed": 0},
+        "image": json.loads((exported.path / "assets.extra" / "siamese.json").read_text())["image"],
     }
+    assert report.image["height"] > 0
     assert model.get_int_custom_property("version") == found.get_int_custom_property("version") == version
     assert model.get_string_custom_property("model_digest") == report.model_digest
     assert fault(copy, GREY) is None
@@ -188,7 +191,9 @@ def test_another_projects_model_that_answers_as_ours_do_is_compared_with(look, t
     tf.saved_model.save(module, str(tmp_path / "foreign"), signatures={"serving_default": module.pairs})
     version_of(look.serving, tmp_path / "foreign")
     [_], _, report, _ = look()
-    assert (report.status, report.version, report.split) == ("served", 7, {}), "its own split is not known"
+    assert (report.status, report.version, report.split, report.image) == ("served", 7, {}, {}), (
+        "it says nothing of them"
+    )
 
 
 def test_weights_that_are_not_numbers(look, exported, tmp_path):

@@ -137,6 +137,16 @@ def test_the_caveats_are_those_of_the_figures():
     assert not re.search("Only|trimmed|known to within|weakest|may be let in", good)
 
 
+def test_a_baseline_that_knows_other_images_is_told():
+    images = {"height": 35, "width": 35, "fit": "pad", "trim": 50}
+    config = {"data": {"split": {"by": "identity"}}, "image": images}
+    better = {"baseline_metrics": {"accuracy": Metric(value=0.88)}, "config": config}
+    told = card(baseline={"image": {**images, "fit": "stretch", "trim": None, "binarise": None}}, **better)
+    assert "images prepared otherwise (fit stretch, here pad; trim None, here 50) and was judged on this one's" in told
+    for same in ({"image": images}, {"image": {}}, {}):
+        assert "prepared otherwise" not in card(baseline=same, **better)
+
+
 def test_no_slice_is_lost_without_a_word():
     slices = {f"group: g{n}": {"accuracy": n / 100, "example_count": 50.0} for n in range(80)}
     told = card(slices=slices)
