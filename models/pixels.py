@@ -5,7 +5,7 @@ run at ingest and within the serving signatures, so that there is no skew betwee
 """
 
 import hashlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -102,7 +102,7 @@ def _resized(pixels: tf.Tensor, ground: tf.Tensor, image: CanonicalSize) -> tf.T
     after = size - inner - before
     paddings = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
     colour = _rounded(_with_channels(tf.cast(ground[None, None], tf.float32), image.channels))
-    return tf.where(tf.pad(tf.ones_like(fitted, tf.bool), paddings), tf.pad(fitted, paddings), colour)
+    return _padded(fitted, paddings, colour)
 
 
 def _with_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
@@ -146,10 +146,14 @@ def _trimmed(pixels: tf.Tensor, image: CanonicalSize) -> tuple[tf.Tensor, tf.Ten
         shown = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         longer = tf.cast(tf.reduce_max(tf.shape(shown)[:2]), tf.float32)
         margin = tf.cast(tf.math.ceil(longer * _MARGIN), tf.int32)
-        around = [[margin, margin], [margin, margin], [0, 0]]
-        return tf.where(tf.pad(tf.ones_like(shown, tf.bool), around), tf.pad(shown, around), paper)
+        return _padded(shown, [[margin, margin], [margin, margin], [0, 0]], paper)
 
     return tf.cond(tf.reduce_any(drawn), cut, lambda: pixels), paper
+
+
+def _padded(pixels: tf.Tensor, paddings: Any, colour: tf.Tensor) -> tf.Tensor:
+    """As ``tf.pad``, with a colour: uint8, one value a channel."""
+    return tf.where(tf.pad(tf.ones_like(pixels, tf.bool), paddings), tf.pad(pixels, paddings), colour)
 
 
 def _with_depth(pixels: tf.Tensor, channels: int) -> tf.Tensor:

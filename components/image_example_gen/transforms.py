@@ -186,12 +186,10 @@ class _WriteChunk(beam.DoFn):
             elif canonical is None:
                 yield row._replace(reason=containers.DAMAGED), b""
             else:
-                untrimmed = self._image.trim is not None and self._has_the_size(source)
+                size = self._image.height, self._image.width
+                untrimmed = self._image.trim is not None and (source.height, source.width) == size
                 whole = self._placed(row, canonical)._replace(untrimmed=untrimmed)
                 yield whole, image_example(found, source, canonical, whole.digest)
-
-    def _has_the_size(self, source: containers.Normalised) -> bool:
-        return (source.height, source.width) == (self._image.height, self._image.width)
 
     def _placed(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
         """The row with all that its pixels decide."""

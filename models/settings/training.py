@@ -41,7 +41,9 @@ class TrainingSettings(Settings):
 
     optimizer: Literal["adam", "adamw", "muon", "sgd"] = Field("adamw", description="what moves the weights")
     learning_rate: float = Field(
-        2e-3, gt=0, description="the highest; default of sgd: 0.1, of muon: 0.01, of encoder koch2015: 0.15 of them"
+        _RATE["adamw"],
+        gt=0,
+        description="the highest; default of sgd: 0.1, of muon: 0.01, of encoder koch2015: 0.15 of them",
     )
     schedule: Literal["cosine", "step", "constant"] = Field(
         "cosine", description="how the learning rate falls over the training"

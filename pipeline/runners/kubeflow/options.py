@@ -47,7 +47,6 @@ Parameters = Annotated[
 Check = Annotated[
     bool, typer.Option(help="Refuse a compiled file that the backend would refuse (siamese kubeflow check).")
 ]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key.")]
 
 
 class Where(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from models.errors import UserError
+from pipeline.options import Overrides
 from pipeline.runners.kubeflow import options
 from pipeline.runners.kubeflow.options import (
     Check,
@@ -16,7 +17,6 @@ from pipeline.runners.kubeflow.options import (
     Host,
     Image,
     Namespace,
-    Overrides,
     Parameters,
     Pipeline,
     PipelineRoot,

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.options import Overrides
 from pipeline.runners.kubeflow import options
 from pipeline.runners.kubeflow.options import (
     Check,
@@ -17,7 +18,6 @@ from pipeline.runners.kubeflow.options import (
     Host,
     Image,
     Namespace,
-    Overrides,
     Parameters,
     Pipeline,
     PipelineRoot,
