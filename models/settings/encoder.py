@@ -62,10 +62,10 @@ class EncoderSettings(Settings):
         """Options that the network reads are filled in, so that the dump says what was in force."""
         if not isinstance(given, dict):
             return given
-        name = str(given.get("name", "cnn"))  # what is no name of a network is refused later
+        name = network_of(given)  # what is no name of a network is refused later
         filled = {key: value for key, value in _OPTIONS.get(name, {}).items() if given.get(key) is None}
         common = {key: value for key, value in _COMMON.get(name, {}).items() if key not in given}
-        return {**given, **filled, **common}
+        return {"name": name, **given, **filled, **common}
 
     @field_validator("backbone")
     @classmethod
@@ -80,7 +80,8 @@ class EncoderSettings(Settings):
         for key in unread_by(self.name):
             if getattr(self, key) is not None:
                 takes = f"it takes {', '.join(read)}" if read else "it takes none of its own"
-                raise ValueError(f"{key} is not an option of the encoder {self.name}; {takes}")
+                readers = " or ".join(name for name, options in _OPTIONS.items() if key in options)
+                raise ValueError(f"{key} is not an option of the encoder {self.name}; {takes}; {key} is for {readers}")
         return self
 
     @model_validator(mode="after")
@@ -98,6 +99,11 @@ class EncoderSettings(Settings):
         return None if self.weights in (None, "none") else self.weights
 
 
+def network_of(given: Mapping[str, Any]) -> str:
+    """The network, by what is given of the section; to name a network of ``keras.applications`` is to ask for it."""
+    return str(given.get("name", "backbone" if given.get("backbone") else "cnn"))
+
+
 def unread_by(name: str) -> list[str]:
     """Options of other networks than the one named."""
     return sorted({key for options in _OPTIONS.values() for key in options} - _OPTIONS.get(name, {}).keys())
@@ -105,5 +111,5 @@ def unread_by(name: str) -> list[str]:
 
 def unit_norm_of(given: Mapping[str, Any]) -> bool:
     """Whether embeddings are of length 1, by what is given of the section."""
-    default = _COMMON.get(str(given.get("name", "cnn")), {}).get("unit_norm", True)
+    default = _COMMON.get(network_of(given), {}).get("unit_norm", True)
     return bool(given.get("unit_norm", default))

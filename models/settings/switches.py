@@ -9,7 +9,7 @@ from typing import Any
 
 from models.settings.augmentation import PRESETS
 from models.settings.base import Settings
-from models.settings.encoder import EncoderSettings, unit_norm_of, unread_by
+from models.settings.encoder import EncoderSettings, network_of, unit_norm_of, unread_by
 from models.settings.image import ImageSettings
 from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
 from models.settings.training import TrainingSettings, default_momentum, default_rate, unread
@@ -53,14 +53,15 @@ def impossible(before: Content, after: Content) -> Reasons:
 
 
 def _of_encoder(before: Content, after: Content) -> Reasons:
-    name, backbone, weights = (_value(after, "encoder", key) for key in ("name", "backbone", "weights"))
+    backbone, weights = (_value(after, "encoder", key) for key in ("backbone", "weights"))
     found: Reasons = {}
     if weights == "none" != _value(before, "encoder", "weights"):
         found["encoder.frozen_epochs"] = "encoder.weights=none"
     if backbone != _value(before, "encoder", "backbone") and weights not in ("none", "imagenet"):
         found |= dict.fromkeys(("encoder.weights", "encoder.frozen_epochs"), f"encoder.backbone={backbone}")
-    if name != _value(before, "encoder", "name"):
-        found |= {f"encoder.{key}": f"encoder.name={name}" for key in unread_by(str(name))}
+    name = _network(after)
+    if name != _network(before):
+        found |= {f"encoder.{key}": f"encoder.name={name}" for key in unread_by(name)}
     return found
 
 
@@ -91,7 +92,7 @@ def _other_units(before: Content, after: Content, key: str) -> str | None:
         return None
     section = "loss" if key == "distance" else "encoder"
     if key == "unit_norm" and key not in _section(after, "encoder"):
-        return f"encoder.name={_value(after, 'encoder', 'name')}"
+        return f"encoder.name={_network(after)}"
     return f"{section}.{key}={_told(other[key])}"
 
 
@@ -110,7 +111,7 @@ def _of_training(before: Content, after: Content) -> Reasons:
         if name != _value(before, "training", choice):
             found |= {f"training.{key}": f"training.{choice}={name}" for key in unread(choice, name)}
     one, other = (str(_value(content, "training", "optimizer")) for content in (before, after))
-    before_network, network = (str(_value(content, "encoder", "name")) for content in (before, after))
+    before_network, network = _network(before), _network(after)
     if default_rate(one, before_network) != default_rate(other, network):
         by_optimizer = default_rate(one) != default_rate(other)
         reason = f"training.optimizer={other}" if by_optimizer else f"encoder.name={network}"
@@ -127,6 +128,10 @@ def _against_turns(content: Content) -> dict[str, str]:
     pairs = f"loss.form={form}" if form != "batch" else ""
     turned = "" if height == width else f"image.height={height} and image.width={width}"
     return dict(zip(_TURNS, (pairs or turned, pairs or ("augmentation.mirror=true" if mirrored else "")), strict=True))
+
+
+def _network(content: Content) -> str:
+    return network_of(_section(content, "encoder"))
 
 
 def _section(content: Content, name: str) -> Mapping[str, Any]:

@@ -106,6 +106,18 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             [],
         ),
         (
+            "encoder: {filters: [8, 8], embedding: 32}",
+            ["encoder.backbone=ResNet50", "image={height: 64, width: 64}"],
+            {"encoder.name": "backbone", "encoder.filters": None, "encoder.embedding": 32},
+            [f"encoder.filters {FOR} encoder.name=backbone"],
+        ),
+        (
+            "{encoder: {backbone: ResNet50}, image: {height: 64, width: 64}}",
+            ["encoder.name=residual"],
+            {"encoder.backbone": None, "encoder.blocks": 1},
+            [f"encoder.backbone {FOR} encoder.name=residual"],
+        ),
+        (
             "loss: {margin: 0.9, form: pairs, distance: manhattan}",
             ["loss.name=multi_similarity"],
             {"loss.margin": None, "loss.form": "batch", "loss.distance": "euclidean"},

@@ -12,6 +12,7 @@ from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelS
         ({"name": "koch2015"}, {"embedding": 4096, "unit_norm": False}),
         ({"name": "koch2015", "embedding": 32}, {"embedding": 32, "unit_norm": False}),
         ({"name": "backbone"}, {"backbone": "MobileNetV3Small", "weights": "none", "fine_tune_rate": 0.1}),
+        ({"backbone": "ResNet50"}, {"name": "backbone", "filters": None, "weights": "none"}),
     ],
     ids=str,
 )
@@ -24,7 +25,14 @@ def test_each_network_has_its_options_and_their_defaults(given, in_force):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"blocks": 2}, "blocks is not an option of the encoder cnn; it takes filters"),
+        (
+            {"blocks": 2},
+            "blocks is not an option of the encoder cnn; it takes filters; blocks is for residual or compact",
+        ),
+        (
+            {"name": "cnn", "backbone": "ResNet50"},
+            "backbone is not an option of the encoder cnn; it takes filters; backbone is for backbone",
+        ),
         (
             {"name": "koch2015", "blocks": 3},
             "blocks is not an option of the encoder koch2015; it takes none of its own",
