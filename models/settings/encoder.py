@@ -36,6 +36,7 @@ BACKBONES = {
     "InceptionV3": 75,
     "InceptionResNetV2": 75,
 }
+_WITHOUT_NORMS = ("koch2015", "VGG16", "VGG19")
 
 
 class EncoderSettings(Settings):
@@ -102,6 +103,14 @@ class EncoderSettings(Settings):
 def network_of(given: Mapping[str, Any]) -> str:
     """The network, by what is given of the section; to name a network of ``keras.applications`` is to ask for it."""
     return str(given.get("name", "backbone" if given.get("backbone") else "cnn"))
+
+
+def without_norms(given: Mapping[str, Any]) -> bool:
+    """Whether a section asks for a network that has no norms, and begins with random weights."""
+    network = network_of(given)
+    if network != "backbone":
+        return network in _WITHOUT_NORMS
+    return given.get("backbone") in _WITHOUT_NORMS and given.get("weights") in (None, "none")
 
 
 def unread_by(name: str) -> list[str]:

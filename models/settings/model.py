@@ -26,7 +26,7 @@ class ModelSettings(Settings):
     def _what_suits_the_encoder(self) -> "ModelSettings":
         """Margins and a rate that are not given are filled in, so that the dump says what was in force."""
         object.__setattr__(self, "loss", self.loss.fitted_to(self.encoder))
-        object.__setattr__(self, "training", self.training.fitted_to(self.encoder.name))
+        object.__setattr__(self, "training", self.training.fitted_to(self.encoder))
         return self
 
     @model_validator(mode="after")

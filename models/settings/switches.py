@@ -9,7 +9,7 @@ from typing import Any
 
 from models.settings.augmentation import PRESETS
 from models.settings.base import Settings
-from models.settings.encoder import EncoderSettings, network_of, unit_norm_of, unread_by
+from models.settings.encoder import EncoderSettings, network_of, unit_norm_of, unread_by, without_norms
 from models.settings.image import ImageSettings
 from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
 from models.settings.training import TrainingSettings, default_momentum, default_rate, unread
@@ -111,14 +111,24 @@ def _of_training(before: Content, after: Content) -> Reasons:
         if name != _value(before, "training", choice):
             found |= {f"training.{key}": f"training.{choice}={name}" for key in unread(choice, name)}
     one, other = (str(_value(content, "training", "optimizer")) for content in (before, after))
-    before_network, network = _network(before), _network(after)
-    if default_rate(one, before_network) != default_rate(other, network):
+    no_norms, none_now = (without_norms(_section(content, "encoder")) for content in (before, after))
+    if default_rate(one, no_norms) != default_rate(other, none_now):
         by_optimizer = default_rate(one) != default_rate(other)
-        reason = f"training.optimizer={other}" if by_optimizer else f"encoder.name={network}"
-        found["training.learning_rate"] = reason
+        found["training.learning_rate"] = (
+            f"training.optimizer={other}" if by_optimizer else _other_network(before, after)
+        )
     if default_momentum(one) != default_momentum(other):
         found["training.momentum"] = f"training.optimizer={other}"
     return found
+
+
+def _other_network(before: Content, after: Content) -> str:
+    """The choice that makes it another one."""
+    if (name := _network(after)) != _network(before):
+        return f"encoder.name={name}"
+    one, other = (_section(content, "encoder") for content in (before, after))
+    key = "backbone" if one.get("backbone") != other.get("backbone") else "weights"
+    return f"encoder.{key}={other.get(key)}"
 
 
 def _against_turns(content: Content) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.settings.base import Settings
+from models.settings.encoder import EncoderSettings, without_norms
 
 # What each optimiser and each schedule reads beside what all do, and what it is where nothing is given.
 _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
@@ -15,7 +16,7 @@ _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
 }
 _OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
 _RATE = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.01, "sgd": 0.1}
-_SHARE = {"koch2015": 0.15}  # of that rate, for networks without norms, which collapse at the whole of it
+_WITHOUT_NORMS = 0.15  # of that rate: networks that have none collapse at the whole of it
 
 
 def _as_written(given: Any) -> Any:
@@ -43,7 +44,7 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(
         _RATE["adamw"],
         gt=0,
-        description="the highest; default of sgd: 0.1, of muon: 0.01, of encoder koch2015: 0.15 of them",
+        description="the highest; default of sgd: 0.1, of muon: 0.01, of encoders without norms: 0.15 of them",
     )
     schedule: Literal["cosine", "step", "constant"] = Field(
         "cosine", description="how the learning rate falls over the training"
@@ -109,17 +110,19 @@ class TrainingSettings(Settings):
             )
         return self
 
-    def fitted_to(self, network: str) -> "TrainingSettings":
-        """The same with the learning rate that suits the network of that name, where none is given."""
+    def fitted_to(self, encoder: EncoderSettings) -> "TrainingSettings":
+        """The same with the learning rate that suits the network, where none is given."""
         if "learning_rate" in self.model_fields_set:
             return self
-        return self.model_copy(update={"learning_rate": default_rate(self.optimizer, network)})
+        return self.model_copy(
+            update={"learning_rate": default_rate(self.optimizer, without_norms(encoder.model_dump()))}
+        )
 
 
-def default_rate(optimizer: str, network: str = "cnn") -> float | None:
-    """The learning rate where none is given; none of an optimiser that there is not."""
+def default_rate(optimizer: str, no_norms: bool = False) -> float | None:
+    """The learning rate where none is given, lower for a network without norms; none of an unknown optimiser."""
     rate = _RATE.get(optimizer)
-    return rate and float(f"{rate * _SHARE.get(network, 1.0):.3g}")
+    return rate and float(f"{rate * (_WITHOUT_NORMS if no_norms else 1.0):.3g}")
 
 
 def unread(choice: str, name: str) -> list[str]:

@@ -196,6 +196,24 @@ TURNS, MIRRORS = "augmentation.quarter_turns_are_identities", "augmentation.mirr
             {"training.learning_rate": 0.015},
             [f"training.learning_rate {FOR} training.optimizer=sgd"],
         ),
+        (
+            "{training: {learning_rate: 0.0005}, image: {height: 64, width: 64}}",
+            ["encoder.backbone=VGG16"],
+            {"training.learning_rate": 0.0003},
+            [f"training.learning_rate {FOR} encoder.name=backbone"],
+        ),
+        (
+            "{training: {learning_rate: 0.0005}, image: {height: 64, width: 64}, encoder: {backbone: ResNet50}}",
+            ["encoder.backbone=VGG19"],
+            {"training.learning_rate": 0.0003},
+            [f"training.learning_rate {FOR} encoder.backbone=VGG19"],
+        ),
+        (
+            "{training: {learning_rate: 0.0005}, image: {height: 64, width: 64}, encoder: {backbone: VGG16}}",
+            ["encoder.weights=imagenet"],
+            {"training.learning_rate": 0.002},
+            [f"training.learning_rate {FOR} encoder.weights=imagenet"],
+        ),
         ("training: {learning_rate: 0.0005}", ["encoder.name=residual"], {"training.learning_rate": 0.0005}, []),
         ("", ["encoder.name=koch2015", "training.learning_rate=0.002"], {"training.learning_rate": 0.002}, []),
         (
