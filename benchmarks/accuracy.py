@@ -132,11 +132,16 @@ class Bench:
         return right / asked
 
 
+def tutorial(bench: Bench, epochs: int) -> dict[str, Any]:
+    """The tutorial recipe for so many epochs."""
+    return bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))
+
+
 def tutorial_epochs(bench: Bench, seconds: float) -> int:
     """How many epochs of the tutorial recipe take as long as ours took."""
     epochs = 4
     for _ in range(2):  # the first epochs are slower than those that follow
-        run = bench.run(f"tutorial {epochs} epochs", (*TUTORIAL, f"training.epochs={epochs}"))
+        run = tutorial(bench, epochs)
         if "Trainer" in run["cached"]:
             raise SystemExit("--work holds this very training, which cannot be timed again; name another folder")
         epochs = max(1, round(epochs * seconds / run["timings"]["Trainer"]))
@@ -167,13 +172,13 @@ def interval(values: list[float]) -> str:
 
 
 def show(rows: dict[str, list[dict[str, Any]]]) -> None:
-    """One line a recipe."""
+    """One line a recipe; what a run found trained already says nothing of how long it takes."""
     columns = list(next(iter(rows.values()))[0]["reached"])
     table = Table("recipe", "seeds", *columns, "training s")
     for name, summaries in rows.items():
         cells = [interval([summary["reached"][column] for summary in summaries]) for column in columns]
-        seconds = mean(summary["timings"]["Trainer"] for summary in summaries)
-        table.add_row(name, str(len(summaries)), *cells, f"{seconds:.0f}")
+        seconds = [summary["timings"]["Trainer"] for summary in summaries if "Trainer" not in summary["cached"]]
+        table.add_row(name, str(len(summaries)), *cells, f"{mean(seconds):.0f}" if seconds else "")
     Console(width=160).print(table)
 
 
@@ -197,7 +202,7 @@ def main() -> None:
         rows.setdefault(OURS, []).append(ours)
         if not arguments.no_tutorial:
             epochs = epochs or tutorial_epochs(bench, ours["timings"]["Trainer"])
-            rows.setdefault("tutorial", []).append(bench.run("tutorial", (*TUTORIAL, f"training.epochs={epochs}")))
+            rows.setdefault("tutorial", []).append(tutorial(bench, epochs))
         if arguments.ablations:
             for name, runs in ablations(bench, arguments.epochs).items():
                 rows.setdefault(name, []).extend(runs)

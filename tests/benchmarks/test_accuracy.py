@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy import ABLATIONS, TUTORIAL, ablations_of
+from benchmarks.accuracy import ABLATIONS, TUTORIAL, ablations_of, show
 from pipeline.config import load_config
 
 
@@ -21,3 +21,14 @@ def test_only_what_is_another_choice_is_an_ablation():
     )
     assert set(characters) == set(ABLATIONS)
     assert set(digits) == set(ABLATIONS) - {"AdamW", "not trimmed", "no turned or mirrored identities"}
+
+
+def test_a_training_that_was_there_already_does_not_count_as_a_quick_one(capsys):
+    def summary(accuracy, seconds, cached=()):
+        return {"reached": {"accuracy": accuracy}, "timings": {"Trainer": seconds}, "cached": list(cached)}
+
+    show({"ours": [summary(0.9, 50.0), summary(0.8, 0.1, ["Trainer"])], "other": [summary(0.7, 0.1, ["Trainer"])]})
+    ours, other = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines()[3:5]]
+    assert [cell.strip() for cell in ours] == ["ours", "2", "0.8500 ± 0.6353", "50"]
+    assert [cell.strip() for cell in other][:3] == ["other", "1", "0.7000"]
+    assert "0" not in "".join(other[3:])
