@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPT = """
@@ -45,32 +47,57 @@ def split(seed):
 
 settings = ModelSettings.model_validate({
     "image": {"height": 8, "width": 8},
-    "encoder": {"filters": [8], "embedding": 8, "dropout": 0},
+    "encoder": {"embedding": 8, "dropout": 0, **json.loads(sys.argv[5])},
     "loss": {"form": sys.argv[2]},
     "training": {
         "optimizer": sys.argv[4],
-        "epochs": 4,
+        "mixed_precision": "off",
+        "epochs": int(sys.argv[6]),
         "steps_per_epoch": 5,
         "batch": {"identities": 6, "images": 4, "pairs": 24},
     },
 })
+class Begun(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        np.savez(sys.argv[3] + "/begun", *self.model.encoder.get_weights())
+
 keras.utils.set_random_seed(0)
-encoder, calibration = trainer.fit(settings, normalise, split(0), split(1), sys.argv[3])
+encoder, calibration = trainer.fit(settings, normalise, split(0), split(1), sys.argv[3], more=[Begun()])
+np.savez(sys.argv[3] + "/ended", *encoder.get_weights())
 print(json.dumps({"seen": seen, "accuracy": calibration.reached["accuracy"]}))
 """
 
 
-@pytest.mark.parametrize(("form", "optimizer"), [("batch", "muon"), ("pairs", "adamw")])
-def test_each_device_takes_half_of_every_batch_with_pairs_of_both_kinds_in_it(tmp_path, form, optimizer):
+def trained(folder: Path, devices: int, form: str, optimizer: str, encoder: dict, epochs: int = 4) -> dict:
+    folder.mkdir(exist_ok=True)
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "2", form, str(tmp_path), optimizer],
+        [sys.executable, "-c", SCRIPT, str(devices), form, str(folder), optimizer, json.dumps(encoder), str(epochs)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-    found = json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("form", "optimizer"), [("batch", "muon"), ("pairs", "adamw")])
+def test_each_device_takes_half_of_every_batch_with_pairs_of_both_kinds_in_it(tmp_path, form, optimizer):
+    found = trained(tmp_path, 2, form, optimizer, {"filters": [8]})
     assert found["accuracy"] > 0.9
     if form == "batch":
         assert len(found["seen"]) == 4 * 5 * 2
         assert {tuple(one) for one in found["seen"]} == {(12, True, True)}
+
+
+def test_two_devices_come_to_the_weights_of_one(tmp_path):
+    """A mean over pairs is the mean of its halves' means, and this network has no statistics of a batch."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, devices in ((one, 1), (two, 2)):
+        trained(folder, devices, "pairs", "sgd", {"name": "koch2015"}, epochs=1)
+    begun, ended, together = (
+        np.concatenate([np.ravel(weights) for weights in np.load(file).values()])
+        for file in (one / "begun.npz", one / "ended.npz", two / "ended.npz")
+    )
+    moved = np.linalg.norm(ended - begun)
+    assert moved > 1e-3
+    assert np.linalg.norm(together - ended) < 1e-3 * moved
