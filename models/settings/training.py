@@ -16,7 +16,7 @@ _OF_OPTIMIZER: dict[str, dict[str, Any]] = {
 }
 _OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
 _RATE = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.01, "sgd": 0.1}
-_WITHOUT_NORMS = 0.15  # of that rate: networks that have none collapse at the whole of it
+_SHARE_WITHOUT_NORMS = 0.15  # of that rate: networks that have none collapse at the whole of it
 
 
 def _as_written(given: Any) -> Any:
@@ -122,7 +122,7 @@ class TrainingSettings(Settings):
 def default_rate(optimizer: str, no_norms: bool = False) -> float | None:
     """The learning rate where none is given, lower for a network without norms; none of an unknown optimiser."""
     rate = _RATE.get(optimizer)
-    return rate and float(f"{rate * (_WITHOUT_NORMS if no_norms else 1.0):.3g}")
+    return rate and float(f"{rate * (_SHARE_WITHOUT_NORMS if no_norms else 1.0):.3g}")
 
 
 def unread(choice: str, name: str) -> list[str]:
