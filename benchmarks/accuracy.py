@@ -27,7 +27,7 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_manifest
-from models import features
+from models.data import features
 from models.inference import LoadedModel, read_image
 from pipeline.config import load_config
 from pipeline.run import METADATA

@@ -24,10 +24,10 @@ def bare(config_path: Path | None, first: Path) -> None:
     import tensorflow as tf
     from PIL import Image
 
-    from models import features
-    from models.batches import IdentityBatches, batch_dataset
     from models.calibration import calibrate
-    from models.dataset import ImageTable, PairTable
+    from models.data import features
+    from models.data.batches import IdentityBatches, batch_dataset
+    from models.data.dataset import ImageTable, PairTable
     from models.distances import DISTANCES
     from models.hardware import precision_policy
     from models.siamese import build_model

@@ -29,7 +29,7 @@ _WARM_UP = 200
 
 def pairs_of(images: Path) -> list[tuple[bytes, bytes]]:
     """Pairs of the images below a folder, spread over it."""
-    from models.containers import UnreadableImage, normalise
+    from models.data.image_formats import UnreadableImage, normalise
 
     found: list[bytes] = []
     paths = [path for path in sorted(images.rglob("*")) if path.is_file()]

@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from models import trainer
-from models.batches import Normalise, batch_dataset, batches_of
-from models.dataset import ImageTable, PairTable
+from models.data.batches import Normalise, batch_dataset, batches_of
+from models.data.dataset import ImageTable, PairTable
 from models.hardware import precision_policy
 from models.settings import ModelSettings
 from models.siamese import build_model
@@ -89,7 +89,7 @@ def table(shape: tuple[int, int, int], images: int, seed: int) -> tuple[ImageTab
 
 
 def normaliser(shape: tuple[int, int, int]) -> Normalise:
-    """The operations of ``models.preprocessing``, with fixed figures."""
+    """The operations of ``models.data.preprocessing``, with fixed figures."""
     size = int(np.prod(shape))
 
     def normalise(raw: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Calibration, Floats
-from models.containers import DAMAGED, UnreadableImage, normalise
+from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.manifest import ModelManifest
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.features import IMAGE_DIGEST
+from models.data.features import IMAGE_DIGEST
 
 FILE = Path("assets.extra") / "images.npy"
 

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, pixels
 from models.calibration import Calibration
+from models.data import canonical_pixels, features
+from models.data.preprocessing import IMAGE
 from models.distances import DISTANCES
-from models.preprocessing import IMAGE
 from models.settings import ImageSettings
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
@@ -103,7 +103,7 @@ class ServedModel(tf.Module):
 
     def _embed_encoded(self, encoded: tf.Tensor) -> tf.Tensor:
         def canonical(one: tf.Tensor) -> tf.Tensor:
-            return raw_bytes(pixels.decode(one, self._image))
+            return raw_bytes(canonical_pixels.decode(one, self._image))
 
         return self._embed_raw(tf.map_fn(canonical, encoded, fn_output_signature=tf.string))
 
@@ -117,7 +117,7 @@ class ServedModel(tf.Module):
 
         def resized(one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             image = tf.reshape(tf.io.decode_raw(one[0], tf.uint8), one[1])
-            return raw_bytes(pixels.resize(image, self._image))
+            return raw_bytes(canonical_pixels.resize(image, self._image))
 
         return tf.cond(
             tf.reduce_all(sizes == own),

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from models.batches import Batches, Normalise, Share, batch_dataset
 from models.checkpoints import Checkpoints, Stopping
+from models.data.batches import Batches, Normalise, Share, batch_dataset
 from models.fine_tuning import Phase, enter, phases
 from models.settings import ModelSettings
 

@@ -13,12 +13,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, seen_images
+from models import seen_images
 from models.alarms import Alarms
-from models.batches import Normalise, batches_of
 from models.calibration import Calibration, calibrate
 from models.checkpoints import Checkpoints, Stopping, discard, kept_in
-from models.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
+from models.data import features
+from models.data.batches import Normalise, batches_of
+from models.data.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
+from models.data.preprocessing import IMAGE
 from models.errors import TrainingFailed, UserError
 from models.export import export
 from models.hardware import distribution, precision_policy
@@ -26,7 +28,6 @@ from models.hosts import hosts
 from models.joint_training.first_host import FOLDER, train_together
 from models.memory import available_memory
 from models.operating_points import check_measurable
-from models.preprocessing import IMAGE
 from models.settings import ModelSettings
 from models.shared_statistics import SharedStatistics, once
 from models.siamese import build_model, build_tower

@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.calibration import Floats, auc, best_accuracy
-from models.dataset import ImageTable, Ints, PairTable
+from models.data.dataset import ImageTable, Ints, PairTable
 from models.distances import DISTANCES
 from models.measures import equal_error_rate
 

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from models.containers import DAMAGED
+from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.inference import LoadedModel, read_image
 

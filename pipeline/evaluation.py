@@ -11,7 +11,7 @@ from components.model_gate.settings import (
     MeasureSettings,
 )
 from components.verification_metrics.metrics import CODE_DIGEST, MODULE
-from models import features
+from models.data import features
 
 # Counted beside the measures, for the report.
 COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")

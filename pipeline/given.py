@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 from pipeline.overrides import override
 from pipeline.yaml_text import parse_yaml
 

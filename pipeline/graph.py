@@ -12,7 +12,7 @@ from components.new_data.component import NewData
 from components.pair_generator.component import PairGenerator
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
-from models import features
+from models.data import features
 from pipeline.config import Config, as_json, code_digest
 from pipeline.judging import judge_and_push, run_report
 from pipeline.pretrained import weights_digest
@@ -42,7 +42,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         gate=gate.outputs["verdict"],
         settings=config.pairs,
         seed=config.seed,
-        code_digest=code_digest("components.pair_generator", "components.pair_list", "models.features"),
+        code_digest=code_digest("components.pair_generator", "components.pair_list", "models.data.features"),
         # Only where it is read: pairs need not be made again whenever another model serves.
         baseline_model=baseline.outputs["model"] if config.pairs.mined else None,
     )
@@ -50,7 +50,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     transform = Transform(
         examples=images.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        preprocessing_fn="models.data.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=[]),
         custom_config={
             "image": config.image.model_dump(mode="json"),
@@ -124,10 +124,10 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
             "components.image_example_gen",
             "components.pair_generator.encoding",
             "components.pair_list",
-            "models.containers",
-            "models.gif_frames",
-            "models.features",
-            "models.pixels",
+            "models.data.image_formats",
+            "models.data.gif_frames",
+            "models.data.features",
+            "models.data.canonical_pixels",
         ),
     )
     reviewed = config.data.schema_file
@@ -164,7 +164,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
         ends_run=not site.conditions,
-        code_digest=code_digest("components.new_data", "models.features", "models.seen_images"),
+        code_digest=code_digest("components.new_data", "models.data.features", "models.seen_images"),
     )
     return [gate]
 

@@ -15,7 +15,7 @@ from components.run_outcome.component import OutcomeGate, OutcomeWriter
 from components.run_report.component import RunReport
 from components.run_report.files import SOURCES
 from components.serving_validator.factory import serving_validator
-from models import features
+from models.data import features
 from pipeline.config import Config, as_json, code_digest
 from pipeline.evaluation import eval_config
 from pipeline.site import Site
@@ -52,7 +52,7 @@ def judge_and_push(
         examples=pairs,
         model=model,
         baseline_model=baseline.outputs["model"],
-        code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.features"),
+        code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.data.features"),
     ).with_id("PairScores")
     # First, for it says which model is damaged and how; what TFMA's Beam says of one, nobody understands.
     evaluator.add_upstream_node(scores)

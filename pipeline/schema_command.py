@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_report.summary import FAILED
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 from pipeline.config import Config
 from pipeline.run import alone, data_fingerprint, images_of, load_site, user_error, writable
 from pipeline.terminal import Stages, quiet

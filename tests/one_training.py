@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from models import trainer
 from models.checkpoints import discard
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.shared_statistics import once
 

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features
 from models.calibration import Calibration
-from models.preprocessing import preprocessing_fn
+from models.data import features
+from models.data.preprocessing import preprocessing_fn
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
 

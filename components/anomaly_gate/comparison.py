@@ -6,7 +6,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.anomaly_gate.distances import Distance
-from models import features
+from models.data import features
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 

@@ -17,8 +17,8 @@ from components.anomaly_gate.distances import write_distances
 from components.anomaly_gate.reasons import reasons
 from components.verdict.artifacts import write_verdict
 from components.verdict.result import GateResult
+from models.data.features import PREVIOUS, TEST, TRAIN, VAL
 from models.errors import UserError
-from models.features import PREVIOUS, TEST, TRAIN, VAL
 
 GATE = "anomalies"
 

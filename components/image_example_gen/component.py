@@ -31,7 +31,7 @@ class ImageExampleGenSpec(ComponentSpec):
 
 
 class ImageExampleGen(BaseBeamComponent):
-    """Folders of images in, image Examples (``models.features``) in the splits train, val and test out.
+    """Folders of images in, image Examples (``models.data.features``) in the splits train, val and test out.
 
     Not one of TFX's file-based ExampleGens: their driver, which fingerprints the input, does not run on Kubeflow, so
     that the fingerprint is a parameter here.

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from components.image_example_gen.rows import Row
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 
 _SHOWN = 5
 DUPLICATE, CONFLICT = "exact duplicate", "label conflict"

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from components.image_example_gen.conflicts import CONFLICT, DUPLICATE
 from components.image_example_gen.rows import Row
 from components.image_example_gen.sources.source import MISPLACED, STRAY, SetAside
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 
 _REASONS_SHOWN = 3
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models import pixels
+from models.data import canonical_pixels
 from models.settings import ImageSettings
 
 
@@ -18,14 +18,17 @@ class Decoder:
 
         def decode(encoded: tf.Tensor) -> tf.Tensor:
             return tf.map_fn(
-                lambda data: pixels.decode(data, image), encoded, fn_output_signature=one, parallel_iterations=1
+                lambda data: canonical_pixels.decode(data, image),
+                encoded,
+                fn_output_signature=one,
+                parallel_iterations=1,
             )
 
         function = tf.function(decode, autograph=False)
         self._decode = function.get_concrete_function(tf.TensorSpec([None], tf.string))
 
     def __call__(self, encoded: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
-        """The pixels of each, as ``models.pixels.decode`` gives them; None where TensorFlow cannot decode it."""
+        """The pixels of each, as ``models.data.canonical_pixels.decode`` gives them; None where TensorFlow cannot decode it."""
         if not encoded:
             return []
         try:

@@ -21,8 +21,8 @@ from components.image_example_gen.sources.opening import Opened, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
 from components.pair_list.reading import read_lists
+from models.data.features import PREVIOUS, SPLITS
 from models.errors import RejectedData, UserError
-from models.features import PREVIOUS, SPLITS
 from models.settings import ImageSettings
 
 COUNTS, QUARANTINE, NEAR_DUPLICATES = "counts.json", "quarantine.csv", "near_duplicates.csv"

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.image_example_gen.rows import Row
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 
 _BITS = 64
 _LARGEST = 2000  # different hashes that share a part, all compared with each other; of more, each with as many after it

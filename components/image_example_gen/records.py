@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
 from components.pair_generator.encoding import encode_example
-from models import features
-from models.containers import Normalised
+from models.data import features
+from models.data.image_formats import Normalised
 
 _LEVELS = np.arange(256)  # of brightness
 _HALF_WRITTEN = ".half-written"  # a folder, beside the splits: nothing that reads a split may see such files

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from models import containers
+from models.data import image_formats
 from models.settings import Settings
 
 Layout = Literal["identity", "group/identity"]
@@ -38,9 +38,9 @@ class IngestSettings(Settings):
     )
     spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN} in it")
     drift_sample: int = Field(2000, ge=0, description="images of the span before that the new ones are compared with")
-    max_pixels: int = Field(containers.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")
-    max_bytes: int = Field(containers.MAX_BYTES, ge=1024, description="a longer file is set aside")
-    max_frames: int = Field(containers.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded")
+    max_pixels: int = Field(image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")
+    max_bytes: int = Field(image_formats.MAX_BYTES, ge=1024, description="a longer file is set aside")
+    max_frames: int = Field(image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded")
     max_quarantined: float = Field(0.1, ge=0, le=1, description="a larger share of unusable images stops the run")
     conflicts: Literal["drop", "stop"] = Field(
         "drop", description="the same image under two identities: set all its copies aside, or stop the run"

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 
 _MIN_IDENTITIES = 2  # fewer make no impostor pair
 _SEEDS_TRIED, _ROWS_TRIED = 200, 5_000

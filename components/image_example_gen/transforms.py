@@ -20,7 +20,7 @@ from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source
 from components.image_example_gen.splits import split_key, split_of
-from models import containers, pixels
+from models.data import canonical_pixels, image_formats
 from models.settings import ImageSettings
 
 __all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
@@ -55,7 +55,7 @@ class _Image(NamedTuple):
     found: Found
     row: Row
     data: bytes
-    source: containers.Normalised | None = None
+    source: image_formats.Normalised | None = None
 
 
 @beam.typehints.with_input_types(Chunk)
@@ -136,7 +136,7 @@ class _WriteChunk(beam.DoFn):
         row = Row(*found, chunk=chunk)
         try:
             return _Image(found, row, reader.read(found, self._settings.max_bytes))
-        except containers.UnreadableImage as error:
+        except image_formats.UnreadableImage as error:
             reason = error.reason
         except OSError as error:
             reason = f"cannot be read: {type(error).__name__}"
@@ -152,23 +152,23 @@ class _WriteChunk(beam.DoFn):
             return image
         try:
             source = self._normalise(image.data)
-        except containers.UnreadableImage as error:
+        except image_formats.UnreadableImage as error:
             return image._replace(row=image.row._replace(reason=error.reason), data=b"")
         except Exception as error:
             raise RuntimeError(f"{image.found.image_id}: {error}") from error
         return image._replace(data=source.data, source=source)
 
-    def _normalise(self, data: bytes) -> containers.Normalised:
+    def _normalise(self, data: bytes) -> image_formats.Normalised:
         limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
         if self._settings.max_pixels > _LARGE:
             try:
-                return containers.normalise(data, **{**limits, "max_pixels": _LARGE})
-            except containers.UnreadableImage as error:
+                return image_formats.normalise(data, **{**limits, "max_pixels": _LARGE})
+            except image_formats.UnreadableImage as error:
                 if not error.reason.startswith("too many pixels"):  # which its header tells
                     raise
             with self._large:
-                return containers.normalise(data, **limits)
-        return containers.normalise(data, **limits)
+                return image_formats.normalise(data, **limits)
+        return image_formats.normalise(data, **limits)
 
     def _decoded(self, images: list[_Image]) -> Iterator[tuple[Row, bytes]]:
         """Each image's row and record."""
@@ -184,7 +184,7 @@ class _WriteChunk(beam.DoFn):
             if source is None:
                 yield row, b""
             elif canonical is None:
-                yield row._replace(reason=containers.DAMAGED), b""
+                yield row._replace(reason=image_formats.DAMAGED), b""
             else:
                 size = self._image.height, self._image.width
                 untrimmed = self._image.trim is not None and (source.height, source.width) == size
@@ -193,7 +193,7 @@ class _WriteChunk(beam.DoFn):
 
     def _placed(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
         """The row with all that its pixels decide."""
-        row = row._replace(digest=pixels.digest(canonical))
+        row = row._replace(digest=canonical_pixels.digest(canonical))
         if self._settings.near_duplicates != "off":
             row = row._replace(perceptual=perceptual_hash(canonical))
         hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.splits import split_of
 from components.verdict.result import GateResult
-from models.features import TEST
+from models.data.features import TEST
 
 
 def overlap(baseline: Mapping[str, object], own: Mapping[str, object], identities: Iterable[str]) -> GateResult | None:

@@ -13,8 +13,8 @@ from components.new_data.judgement import judge
 from components.pair_generator.records import find_shards
 from components.verdict.artifacts import write_verdict
 from models import seen_images
+from models.data.features import TRAIN, VAL
 from models.errors import NotEnoughNewData
-from models.features import TRAIN, VAL
 
 logger = logging.getLogger("siamese.new_data")
 

@@ -7,7 +7,7 @@ import numpy as np
 from components.pair_generator.index import ImageIndex
 from components.pair_generator.selection import Selection
 from components.pair_generator.settings import PairSettings
-from models.features import KINDS
+from models.data.features import KINDS
 
 _NAMES = 20
 _REASONS = {

@@ -11,7 +11,7 @@ from PIL import Image
 
 from components.pair_generator.index import FILE, OFFSET, ImageIndex
 from components.pair_generator.records import open_records, read_record
-from models.features import CHANNELS, HEIGHT, PIXELS, WIDTH
+from models.data.features import CHANNELS, HEIGHT, PIXELS, WIDTH
 from models.inference import LoadedModel
 
 

@@ -36,8 +36,8 @@ from components.pair_generator.transforms import (
     write_table,
 )
 from components.pair_list.reading import read_lists
+from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
 from models.errors import UserError
-from models.features import IMAGE_ID, SPLITS, TEST, TRAIN
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
 _RANGE_BYTES = 64 << 20  # of pixels a file, where it carries them

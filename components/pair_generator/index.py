@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from components.pair_generator.hashing import Ints
 from components.pair_generator.selection import Selection
+from models.data.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, IMPOSTOR_OF, KIND, QUALITY, SIDES, side
 from models.errors import UserError
-from models.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, IMPOSTOR_OF, KIND, QUALITY, SIDES, side
 
 FILE, OFFSET, LENGTH = "file", "offset", "length"  # the shard, where in it the record begins, bytes of the Example
 # In the split, of the image's identity (or of whom a forgery imitates); int32, in an ``ImageIndex`` alone.

@@ -7,8 +7,8 @@ import numpy as np
 from components.pair_generator.selection import Selection, SplitImages
 from components.pair_list.parsing import ListedPair
 from components.pair_list.resolving import ImageNames
+from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
-from models.features import FORGERY, GENUINE, KINDS, LISTED
 from models.mistakes import Mistakes
 
 

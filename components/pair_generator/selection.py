@@ -21,8 +21,8 @@ from components.pair_generator.hashing import Ints, hashed
 from components.pair_generator.impostors import Layout, choose_impostors, greedy
 from components.pair_generator.mined import choose_mined
 from components.pair_generator.settings import PairSettings
+from models.data.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP, TRAIN
 from models.errors import UserError
-from models.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP, TRAIN
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A measure over all pairs can hide that a model fails on one group, on identities with few images, or on poor images.
 """
 
-from models.features import GROUP, IDENTITY_SIZE, QUALITY
+from models.data.features import GROUP, IDENTITY_SIZE, QUALITY
 
 ACROSS_GROUPS = b"across groups"
 

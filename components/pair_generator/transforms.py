@@ -27,7 +27,7 @@ from components.pair_generator.records import (
     write_record,
 )
 from components.pair_generator.slices import quality, slice_features
-from models.features import (
+from models.data.features import (
     BRIGHTNESS,
     CHANNELS,
     CONTRAST,

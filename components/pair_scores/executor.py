@@ -9,7 +9,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.pair_scores.scoring import PairModel, write_scores
-from models import features
+from models.data import features
 
 
 class Executor(base_executor.BaseExecutor):

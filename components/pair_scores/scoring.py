@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.pair_generator.records import find_shards, read_records
 from components.pair_scores.table import FILE, SCHEMA
-from models import features
+from models.data import features
 
 _BATCH = 256
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.calibration import Floats
-from models.features import SLICES
+from models.data.features import SLICES
 
 FILE = "scores.parquet"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from components.run_report.pictures import Shown, as_address
-from models.containers import FORMATS
+from models.data.image_formats import FORMATS
 
 EACH = 12  # pairs of look-alikes of a kind
 MOST = 24  # files that were not used

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
-from models import features
+from models.data import features
 from models.inference import tensorflow_alone
 
 EACH = 12  # pairs of a kind

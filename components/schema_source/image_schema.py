@@ -9,7 +9,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from models import features
+from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from models import features
+from models.data import features
 
 _ROOM = 2  # sizes may be this many times smaller or larger than any that was seen
 _SIZES = (features.SOURCE_HEIGHT, features.SOURCE_WIDTH, features.SOURCE_BYTES)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from components.pair_generator.records import find_shards, read_records
 from components.serving_validator.questions import Questions
-from models import features
 from models.calibration import Floats
+from models.data import features
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from components.serving_validator.judgement import refusal
 from components.serving_validator.process import run_trial
 from components.serving_validator.refused import Refused
 from components.serving_validator.settings import ServingValidatorSettings
-from models import features
+from models.data import features
 from models.manifest import ModelManifest
 
 

@@ -18,7 +18,7 @@ from components.serving_validator.blessing import BLESSED, GATE
 from components.serving_validator.settings import ServingValidatorSettings
 from components.verdict.artifacts import GateVerdict, write_verdict
 from components.verdict.result import GateResult
-from models import features
+from models.data import features
 from models.errors import UserError
 
 MODEL_NAME = "siamese"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.augmentation import PixelRange, build_augmentation
-from models.batches import Batches, Normalise
-from models.features import AUGMENTED
+from models.data.batches import Batches, Normalise
+from models.data.features import AUGMENTED
 from models.settings import ModelSettings
 
 _ROWS, _COLUMNS = 8, 8

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.dataset import Ints
+from models.data.dataset import Ints
 from models.tensorboard.histogram import write_histogram
 from models.validation import PairDistances, ValidationMonitor
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from tensorboard.plugins import projector
 
-from models.dataset import ImageTable, Ints
+from models.data.dataset import ImageTable, Ints
 
 MOST = 2000  # images: the projector's own views grow slow beyond
 _SIDE = 48  # pixels of a thumbnail

@@ -5,7 +5,7 @@ TensorFlow says of a batch only that one in it is wrong, and pads pixels that ar
 
 from typing import Any
 
-from models import features
+from models.data import features
 from pipeline.server.errors import bad_request
 from pipeline.server.images import Prepared
 from pipeline.server.limits import Limits

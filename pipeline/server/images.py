@@ -1,13 +1,13 @@
 """What is done to a request's values before the model sees them: images normalised, Examples looked at.
 
-The same container normalisation as at ingest (``models.containers``), so that every image that ingest takes is
+The same container normalisation as at ingest (``models.data.image_formats``), so that every image that ingest takes is
 answered, with the same result.
 """
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from models.containers import UnreadableImage, normalise
+from models.data.image_formats import UnreadableImage, normalise
 from pipeline.server.errors import RequestError, bad_request
 from pipeline.server.limits import Limits
 from pipeline.server.requests import PredictRequest

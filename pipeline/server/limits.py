@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.containers import MAX_BYTES, MAX_PIXELS
+from models.data.image_formats import MAX_BYTES, MAX_PIXELS
 
 _MIB = 1024**2
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.containers import DAMAGED
+from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
 from models.inference import LoadedModel, Undecodable
 from pipeline.server.batching import Batcher

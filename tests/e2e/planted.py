@@ -14,8 +14,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tiny_model import fit_transform
 
-from models import dataset
 from models.calibration import Calibration, auc, calibrate
+from models.data import dataset
 from models.encoders import build_encoder
 from models.export import export
 from models.settings import ImageSettings, ModelSettings

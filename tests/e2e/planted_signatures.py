@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from models import pixels
+from models.data import canonical_pixels
 from models.signatures import ServedModel
 
 _NOT_A_NUMBER = float("nan")
@@ -45,7 +45,7 @@ class WithoutNormalisation(ServedModel):
 
     def _embed_encoded(self, encoded):
         def scaled(one):
-            return tf.cast(pixels.decode(one, self._image), tf.float32) / 255
+            return tf.cast(canonical_pixels.decode(one, self._image), tf.float32) / 255
 
         shape = self._encoder.input_shape[1:]
         images = tf.map_fn(scaled, encoded, fn_output_signature=tf.TensorSpec(shape, tf.float32))

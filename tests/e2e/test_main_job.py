@@ -87,7 +87,7 @@ def command(*given: object) -> str:
 
 def flipped(*splits: str) -> Any:
     """Makes the Trainer read the labels of these splits the wrong way round."""
-    from models import dataset
+    from models.data import dataset
 
     read_pairs = dataset.read_pairs
 
@@ -129,7 +129,7 @@ def output(tmp_path_factory) -> Path:
 def story(data, output) -> dict[str, Run]:
     """The runs on one output folder, in their order."""
     from components.schema_source.image_schema import as_text, image_schema
-    from models import features
+    from models.data import features
     from models.settings import ImageSettings
 
     runs = {"first": siamese(data, output, SHORT)}
@@ -200,7 +200,7 @@ def named(test_pairs) -> list[tuple[str, str, int, str]]:
     """(path a, path b, same, kind) of the test pairs."""
     import tensorflow as tf
 
-    from models import features
+    from models.data import features
 
     rows = []
     for record in test_pairs:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from models.checkpoints import discard, kept_in, training_key
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.errors import TrainingFailed
 from models.settings import (
     AugmentationSettings,

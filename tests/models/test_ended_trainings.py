@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from models import trainer
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.errors import TrainingFailed
 from models.settings import CalibrationSettings, EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from models import trainer
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.encoders.backbone import BACKBONE
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 

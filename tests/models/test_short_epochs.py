@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from models import siamese, trainer
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.encoders import ENCODERS
 from models.errors import TrainingFailed
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 from tiny_model import CALIBRATION, COLOUR, GREY, fit_transform, pair_example, patterns, png
 
-from models import pixels
 from models.calibration import Calibration
+from models.data import canonical_pixels
 from models.encoders import build_encoder
 from models.settings import ImageSettings
 from models.signatures import ServedModel, raw_bytes
@@ -42,7 +42,7 @@ def assert_equal_answers(one, other):
 def test_encoded_bytes_and_the_pixels_of_the_ingest_give_the_same_answers(export_of, image, size):
     height, width = size
     found = patterns(12, image.model_copy(update={"height": height, "width": width}), seed=1)
-    ingested = np.stack([pixels.decode(tf.constant(png(x)), image).numpy() for x in found])
+    ingested = np.stack([canonical_pixels.decode(tf.constant(png(x)), image).numpy() for x in found])
     signatures = export_of(image).signatures
     assert_equal_answers(
         compared(signatures, found[:6], found[6:]), from_examples(signatures, ingested[:6], ingested[6:])
@@ -62,7 +62,7 @@ def test_examples_of_other_sizes_are_resized_to_the_models_own(signatures):
     given = [
         patterns(2, ImageSettings(height=h, width=w, channels=c), seed=n) for n, (h, w, c) in enumerate(sizes, start=3)
     ]
-    own = np.array([[pixels.resize(tf.constant(x), GREY).numpy() for x in pair] for pair in given])
+    own = np.array([[canonical_pixels.resize(tf.constant(x), GREY).numpy() for x in pair] for pair in given])
     answer = from_examples(signatures, [pair[0] for pair in given], [pair[1] for pair in given])
     assert_equal_answers(answer, from_examples(signatures, own[:, 0], own[:, 1]))
 

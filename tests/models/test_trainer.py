@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.encoders import build_encoder
 from models.errors import TrainingFailed, UserError
 from models.hardware import precision_policy

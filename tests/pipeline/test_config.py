@@ -254,9 +254,9 @@ def test_the_recipe_is_what_shapes_a_model():
 
 
 def test_the_code_digest_knows_the_stack(monkeypatch):
-    before = code_digest("models.features")
+    before = code_digest("models.data.features")
     monkeypatch.setattr("pipeline.config.version", lambda library: "another")
-    assert code_digest("models.features") != before
+    assert code_digest("models.data.features") != before
 
 
 @pytest.mark.parametrize("text", ["alerts: {on: [pushed]}", "alerts:\n  on: [pushed]", "alerts:\n  'on': [pushed]"])

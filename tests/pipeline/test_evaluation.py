@@ -10,7 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.run_report.measured import by_slice, measures_among
 from components.verdict.limits import limits_gate
-from models import features
+from models.data import features
 from models.measures import verification_measures
 from pipeline.evaluation import eval_config
 

@@ -12,7 +12,7 @@ from components.image_example_gen.sources.archive_entries import Contents, conte
 from components.image_example_gen.sources.places import File, Place
 from components.image_example_gen.sources.source import Found, Listing, digest_of
 from components.image_example_gen.sources.unpacked import Unpacked, is_compressed
-from models import containers
+from models.data import image_formats
 from models.errors import UserError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -121,7 +121,7 @@ class _ArchiveReader:
 
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # as the archive says, which is all that is ever unpacked of it
-            raise containers.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
+            raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         if self._file is None:
             self._file = self._archive.open()
         return self._archive.read(self._file, found.image_id)

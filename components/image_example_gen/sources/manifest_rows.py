@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 from models.mistakes import Mistakes, decoded
 
 COLUMNS = ("path", "identity", "group", "split", "impostor_of")

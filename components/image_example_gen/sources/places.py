@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from components.image_example_gen.sources.source import Found
-from models import containers
+from models.data import image_formats
 from models.errors import UserError, first_line
 
 _EXTRAS = {"gs": "gs", "s3": "s3"}  # what of this project's extras reads a scheme
@@ -176,11 +176,11 @@ class PlaceReader:
 
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # not even opened
-            raise containers.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
+            raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         with self._place.open(self._prefix + found.image_id) as file:
             data = file.read(limit + 1)
         if len(data) > limit:  # it grew
-            raise containers.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")
+            raise image_formats.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")
         return data
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal, cast
 
 from components.image_example_gen.sources.archive_entries import Entry, Located
 from components.image_example_gen.sources.source import STRAY
-from models.containers import UnreadableImage
+from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
 _LONGEST_HEADER = 1024**2  # bytes; of an extended one

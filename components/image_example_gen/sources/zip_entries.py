@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from components.image_example_gen.sources.archive_entries import Entry, Located
-from models.containers import UnreadableImage
+from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)

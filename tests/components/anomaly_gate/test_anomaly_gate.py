@@ -21,7 +21,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.anomaly_gate.component import AnomalyGate
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema
-from models import features
+from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings
 

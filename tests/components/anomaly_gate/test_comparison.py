@@ -18,7 +18,7 @@ from components.anomaly_gate.distances import read_distances
 from components.anomaly_gate.executor import Executor
 from components.schema_source.image_schema import as_text, image_schema
 from components.verdict.artifacts import GateVerdict
-from models import features
+from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings
 

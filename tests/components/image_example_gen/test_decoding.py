@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components.image_example_gen.decoding import Decoder
-from models import pixels
+from models.data import canonical_pixels
 from models.settings import ImageSettings
 
 
@@ -30,7 +30,7 @@ def test_together_as_alone(image):
     files = [encoded(seed, kind) for seed in range(6) for kind in ("PNG", "JPEG")]
     together = Decoder(image)(files)
     for data, found in zip(files, together, strict=True):
-        np.testing.assert_array_equal(found, pixels.decode(tf.constant(data), image))
+        np.testing.assert_array_equal(found, canonical_pixels.decode(tf.constant(data), image))
 
 
 @pytest.mark.parametrize("bad", [(), (0,), (6,), (2, 3), (0, 3, 6), tuple(range(7))], ids=str)
@@ -41,7 +41,7 @@ def test_undecodable_ones_alone_are_none(bad):
     assert tuple(place for place, one in enumerate(found) if one is None) == bad
     for data, one in zip(files, found, strict=True):
         if one is not None:
-            np.testing.assert_array_equal(one, pixels.decode(tf.constant(data), image))
+            np.testing.assert_array_equal(one, canonical_pixels.decode(tf.constant(data), image))
 
 
 def test_nothing_to_decode():

@@ -23,9 +23,9 @@ from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.opening import open_source
 from components.image_example_gen.sources.places import place_of
-from models import containers, features, pixels
+from models.data import canonical_pixels, features, image_formats
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 from models.settings import ImageSettings
 
 BEAM = [
@@ -124,7 +124,7 @@ def test_every_image_is_in_one_split_with_its_pixels(data, tmp_path):
             expected = np.asarray(Image.open(data / text(example, features.IMAGE_ID)))
             raw = feature[features.PIXELS].bytes_list.value[0]
             assert raw == expected.tobytes()
-            assert text(example, features.IMAGE_DIGEST) == pixels.digest(expected[:, :, None])
+            assert text(example, features.IMAGE_DIGEST) == canonical_pixels.digest(expected[:, :, None])
             assert feature[features.BRIGHTNESS].float_list.value[0] == pytest.approx(expected.mean() / 255)
             assert feature[features.CONTRAST].float_list.value[0] == pytest.approx(expected.std() / 255)
             seen.setdefault(text(example, features.IDENTITY), set()).add(split)
@@ -157,9 +157,9 @@ def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeyp
     run(data, tmp_path / "at once", max_pixels=144)
     monkeypatch.setattr(transforms, "_LARGE", 143)
     inside, most = 0, 0
-    real = containers.normalise
+    real = image_formats.normalise
 
-    def watched(content: bytes, **limits: int) -> containers.Normalised:
+    def watched(content: bytes, **limits: int) -> image_formats.Normalised:
         nonlocal inside, most
         if limits["max_pixels"] > 143:
             inside += 1

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from components.image_example_gen.records import image_example
 from components.image_example_gen.sources.source import Found
-from models import features
-from models.containers import Normalised
+from models.data import features
+from models.data.image_formats import Normalised
 
 NAMES = st.text(max_size=200)
 NUMBERS = st.integers(0, 2**40)

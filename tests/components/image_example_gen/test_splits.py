@@ -9,8 +9,8 @@ from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.splits import check_splits, fraction, placed, split_key, split_of
+from models.data.features import SPLITS
 from models.errors import UserError
-from models.features import SPLITS
 
 
 def rows_of(identities: int, settings: SplitSettings, seed: int, images: int = 3) -> list[Row]:

@@ -13,8 +13,8 @@ from components.baseline.report import BaselineReport
 from components.new_data.executor import Executor
 from components.verdict.artifacts import GateVerdict, read_verdict
 from models import seen_images
+from models.data.features import IMAGE_DIGEST, PIXELS
 from models.errors import NotEnoughNewData
-from models.features import IMAGE_DIGEST, PIXELS
 
 SERVED = BaselineReport(status="served", version=1795412540)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from models import features
+from models.data import features
 
 Image = tuple[str, str, str]  # id, identity, group
 Write = Callable[..., Path]

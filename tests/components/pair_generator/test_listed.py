@@ -6,8 +6,8 @@ import pytest
 from components.pair_generator.listed import choose_listed
 from components.pair_generator.selection import SplitImages
 from components.pair_list.parsing import ListedPair
+from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
-from models.features import FORGERY, GENUINE, KINDS, LISTED
 
 IDS = ["a/1.png", "a/2.png", "b/1.png", "f/1.png"]
 IMAGES = SplitImages(np.array([0, 0, 1, -1]), np.full(4, -1), np.array([-1, -1, -1, 0]))

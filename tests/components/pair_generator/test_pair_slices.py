@@ -1,7 +1,7 @@
 import pytest
 
 from components.pair_generator.slices import QUALITIES, quality, slice_features
-from models.features import GROUP, IDENTITY_SIZE, QUALITY
+from models.data.features import GROUP, IDENTITY_SIZE, QUALITY
 
 
 def sliced(groups=(b"", b""), images=(9, 9), qualities=(4, 4)):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from components.pair_generator.selection import Selection, SplitImages, choose_pairs
 from components.pair_generator.settings import PairSettings
+from models.data.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP
 from models.errors import UserError
-from models.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP
 
 
 def choose(identities, groups, wanted: PairSettings, split: str, seed: int) -> Selection:

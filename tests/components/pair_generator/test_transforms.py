@@ -19,7 +19,7 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
-from models.features import CHANNELS, IDENTITY_SIZE, IMAGE_ID, KIND, PIXELS, QUALITY, SIDES, side
+from models.data.features import CHANNELS, IDENTITY_SIZE, IMAGE_ID, KIND, PIXELS, QUALITY, SIDES, side
 
 
 def run(tasks, transform):

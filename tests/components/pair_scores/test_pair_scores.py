@@ -15,7 +15,7 @@ from components.pair_scores.artifacts import PairScores
 from components.pair_scores.executor import Executor
 from components.pair_scores.scoring import PairModel, write_scores
 from components.pair_scores.table import FILE, SCHEMA, ScoredPairs, read_scores
-from models import features
+from models.data import features
 
 OTHER_SIZE = COLOUR  # of another number of channels
 COUNT = 300  # more than a batch holds

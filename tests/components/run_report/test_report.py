@@ -17,7 +17,7 @@ from components.run_report.pictures import EACH, chosen, pictures
 from components.run_report.summary import Metric, RunSummary
 from components.run_report.words import explanations, headline
 from components.verdict.result import GateResult
-from models import features
+from models.data import features
 
 PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")
 REFUSED = GateResult(name="baseline", passed=False, reason="accuracy is 0.02 <worse> than the served model's")

@@ -11,7 +11,7 @@ from PIL import Image
 from components.run_report import charts
 from components.run_report.embedding_map import MOST, read_map
 from components.run_report.training import read_curves
-from models.dataset import ImageTable
+from models.data.dataset import ImageTable
 from models.tensorboard import write_projector
 
 

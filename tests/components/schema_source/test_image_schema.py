@@ -8,7 +8,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
-from models import features
+from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings
 

@@ -7,7 +7,7 @@ import tensorflow_data_validation as tfdv
 
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from components.schema_source.observed import with_observed
-from models import features
+from models.data import features
 from models.settings import ImageSettings
 
 WATCHED = (

@@ -16,7 +16,7 @@ from tiny_model import GREY, pair_example, patterns
 
 from components.pair_scores.table import FILE
 from components.serving_validator.canaries import Canaries, choose, read_canaries
-from models import features
+from models.data import features
 
 PAIRS = 12
 

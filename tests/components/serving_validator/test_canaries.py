@@ -12,7 +12,7 @@ from tiny_model import COLOUR, GREY, pair_example, patterns
 
 from components.serving_validator.canaries import choose, read_canaries
 from components.serving_validator.questions import Questions
-from models import features
+from models.data import features
 
 
 def table(scores):

@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams
 
 from models import trainer
-from models.dataset import ImageTable, PairTable
+from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.siamese import build_model
 from models.tensorboard import Board, write_trial

@@ -12,8 +12,8 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 from werkzeug.test import Client
 
-from models.batches import batches_of
-from models.dataset import ImageTable, PairTable
+from models.data.batches import batches_of
+from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.tensorboard import augmented_images, write_projector
 

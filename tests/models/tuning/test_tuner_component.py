@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils, proto_utils
 from tiny_model import GREY, patterns
 
-from models import features
+from models.data import features
 from models.errors import UserError
 from models.manifest import ModelManifest
 from models.settings import ModelSettings

@@ -75,6 +75,6 @@ def test_embeddings_too(server, model):
     names = list(FORMATS)
     values = [{"b64": base64.b64encode(encoded(name)).decode()} for name in names]
     found = server.predict({"signature_name": "embed", "instances": values}).json()["predictions"]
-    from models.containers import normalise
+    from models.data.image_formats import normalise
 
     np.testing.assert_allclose(found, model.embed(normalise(encoded(name)).data for name in names), atol=1e-5)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from running_server import running
 
-from models.containers import normalise
+from models.data.image_formats import normalise
 from pipeline.server.limits import Limits
 from pipeline.server.metrics import Metrics
 from pipeline.server.transformer import Transformer

@@ -21,7 +21,7 @@ from components.image_example_gen.sources import archive_entries, tar_entries, u
 from components.image_example_gen.sources.archive import SUFFIXES, ArchiveSource
 from components.image_example_gen.sources.opening import open_source
 from components.image_example_gen.sources.source import Found, Listing, Source
-from models.containers import UnreadableImage
+from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
 FILES = {

@@ -9,7 +9,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.opening import open_source
-from models.containers import UnreadableImage
+from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
 SHELF = "shelf://bucket"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import features
-from models.dataset import read_images, read_pairs, split_files, to_raw
+from models.data import features
+from models.data.dataset import read_images, read_pairs, split_files, to_raw
 from models.settings import ImageSettings
 
 IMAGE = ImageSettings(height=8, width=9, channels=3)

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.dataset import ImageTable, Ints, PairTable, to_raw
-from models.draws import Draw, different, draws
+from models.data.dataset import ImageTable, Ints, PairTable, to_raw
+from models.data.identity_index import Members
+from models.data.sampler import Draw, different, draws
 from models.losses import FORGED
-from models.members import Members
 from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]

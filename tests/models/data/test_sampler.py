@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.draws import different, draws
+from models.data.sampler import different, draws
 
 
 def test_the_numbers_of_a_key_are_these():

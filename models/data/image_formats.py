@@ -1,6 +1,6 @@
 """Container normalisation: any allowed image file becomes an upright 8-bit grey or RGB PNG or JPEG.
 
-The first of the two steps from a file to canonical pixels (the second is ``models.pixels``), done the same way at
+The first of the two steps from a file to canonical pixels (the second is ``models.data.canonical_pixels``), done the same way at
 ingest and by the clients of a served model. Pillow only, so that a client needs no TensorFlow.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
-from models.gif_frames import gif_frames
+from models.data.gif_frames import gif_frames
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024**2

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.containers import UnreadableImage, normalise
-from models.gif_frames import gif_frames
+from models.data.gif_frames import gif_frames
+from models.data.image_formats import UnreadableImage, normalise
 
 SHAPE = (6, 9)
 RNG = np.random.default_rng(0)

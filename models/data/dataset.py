@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models import features
+from models.data import features
 from models.settings import ImageSettings
 
 Ints = NDArray[np.int64]

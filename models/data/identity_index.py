@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.dataset import Ints
-from models.draws import Draw, different
+from models.data.dataset import Ints
+from models.data.sampler import Draw, different
 
 
 class Members:

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features
+from models.data import features
 
 IMAGE = (
     "image"  # the transformed feature: float32 [height, width, channels], mean 0 and variance 1 over the train split

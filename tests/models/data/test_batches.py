@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.batches import IdentityBatches, PairBatches, Share, batch_dataset
-from models.dataset import ImageTable, PairTable
+from models.data.batches import IdentityBatches, PairBatches, Share, batch_dataset
+from models.data.dataset import ImageTable, PairTable
 from models.losses import FORGED
 from models.settings import BatchSettings
 

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.draws import draws
-from models.members import Members
+from models.data.identity_index import Members
+from models.data.sampler import draws
 
 SIZES = [1, 3, 8]
 LABELS = np.array([7] * 3 + [2] * 1 + [9] * 8)

@@ -1,6 +1,6 @@
 """Canonical pixels: the one way from an encoded image to the uint8 array that a model sees.
 
-The second of the two steps from a file to canonical pixels (the first is ``models.containers``). The same functions
+The second of the two steps from a file to canonical pixels (the first is ``models.data.image_formats``). The same functions
 run at ingest and within the serving signatures, so that there is no skew between training and serving.
 """
 
