@@ -170,7 +170,7 @@ def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeyp
         finally:
             inside -= limits["max_pixels"] > 143
 
-    monkeypatch.setattr(containers, "normalise", watched)
+    monkeypatch.setattr(image_formats, "normalise", watched)
     _, _, reasons = run(data, tmp_path / "in turns", max_pixels=144)
     assert most == 1
     assert reasons == {"identität 1/too large.png": "too many pixels: 13x12 > 144"}
