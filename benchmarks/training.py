@@ -32,8 +32,8 @@ from models import trainer
 from models.data.batches import Normalise, batch_dataset, batches_of
 from models.data.dataset import ImageTable, PairTable
 from models.hardware import precision_policy
+from models.network.siamese import build_model
 from models.settings import ModelSettings
-from models.siamese import build_model
 
 SHAPES = {"28x28x1": (28, 28, 1), "64x64x3": (64, 64, 3)}
 IDENTITIES, IMAGES_EACH = 200, 20

@@ -102,7 +102,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
       folder: of this training alone; its name must change with what the training is made of (``training_key``).
-      model: compiled, of ``models.siamese``.
+      model: compiled, of ``models.network.siamese``.
       stopping: whose best weights and patience belong to the state.
       minutes: between two states within an epoch.
       writes: whether this process does; of several hosts only one, all others read the same folder.

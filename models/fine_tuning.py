@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
-from models.encoders.backbone import BACKBONE, set_trainable
+from models.network.encoders.backbone import BACKBONE, set_trainable
 from models.optimizers import build_optimizer
 from models.settings import ModelSettings
 

@@ -111,7 +111,7 @@ class LoadedModel:
 
 def judge(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Embeddings [n, d], [n, d] of the model of ``manifest`` -> (distances [n], scores [n])."""
-    from models.distances import DISTANCES
+    from models.network.distances import DISTANCES
 
     distance = np.asarray(DISTANCES[manifest.distance].paired(a, b), np.float64)
     return distance, Calibration(manifest.threshold, manifest.slope).score(distance)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distances import Tensor
+from models.network.distances import Tensor
 
 _STEPS = 5
 _LARGEST = 1024  # rows or columns, whichever are fewer: the cost of an update grows with the square of them

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.distances import Tensor
+from models.network.distances import Tensor
 from models.settings import TrainingSettings
 
 _DROP = 0.1

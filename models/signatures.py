@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from models.calibration import Calibration
 from models.data import canonical_pixels, features
 from models.data.preprocessing import IMAGE
-from models.distances import DISTANCES
+from models.network.distances import DISTANCES
 from models.settings import ImageSettings
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]

@@ -27,10 +27,10 @@ from models.hardware import distribution, precision_policy
 from models.hosts import hosts
 from models.joint_training.first_host import FOLDER, train_together
 from models.memory import available_memory
+from models.network.siamese import build_model, build_tower
 from models.operating_points import check_measurable
 from models.settings import ModelSettings
 from models.shared_statistics import SharedStatistics, once
-from models.siamese import build_model, build_tower
 from models.signatures import ServedModel
 from models.steps import take_steps
 from models.tensorboard import Board, augmented_images, write_projector

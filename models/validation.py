@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from models.calibration import Floats, auc, best_accuracy
 from models.data.dataset import ImageTable, Ints, PairTable
-from models.distances import DISTANCES
 from models.measures import equal_error_rate
+from models.network.distances import DISTANCES
 
 progress = logging.getLogger("siamese.progress")
 

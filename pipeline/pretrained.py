@@ -15,7 +15,7 @@ from models.settings import EncoderSettings, ImageSettings
 from pipeline.native_libraries import prepare_native_libraries
 
 _ROOT = str(Path(__file__).parents[1])  # where ``models`` is imported from; not from the user's folder
-_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.encoders.weights_check import main; main()"
+_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.encoders.weights_check import main; main()"
 
 
 def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:

@@ -45,8 +45,8 @@ def export_of(tmp_path_factory, transform_of):
     import keras
     from tiny_model import CALIBRATION, Exported
 
-    from models.encoders import build_encoder
     from models.export import export
+    from models.network.encoders import build_encoder
     from models.settings import EncoderSettings, LossSettings, ModelSettings
     from models.signatures import ServedModel
 

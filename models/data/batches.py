@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.data.dataset import ImageTable, Ints, PairTable, to_raw
 from models.data.identity_index import Members
 from models.data.sampler import Draw, different, draws
-from models.losses import FORGED
+from models.network.losses import FORGED
 from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]

@@ -7,9 +7,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.augmentation import PixelRange, build_augmentation
 from models.data.batches import Batches, Normalise
 from models.data.features import AUGMENTED
+from models.network.augmentation import PixelRange, build_augmentation
 from models.settings import ModelSettings
 
 _ROWS, _COLUMNS = 8, 8

@@ -16,8 +16,8 @@ from tiny_model import fit_transform
 
 from models.calibration import Calibration, auc, calibrate
 from models.data import dataset
-from models.encoders import build_encoder
 from models.export import export
+from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
 from models.trainer import fit, load_split, normaliser

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from models import trainer
 from models.data.dataset import ImageTable, PairTable
-from models.encoders.backbone import BACKBONE
+from models.network.encoders.backbone import BACKBONE
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 
 STEPS, EPOCHS, SIDE = 3, 4, 32
@@ -26,7 +26,7 @@ def _tiny_backbone(monkeypatch):
         return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
 
     for module in ("backbone", "pretrained"):
-        monkeypatch.setattr(importlib.import_module(f"models.encoders.{module}"), "application", tiny)
+        monkeypatch.setattr(importlib.import_module(f"models.network.encoders.{module}"), "application", tiny)
 
 
 def normalise(raw):

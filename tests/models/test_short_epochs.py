@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import siamese, trainer
+from models import trainer
 from models.data.dataset import ImageTable, PairTable
-from models.encoders import ENCODERS
 from models.errors import TrainingFailed
+from models.network import siamese
+from models.network.encoders import ENCODERS
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 
 SIDE, STEPS = 32, 15

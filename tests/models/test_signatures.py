@@ -9,7 +9,7 @@ from tiny_model import CALIBRATION, COLOUR, GREY, fit_transform, pair_example, p
 
 from models.calibration import Calibration
 from models.data import canonical_pixels
-from models.encoders import build_encoder
+from models.network.encoders import build_encoder
 from models.settings import ImageSettings
 from models.signatures import ServedModel, raw_bytes
 

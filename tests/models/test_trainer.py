@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from models.data.dataset import ImageTable, PairTable
-from models.encoders import build_encoder
 from models.errors import TrainingFailed, UserError
 from models.hardware import precision_policy
+from models.network.encoders import build_encoder
 from models.settings import (
     CalibrationSettings,
     EncoderSettings,
@@ -107,7 +107,7 @@ def test_what_the_network_is_fed_is_drawn_whatever_tensorboard_gets(tmp_path, wr
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_loss_that_is_no_number_fails_the_training(tmp_path, monkeypatch, epoch):
     steps = 4
-    from models.losses import InBatchContrastiveLoss
+    from models.network.losses import InBatchContrastiveLoss
 
     calls = tf.Variable(0)
     call = InBatchContrastiveLoss.call

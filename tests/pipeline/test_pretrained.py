@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from components.run_report.summary import RunSummary
-from models.encoders.backbone import application
+from models.network.encoders.backbone import application
 from models.settings import EncoderSettings, ImageSettings
 from pipeline import cli
 from pipeline import run as run_module

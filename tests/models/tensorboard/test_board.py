@@ -8,8 +8,8 @@ from tensorboard.plugins.hparams import metadata as hparams
 
 from models import trainer
 from models.data.dataset import ImageTable, PairTable
+from models.network.siamese import build_model
 from models.settings import ModelSettings
-from models.siamese import build_model
 from models.tensorboard import Board, write_trial
 from models.validation import PairDistances, ValidationMonitor
 

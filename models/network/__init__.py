@@ -1,0 +1,1 @@
+"""The network: the encoder (one tower), distances, losses and augmentation."""

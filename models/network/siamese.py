@@ -1,0 +1,108 @@
+"""The network as it trains: one encoder used twice, or over a batch of which every pair counts."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from models.hardware import compiled_steps
+from models.network.augmentation import PixelRange, build_augmentation
+from models.network.distances import DISTANCES, Tensor
+from models.network.encoders import build_encoder
+from models.network.encoders.learned_weights import LearnedWeights
+from models.network.encoders.pretrained import load_pretrained
+from models.network.losses import LearnedVerdict, build_loss
+from models.optimizers import build_optimizer
+from models.settings import ModelSettings
+from models.settings.margins import scale
+
+
+class _Siamese(keras.Model):
+    """What both forms of training are made of."""
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        augmentation: keras.Model,
+        distance: str,
+        verdict: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.encoder, self.augmentation, self.distance, self.verdict = encoder, augmentation, distance, verdict
+
+    def fitted(self) -> list[Any]:
+        """The variables that the optimiser moves."""
+        return [*self.encoder.trainable_variables, *(self.verdict.trainable_variables if self.verdict else [])]
+
+    def train_step(self, *given: Any, **named: Any) -> dict[str, Any]:
+        """Keras's; its measures are [1] each where there are several hosts, whose mean Keras takes over that axis."""
+        logs: dict[str, Any] = super().train_step(*given, **named)
+        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
+
+    def _maybe_symbolic_build(self, *given: Any, **named: Any) -> None:
+        """Nothing: all variables are there already. Keras's takes the mean over hosts of a batch and fails (#20585)."""
+
+
+class BatchModel(_Siamese):
+    """Embeds a batch of images; the loss compares all of them with each other.
+
+    [n, height, width, channels] -> embeddings [n, d]; with a verdict layer the logits of all pairs, [n, n].
+    """
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        embeddings = self.encoder(self.augmentation(images, training=training), training=training)
+        return self.verdict(DISTANCES[self.distance].pairwise(embeddings)) if self.verdict else embeddings
+
+
+class PairModel(_Siamese):
+    """Two towers with the same weights and the distance between them.
+
+    ([n, height, width, channels], the same) -> distances [n]; with a verdict layer the logits, [n]. Both sides pass the
+    encoder as one batch, so that batch normalisation sees them alike.
+    """
+
+    def call(self, sides: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        images = ops.concatenate(sides, axis=0)
+        embeddings = self.encoder(self.augmentation(images, training=training), training=training)
+        a, b = ops.split(embeddings, 2, axis=0)
+        between = DISTANCES[self.distance].paired(a, b)
+        return self.verdict(between) if self.verdict else between
+
+
+def build_tower(settings: ModelSettings) -> keras.Model:
+    """One tower: the encoder, and the weights of the distance where those are learned.
+
+    float32 [n, height, width, channels], normalised -> float32 [n, embedding].
+    """
+    encoder = build_encoder(settings.image, settings.encoder)
+    if settings.loss.distance != "weighted_manhattan":
+        return encoder
+    weighted = LearnedWeights(dtype="float32", name="distance_weights")(encoder.output)
+    return keras.Model(encoder.input, weighted, name="encoder")
+
+
+def build_model(settings: ModelSettings, total_steps: int) -> keras.Model:
+    """The network that ``settings`` describes, compiled; its ``encoder`` attribute is what will serve."""
+    encoder = build_tower(settings)
+    compiled = compiled_steps(settings.training.xla)
+    pixels = PixelRange.of(settings.encoder)
+    augmentation = build_augmentation(settings.augmentation, settings.seed, compiled, pixels)
+    loss = settings.loss
+    network = BatchModel if loss.form == "batch" else PairModel
+    verdict = None
+    if loss.name == "binary_cross_entropy":
+        verdict = LearnedVerdict(scale(loss.distance, settings.encoder), dtype="float32", name="verdict")
+        verdict.build((None,))  # its variables are there before the first step, for a checkpoint to fill
+    model: keras.Model = network(encoder, augmentation, loss.distance, verdict)
+    load_pretrained(encoder, settings.image, settings.encoder)
+    model.compile(
+        optimizer=build_optimizer(settings.training, total_steps),
+        loss=build_loss(loss),
+        jit_compile=compiled,
+    )
+    model.optimizer.build(model.fitted())
+    return model
