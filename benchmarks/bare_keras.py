@@ -28,9 +28,9 @@ def bare(config_path: Path | None, first: Path) -> None:
     from models.data import features
     from models.data.batches import IdentityBatches, batch_dataset
     from models.data.dataset import ImageTable, PairTable
-    from models.hardware import precision_policy
     from models.network.distances import DISTANCES
     from models.network.siamese import build_model
+    from models.training.hardware import precision_policy
     from pipeline.config import load_config
 
     config = load_config(config_path)

@@ -4,7 +4,7 @@
 
 The same network, loss, optimiser and batch size, on random pixels, in one process. *input* makes batches and hands them
 over, nothing else, the best of five passes; its CPU milliseconds a step are the process's own, so that other work on
-the machine counts for less. With ``--repeats 0`` it is all that is measured. *Trainer* is ``models.trainer.fit``:
+the machine counts for less. With ``--repeats 0`` it is all that is measured. *Trainer* is ``models.training.trainer.fit``:
 batches composed step by step, normalised by the graph that Transform would write, with what it does at the end of an
 epoch (the measures of 500 validation images, TensorBoard, checkpoints). *bare* is Keras's ``fit`` on normalised float32
 arrays in memory, shuffled by Keras, with no callback. Each figure is the median epoch without the first, which traces;
@@ -28,12 +28,12 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from models import trainer
 from models.data.batches import Normalise, batch_dataset, batches_of
 from models.data.dataset import ImageTable, PairTable
-from models.hardware import precision_policy
 from models.network.siamese import build_model
 from models.settings import ModelSettings
+from models.training import trainer
+from models.training.hardware import precision_policy
 
 SHAPES = {"28x28x1": (28, 28, 1), "64x64x3": (64, 64, 3)}
 IDENTITIES, IMAGES_EACH = 200, 20

@@ -30,7 +30,7 @@ from models.settings import (
     TrainingSettings,
 )
 from models.settings.tuner import TunerSettings
-from models.tuning.values import fitted_to
+from models.training.tuning.search_space import fitted_to
 from pipeline.config_faults import sentence
 from pipeline.given import DIGITS, Given, read_given
 from pipeline.runners.kubeflow.settings import KubeflowSettings

@@ -101,14 +101,14 @@ def training(
     }
     search = config.search
     if search is None:
-        return (Trainer(run_fn="models.trainer.run_fn", **given, custom_config=custom),)
+        return (Trainer(run_fn="models.training.trainer.run_fn", **given, custom_config=custom),)
     tuner = Tuner(
-        tuner_fn="models.tuning.run.tuner_fn",
+        tuner_fn="models.training.tuning.tuner.tuner_fn",
         **given,
         custom_config={**custom, "tuner": search.model_dump(mode="json")},
     )
     best = tuner.outputs["best_hyperparameters"]
-    return Trainer(run_fn="models.trainer.run_fn", **given, hyperparameters=best, custom_config=custom), tuner
+    return Trainer(run_fn="models.training.trainer.run_fn", **given, hyperparameters=best, custom_config=custom), tuner
 
 
 def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:

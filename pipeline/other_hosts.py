@@ -11,12 +11,12 @@ from rich.markup import escape
 
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary
 from models.errors import UserError
-from models.hosts import Hosts, hosts
-from models.joint_training.first_host import announced
-from models.joint_training.notices import FirstNotice
-from models.joint_training.other_host import OtherHost
-from models.joint_training.process import Ended
 from models.settings import EncoderSettings
+from models.training.hosts.chief import announced
+from models.training.hosts.cluster import Hosts, hosts
+from models.training.hosts.process import Ended
+from models.training.hosts.rendezvous import FirstNotice
+from models.training.hosts.worker import OtherHost
 from pipeline.config import Config, code_digest
 from pipeline.native_libraries import prepare_native_libraries
 from pipeline.pretrained import weights_digest

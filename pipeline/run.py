@@ -20,7 +20,7 @@ from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary
 from models.errors import NotEnoughNewData, RejectedData, UserError
-from models.hosts import hosts
+from models.training.hosts.cluster import hosts
 from pipeline.config import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.other_hosts import check_first_host, place_of_hosts, told_to_other_hosts

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import trainer
-from models.checkpoints import discard
 from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
-from models.shared_statistics import once
+from models.training import trainer
+from models.training.checkpoints import discard
+from models.training.hosts.shared_statistics import once
 
 BASE = {"image": {"height": 8, "width": 8}, "encoder": {"filters": [8], "embedding": 8, "dropout": 0.1}}
 

@@ -6,16 +6,16 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from models.hardware import compiled_steps
 from models.network.augmentation import PixelRange, build_augmentation
 from models.network.distances import DISTANCES, Tensor
 from models.network.encoders import build_encoder
 from models.network.encoders.learned_weights import LearnedWeights
 from models.network.encoders.pretrained import load_pretrained
 from models.network.losses import LearnedVerdict, build_loss
-from models.optimizers import build_optimizer
 from models.settings import ModelSettings
 from models.settings.margins import scale
+from models.training.hardware import compiled_steps
+from models.training.optimizers import build_optimizer
 
 
 class _Siamese(keras.Model):

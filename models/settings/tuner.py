@@ -69,6 +69,6 @@ class TunerSettings(Settings):
 
     @property
     def space(self) -> dict[str, Range | tuple[float, ...]]:
-        """What is tuned, by name; of a search that is fitted to a recipe (``models.tuning.values``)."""
+        """What is tuned, by name; of a search that is fitted to a recipe (``models.training.tuning.search_space``)."""
         found = {name: getattr(self, name) for name in TUNED}
         return {name: values for name, values in found.items() if isinstance(values, Range | tuple)}

@@ -20,8 +20,8 @@ from models.export import export
 from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
-from models.trainer import fit, load_split, normaliser
-from models.validation import PairDistances
+from models.training.trainer import fit, load_split, normaliser
+from models.training.validation import PairDistances
 from pipeline.config import Config, code_digest
 from pipeline.digits import write_digits
 

@@ -96,7 +96,7 @@ def flipped(*splits: str) -> Any:
         turn = Path(files[0]).parent.name.removeprefix("Split-") in splits
         return dataset.PairTable(pairs.a, pairs.b, 1 - pairs.same) if turn else pairs
 
-    return mock.patch.object(dataset, "read_pairs", read)  # TFX loads models.trainer anew, which imports it
+    return mock.patch.object(dataset, "read_pairs", read)  # TFX loads models.training.trainer anew, which imports it
 
 
 @pytest.fixture(scope="module")

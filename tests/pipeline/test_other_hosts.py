@@ -8,8 +8,8 @@ import pytest
 
 from components.run_report.summary import RunSummary
 from models.errors import UserError
-from models.joint_training.notices import FirstNotice, Own, path_of, read
 from models.settings import ModelSettings
+from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline import cli, other_hosts
 from pipeline import run as run_module
 from pipeline.config import code_digest, load_config
@@ -106,7 +106,7 @@ def test_waiting_imports_neither_tensorflow_nor_tfx(as_host, tmp_path):
     Own(path_of(made(tmp_path), 0), FirstNotice(nonce="n", state="preparing", run="r", addresses=ADDRESSES)).tell()
     code = (
         "import sys, threading, time\nfrom pathlib import Path\n"
-        "from models.joint_training.notices import FirstNotice, Own, path_of, read\n"
+        "from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read\n"
         "from pipeline.other_hosts import join\n"
         f"first = path_of(Path({str(made(tmp_path))!r}), 0)\n"
         "def end():\n    time.sleep(1)\n    Own(first, read(FirstNotice, first)).tell(state='over', reason='cached')\n"

@@ -12,7 +12,7 @@ from components.run_report import charts
 from components.run_report.embedding_map import MOST, read_map
 from components.run_report.training import read_curves
 from models.data.dataset import ImageTable
-from models.tensorboard import write_projector
+from models.training.tensorboard import write_projector
 
 
 def write_curves(folder, **curves):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from tiny_model import COLOUR, GREY, patterns
 
-from models.trainer import normaliser
+from models.training.trainer import normaliser
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])

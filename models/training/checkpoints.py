@@ -1,0 +1,220 @@
+"""A training that was stopped goes on where it was: the state of the network, the optimiser and early stopping.
+
+Batches are a function of the step's number and random layers keep their seeds among the network's variables, so that
+a resumed training takes the very steps that an unbroken one would have.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.data.dataset import split_files
+from models.errors import TrainingFailed
+from models.training.optimizers import steps_taken
+
+progress = logging.getLogger("siamese.progress")
+
+_STATE = "state.npz"
+_STALE = 14 * 86400  # seconds after which a training is taken to have been given up
+_NOT_OF_THE_WEIGHTS = ("join_minutes", "checkpoint_minutes", "in_memory", "tensorboard", "histogram_epochs")
+
+
+def training_key(recipe: str, files: Iterable[str]) -> str:
+    """SHA-256 of what a training is made of: its recipe and the contents of its files.
+
+    Args:
+      recipe: changes with the settings and the code.
+      files: what it reads.
+    """
+    digest = hashlib.sha256(recipe.encode())
+    for name in files:
+        with tf.io.gfile.GFile(name, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
+    """The folder in which a training keeps its state; None where ``config`` names no ``checkpoints``.
+
+    Its name holds all that shapes the weights, and nothing that watches them or comes after: with another
+    ``calibration`` the training that is done is calibrated anew, and one that was stopped goes on with another
+    ``training.join_minutes``.
+
+    Args:
+      config: the ``custom_config`` of ``run_fn``.
+      patterns: of the pair shards of the splits, whose contents count.
+      tuned: values that take the place of the recipe's.
+    """
+    if not config.get("checkpoints"):
+        return None
+    model = {section: values for section, values in config["model"].items() if section != "calibration"}
+    model["training"] = {key: value for key, value in model["training"].items() if key not in _NOT_OF_THE_WEIGHTS}
+    recipe = json.dumps([model, config["code_digest"], config.get("weights_digest"), tuned], sort_keys=True)
+    files = [file for pattern in patterns for several in split_files(pattern) for file in several]
+    return Path(config["checkpoints"]) / training_key(recipe, files)[:16]
+
+
+class Stopping(keras.callbacks.EarlyStopping):
+    """Early stopping that remembers from one ``fit`` to the next, and restores the best weights when asked to.
+
+    A resumed training takes two calls: the rest of the epoch in which it was stopped, and the other epochs.
+    """
+
+    def __init__(self, monitor: str, patience: int) -> None:
+        mode = "min" if monitor == "val_eer" else "max"
+        super().__init__(monitor, mode=mode, patience=patience, restore_best_weights=True)
+        super().on_train_begin()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        del logs
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        del logs
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has waited as long as it may, so that the training stops."""
+        return bool(self.wait >= self.patience)
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Gives the model the weights of its best epoch, where there was one."""
+        if self.best_weights is not None:
+            model.set_weights(self.best_weights)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the state of one training in a folder.
+
+    At the end of each epoch, every few minutes of a long one, and when the training is told to stop.
+
+    List it after ``stopping``, whose state belongs to it.
+
+    Args:
+      folder: of this training alone; its name must change with what the training is made of (``training_key``).
+      model: compiled, of ``models.network.siamese``.
+      stopping: whose best weights and patience belong to the state.
+      minutes: between two states within an epoch.
+      writes: whether this process does; of several hosts only one, all others read the same folder.
+    """
+
+    def __init__(
+        self, folder: Path, model: keras.Model, stopping: Stopping, minutes: float = 10.0, writes: bool = True
+    ) -> None:
+        super().__init__()
+        self._writes, self._kept = writes, 0
+        self._unjudged: int | None = None  # the steps after which the epoch that runs ends, and is yet to be judged
+        self._seconds, self._saved, self._phase = minutes * 60, time.monotonic(), 0
+        self._folder, self._network, self._stopping = folder, model, stopping
+        _remove_stale(folder.parent)
+
+    def phase(self) -> int:
+        """The phase in which an earlier attempt was stopped; 0 where there was none."""
+        path = self._folder / _STATE
+        if not path.is_file():
+            return 0
+        with np.load(path) as state:
+            return int(state["phase"])
+
+    def restore(self, phase: int = 0) -> int:
+        """Begins a phase with what an earlier attempt left of it; returns how many of its steps are done already."""
+        self._phase, path = phase, self._folder / _STATE
+        if not path.is_file() or self.phase() != phase:
+            return 0
+        with np.load(path) as state:
+            for number, variable in enumerate(self._variables()):
+                variable.assign(state[f"variable{number}"])
+            stopping = json.loads(str(state["stopping"]))
+            best = [state[f"best{number}"] for number in range(stopping.pop("weights"))]
+        for name, value in stopping.items():
+            setattr(self._stopping, name, value)
+        self._stopping.best_weights = best or None
+        self._kept = self._steps()
+        return self._kept
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        del epoch, logs
+        self._unjudged = self._steps() + int(self.params["steps"])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        del epoch, logs
+        self._unjudged = None
+        self.save()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        del batch, logs
+        if time.monotonic() - self._saved > self._seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the state as it is now, whole or not at all; not while an epoch that ended waits to be judged."""
+        if not self._writes or self._steps() == self._unjudged:
+            return
+        best = self._stopping.best_weights or []
+        best_so_far = self._stopping.best
+        stopping = {
+            "wait": self._stopping.wait,
+            "best": None if best_so_far is None else float(best_so_far),
+            "best_epoch": self._stopping.best_epoch,
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        staging = self._folder / f".{_STATE}"
+        with staging.open("wb") as file:
+            np.savez(
+                file,
+                phase=np.array(self._phase),
+                stopping=np.array(json.dumps({**stopping, "weights": len(best)})),
+                **{f"variable{number}": variable.numpy() for number, variable in enumerate(self._variables())},
+                **{f"best{number}": weights for number, weights in enumerate(best)},
+            )
+        staging.replace(self._folder / _STATE)
+        self._saved, self._kept = time.monotonic(), self._steps()
+
+    @contextmanager
+    def kept_when_stopped(self) -> Iterator[None]:
+        """Saves where the training is told to stop: by Ctrl-C, or as a pod's SIGTERM arrives."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            self.save()
+            progress.info("stopped; the same run goes on after %d steps", self._kept)
+            raise
+        except TrainingFailed:
+            self.discard()  # it would only fail again
+            raise
+
+    def discard(self) -> None:
+        """Forgets this training."""
+        if self._writes:
+            discard(self._folder)
+
+    def _variables(self) -> list[Any]:
+        network = self._network
+        verdict = network.verdict.variables if network.verdict else []
+        return [*network.encoder.variables, *verdict, *network.augmentation.variables, *network.optimizer.variables]
+
+    def _steps(self) -> int:
+        return steps_taken(self._network.optimizer)
+
+
+def discard(folder: Path | None) -> None:
+    """Forgets the training that is kept in a folder, if one is."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_stale(root: Path) -> None:
+    """Of trainings, and of the Tuner's searches, which stay when they have come to their end: a longer one goes on."""
+    for state in (*root.glob(f"*/{_STATE}"), *root.glob("trials-*/oracle.json")):
+        if time.time() - state.stat().st_mtime > _STALE:
+            shutil.rmtree(state.parent, ignore_errors=True)

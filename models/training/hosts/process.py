@@ -1,0 +1,121 @@
+"""The process that trains, seen from the one that started it: TensorFlow's hosts must meet before all else it does."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from models.training.hosts.rendezvous import POLL
+
+progress = logging.getLogger("siamese.progress")
+
+_ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
+_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.program import main; main()"
+_GRACE = 40.0  # seconds that a process has to keep its state: longer than it gives itself
+_LOST = 10.0  # seconds for a training to end by itself once another host has left it
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a training ended on a host: the exit code (0, 1, or 2: the user's to mend), and why, where it is not 0."""
+
+    code: int
+    reason: str = ""
+
+
+class TrainingProcess:
+    """``run_fn`` in a process of its own, whose progress lines are told here.
+
+    Args:
+      arguments: of ``run_fn``, as JSON has them.
+      log: takes what libraries print; default: where this process prints its errors.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any], log: IO[str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C is this process's to pass on
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self._error, self._done = "", False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._write(json.dumps(arguments) + "\n")
+
+    def supervised(self, look: Callable[[], str | None]) -> Ended:
+        """Waits for its end.
+
+        Args:
+          look: is called twice a second; says why another host no longer trains, or None.
+
+        Whatever is raised meanwhile, Ctrl-C too, stops it first.
+        """
+        since: float | None = None
+        try:
+            while self._process.poll() is None and not self._done:
+                lost = look()
+                since = (since or time.monotonic()) if lost else None
+                if lost and since and time.monotonic() - since > _LOST:
+                    return Ended(1, lost)
+                time.sleep(POLL)
+            if self._done:  # then it is no failure, whatever TensorFlow makes of its own end
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_GRACE)
+        finally:
+            self.stop()
+        code = 0 if self._done else self._process.returncode
+        return Ended(code if code in (0, 2) else 1, self._error or (_told(code) if code else ""))
+
+    def stop(self) -> None:
+        """Ends it: it keeps its state, if it can in time; at once where Ctrl-C is pressed again."""
+        try:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGINT)
+                self._process.wait(_GRACE)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+            self._process.wait()
+        self._close()
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            told = json.loads(line)
+            self._error = told.get("error", self._error)
+            self._done = self._done or "done" in told
+            if "progress" in told:
+                progress.info("%s", told["progress"])
+
+    def _write(self, line: str) -> None:
+        if pipe := self._process.stdin:
+            try:
+                pipe.write(line)
+                pipe.flush()
+            except BrokenPipeError:  # it has died; its end tells
+                return
+
+    def _close(self) -> None:
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+
+def _told(code: int) -> str:
+    if code > 0:
+        return f"the training's process ended with code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    often = " (often: out of memory)" if -code == signal.SIGKILL else ""
+    return f"the training's process was killed by {name}{often}"

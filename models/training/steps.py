@@ -1,0 +1,85 @@
+"""The steps of a training, through all its phases and from wherever it was stopped."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.data.batches import Batches, Normalise, Share, batch_dataset
+from models.settings import ModelSettings
+from models.training.checkpoints import Checkpoints, Stopping
+from models.training.fine_tuning import Phase, enter, phases
+
+progress = logging.getLogger("siamese.progress")
+
+
+def take_steps(
+    model: keras.Model,
+    settings: ModelSettings,
+    batches: Batches,
+    normalise: Normalise,
+    steps: int,
+    callbacks: list[keras.callbacks.Callback],
+    stopping: Stopping,
+    kept: Checkpoints | None,
+) -> None:
+    """Trains through all phases, ``steps`` an epoch, from where it was stopped; one that had ended takes none."""
+    reached = kept.phase() if kept else 0
+    for number, phase in list(enumerate(phases(settings)))[reached:]:
+        if number or not phase.backbone_trains:
+            enter(model, settings, phase, steps)
+        done = kept.restore(number) if kept else 0
+        if number and not done:
+            stopping.restore_best(model)
+            stopping.wait = 0
+        if done:
+            done = (phase.last - phase.first) * steps if stopping.spent else done
+            _tell(phase, settings, done, steps)
+        for epochs, per_epoch in _spans(phase, done, steps):
+            if model.stop_training:
+                break
+            taken = range(epochs.stop * steps - len(epochs) * per_epoch, epochs.stop * steps)
+            model.fit(
+                _distributed(model.distribute_strategy, batches, taken, normalise),
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                steps_per_epoch=per_epoch,
+                callbacks=[*callbacks, kept] if kept else callbacks,
+                shuffle=False,  # batches come in their order
+                verbose=0,
+            )
+
+
+def _tell(phase: Phase, settings: ModelSettings, done: int, steps: int) -> None:
+    """Says where a training goes on that was stopped after so many steps of a phase."""
+    (epoch, begun), epochs = divmod(done, steps), settings.training.epochs
+    if phase.first + epoch == epochs:
+        progress.info("goes on after its last epoch: no step is taken anew")
+    else:
+        progress.info("goes on from epoch %d/%d, step %d of %d", phase.first + epoch + 1, epochs, begun, steps)
+
+
+def _distributed(strategy: tf.distribute.Strategy, batches: Batches, steps: range, normalise: Normalise) -> Any:
+    """The batches of the ``steps``; where there are several replicas, a part for each: Keras would cut identities."""
+    replicas: int = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batch_dataset(batches, steps, normalise)
+
+    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        here = replicas // context.num_input_pipelines
+        return batch_dataset(batches, steps, normalise, Share(context.input_pipeline_id * here, here, replicas))
+
+    return strategy.distribute_datasets_from_function(of_host)
+
+
+def _spans(phase: Phase, done: int, steps: int) -> Iterator[tuple[range, int]]:
+    """(epochs, steps of each): the rest of the epoch in which a phase was stopped, if it was, and all its others."""
+    whole, begun = divmod(done, steps)
+    epoch = phase.first + whole
+    if begun:
+        yield range(epoch, epoch + 1), steps - begun
+        epoch += 1
+    if epoch < phase.last:
+        yield range(epoch, phase.last), steps
