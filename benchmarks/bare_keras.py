@@ -24,13 +24,13 @@ def bare(config_path: Path | None, first: Path) -> None:
     import tensorflow as tf
     from PIL import Image
 
-    from models.calibration import calibrate
     from models.data import features
     from models.data.batches import IdentityBatches, batch_dataset
     from models.data.dataset import ImageTable, PairTable
     from models.network.distances import DISTANCES
     from models.network.siamese import build_model
     from models.training.hardware import precision_policy
+    from models.verification.calibration import calibrate
     from pipeline.config import load_config
 
     config = load_config(config_path)

@@ -25,7 +25,7 @@ from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.judgement import Change, Test, judge_change
 from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
-from models.calibration import Floats
+from models.verification.calibration import Floats
 
 LOSSES = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)  # true loss over the allowed one; negative: the candidate is better
 ERRORS = 0.08  # of the served model

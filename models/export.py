@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.calibration import Calibration
 from models.manifest import CalibrationReport, ModelManifest
 from models.settings import ModelSettings
 from models.signatures import ServedModel, warmup_requests
+from models.verification.calibration import Calibration
 
 
 def export(served: ServedModel, settings: ModelSettings, calibration: Calibration, fn_args: Any) -> None:

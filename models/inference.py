@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibration, Floats
 from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.manifest import ModelManifest
+from models.verification.calibration import Calibration, Floats
 
 _BATCH = 64
 

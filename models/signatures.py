@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.calibration import Calibration
 from models.data import canonical_pixels, features
 from models.data.preprocessing import IMAGE
 from models.network.distances import DISTANCES
 from models.settings import ImageSettings
+from models.verification.calibration import Calibration
 
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="examples")]
 _TWO_IMAGES = [tf.TensorSpec([None], tf.string, name="image_a"), tf.TensorSpec([None], tf.string, name="image_b")]

@@ -45,7 +45,7 @@ def judge_and_push(
         baseline_model=baseline.outputs["model"],
         example_splits=[features.TEST],
         eval_config=eval_config(
-            config.gates, config.measures, code_digest("components.verification_metrics", "models.measures")
+            config.gates, config.measures, code_digest("components.verification_metrics", "models.verification.metrics")
         ),
     )
     scores = PairScorer(
@@ -65,7 +65,7 @@ def judge_and_push(
         measures=config.measures,
         split=config.split_rule,
         seed=config.seed,
-        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.measures"),
+        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.verification.metrics"),
     )
     serving = serving_validator(
         config.serving_validator,

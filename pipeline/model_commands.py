@@ -64,7 +64,7 @@ def evaluate(
 ) -> None:
     """Measure a pushed model on pairs of your own, at its stored threshold."""
     from components.model_gate.settings import MeasureSettings
-    from models.measures import verification_measures
+    from models.verification.metrics import verification_measures
     from pipeline.protocol import read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)

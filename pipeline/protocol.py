@@ -12,10 +12,10 @@ from rich.progress import Progress
 
 from components.pair_list.parsing import COLUMNS, parse_pairs
 from components.pair_list.reading import read_bytes
-from models.calibration import Floats
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.inference import LoadedModel, read_image
+from models.verification.calibration import Floats
 
 
 @dataclass(frozen=True)

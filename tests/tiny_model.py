@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.calibration import Calibration
 from models.data import features
 from models.data.preprocessing import preprocessing_fn
 from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
+from models.verification.calibration import Calibration
 
 # Not square: a height taken for a width is found.
 GREY, COLOUR = (ImageSettings(height=12, width=10, channels=channels) for channels in (1, 3))

@@ -13,7 +13,7 @@ from components.model_gate.settings import GateSettings, MeasureSettings, higher
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs
 from components.verdict.result import GateResult
-from models.calibration import Floats
+from models.verification.calibration import Floats
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends
 

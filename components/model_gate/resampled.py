@@ -1,6 +1,6 @@
 """The measures of scored pairs under many weightings at once: what a bootstrap needs. NumPy only.
 
-The same definitions as in ``models.measures``, which a test holds them to: a weight counts a pair so many times.
+The same definitions as in ``models.verification.metrics``, which a test holds them to: a weight counts a pair so many times.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.model_gate.settings import MeasureSettings
-from models.calibration import Floats
-from models.measures import CALIBRATION_BINS
+from models.verification.calibration import Floats
+from models.verification.metrics import CALIBRATION_BINS
 
 Weights = NDArray[np.float64]  # [resamples, pairs]
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.verdict.result import GateResult
-from models.calibration import Floats, auc
+from models.verification.calibration import Floats, auc
 
 # A collapsed encoder's distances differ by rounding alone; those of the weakest real one by much more.
 _SPREAD = 1e-3

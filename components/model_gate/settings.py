@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from models.measures import FARS, GENUINE_PRIOR
 from models.settings import Settings
+from models.verification.metrics import FARS, GENUINE_PRIOR
 
 # Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
 HIGHER_IS_BETTER = (

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.calibration import Floats
 from models.data.features import SLICES
+from models.verification.calibration import Floats
 
 FILE = "scores.parquet"
 

@@ -8,7 +8,7 @@ import numpy as np
 from components.pair_scores.table import ScoredPairs
 from components.run_report.curves import at_thresholds, reliability, score_shares
 from components.run_report.training import Curve
-from models.measures import tar_at_far
+from models.verification.metrics import tar_at_far
 
 _FARS = (0.001, 0.01, 0.05, 0.1, 0.2)
 _BINS = 10

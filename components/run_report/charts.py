@@ -16,7 +16,7 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.curves import at_threshold, at_thresholds, rates, reliability, score_shares
 from components.run_report.embedding_map import EmbeddingMap
 from components.run_report.training import Curve
-from models.calibration import Floats
+from models.verification.calibration import Floats
 
 Names = tuple[str, str]  # of the model, and of the one that it is compared with
 MODELS = ("new model", "served model")

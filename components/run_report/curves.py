@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.pair_scores.table import ScoredPairs
-from models.calibration import Floats
+from models.verification.calibration import Floats
 
 _MOST_POINTS = 2000  # of a curve: more than a screen has pixels
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from components.pair_generator.records import find_shards, read_records
 from components.serving_validator.questions import Questions
-from models.calibration import Floats
 from models.data import features
+from models.verification.calibration import Floats
 
 
 @dataclass(frozen=True)

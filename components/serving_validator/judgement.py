@@ -16,9 +16,9 @@ from components.serving_validator.questions import (
     Answers,
     key,
 )
-from models.calibration import Calibration, Floats
 from models.inference import judge
 from models.manifest import ModelManifest
+from models.verification.calibration import Calibration, Floats
 
 _SPOKEN = {
     TOGETHER: "for all pairs in one request",

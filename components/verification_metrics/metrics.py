@@ -1,6 +1,6 @@
 """The metrics. ``MetricConfig(module=MODULE, class_name=..., config=...)`` names one.
 
-Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.measures``.
+Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.verification.metrics``.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.verification_metrics.packed_pairs import PackedPairs, pack_pairs
-from models import measures
+from models.verification import metrics
 
 MODULE = __name__
 CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: another code is another configuration
@@ -65,7 +65,7 @@ class AtThreshold(PairMetric):
     """A measure or a count of the verdicts: "the same" where the score is above ``threshold``.
 
     Args:
-      name: one of ``models.measures.verdict_measures`` or ``verdict_counts``, e.g. "accuracy" or "true_positives".
+      name: one of ``models.verification.metrics.verdict_measures`` or ``verdict_counts``, e.g. "accuracy" or "true_positives".
       threshold: on the score.
     """
 
@@ -79,7 +79,7 @@ class AtThreshold(PairMetric):
     @staticmethod
     def measure(pairs: PackedPairs, measured: str, threshold: float) -> float:
         verdicts = pairs.same, pairs.score > threshold, pairs.weights
-        found = measures.verdict_measures(*verdicts) | measures.verdict_counts(*verdicts)
+        found = metrics.verdict_measures(*verdicts) | metrics.verdict_counts(*verdicts)
         return found[measured] if np.isfinite(pairs.score).all() else np.nan
 
 
@@ -91,7 +91,7 @@ class AreaUnderCurve(PairMetric):
 
     @staticmethod
     def measure(pairs: PackedPairs) -> float:
-        return measures.area_under_curve(pairs.same, pairs.distance, pairs.weights)
+        return metrics.area_under_curve(pairs.same, pairs.distance, pairs.weights)
 
 
 class AveragePrecision(PairMetric):
@@ -102,7 +102,7 @@ class AveragePrecision(PairMetric):
 
     @staticmethod
     def measure(pairs: PackedPairs) -> float:
-        return measures.average_precision(pairs.same, pairs.distance, pairs.weights)
+        return metrics.average_precision(pairs.same, pairs.distance, pairs.weights)
 
 
 class EqualErrorRate(PairMetric):
@@ -113,7 +113,7 @@ class EqualErrorRate(PairMetric):
 
     @staticmethod
     def measure(pairs: PackedPairs) -> float:
-        return measures.equal_error_rate(pairs.same, pairs.distance, pairs.weights)
+        return metrics.equal_error_rate(pairs.same, pairs.distance, pairs.weights)
 
 
 class TarAtFar(PairMetric):
@@ -124,25 +124,25 @@ class TarAtFar(PairMetric):
 
     @staticmethod
     def measure(pairs: PackedPairs, far: float) -> float:
-        return measures.tar_at_far(pairs.same, pairs.distance, far, pairs.weights)
+        return metrics.tar_at_far(pairs.same, pairs.distance, far, pairs.weights)
 
 
 class CalibrationError(PairMetric):
     """Expected calibration error of the score."""
 
-    def __init__(self, bins: int = measures.CALIBRATION_BINS, name: str = "calibration_error") -> None:
+    def __init__(self, bins: int = metrics.CALIBRATION_BINS, name: str = "calibration_error") -> None:
         super().__init__(name, bins=bins)
 
     @staticmethod
     def measure(pairs: PackedPairs, bins: int) -> float:
-        return measures.calibration_error(pairs.same, pairs.score, bins, pairs.weights)
+        return metrics.calibration_error(pairs.same, pairs.score, bins, pairs.weights)
 
 
 class PrecisionAtPrior(PairMetric):
     """Precision at the operating threshold where ``prior`` of the pairs are genuine."""
 
     def __init__(
-        self, prior: float = measures.GENUINE_PRIOR, threshold: float = 0.5, name: str = "precision_at_prior"
+        self, prior: float = metrics.GENUINE_PRIOR, threshold: float = 0.5, name: str = "precision_at_prior"
     ) -> None:
         super().__init__(name, prior=prior, threshold=threshold)
 
@@ -150,4 +150,4 @@ class PrecisionAtPrior(PairMetric):
     def measure(pairs: PackedPairs, prior: float, threshold: float) -> float:
         if not np.isfinite(pairs.score).all():
             return np.nan
-        return measures.precision_at_prior(pairs.same, pairs.score > threshold, prior, pairs.weights)
+        return metrics.precision_at_prior(pairs.same, pairs.score > threshold, prior, pairs.weights)

@@ -14,7 +14,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import seen_images
-from models.calibration import Calibration, calibrate
 from models.data import features
 from models.data.batches import Normalise, batches_of
 from models.data.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
@@ -22,7 +21,6 @@ from models.data.preprocessing import IMAGE
 from models.errors import TrainingFailed, UserError
 from models.export import export
 from models.network.siamese import build_model, build_tower
-from models.operating_points import check_measurable
 from models.settings import ModelSettings
 from models.signatures import ServedModel
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
@@ -36,6 +34,8 @@ from models.training.steps import take_steps
 from models.training.tensorboard import Board, augmented_images, write_projector
 from models.training.tuning.search_space import with_values
 from models.training.validation import PairDistances, ValidationMonitor
+from models.verification.calibration import Calibration, calibrate
+from models.verification.operating_points import check_measurable
 
 progress = logging.getLogger("siamese.progress")
 

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.calibration import Floats, auc, best_accuracy
 from models.data.dataset import ImageTable, Ints, PairTable
-from models.measures import equal_error_rate
 from models.network.distances import DISTANCES
+from models.verification.calibration import Floats, auc, best_accuracy
+from models.verification.metrics import equal_error_rate
 
 progress = logging.getLogger("siamese.progress")
 

@@ -14,7 +14,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tiny_model import fit_transform
 
-from models.calibration import Calibration, auc, calibrate
 from models.data import dataset
 from models.export import export
 from models.network.encoders import build_encoder
@@ -22,6 +21,7 @@ from models.settings import ImageSettings, ModelSettings
 from models.signatures import ServedModel
 from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
+from models.verification.calibration import Calibration, auc, calibrate
 from pipeline.config import Config, code_digest
 from pipeline.digits import write_digits
 

@@ -23,8 +23,8 @@ from tfx.types import standard_artifacts
 import pipeline.graph
 from components.pusher.model_files import FolderFiles, file_digests
 from components.pusher.serving_folder import push, same_as_served, versions
-from models.calibration import Calibration
 from models.settings import ImageSettings
+from models.verification.calibration import Calibration
 from pipeline.config import Config, load_config
 from pipeline.graph import served_model
 from pipeline.judging import judge_and_push

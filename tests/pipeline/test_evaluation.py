@@ -11,7 +11,7 @@ from components.model_gate.settings import GateSettings, MeasureSettings
 from components.run_report.measured import by_slice, measures_among
 from components.verdict.limits import limits_gate
 from models.data import features
-from models.measures import verification_measures
+from models.verification.metrics import verification_measures
 from pipeline.evaluation import eval_config
 
 MEASURES = MeasureSettings()

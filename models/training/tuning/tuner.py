@@ -11,13 +11,13 @@ import tensorflow_transform as tft
 from tfx.components.tuner.component import TunerFnResult
 
 from models.errors import UserError
-from models.operating_points import check_measurable
 from models.settings import CalibrationSettings, ModelSettings
 from models.settings.tuner import TunerSettings
 from models.training.checkpoints import kept_in
 from models.training.hosts.cluster import hosts
 from models.training.trainer import fit, load_split, normaliser, scratch_folder
 from models.training.tuning.search import Fit, Search
+from models.verification.operating_points import check_measurable
 
 
 def tuner_fn(fn_args: Any) -> TunerFnResult:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from components.pair_scores.table import ScoredPairs
-from models.calibration import Calibration
+from models.verification.calibration import Calibration
 
 CALIBRATION = Calibration(threshold=0.5, slope=8.0)
 

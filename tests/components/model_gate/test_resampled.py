@@ -1,4 +1,4 @@
-"""The vectorised measures are those of ``models.measures``, whatever the weights."""
+"""The vectorised measures are those of ``models.verification.metrics``, whatever the weights."""
 
 import warnings
 
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import MeasureSettings
-from models.calibration import Calibration
-from models.measures import verification_measures
+from models.verification.calibration import Calibration
+from models.verification.metrics import verification_measures
 
 SETTINGS = MeasureSettings(fars=(0.1, 0.3, 0.001), genuine_prior=0.05)
 

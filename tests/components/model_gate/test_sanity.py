@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.model_gate import sanity
-from models.calibration import Calibration, calibrate
+from models.verification.calibration import Calibration, calibrate
 
 RNG = np.random.default_rng(0)
 SAME = np.repeat([True, False], 200)

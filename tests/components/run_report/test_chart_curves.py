@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from components.pair_scores.table import ScoredPairs
 from components.run_report import chart_tables
 from components.run_report.curves import at_threshold, at_thresholds, rates, reliability, score_shares
-from models.measures import tar_at_far
+from models.verification.metrics import tar_at_far
 
 
 def scored(same, score, baseline=None) -> ScoredPairs:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.operating_points import OperatingPoints
 from models.settings.calibration import CalibrationSettings
+from models.verification.operating_points import OperatingPoints
 
 Floats = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from components.model_gate.settings import MeasureSettings
-from models.calibration import Calibration
-from models.measures import (
+from models.verification.calibration import Calibration
+from models.verification.metrics import (
     area_under_curve,
     average_precision,
     calibration_error,

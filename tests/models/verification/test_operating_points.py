@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from models.errors import UserError
-from models.operating_points import OperatingPoints, check_measurable
 from models.settings import CalibrationSettings
+from models.verification.operating_points import OperatingPoints, check_measurable
 
 SAME = np.array([True, True, False, True, False, True, False, False])
 DISTANCE = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from models.calibration import Calibration, auc, best_accuracy, calibrate
 from models.settings import CalibrationSettings
+from models.verification.calibration import Calibration, auc, best_accuracy, calibrate
 
 
 def pairs():

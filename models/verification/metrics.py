@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Floats
+from models.verification.calibration import Floats
 
 FARS = (0.01, 0.1, 0.001)
 GENUINE_PRIOR = 0.01
