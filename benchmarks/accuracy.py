@@ -28,7 +28,7 @@ from scipy import stats
 
 from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_manifest
 from models.data import features
-from models.inference import LoadedModel, read_image
+from models.export.inference import LoadedModel, read_image
 from pipeline.config import load_config
 from pipeline.run import METADATA
 from pipeline.runners import local

@@ -109,7 +109,7 @@ def percentile(values: list[float], share: float) -> float:
 def measure(model_dir: Path, images: Path, requests: int) -> None:
     """Runs everything and prints a table."""
     from components.pusher.serving_folder import served
-    from models.inference import LoadedModel
+    from models.export.inference import LoadedModel
 
     version = model_dir if (model_dir / "saved_model.pb").is_file() else served(model_dir)
     if version is None:

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
-from models.inference import LoadedModel, read_image
+from models.export.inference import LoadedModel, read_image
 
 
 def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:

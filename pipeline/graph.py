@@ -149,7 +149,7 @@ def served_model(config: Config, site: Site) -> Baseline:
         site.serving_dir,
         site.served,
         config.image,
-        code_digest("components.baseline", "components.pusher", "models.signatures"),
+        code_digest("components.baseline", "components.pusher", "models.export.signatures"),
         config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
     )
 
@@ -164,7 +164,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
         ends_run=not site.conditions,
-        code_digest=code_digest("components.new_data", "models.data.features", "models.seen_images"),
+        code_digest=code_digest("components.new_data", "models.data.features", "models.export.seen_images"),
     )
     return [gate]
 

@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.baseline.report import BaselineReport
 from components.run_report.lineage import Lineage, Step
 from models.errors import UserError
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from pipeline.metadata import Node, nodes_of, read_only
 
 # What a model is made of, from the first to the last, with what each gives; others judge it.

@@ -29,7 +29,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Do two images show the same identity? Distance, score and verdict of a pushed model."""
-    from models.inference import read_image
+    from models.export.inference import read_image
 
     if model.startswith(("http://", "https://")):
         from pipeline.server.client import compare_at
@@ -162,6 +162,6 @@ def resolved(model: Path) -> Path:
 
 
 def _loaded(model: Path) -> Any:
-    from models.inference import LoadedModel
+    from models.export.inference import LoadedModel
 
     return LoadedModel(resolved(model))

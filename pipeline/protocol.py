@@ -14,7 +14,7 @@ from components.pair_list.parsing import COLUMNS, parse_pairs
 from components.pair_list.reading import read_bytes
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
-from models.inference import LoadedModel, read_image
+from models.export.inference import LoadedModel, read_image
 from models.verification.calibration import Floats
 
 

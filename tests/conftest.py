@@ -45,10 +45,10 @@ def export_of(tmp_path_factory, transform_of):
     import keras
     from tiny_model import CALIBRATION, Exported
 
-    from models.export import export
+    from models.export.saved_model import export
+    from models.export.signatures import ServedModel
     from models.network.encoders import build_encoder
     from models.settings import EncoderSettings, LossSettings, ModelSettings
-    from models.signatures import ServedModel
 
     @functools.cache
     def made(image):

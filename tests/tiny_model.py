@@ -12,8 +12,8 @@ import tensorflow_transform as tft
 
 from models.data import features
 from models.data.preprocessing import preprocessing_fn
+from models.export.signatures import ServedModel
 from models.settings import ImageSettings, ModelSettings
-from models.signatures import ServedModel
 from models.verification.calibration import Calibration
 
 # Not square: a height taken for a width is found.

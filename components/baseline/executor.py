@@ -13,7 +13,7 @@ from components.baseline.report import BaselineReport
 from components.baseline.usable import fault
 from components.pusher import serving_folder
 from models.errors import UserError
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 
 MODEL, FOUND = "model", "found"

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from models.export.signatures import blank_pair
 from models.settings import ImageSettings
-from models.signatures import blank_pair
 
 _SIGNATURE = "serving_default"
 

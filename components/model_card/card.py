@@ -8,7 +8,7 @@ import yaml
 from components.model_card.settings import ModelCardSettings
 from components.run_report.caveats import caveats
 from components.run_report.summary import Metric, RunSummary
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 
 FILE = "model_card.md"
 _SHOWN = 50  # slices

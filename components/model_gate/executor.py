@@ -21,9 +21,9 @@ from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.verdict.artifacts import write_blessing, write_verdict
 from components.verdict.result import GateResult
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
+from models.export.signatures import blank_pair
 from models.settings import ImageSettings
-from models.signatures import blank_pair
 
 
 class Executor(base_executor.BaseExecutor):

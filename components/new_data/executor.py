@@ -12,9 +12,9 @@ from components.baseline.report import BaselineReport
 from components.new_data.judgement import judge
 from components.pair_generator.records import find_shards
 from components.verdict.artifacts import write_verdict
-from models import seen_images
 from models.data.features import TRAIN, VAL
 from models.errors import NotEnoughNewData
+from models.export import seen_images
 
 logger = logging.getLogger("siamese.new_data")
 

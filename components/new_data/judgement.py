@@ -4,7 +4,7 @@ import numpy as np
 
 from components.baseline.report import BaselineReport
 from components.verdict.result import GateResult
-from models.seen_images import Keys
+from models.export.seen_images import Keys
 
 GATE = "new_data"
 

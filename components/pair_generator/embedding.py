@@ -12,7 +12,7 @@ from PIL import Image
 from components.pair_generator.index import FILE, OFFSET, ImageIndex
 from components.pair_generator.records import open_records, read_record
 from models.data.features import CHANNELS, HEIGHT, PIXELS, WIDTH
-from models.inference import LoadedModel
+from models.export.inference import LoadedModel
 
 
 def embed_images(model_dir: str, index: ImageIndex, shards: Sequence[str]) -> NDArray[np.float32]:

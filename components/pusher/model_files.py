@@ -8,8 +8,8 @@ from typing import BinaryIO, Protocol
 
 from pydantic import ValidationError
 
-from models.manifest import FILE as MANIFEST
-from models.manifest import ModelManifest
+from models.export.manifest import FILE as MANIFEST
+from models.export.manifest import ModelManifest
 
 # What a model server looks for: a version without one of them is no version.
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.model_card.card import FILE as CARD
 from models.data.features import AUGMENTED
 from models.errors import UserError
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 
 # What each artifact is called here and among the inputs of RunReport: the node that gives it, and its own key there.
 SOURCES = {

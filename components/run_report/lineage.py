@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.baseline.report import BaselineReport
 from components.run_report.summary import RunSummary
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 
 
 class Step(BaseModel):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
 from models.data import features
-from models.inference import tensorflow_alone
+from models.export.inference import tensorflow_alone
 
 EACH = 12  # pairs of a kind
 _SIDE = 160  # pixels of a picture at most; small ones are enlarged by the page

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.model_gate.intervals import MeasuredIntervals
 from components.run_report.versions import versions
 from components.verdict.result import GateResult
-from models.manifest import CalibrationReport
+from models.export.manifest import CalibrationReport
 
 FILE = "summary.json"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.inference import tensorflow_alone
+from models.export.inference import tensorflow_alone
 
 Curve = list[tuple[int, float]]  # (epoch from 1, value)
 

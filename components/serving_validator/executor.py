@@ -17,7 +17,7 @@ from components.serving_validator.process import run_trial
 from components.serving_validator.refused import Refused
 from components.serving_validator.settings import ServingValidatorSettings
 from models.data import features
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 
 
 class Executor(base_executor.BaseExecutor):

@@ -16,8 +16,8 @@ from components.serving_validator.questions import (
     Answers,
     key,
 )
-from models.inference import judge
-from models.manifest import ModelManifest
+from models.export.inference import judge
+from models.export.manifest import ModelManifest
 from models.verification.calibration import Calibration, Floats
 
 _SPOKEN = {

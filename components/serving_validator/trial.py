@@ -31,8 +31,8 @@ from components.serving_validator.questions import (
 from components.serving_validator.refused import Refused
 from components.serving_validator.server import Inputs, RequestFailed, Server
 from models.errors import UserError, first_line
-from models.inference import LoadedModel, Undecodable, tensorflow_alone
-from models.manifest import ModelManifest
+from models.export.inference import LoadedModel, Undecodable, tensorflow_alone
+from models.export.manifest import ModelManifest
 
 Ask = Callable[[str, Inputs], dict[str, NDArray[Any]]]
 UNDECODABLE = b"neither an image nor an Example"

@@ -13,16 +13,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import seen_images
 from models.data import features
 from models.data.batches import Normalise, batches_of
 from models.data.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
 from models.data.preprocessing import IMAGE
 from models.errors import TrainingFailed, UserError
-from models.export import export
+from models.export import seen_images
+from models.export.saved_model import export
+from models.export.signatures import ServedModel
 from models.network.siamese import build_model, build_tower
 from models.settings import ModelSettings
-from models.signatures import ServedModel
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
 from models.training.hardware import distribution, precision_policy
 from models.training.hosts.chief import FOLDER, train_together

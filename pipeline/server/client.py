@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from models.errors import UserError
-from models.inference import Comparison, read_image
+from models.export.inference import Comparison, read_image
 
 _SECONDS = 60.0
 _MODEL = re.compile(r"(?P<base>/v1/models/[^/:]+)(?:/(?:versions|labels)/[^/:]+)?")

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from models.errors import UserError
-from models.inference import tensorflow_alone
+from models.export.inference import tensorflow_alone
 from pipeline.server.limits import Limits
 
 _DRAIN_SECONDS = 30

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
-from models.inference import LoadedModel, Undecodable
+from models.export.inference import LoadedModel, Undecodable
 from pipeline.server.batching import Batcher
 from pipeline.server.errors import RequestError, bad_request
 from pipeline.server.examples import prepare_examples

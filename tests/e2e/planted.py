@@ -15,10 +15,10 @@ import tensorflow_transform as tft
 from tiny_model import fit_transform
 
 from models.data import dataset
-from models.export import export
+from models.export.saved_model import export
+from models.export.signatures import ServedModel
 from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
-from models.signatures import ServedModel
 from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
 from models.verification.calibration import Calibration, auc, calibrate

@@ -10,7 +10,7 @@ from rich.console import Console
 from components.baseline.report import BaselineReport
 from components.run_report.summary import RunSummary
 from models.errors import UserError
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 from pipeline.lineage import read_lineage
 from pipeline.lineage_view import show_lineage

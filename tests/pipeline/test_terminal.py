@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from components.run_report.summary import RunSummary
-from models.manifest import CalibrationReport
+from models.export.manifest import CalibrationReport
 from pipeline.terminal import show_summary
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from components.run_report.files import SOURCES, Given
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
-from models.manifest import FILE as MANIFEST
+from models.export.manifest import FILE as MANIFEST
 
 # Only these parts of large artifacts.
 _PARTS = {"pairs": f"Split-{TEST}", "model": f"Format-Serving/{MANIFEST}"}

@@ -14,7 +14,7 @@ from components.model_card.html import card_html
 from components.model_card.settings import ModelCardSettings
 from components.run_report.summary import Metric, RunSummary
 from components.verdict.result import GateResult
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 
 SECTIONS = [

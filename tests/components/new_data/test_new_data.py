@@ -12,9 +12,9 @@ from components.baseline.artifacts import BaselineFound
 from components.baseline.report import BaselineReport
 from components.new_data.executor import Executor
 from components.verdict.artifacts import GateVerdict, read_verdict
-from models import seen_images
 from models.data.features import IMAGE_DIGEST, PIXELS
 from models.errors import NotEnoughNewData
+from models.export import seen_images
 
 SERVED = BaselineReport(status="served", version=1795412540)
 

@@ -16,7 +16,7 @@ from components.pair_generator.component import PairGenerator
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
 from models.errors import UserError
-from models.inference import LoadedModel
+from models.export.inference import LoadedModel
 
 RUNNER = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",

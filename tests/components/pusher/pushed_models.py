@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 
 

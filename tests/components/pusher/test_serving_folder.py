@@ -24,7 +24,7 @@ from components.pusher.serving_folder import (
     versions,
 )
 from models.errors import UserError
-from models.manifest import FILE
+from models.export.manifest import FILE
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from components.run_report.summary import FILE, Metric, RunSummary, read_summaries
 from components.verdict.result import GateResult
-from models.manifest import CalibrationReport
+from models.export.manifest import CalibrationReport
 
 
 def summary(run_id: str = "r1", **changes) -> RunSummary:

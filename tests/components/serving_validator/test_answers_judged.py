@@ -8,7 +8,7 @@ from tiny_model import CALIBRATION
 
 from components.serving_validator.judgement import refusal
 from components.serving_validator.questions import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, key
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 
 MANIFEST = ModelManifest(

@@ -12,8 +12,8 @@ from tiny_model import GREY
 from components.serving_validator.judgement import refusal
 from components.serving_validator.refused import Refused
 from components.serving_validator.trial import try_model
-from models.manifest import ModelManifest
-from models.signatures import warmup_requests
+from models.export.manifest import ModelManifest
+from models.export.signatures import warmup_requests
 
 DATA = "variables/variables.data-00000-of-00001"
 WARMUP = "assets.extra/tf_serving_warmup_requests"

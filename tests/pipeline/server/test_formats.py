@@ -9,7 +9,7 @@ from PIL import Image
 from running_server import running
 from tiny_model import GREY, patterns
 
-from models.inference import LoadedModel
+from models.export.inference import LoadedModel
 from pipeline.server.client import compare_at
 from pipeline.server.limits import Limits
 from pipeline.server.metrics import Metrics

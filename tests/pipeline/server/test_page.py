@@ -7,7 +7,7 @@ from running_server import serving
 from tiny_model import GREY, patterns, png
 
 from components.pusher.serving_folder import link_or_copy
-from models.inference import LoadedModel
+from models.export.inference import LoadedModel
 from pipeline.server.limits import Limits
 
 

@@ -8,7 +8,7 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2
 from tiny_model import GREY, pair_example, patterns
 
-from models.inference import LoadedModel
+from models.export.inference import LoadedModel
 
 
 def b64(data: bytes) -> dict:

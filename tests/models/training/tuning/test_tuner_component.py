@@ -17,7 +17,7 @@ from tiny_model import GREY, patterns
 
 from models.data import features
 from models.errors import UserError
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.settings import ModelSettings
 from models.settings.tuner import TunerSettings
 
@@ -201,7 +201,7 @@ def test_a_training_is_kept_until_it_is_exported(given, tmp_path, caplog, monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as then:
-        then.setattr("models.signatures.ServedModel.save", full)
+        then.setattr("models.export.signatures.ServedModel.save", full)
         with pytest.raises(OSError, match="No space left"):
             trained(given, tmp_path / "first", tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir())

@@ -8,7 +8,7 @@ from PIL import Image
 from tiny_model import CALIBRATION, GREY, patterns, png
 
 from models.errors import UserError
-from models.inference import LoadedModel, read_image
+from models.export.inference import LoadedModel, read_image
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_an_unreadable_file_is_named(tmp_path, content, message):
 FRESH = """
 import json, sys
 from pathlib import Path
-from models.inference import LoadedModel, read_image
+from models.export.inference import LoadedModel, read_image
 model, a, b = LoadedModel(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3])
 compared = model.compare(a, b)
 embeddings = model.embed([read_image(a), read_image(b)])

@@ -5,7 +5,7 @@ from subprocess import run
 import pytest
 
 from models.errors import UserError
-from models.manifest import FILE, CalibrationReport, ModelManifest
+from models.export.manifest import FILE, CalibrationReport, ModelManifest
 from models.settings import ImageSettings
 
 
@@ -62,7 +62,7 @@ def test_a_damaged_one_is_named(manifest, tmp_path, found, put):
 
 
 def test_it_is_read_without_tensorflow():
-    code = "import sys, models.manifest; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, models.export.manifest; sys.exit('tensorflow' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
 
 

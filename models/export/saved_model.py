@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.manifest import CalibrationReport, ModelManifest
+from models.export.manifest import CalibrationReport, ModelManifest
+from models.export.signatures import ServedModel, warmup_requests
 from models.settings import ModelSettings
-from models.signatures import ServedModel, warmup_requests
 from models.verification.calibration import Calibration
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
-from models.manifest import ModelManifest
+from models.export.manifest import ModelManifest
 from models.verification.calibration import Calibration, Floats
 
 _BATCH = 64

@@ -1,0 +1,1 @@
+"""What a training leaves behind: the SavedModel with its signatures and manifest, and the code that asks it."""
