@@ -1,1 +1,0 @@
-"""One training on several hosts: how they find each other, and the process on each that trains."""
