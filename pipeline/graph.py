@@ -122,7 +122,7 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
         seed=config.seed,
         code_digest=code_digest(
             "components.image_example_gen",
-            "components.pair_generator.encoding",
+            "components.storage.example_encoding",
             "components.pair_list",
             "models.data.image_formats",
             "models.data.gif_frames",

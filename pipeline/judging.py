@@ -52,7 +52,7 @@ def judge_and_push(
         examples=pairs,
         model=model,
         baseline_model=baseline.outputs["model"],
-        code_digest=code_digest("components.pair_scores", "components.pair_generator.records", "models.data.features"),
+        code_digest=code_digest("components.pair_scores", "components.storage.tfrecords", "models.data.features"),
     ).with_id("PairScores")
     # First, for it says which model is damaged and how; what TFMA's Beam says of one, nobody understands.
     evaluator.add_upstream_node(scores)

@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
 from components.new_data.judgement import judge
-from components.pair_generator.records import find_shards
+from components.storage.tfrecords import find_shards
 from components.verdict.artifacts import write_verdict
 from models.data.features import TRAIN, VAL
 from models.errors import NotEnoughNewData

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.pair_generator.index import FILE, OFFSET, ImageIndex
-from components.pair_generator.records import open_records, read_record
+from components.storage.tfrecords import open_records, read_record
 from models.data.features import CHANNELS, HEIGHT, PIXELS, WIDTH
 from models.export.inference import LoadedModel
 

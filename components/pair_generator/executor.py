@@ -20,8 +20,6 @@ from components.pair_generator.counts import as_markdown, count_all, count_split
 from components.pair_generator.embedding import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
 from components.pair_generator.listed import choose_listed
-from components.pair_generator.records import find_shards
-from components.pair_generator.references import is_local, link_or_copy, must_copy
 from components.pair_generator.selection import Selection, SplitImages, choose_pairs
 from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (
@@ -36,6 +34,8 @@ from components.pair_generator.transforms import (
     write_table,
 )
 from components.pair_list.reading import read_lists
+from components.storage.links import is_local, link_or_copy, must_copy
+from components.storage.tfrecords import find_shards
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
 from models.errors import UserError
 

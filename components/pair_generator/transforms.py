@@ -18,15 +18,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from components.pair_generator import index
-from components.pair_generator.encoding import encode_example
-from components.pair_generator.records import (
-    create_records,
-    open_records,
-    read_record,
-    read_records,
-    write_record,
-)
 from components.pair_generator.slices import quality, slice_features
+from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import create_records, open_records, read_record, read_records, write_record
 from models.data.features import (
     BRIGHTNESS,
     CHANNELS,

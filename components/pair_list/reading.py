@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from components.image_example_gen.sources.places import place_and_name
 from components.pair_list.parsing import ListedPair, parse_pairs
+from components.storage.files import place_and_name
 from models.errors import UserError
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from components.pair_generator.records import find_shards, read_records
 from components.pair_scores.table import FILE, SCHEMA
+from components.storage.tfrecords import find_shards, read_records
 from models.data import features
 
 _BATCH = 256

@@ -97,7 +97,7 @@ def _found(pairs: Path, wanted: set[str]) -> Iterator[tuple[str, tuple[str, str]
     """(pair id, its two pictures) of those wanted; stops when it has them all."""
     tf = tensorflow_alone()  # here, for a run that has no pictures to show needs neither
 
-    from components.pair_generator.records import find_shards, read_records
+    from components.storage.tfrecords import find_shards, read_records
 
     left = set(wanted)
     for shard in find_shards(str(pairs / f"Split-{features.TEST}")):

@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.pair_generator.records import find_shards, read_records
 from components.serving_validator.questions import Questions
+from components.storage.tfrecords import find_shards, read_records
 from models.data import features
 from models.verification.calibration import Floats
 

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from components.image_example_gen.settings import Layout
 from components.image_example_gen.sources.layouts import DEPTHS, EXTENSIONS, listed, printable
-from components.image_example_gen.sources.places import File
 from components.image_example_gen.sources.source import STRAY, Listing, SetAside
+from components.storage.files import File
 from models.errors import UserError
 
 RATIO = 200  # more often than this no image holds itself: what unpacks to more is made to fill memory or time

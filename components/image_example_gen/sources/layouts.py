@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources.places import File
 from components.image_example_gen.sources.source import MISPLACED, STRAY, Found, Listing, SetAside
+from components.storage.files import File
 from models.errors import UserError
 
 _IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")

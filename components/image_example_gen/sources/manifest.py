@@ -5,8 +5,8 @@ import posixpath
 
 from components.image_example_gen.sources.layouts import counted
 from components.image_example_gen.sources.manifest_rows import ManifestRow, read_rows
-from components.image_example_gen.sources.places import File, Place, PlaceReader
 from components.image_example_gen.sources.source import STRAY, Found, Listing, SetAside, digest_of
+from components.storage.files import File, Place, PlaceReader
 from models.errors import UserError
 from models.mistakes import Mistakes
 

@@ -8,9 +8,9 @@ from components.image_example_gen.sources.archive import ArchiveSource
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.manifest import ManifestSource
 from components.image_example_gen.sources.manifest_rows import SUFFIXES as MANIFESTS
-from components.image_example_gen.sources.places import place_and_name, place_of
 from components.image_example_gen.sources.source import Source
 from components.image_example_gen.sources.spans import Span, SpanSource, find_spans, has_span
+from components.storage.files import place_and_name, place_of
 
 
 class Opened(NamedTuple):

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from components.image_example_gen.sources.layouts import counted
-from components.image_example_gen.sources.places import place_of
 from components.image_example_gen.sources.source import Found, Listing, Reader, Source, digest_of
+from components.storage.files import place_of
 from models.errors import UserError
 
 _SPAN = re.compile(r"\{SPAN(?::(\d+))?\}")

@@ -22,7 +22,7 @@ from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.opening import open_source
-from components.image_example_gen.sources.places import place_of
+from components.storage.files import place_of
 from models.data import canonical_pixels, features, image_formats
 from models.data.features import SPLITS
 from models.errors import UserError

@@ -7,7 +7,6 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from components.pair_generator import index
-from components.pair_generator.records import create_records, find_shards, write_record
 from components.pair_generator.transforms import (
     ID_COLUMNS,
     PLACE_COLUMNS,
@@ -19,6 +18,7 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
+from components.storage.tfrecords import create_records, find_shards, write_record
 from models.data.features import CHANNELS, IDENTITY_SIZE, IMAGE_ID, KIND, PIXELS, QUALITY, SIDES, side
 
 

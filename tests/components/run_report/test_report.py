@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.pair_generator.encoding import encode_example
-from components.pair_generator.records import create_records, write_record
 from components.pair_scores.table import ScoredPairs
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.pictures import EACH, chosen, pictures
 from components.run_report.summary import Metric, RunSummary
 from components.run_report.words import explanations, headline
+from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import create_records, write_record
 from components.verdict.result import GateResult
 from models.data import features
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.image_example_gen.sources.folder import FolderSource
-from components.image_example_gen.sources.places import place_of
 from components.image_example_gen.sources.source import Found, Listing
+from components.storage.files import place_of
 from models.errors import UserError
 
 

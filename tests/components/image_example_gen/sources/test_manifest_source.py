@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from components.image_example_gen.sources.manifest import ManifestSource
 from components.image_example_gen.sources.manifest_rows import read_rows
-from components.image_example_gen.sources.places import place_of
 from components.image_example_gen.sources.source import Found, Listing, SetAside
+from components.storage.files import place_of
 from models.errors import UserError
 
 HEADER = "path,identity,group,split,impostor_of\n"

@@ -6,8 +6,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pair_generator.encoding import encode_example
-from components.pair_generator.records import (
+from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import (
     create_records,
     find_shards,
     open_records,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.pair_generator.references import link_or_copy, must_copy
+from components.storage.links import link_or_copy, must_copy
 
 
 def test_files_are_linked_on_one_device_and_a_second_time_is_harmless(tmp_path: Path):
