@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.open_source import open_source
 from components.pair_list.reading import read_bytes
 from components.pusher.serving_folder import check_writable, served_key
 from components.run_report.summary import FAILED, USER_ERROR, RunSummary

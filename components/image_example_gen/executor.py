@@ -12,12 +12,12 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.image_example_gen import conflicts, counts, disk_space, near_duplicates, records, splits
-from components.image_example_gen.listed_splits import with_listed_splits
+from components.image_example_gen import conflicts, counts, disk_space, image_records, near_duplicates, splits
 from components.image_example_gen.near_duplicates import Near
+from components.image_example_gen.pair_list_splits import with_listed_splits
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.opening import Opened, open_source
+from components.image_example_gen.sources.open_source import Opened, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
 from components.pair_list.reading import read_lists
@@ -68,7 +68,7 @@ class Executor(BaseBeamExecutor):
         dropped = conflicts.dropped(rows)
         kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
         quarantined = counts.quarantine(rows, dropped, listed.set_aside)
-        figures = counts.count(kept, quarantined, records.bytes_written(examples.uri, SPLITS))
+        figures = counts.count(kept, quarantined, image_records.bytes_written(examples.uri, SPLITS))
         if image.trim is not None:
             figures["untrimmed"] = sum(row.untrimmed for row in kept)
         if settings.near_duplicates != "off":
@@ -107,7 +107,7 @@ class Executor(BaseBeamExecutor):
             with tf.io.gfile.GFile(path) as file:
                 rows += [Row.from_json(line) for line in file]
         tf.io.gfile.rmtree(folder)
-        records.remove_half_written(uri)
+        image_records.remove_half_written(uri)
         if len(rows) != len(found):
             raise RuntimeError(f"{uri}: {len(rows)} of {len(found)} files are accounted for")
         return sorted(rows)
@@ -147,8 +147,8 @@ def _settle(
         homes |= near_duplicates.kept_together(kept, near, lambda row: splits.split_key(row, settings.split))
         kept = [row._replace(split=homes.get(row.image_id, row.split)) for row in kept]
     for chunk in sorted({row.chunk for row in rows if row.image_id in homes}):
-        records.rewrite_chunk(uri, chunk, chunks, homes)
-    records.remove_half_written(uri)
+        image_records.rewrite_chunk(uri, chunk, chunks, homes)
+    image_records.remove_half_written(uri)
     return kept, near
 
 

@@ -13,9 +13,9 @@ import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
-from components.image_example_gen.decoding import Decoder
+from components.image_example_gen.batch_decoding import Decoder
+from components.image_example_gen.image_records import ChunkWriter, image_example
 from components.image_example_gen.near_duplicates import perceptual_hash
-from components.image_example_gen.records import ChunkWriter, image_example
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 from components.image_example_gen.settings import Layout
 from components.image_example_gen.sources import tar_entries, zip_entries
 from components.image_example_gen.sources.archive_entries import Contents, contents_of
+from components.image_example_gen.sources.extracted_archive import Unpacked, is_compressed
 from components.image_example_gen.sources.source import Found, Listing, digest_of
-from components.image_example_gen.sources.unpacked import Unpacked, is_compressed
 from components.storage.files import File, Place
 from models.data import image_formats
 from models.errors import UserError

@@ -15,13 +15,13 @@ from apache_beam.testing.util import assert_that, equal_to
 from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.image_example_gen import records, transforms
+from components.image_example_gen import image_records, transforms
 from components.image_example_gen.artifacts import IngestReport
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
-from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.open_source import open_source
 from components.storage.files import place_of
 from models.data import canonical_pixels, features, image_formats
 from models.data.features import SPLITS
@@ -81,7 +81,7 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[tf.train.Exa
     return [
         tf.train.Example.FromString(record)
         for path in sorted(folder.iterdir())
-        for record in records.read_records(str(path))
+        for record in image_records.read_records(str(path))
     ]
 
 
@@ -308,7 +308,7 @@ def test_a_chunk_written_again_replaces_itself(data, tmp_path):
 
 
 def test_a_failed_chunk_leaves_no_file_in_a_split(tmp_path):
-    writer = records.ChunkWriter(str(tmp_path), 0, 1)
+    writer = image_records.ChunkWriter(str(tmp_path), 0, 1)
     writer.write("train", b"record")
     error = RuntimeError("halfway")
     writer.__exit__(type(error), error, None)

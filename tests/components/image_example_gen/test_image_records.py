@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.image_example_gen.records import image_example
+from components.image_example_gen.image_records import image_example
 from components.image_example_gen.sources.source import Found
 from models.data import features
 from models.data.image_formats import Normalised

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources import archive_entries, tar_entries, unpacked
+from components.image_example_gen.sources import archive_entries, extracted_archive, tar_entries
 from components.image_example_gen.sources.archive import SUFFIXES, ArchiveSource
-from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.open_source import open_source
 from components.image_example_gen.sources.source import Found, Listing, Source
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError
@@ -286,7 +286,7 @@ def test_one_entry_that_unpacks_to_far_more_than_an_image_does(tmp_path):
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz", ".tar.bz2", ".tar.xz"])
 def test_an_archive_that_unpacks_to_far_more_than_images_do(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(archive_entries, "MANY_BYTES", 10**6)
-    monkeypatch.setattr(unpacked, "MANY_BYTES", 10**6)
+    monkeypatch.setattr(extracted_archive, "MANY_BYTES", 10**6)
     path = write(tmp_path / f"a{suffix}", {f"a/{number}.png": bytes(10**6) for number in range(9)})
     assert "refused: its" in fault(path)
     assert "unpack to" in fault(path)

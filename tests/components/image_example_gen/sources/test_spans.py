@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.opening import open_source
+from components.image_example_gen.sources.open_source import open_source
 from components.image_example_gen.sources.spans import find_spans
 from models.errors import UserError
 

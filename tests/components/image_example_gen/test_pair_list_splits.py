@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.image_example_gen.listed_splits import with_listed_splits
+from components.image_example_gen.pair_list_splits import with_listed_splits
 from components.image_example_gen.sources.source import Found, Listing, SetAside
 from components.pair_list.parsing import ListedPair
 from models.errors import UserError
