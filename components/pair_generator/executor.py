@@ -17,9 +17,9 @@ from tfx.utils import path_utils
 
 from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE
 from components.pair_generator.counts import as_markdown, count_all, count_split
-from components.pair_generator.embedding import embed_images
+from components.pair_generator.image_embeddings import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
-from components.pair_generator.listed import choose_listed
+from components.pair_generator.listed_pairs import choose_listed
 from components.pair_generator.selection import Selection, SplitImages, choose_pairs
 from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.pair_generator.listed import choose_listed
+from components.pair_generator.listed_pairs import choose_listed
 from components.pair_generator.selection import SplitImages
 from components.pair_list.parsing import ListedPair
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
