@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.run_outcome.summary import RunSummary
 from components.run_report.lineage import Lineage, lineage_lines
-from components.run_report.summary import RunSummary
 
 
 def show_lineage(console: Console, lineage: Lineage, summary: RunSummary | None, serves: int | None) -> None:

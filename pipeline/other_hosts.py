@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_report.summary import FAILED, USER_ERROR, RunSummary
+from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
 from models.errors import UserError
 from models.settings import EncoderSettings
 from models.training.hosts.chief import announced

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ml_metadata import metadata_store
 
+from components.run_outcome.summary import FILE, RunSummary
 from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
 from components.run_report.files import RunFiles
@@ -11,7 +12,6 @@ from components.run_report.lineage import Lineage, lineage_lines
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from components.run_report.reading import content_of
-from components.run_report.summary import FILE, RunSummary
 from models.errors import UserError
 from pipeline.lineage import read_lineage
 from pipeline.metadata import Node, given_by, nodes_of, read_only

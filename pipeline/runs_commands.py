@@ -54,7 +54,7 @@ def runs(
     if command := context.invoked_subcommand:
         _refuse_options_before(command, context)
         return
-    from components.run_report.summary import read_summaries
+    from components.run_outcome.summary import read_summaries
     from pipeline.runs_table import show_runs
 
     if not output.is_dir() and not (history and serving_dir):
@@ -83,7 +83,7 @@ def show_run(
 ) -> None:
     """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
     from components.pusher.serving_folder import history
-    from components.run_report.summary import read_summaries
+    from components.run_outcome.summary import read_summaries
     from pipeline.lineage import read_lineage
     from pipeline.lineage_view import show_lineage
     from pipeline.run import METADATA

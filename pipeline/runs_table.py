@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from pipeline.trail import wrapped
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_report.summary import FAILED
+from components.run_outcome.summary import FAILED
 from models.data.features import SPLITS
 from models.errors import UserError
 from pipeline.config import Config

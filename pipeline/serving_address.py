@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from components.run_report.summary import FILE, RunSummary
+from components.run_outcome.summary import FILE, RunSummary
 
 
 def serving_address(configured: str | None, output: Path) -> str:

@@ -16,8 +16,8 @@ from rich.status import Status
 from rich.table import Table
 
 from components.model_card.card import FILE as CARD
-from components.run_report.summary import Metric, RunSummary
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import Metric, RunSummary
 from models.data.features import AUGMENTED
 from pipeline.native_libraries import prepare_native_libraries
 from pipeline.serving_address import serving_address_of

@@ -8,7 +8,7 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.executor import Executor
-from components.verdict.artifacts import GateVerdict
+from components.run_outcome.gate_verdict import GateVerdict
 
 
 class AnomalyGateSpec(ComponentSpec):

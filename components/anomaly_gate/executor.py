@@ -15,8 +15,8 @@ from tfx.utils.io_utils import SchemaReader
 from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
 from components.anomaly_gate.distances import write_distances
 from components.anomaly_gate.reasons import reasons
-from components.verdict.artifacts import write_verdict
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.gate_verdict import write_verdict
 from models.data.features import PREVIOUS, TEST, TRAIN, VAL
 from models.errors import UserError
 

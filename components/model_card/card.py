@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from components.model_card.settings import ModelCardSettings
-from components.run_report.caveats import caveats
-from components.run_report.summary import Metric, RunSummary
+from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.warnings import caveats
 from models.export.manifest import ModelManifest
 
 FILE = "model_card.md"

@@ -14,7 +14,7 @@ from components.model_card import artifacts as card
 from components.model_card.executor import Executor
 from components.model_gate.artifacts import MeasuredPairs
 from components.pair_generator.artifacts import PairReport
-from components.verdict.artifacts import GateVerdict
+from components.run_outcome.gate_verdict import GateVerdict
 
 
 class ModelCardSpec(ComponentSpec):

@@ -11,8 +11,8 @@ from tfx.types.artifact import Artifact
 
 from components.model_card.card import FILE, model_card
 from components.model_card.settings import ModelCardSettings
+from components.run_outcome.summary import RunSummary
 from components.run_report.record import RunRecord
-from components.run_report.summary import RunSummary
 
 _UNKNOWN = (
     "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"

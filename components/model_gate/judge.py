@@ -12,7 +12,7 @@ from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
 from models.verification.calibration import Floats
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends

@@ -15,7 +15,7 @@ from components.model_gate.judgement import Change, judge_slice
 from components.model_gate.resampled import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate, higher_is_better, needs_both_kinds
 from components.pair_scores.table import ScoredPairs
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
 
 Mask = NDArray[np.bool_]
 _RESAMPLES = 400

@@ -9,7 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.baseline.artifacts import BaselineFound
 from components.new_data.executor import Executor
-from components.verdict.artifacts import GateVerdict
+from components.run_outcome.gate_verdict import GateVerdict
 
 
 class NewDataSpec(ComponentSpec):

@@ -10,8 +10,8 @@ from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
 from components.new_data.judgement import judge
+from components.run_outcome.gate_verdict import write_verdict
 from components.storage.tfrecords import find_shards
-from components.verdict.artifacts import write_verdict
 from models.data.features import TRAIN, VAL
 from models.errors import NotEnoughNewData
 from models.export import seen_images

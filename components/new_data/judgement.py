@@ -3,7 +3,7 @@
 import numpy as np
 
 from components.baseline.report import BaselineReport
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
 from models.export.seen_images import Keys
 
 GATE = "new_data"

@@ -13,7 +13,7 @@ from tfx.utils import json_utils
 from components.baseline.artifacts import BaselineFound
 from components.model_card.artifacts import ModelCard
 from components.pusher.executor import Executor
-from components.verdict.artifacts import GateVerdict
+from components.run_outcome.gate_verdict import GateVerdict
 
 
 class ServingPusherSpec(standard_component_specs.PusherSpec):

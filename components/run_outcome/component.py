@@ -9,8 +9,8 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.run_outcome.artifacts import RunOutcome
 from components.run_outcome.executor import Executor, GateExecutor
+from components.run_outcome.gate_verdict import GateVerdict
 from components.run_outcome.settings import AlertSettings
-from components.verdict.artifacts import GateVerdict
 
 
 class RunOutcomeSpec(ComponentSpec):

@@ -8,11 +8,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.run_outcome.floors_gate import limits_gate
+from components.run_outcome.gate_verdict import read_verdict
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome, push_gates, webhook_body
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.webhook import send
-from components.verdict.artifacts import read_verdict
-from components.verdict.limits import limits_gate
 from models.errors import GateRefusal
 
 logger = logging.getLogger("siamese.outcome")

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from components.run_outcome.gate_result import GateResult, refusals
 from components.run_outcome.settings import Kind
-from components.verdict.result import GateResult, refusals
 
 OUTCOME_FILE = "outcome.json"
 

@@ -14,8 +14,8 @@ from components.model_gate.intervals import MeasuredIntervals
 from components.model_gate.judge import judge
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
+from components.run_outcome.summary import RunSummary
 from components.run_report.pictures import EACH
-from components.run_report.summary import RunSummary
 
 _FEWEST = 20  # pairs that are compared, of the whole and of a slice
 

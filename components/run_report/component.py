@@ -15,9 +15,9 @@ from components.model_card.artifacts import ModelCard
 from components.model_gate.artifacts import MeasuredPairs
 from components.pair_generator.artifacts import PairReport
 from components.pair_scores.artifacts import PairScores
+from components.run_outcome.gate_verdict import GateVerdict
 from components.run_report.artifacts import Report
 from components.run_report.executor import Executor
-from components.verdict.artifacts import GateVerdict
 
 
 class RunReportSpec(ComponentSpec):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.pair_scores.table import ScoredPairs
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from components.baseline.report import BaselineReport
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.export.manifest import ModelManifest
 
 

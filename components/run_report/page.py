@@ -10,15 +10,15 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from components.model_card.html import card_html
+from components.run_outcome.explanation import explanations, headline
+from components.run_outcome.summary import Metric, RunSummary
 from components.run_report import charts, figures
 from components.run_report.content import Content
 from components.run_report.embedding_map import read_map
 from components.run_report.originals import look_alikes, unused
 from components.run_report.pictures import as_address, chosen, pictures
 from components.run_report.statistics import read_views
-from components.run_report.summary import Metric, RunSummary
 from components.run_report.training import read_curves
-from components.run_report.words import explanations, headline
 
 FILE = "report.html"
 _FEWEST = 20  # pairs of a slice that is shown

@@ -14,10 +14,10 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import kube_utils, proto_utils
 
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.gate_verdict import GateVerdict, write_verdict
 from components.serving_validator.blessing import BLESSED, GATE
 from components.serving_validator.settings import ServingValidatorSettings
-from components.verdict.artifacts import GateVerdict, write_verdict
-from components.verdict.result import GateResult
 from models.data import features
 from models.errors import UserError
 

@@ -9,8 +9,8 @@ from subprocess import run as run_process
 import pytest
 from typer.testing import CliRunner
 
-from components.run_report.summary import Metric, RunSummary
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import Metric, RunSummary
 from models.errors import UserError
 from pipeline import cli, model_commands
 

@@ -216,7 +216,7 @@ def test_settings_are_canonical_json():
     assert json.loads(as_json(load_config().pairs)) == load_config().pairs.model_dump(mode="json")
 
 
-@pytest.mark.parametrize("modules", ["pipeline.config", "pipeline.cli, pipeline.run, components.run_report.summary"])
+@pytest.mark.parametrize("modules", ["pipeline.config", "pipeline.cli, pipeline.run, components.run_outcome.summary"])
 def test_no_heavy_library_is_imported(modules):
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

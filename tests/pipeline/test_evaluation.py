@@ -8,8 +8,8 @@ from answering_model import evaluate, example
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.model_gate.settings import GateSettings, MeasureSettings
+from components.run_outcome.floors_gate import limits_gate
 from components.run_report.measured import by_slice, measures_among
-from components.verdict.limits import limits_gate
 from models.data import features
 from models.verification.metrics import verification_measures
 from pipeline.evaluation import eval_config

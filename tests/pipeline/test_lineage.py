@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from rich.console import Console
 
 from components.baseline.report import BaselineReport
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read

@@ -9,7 +9,7 @@ import keras
 import pytest
 from PIL import Image
 
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.network.encoders.backbone import application
 from models.settings import EncoderSettings, ImageSettings
 from pipeline import cli

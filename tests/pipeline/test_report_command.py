@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
+from components.run_outcome.summary import RunSummary
 from components.run_report.page import write_report
-from components.run_report.summary import RunSummary
 from models.errors import UserError
 from pipeline.cli import app
 from pipeline.report import read_content

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from components.run_report.summary import RunSummary, read_summaries
+from components.run_outcome.summary import RunSummary, read_summaries
 from models.errors import RejectedData, UserError
 from pipeline import run as run_module
 from pipeline.config import load_config

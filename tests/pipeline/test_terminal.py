@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.export.manifest import CalibrationReport
 from pipeline.terminal import show_summary
 

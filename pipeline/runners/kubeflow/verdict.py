@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
-from components.run_report.summary import FAILED, PUSHED, REFUSED, USER_ERROR
+from components.run_outcome.summary import FAILED, PUSHED, REFUSED, USER_ERROR
 from pipeline.run import SKIPPED
 from pipeline.runners.kubeflow.left import RunInRoot
 from pipeline.terminal import gates_table

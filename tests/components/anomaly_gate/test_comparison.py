@@ -16,8 +16,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.anomaly_gate.comparison import Statistics, drift, skew
 from components.anomaly_gate.distances import read_distances
 from components.anomaly_gate.executor import Executor
+from components.run_outcome.gate_verdict import GateVerdict
 from components.schema_source.image_schema import as_text, image_schema
-from components.verdict.artifacts import GateVerdict
 from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings

@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 from components.baseline.artifacts import BaselineFound
 from components.baseline.report import BaselineReport
 from components.new_data.executor import Executor
-from components.verdict.artifacts import GateVerdict, read_verdict
+from components.run_outcome.gate_verdict import GateVerdict, read_verdict
 from models.data.features import IMAGE_DIGEST, PIXELS
 from models.errors import NotEnoughNewData
 from models.export import seen_images

@@ -26,8 +26,8 @@ from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
 from components.pusher.model_files import CARD
 from components.pusher.rollback import roll_back
-from components.verdict.artifacts import GateVerdict, write_verdict
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.gate_verdict import GateVerdict, write_verdict
 
 
 def model_artifact(folder: Path, text: str = "graph", manifest: bool = False) -> standard_artifacts.Model:

@@ -9,10 +9,10 @@ from tfx.types import standard_artifacts
 
 from components.run_outcome import executor, webhook
 from components.run_outcome.artifacts import RunOutcome
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.gate_verdict import GateVerdict, write_verdict
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome, push_gates, webhook_body
 from components.run_outcome.settings import AlertSettings
-from components.verdict.artifacts import GateVerdict, write_verdict
-from components.verdict.result import GateResult
 from models.errors import GateRefusal, UserError
 from pipeline.config import load_config
 

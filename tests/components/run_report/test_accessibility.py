@@ -13,11 +13,11 @@ from test_training_views import write_curves, write_embeddings
 
 import components.run_report
 from components.pair_scores.table import ScoredPairs
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import Metric, RunSummary
 from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
 from components.run_report.page import render
-from components.run_report.summary import Metric, RunSummary
-from components.verdict.result import GateResult
 
 STYLE = (Path(components.run_report.__file__).parent / "style.html.j2").read_text()
 TEXT = ("ink", "faint", "good", "bad", "accent")

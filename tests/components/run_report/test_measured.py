@@ -2,8 +2,8 @@
 
 import math
 
+from components.run_outcome.summary import Metric, RunSummary, read_summaries
 from components.run_report import measured
-from components.run_report.summary import Metric, RunSummary, read_summaries
 
 
 def test_a_measure_without_a_meaning_is_left_out(monkeypatch, tmp_path):

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
+from components.run_outcome.explanation import explanations, headline
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import Metric, RunSummary
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.pictures import EACH, chosen, pictures
-from components.run_report.summary import Metric, RunSummary
-from components.run_report.words import explanations, headline
 from components.storage.example_encoding import encode_example
 from components.storage.tfrecords import create_records, write_record
-from components.verdict.result import GateResult
 from models.data import features
 
 PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")

@@ -6,10 +6,10 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from components.anomaly_gate.distances import Distance, write_distances
+from components.run_outcome.summary import RunSummary
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.statistics import ANOMALIES_FILE, STATISTICS_FILE, read_views
-from components.run_report.summary import RunSummary
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from components.model_gate.intervals import Interval, MeasuredIntervals
 from components.pair_scores.table import ScoredPairs
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import RunSummary
 from components.run_report.comparison import (
     common_pairs,
     differences,
@@ -21,8 +23,6 @@ from components.run_report.comparison import (
 )
 from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
-from components.run_report.summary import RunSummary
-from components.verdict.result import GateResult
 
 
 def summary(run_id: str = "b", **given) -> RunSummary:

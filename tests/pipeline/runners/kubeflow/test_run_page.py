@@ -5,7 +5,7 @@ import json
 import pytest
 from kfp_api.argo import pod_name
 
-from components.verdict.artifacts import VERDICT_FILE
+from components.run_outcome.gate_verdict import VERDICT_FILE
 
 REASON = "CollapseError: every distance is 0"
 

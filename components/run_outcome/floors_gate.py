@@ -4,7 +4,7 @@ import math
 
 import tensorflow_model_analysis as tfma
 
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
 
 
 def limits_gate(evaluation: str) -> GateResult:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from components.run_report.caveats import caveats
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
+from components.run_outcome.warnings import caveats
 
 
 def headline(summary: RunSummary) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.model_gate.intervals import MeasuredIntervals
-from components.run_report.versions import versions
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.versions import versions
 from models.export.manifest import CalibrationReport
 
 FILE = "summary.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from tfx.types.artifact import Artifact
 
-from components.verdict.result import GateResult, refusals
+from components.run_outcome.gate_result import GateResult, refusals
 
 VERDICT_FILE = "verdict.json"
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from components.run_report.summary import FILE, Metric, RunSummary, read_summaries
-from components.verdict.result import GateResult
+from components.run_outcome.gate_result import GateResult
+from components.run_outcome.summary import FILE, Metric, RunSummary, read_summaries
 from models.export.manifest import CalibrationReport
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.model_gate.settings import TAR_AT_FAR
-from components.run_report.summary import RunSummary
+from components.run_outcome.summary import RunSummary
 from models.data.features import GENUINE
 
 _FEW = 30  # identities: with fewer, a mean over them says little
