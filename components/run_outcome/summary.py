@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.versions import versions
 from models.export.manifest import CalibrationReport
+from models.verification.intervals import MeasuredIntervals
 
 FILE = "summary.json"
 

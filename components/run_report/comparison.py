@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.model_gate.intervals import MeasuredIntervals
 from components.model_gate.judge import judge
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary
 from components.run_report.pictures import EACH
+from models.verification.intervals import MeasuredIntervals
 
 _FEWEST = 20  # pairs that are compared, of the whole and of a slice
 

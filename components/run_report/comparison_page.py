@@ -5,7 +5,6 @@ from typing import Any
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from components.model_gate.intervals import MeasuredIntervals
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import Metric
 from components.run_report import figures
@@ -15,6 +14,7 @@ from components.run_report.figures import Figure
 from components.run_report.page import template
 from components.run_report.pictures import pictures
 from components.run_report.training import read_curves
+from models.verification.intervals import MeasuredIntervals
 
 _NAMES = ("B", "A")
 _SLICES = 100

@@ -9,7 +9,6 @@ from tfx.types.artifact import Artifact
 
 from components.baseline.report import BaselineReport
 from components.model_gate.artifacts import INTERVALS_FILE
-from components.model_gate.intervals import MeasuredIntervals
 from components.run_outcome.floors_gate import limits_gate
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.gate_verdict import read_verdict
@@ -18,6 +17,7 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_report.files import SOURCES, Given, RunFiles
 from components.run_report.lineage import Lineage, Step
 from components.run_report.measured import measured
+from models.verification.intervals import MeasuredIntervals
 
 _MADE = ("images_report", "pairs_report", "model")  # for each node of which something is told in the lineage
 

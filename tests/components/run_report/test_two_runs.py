@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.model_gate.intervals import Interval, MeasuredIntervals
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import RunSummary
@@ -23,6 +22,7 @@ from components.run_report.comparison import (
 )
 from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
+from models.verification.intervals import Interval, MeasuredIntervals
 
 
 def summary(run_id: str = "b", **given) -> RunSummary:
