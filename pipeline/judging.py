@@ -12,8 +12,8 @@ from components.model_gate.component import ModelGate
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
 from components.run_outcome.component import OutcomeGate, OutcomeWriter
+from components.run_record.files import SOURCES
 from components.run_report.component import RunReport
-from components.run_report.files import SOURCES
 from components.serving_validator.factory import serving_validator
 from models.data import features
 from pipeline.config import Config, as_json, code_digest

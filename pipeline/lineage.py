@@ -11,7 +11,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.baseline.report import BaselineReport
-from components.run_report.lineage import Lineage, Step
+from components.run_record.lineage import Lineage, Step
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from pipeline.metadata import Node, nodes_of, read_only

@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.run_outcome.summary import RunSummary
-from components.run_report.lineage import Lineage, lineage_lines
+from components.run_record.lineage import Lineage, lineage_lines
 
 
 def show_lineage(console: Console, lineage: Lineage, summary: RunSummary | None, serves: int | None) -> None:

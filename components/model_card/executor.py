@@ -12,7 +12,7 @@ from tfx.types.artifact import Artifact
 from components.model_card.card import FILE, model_card
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.summary import RunSummary
-from components.run_report.record import RunRecord
+from components.run_record.record import RunRecord
 
 _UNKNOWN = (
     "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"

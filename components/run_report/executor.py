@@ -10,10 +10,10 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.run_outcome.summary import RunSummary
-from components.run_report.lineage import lineage_lines
+from components.run_record.lineage import lineage_lines
+from components.run_record.record import RunRecord
 from components.run_report.page import FILE, write_report
 from components.run_report.reading import content_of
-from components.run_report.record import RunRecord
 
 logger = logging.getLogger("siamese.report")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from components.pair_scores.table import FILE as SCORES
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.summary import RunSummary
+from components.run_record.files import RunFiles
 from components.run_report.content import Content
-from components.run_report.files import RunFiles
 from components.run_report.originals import folder_of, kind_of
 
 LISTED = 200  # quarantined files on the page

@@ -9,7 +9,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.run_outcome.floors_gate import limits_gate
-from components.run_report.measured import by_slice, measures_among
+from components.run_record.metrics_view import by_slice, measures_among
 from models.data import features
 from models.verification.metrics import verification_measures
 from pipeline.evaluation import eval_config

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from components.run_report.files import SOURCES, Given
+from components.run_record.files import SOURCES, Given
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
 from models.export.manifest import FILE as MANIFEST

@@ -14,9 +14,9 @@ from components.run_outcome.gate_result import GateResult
 from components.run_outcome.gate_verdict import read_verdict
 from components.run_outcome.outcome import push_gates
 from components.run_outcome.summary import Metric, RunSummary
-from components.run_report.files import SOURCES, Given, RunFiles
-from components.run_report.lineage import Lineage, Step
-from components.run_report.measured import measured
+from components.run_record.files import SOURCES, Given, RunFiles
+from components.run_record.lineage import Lineage, Step
+from components.run_record.metrics_view import measured
 from models.verification.intervals import MeasuredIntervals
 
 _MADE = ("images_report", "pairs_report", "model")  # for each node of which something is told in the lineage

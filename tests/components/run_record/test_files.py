@@ -3,7 +3,7 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from components.run_report.files import Given, RunFiles
+from components.run_record.files import Given, RunFiles
 
 
 @pytest.mark.parametrize("on_kubeflow", [False, True])
