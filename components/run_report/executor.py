@@ -12,8 +12,8 @@ from tfx.types.artifact import Artifact
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
+from components.run_report.loader import content_of
 from components.run_report.page import FILE, write_report
-from components.run_report.reading import content_of
 
 logger = logging.getLogger("siamese.report")
 

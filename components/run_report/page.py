@@ -9,16 +9,16 @@ from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from components.model_card.html import card_html
 from components.run_outcome.explanation import explanations, headline
 from components.run_outcome.summary import Metric, RunSummary
-from components.run_report import charts, figures
+from components.run_report.card_html import card_html
+from components.run_report.charts import figures, plots
+from components.run_report.charts.embedding_map import read_map
+from components.run_report.charts.training_curves import read_curves
 from components.run_report.content import Content
-from components.run_report.embedding_map import read_map
-from components.run_report.originals import look_alikes, unused
 from components.run_report.pictures import as_address, chosen, pictures
+from components.run_report.source_images import look_alikes, unused
 from components.run_report.statistics import read_views
-from components.run_report.training import read_curves
 
 FILE = "report.html"
 _FEWEST = 20  # pairs of a slice that is shown
@@ -54,7 +54,7 @@ def render(content: Content) -> str:
         slices=(slices := _slices(content))[:_MOST_SLICES],
         more_slices=len(slices[_MOST_SLICES:]),
         training=figures.of_training(curves),
-        embedding_map=Markup(charts.embedding_map(placed)) if placed else "",
+        embedding_map=Markup(plots.embedding_map(placed)) if placed else "",
         placed=placed,
         augmented=_augmented(content.augmented),
         card=Markup(card_html(content.card.read_text(encoding="utf-8"))) if content.card else "",

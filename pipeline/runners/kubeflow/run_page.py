@@ -8,8 +8,8 @@ from components.run_outcome.outcome import Outcome
 from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
+from components.run_report.loader import content_of
 from components.run_report.page import render, write_text
-from components.run_report.reading import content_of
 from models.errors import UserError
 from pipeline.config import Config
 from pipeline.run import SKIPPED

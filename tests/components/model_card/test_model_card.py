@@ -10,10 +10,10 @@ from markdown_it import MarkdownIt
 from pydantic import ValidationError
 
 from components.model_card.card import model_card, text
-from components.model_card.html import card_html
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_report.card_html import card_html
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.run_report import charts
-from components.run_report.embedding_map import MOST, read_map
-from components.run_report.training import read_curves
+from components.run_report.charts import plots
+from components.run_report.charts.embedding_map import MOST, read_map
+from components.run_report.charts.training_curves import read_curves
 from models.data.dataset import ImageTable
 from models.training.tensorboard import write_projector
 
@@ -41,7 +41,7 @@ def test_the_curves_are_read_in_the_order_of_the_epochs(tmp_path):
     assert list(curves) == ["loss", "auc", "eer"]
     assert curves["loss"] == [(1, pytest.approx(0.9)), (2, pytest.approx(0.5))]
     assert curves["eer"][1] == (2, pytest.approx(0.1))
-    assert charts.training(curves).count('"name"') == 3
+    assert plots.training(curves).count('"name"') == 3
 
 
 def test_a_training_that_wrote_nothing_has_none(tmp_path):

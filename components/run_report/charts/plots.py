@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from components.pair_scores.table import ScoredPairs
-from components.run_report.curves import at_threshold, at_thresholds, rates, reliability, score_shares
-from components.run_report.embedding_map import EmbeddingMap
-from components.run_report.training import Curve
+from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
+from components.run_report.charts.embedding_map import EmbeddingMap
+from components.run_report.charts.training_curves import Curve
 from models.verification.calibration import Floats
 
 Names = tuple[str, str]  # of the model, and of the one that it is compared with

@@ -6,9 +6,9 @@ from PIL import Image, ImageFile
 from components.run_outcome.summary import RunSummary
 from components.run_record.files import RunFiles
 from components.run_report.content import Content
-from components.run_report.originals import EACH, MOST, folder_of, look_alikes, picture, unused
+from components.run_report.loader import LISTED, content_of
 from components.run_report.page import render
-from components.run_report.reading import LISTED, content_of
+from components.run_report.source_images import EACH, MOST, folder_of, look_alikes, picture, unused
 
 
 @pytest.fixture

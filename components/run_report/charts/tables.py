@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from components.pair_scores.table import ScoredPairs
-from components.run_report.curves import at_thresholds, reliability, score_shares
-from components.run_report.training import Curve
+from components.run_report.charts.curves import at_thresholds, reliability, score_shares
+from components.run_report.charts.training_curves import Curve
 from models.verification.metrics import tar_at_far
 
 _FARS = (0.001, 0.01, 0.05, 0.1, 0.2)

@@ -7,13 +7,20 @@ from plotly.offline import get_plotlyjs
 
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import Metric
-from components.run_report import figures
-from components.run_report.comparison import common_pairs, differences, measured, sentences, slice_changes, turned
+from components.run_report.charts import figures
+from components.run_report.charts.figures import Figure
+from components.run_report.charts.training_curves import read_curves
+from components.run_report.comparison.differences import (
+    common_pairs,
+    differences,
+    measured,
+    sentences,
+    slice_changes,
+    turned,
+)
 from components.run_report.content import Content
-from components.run_report.figures import Figure
 from components.run_report.page import template
 from components.run_report.pictures import pictures
-from components.run_report.training import read_curves
 from models.verification.intervals import MeasuredIntervals
 
 _NAMES = ("B", "A")

@@ -6,10 +6,10 @@ from typing import NamedTuple, TypeGuard
 from markupsafe import Markup
 
 from components.pair_scores.table import ScoredPairs
-from components.run_report import chart_tables, charts
-from components.run_report.chart_tables import Table
-from components.run_report.charts import MODELS, Names
-from components.run_report.training import Curve
+from components.run_report.charts import plots, tables
+from components.run_report.charts.plots import MODELS, Names
+from components.run_report.charts.tables import Table
+from components.run_report.charts.training_curves import Curve
 
 _ROC = "ROC: genuine pairs accepted, over impostors accepted"
 _DET = "DET: genuine pairs missed, over impostors accepted"
@@ -29,15 +29,13 @@ def of_scores(scores: ScoredPairs | None) -> list[Figure]:
         return []
     return [
         *_of_models(scores, MODELS),
-        _figure("Scores of genuine and impostor pairs", charts.histogram(scores), chart_tables.scores_of(scores)),
+        _figure("Scores of genuine and impostor pairs", plots.histogram(scores), tables.scores_of(scores)),
         _figure(
             "Precision and recall over the threshold",
-            charts.over_threshold(scores),
-            chart_tables.over_threshold(scores),
+            plots.over_threshold(scores),
+            tables.over_threshold(scores),
         ),
-        _figure(
-            "Calibration: how often a score is right", charts.calibration(scores), chart_tables.calibration(scores)
-        ),
+        _figure("Calibration: how often a score is right", plots.calibration(scores), tables.calibration(scores)),
     ]
 
 
@@ -45,10 +43,10 @@ def of_two_models(common: ScoredPairs | None, names: Names) -> list[Figure]:
     """Of the test pairs that two runs scored; the second one's as the baseline's."""
     if not _both_kinds(common):
         return []
-    table = chart_tables.scores_of(common, names)
+    table = tables.scores_of(common, names)
     return [
         *_of_models(common, names),
-        _figure("Scores of genuine and impostor pairs", charts.histograms(common, names), table),
+        _figure("Scores of genuine and impostor pairs", plots.histograms(common, names), table),
     ]
 
 
@@ -56,9 +54,7 @@ def of_training(curves: Mapping[str, Curve]) -> Figure | None:
     """The loss and the validation measures; none where nothing was written."""
     if not curves:
         return None
-    return _figure(
-        "Loss and validation measures, an epoch each", charts.training(dict(curves)), chart_tables.epochs(curves)
-    )
+    return _figure("Loss and validation measures, an epoch each", plots.training(dict(curves)), tables.epochs(curves))
 
 
 def of_two_trainings(curves: Mapping[str, Curve], others: Mapping[str, Curve], names: Names) -> Figure | None:
@@ -68,17 +64,15 @@ def of_two_trainings(curves: Mapping[str, Curve], others: Mapping[str, Curve], n
         return None
     both = {names[0]: curves[measure], names[1]: others[measure]}
     told = measure if measure == "accuracy" else measure.upper()
-    return _figure(
-        f"Training: validation {told}, an epoch each", charts.trainings(both, told), chart_tables.epochs(both)
-    )
+    return _figure(f"Training: validation {told}, an epoch each", plots.trainings(both, told), tables.epochs(both))
 
 
 def of_durations(seconds: Mapping[str, float], memory: Mapping[str, float]) -> Figure | None:
     """Seconds of each component; none where none were taken."""
     if not seconds:
         return None
-    chart = charts.durations(dict(seconds), dict(memory))
-    return _figure("Seconds a component, with the peak of memory", chart, chart_tables.durations(seconds, memory))
+    chart = plots.durations(dict(seconds), dict(memory))
+    return _figure("Seconds a component, with the peak of memory", chart, tables.durations(seconds, memory))
 
 
 def _both_kinds(scores: ScoredPairs | None) -> TypeGuard[ScoredPairs]:
@@ -86,9 +80,9 @@ def _both_kinds(scores: ScoredPairs | None) -> TypeGuard[ScoredPairs]:
 
 
 def _of_models(scores: ScoredPairs, names: Names) -> list[Figure]:
-    accepted = chart_tables.at_false_accepts(scores, names)
-    missed = chart_tables.at_false_accepts(scores, names, missed=True)
-    return [_figure(_ROC, charts.roc(scores, names), accepted), _figure(_DET, charts.det(scores, names), missed)]
+    accepted = tables.at_false_accepts(scores, names)
+    missed = tables.at_false_accepts(scores, names, missed=True)
+    return [_figure(_ROC, plots.roc(scores, names), accepted), _figure(_DET, plots.det(scores, names), missed)]
 
 
 def _figure(caption: str, chart: str, table: Table) -> Figure:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import RunSummary
-from components.run_report.comparison import (
+from components.run_report.comparison.differences import (
     common_pairs,
     differences,
     measured,
@@ -20,7 +20,7 @@ from components.run_report.comparison import (
     slice_changes,
     turned,
 )
-from components.run_report.comparison_page import render_comparison
+from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
 from models.verification.intervals import Interval, MeasuredIntervals
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.pair_scores.table import ScoredPairs
-from components.run_report import chart_tables
-from components.run_report.curves import at_threshold, at_thresholds, rates, reliability, score_shares
+from components.run_report.charts import tables
+from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
 from models.verification.metrics import tar_at_far
 
 
@@ -71,18 +71,18 @@ def test_the_table_of_accepted_pairs_has_the_measures_values_for_both_models():
     same = np.arange(2000) % 2 == 0
     score, baseline = (np.clip(0.5 + (same - 0.5) * gain + random.normal(0, 0.2, 2000), 0, 1) for gain in (0.6, 0.2))
     pairs = scored(same, score, baseline)
-    table = chart_tables.at_false_accepts(pairs, ("B", "A"))
+    table = tables.at_false_accepts(pairs, ("B", "A"))
     assert table.columns == ("impostors accepted, at most", "B: genuine pairs accepted", "A: genuine pairs accepted")
     row = {one[0]: one[1:] for one in table.rows}["1%"]
     assert row == tuple(f"{100 * tar_at_far(same, 1 - one, 0.01):.2f}%" for one in (score, baseline))
-    missed = {one[0]: one[1:] for one in chart_tables.at_false_accepts(pairs, ("B", "A"), missed=True).rows}["1%"]
+    missed = {one[0]: one[1:] for one in tables.at_false_accepts(pairs, ("B", "A"), missed=True).rows}["1%"]
     assert [float(a[:-1]) + float(b[:-1]) for a, b in zip(row, missed, strict=True)] == pytest.approx([100, 100])
-    assert len(chart_tables.at_false_accepts(scored(same, score), ("new", "old")).columns) == 2
+    assert len(tables.at_false_accepts(scored(same, score), ("new", "old")).columns) == 2
 
 
 def test_tables_of_scores_name_the_models_where_there_are_two():
     pairs = scored([1, 1, 0, 0], [0.95, 0.45, 0.05, 0.06], [0.5] * 4)
-    one, two = chart_tables.scores_of(pairs), chart_tables.scores_of(pairs, ("B", "A"))
+    one, two = tables.scores_of(pairs), tables.scores_of(pairs, ("B", "A"))
     assert one.columns == ("score", "genuine pairs", "impostor pairs")
     assert two.columns[1:] == ("B: genuine pairs", "B: impostor pairs", "A: genuine pairs", "A: impostor pairs")
     assert one.rows[0] == ("0 to 0.1", "0.00%", "100.00%")
@@ -91,12 +91,12 @@ def test_tables_of_scores_name_the_models_where_there_are_two():
 
 
 def test_a_share_of_nothing_is_told_as_none():
-    assert chart_tables.over_threshold(scored([1, 0], [0.3, 0.2])).rows[4] == ("0.5", "none", "0.00%", "0.00%")
+    assert tables.over_threshold(scored([1, 0], [0.3, 0.2])).rows[4] == ("0.5", "none", "0.00%", "0.00%")
 
 
 def test_a_long_training_is_told_shortly_and_to_its_end():
     curves = {"loss": [(n, 1 / n) for n in range(1, 301)], "auc": [(n, 0.5) for n in range(2, 301)]}
-    table = chart_tables.epochs(curves)
+    table = tables.epochs(curves)
     assert table.columns == ("epoch", "loss", "auc")
     assert len(table.rows) == 50
     assert table.rows[0] == ("1", "1.0000", "")
@@ -104,5 +104,5 @@ def test_a_long_training_is_told_shortly_and_to_its_end():
 
 
 def test_memory_that_was_not_measured_is_left_out():
-    table = chart_tables.durations({"Trainer": 3.21, "Pusher": 0.1}, {"Trainer": 1234.5})
+    table = tables.durations({"Trainer": 3.21, "Pusher": 0.1}, {"Trainer": 1234.5})
     assert table.rows == [("Trainer", "3.2", "1,234"), ("Pusher", "0.1", "")]

@@ -8,7 +8,7 @@ from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.summary import RunSummary
 from components.run_record.files import RunFiles
 from components.run_report.content import Content
-from components.run_report.originals import folder_of, kind_of
+from components.run_report.source_images import folder_of, kind_of
 
 LISTED = 200  # quarantined files on the page
 
