@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components.pusher import serving_folder
-from components.pusher.history import ARRIVALS
-from components.pusher.model_files import FolderFiles, file_digests
+from components.serving_folder import serving_folder
+from components.serving_folder.history import ARRIVALS
+from components.serving_folder.model_files import FolderFiles, file_digests
 
 KEEP = 3
 _FILES = {

@@ -108,7 +108,7 @@ def percentile(values: list[float], share: float) -> float:
 
 def measure(model_dir: Path, images: Path, requests: int) -> None:
     """Runs everything and prints a table."""
-    from components.pusher.serving_folder import served
+    from components.serving_folder.serving_folder import served
     from models.export.inference import LoadedModel
 
     version = model_dir if (model_dir / "saved_model.pb").is_file() else served(model_dir)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from components.pusher.serving_folder import fetch_served
+from components.serving_folder.serving_folder import fetch_served
 from models.errors import UserError
 
 

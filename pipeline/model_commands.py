@@ -148,7 +148,7 @@ def transform(
 
 def resolved(model: Path) -> Path:
     """A model folder as given, or the newest version of a serving folder; from an object store, a copy of it."""
-    from components.pusher.serving_folder import served
+    from components.serving_folder.serving_folder import served
     from pipeline.fetched_model import fetched, store_address
 
     if address := store_address(model):

@@ -3,8 +3,8 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from components.pusher import rollback
-from components.pusher.rollback import Rollback
+from components.serving_folder import rollback
+from components.serving_folder.rollback import Rollback
 from models.errors import UserError
 from pipeline.run import alone
 from pipeline.serving_address import serving_address, serving_address_of_runs

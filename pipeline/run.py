@@ -17,8 +17,8 @@ from rich.markup import escape
 
 from components.image_example_gen.sources.open_source import open_source
 from components.pair_list.reading import read_bytes
-from components.pusher.serving_folder import check_writable, served_key
 from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
+from components.serving_folder.serving_folder import check_writable, served_key
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config import DIGITS, Config

@@ -82,8 +82,8 @@ def show_run(
     as_json: AsJson = False,
 ) -> None:
     """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
-    from components.pusher.serving_folder import history
     from components.run_outcome.summary import read_summaries
+    from components.serving_folder.serving_folder import history
     from pipeline.lineage import read_lineage
     from pipeline.lineage_view import show_lineage
     from pipeline.run import METADATA
@@ -138,7 +138,7 @@ def _refuse_options_before(command: str, context: typer.Context) -> None:
 
 
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
-    from components.pusher.serving_folder import history
+    from components.serving_folder.serving_folder import history
     from pipeline.serving_address import serving_address, serving_address_of_runs
     from pipeline.trail import show_trail, trail_as_json
 

@@ -11,7 +11,7 @@ from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
 from components.baseline.usable import fault
-from components.pusher import serving_folder
+from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings

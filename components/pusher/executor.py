@@ -12,9 +12,9 @@ from tfx.utils import proto_utils
 
 from components.baseline.report import BaselineReport
 from components.model_card.card import FILE as CARD_FILE
-from components.pusher import serving_folder
-from components.pusher.model_files import CARD
 from components.run_outcome.gate_verdict import read_verdict
+from components.serving_folder import serving_folder
+from components.serving_folder.model_files import CARD
 
 BASELINE = "baseline"  # the input; and how the ModelGate's gates begin that compare with the model that serves
 ALREADY_SERVING = "already_serving"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from components.pusher.serving_folder import versions as complete_versions
+from components.serving_folder.serving_folder import versions as complete_versions
 from models.errors import UserError
 from pipeline.server.errors import RequestError, bad_request
 

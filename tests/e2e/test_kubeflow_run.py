@@ -14,7 +14,7 @@ import pytest
 import yaml
 from kubeflow_backend import Backend, Kill
 
-from components.pusher import serving_folder
+from components.serving_folder import serving_folder
 from pipeline.digits import write_digits
 
 pytestmark = pytest.mark.e2e

@@ -21,7 +21,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.model_gate.settings import MeasureSettings
-from components.pusher.serving_folder import versions
+from components.serving_folder.serving_folder import versions
 from pipeline import cli
 from pipeline.digits import write_digits
 

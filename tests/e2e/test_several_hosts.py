@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher.serving_folder import versions
+from components.serving_folder.serving_folder import versions
 from pipeline.digits import write_digits
 
 pytestmark = pytest.mark.e2e

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components.pusher.serving_folder import Pushed, history, push, served, versions
 from components.run_outcome.summary import RunSummary
+from components.serving_folder.serving_folder import Pushed, history, push, served, versions
 from pipeline import cli, model_commands
 from pipeline.config import load_config
 from pipeline.fetched_model import store_address

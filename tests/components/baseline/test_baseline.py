@@ -17,7 +17,7 @@ from tiny_model import GREY
 from components.baseline.artifacts import BaselineFound
 from components.baseline.component import Baseline
 from components.baseline.report import BaselineReport
-from components.pusher import serving_folder
+from components.serving_folder import serving_folder
 
 
 class CompareExecutor(base_executor.BaseExecutor):

@@ -16,7 +16,7 @@ from components.baseline.artifacts import BaselineFound
 from components.baseline.executor import PLACEHOLDER, Executor
 from components.baseline.report import BaselineReport
 from components.baseline.usable import fault
-from components.pusher import serving_folder
+from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.settings import ImageSettings
 

@@ -21,13 +21,13 @@ from components.baseline.artifacts import BaselineFound
 from components.baseline.report import BaselineReport
 from components.model_card.artifacts import ModelCard
 from components.model_card.card import FILE as CARD_FILE
-from components.pusher import serving_folder
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
-from components.pusher.model_files import CARD
-from components.pusher.rollback import roll_back
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.gate_verdict import GateVerdict, write_verdict
+from components.serving_folder import serving_folder
+from components.serving_folder.model_files import CARD
+from components.serving_folder.rollback import roll_back
 
 
 def model_artifact(folder: Path, text: str = "graph", manifest: bool = False) -> standard_artifacts.Model:

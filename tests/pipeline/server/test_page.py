@@ -6,7 +6,7 @@ import pytest
 from running_server import serving
 from tiny_model import GREY, patterns, png
 
-from components.pusher.serving_folder import link_or_copy
+from components.serving_folder.serving_folder import link_or_copy
 from models.export.inference import LoadedModel
 from pipeline.server.limits import Limits
 

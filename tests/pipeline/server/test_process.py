@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from components.pusher.serving_folder import link_or_copy
+from components.serving_folder.serving_folder import link_or_copy
 from models.errors import UserError
 from pipeline.server.client import compare_at
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from components.pusher.model_files import SAVED_MODEL, ModelFiles, chunks, file_digests
-from components.pusher.place import HISTORY, ServingPlace, version_numbers
+from components.serving_folder.backend import HISTORY, ServingPlace, version_numbers
+from components.serving_folder.model_files import SAVED_MODEL, ModelFiles, chunks, file_digests
 from models.errors import UserError
 
 if TYPE_CHECKING:

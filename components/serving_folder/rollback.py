@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.pusher import publication
-from components.pusher.history import Trail
-from components.pusher.model_files import ModelFiles, file_digests
-from components.pusher.place import ServingPlace
-from components.pusher.serving_folder import open_place
+from components.serving_folder import publication
+from components.serving_folder.backend import ServingPlace
+from components.serving_folder.history import Trail
+from components.serving_folder.model_files import ModelFiles, file_digests
+from components.serving_folder.serving_folder import open_place
 from models.errors import UserError
 
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.pusher import publication
-from components.pusher.history import Trail, read_trail
-from components.pusher.local_folder import LocalFolder, link_or_copy
-from components.pusher.model_files import (
+from components.serving_folder import publication
+from components.serving_folder.backend import ServingPlace, told
+from components.serving_folder.history import Trail, read_trail
+from components.serving_folder.local_folder import LocalFolder, link_or_copy
+from components.serving_folder.model_files import (
     CARD,
     SAVED_MODEL,
     FilesBeside,
@@ -24,8 +25,7 @@ from components.pusher.model_files import (
     is_saved_model,
     model_digest,
 )
-from components.pusher.object_store import ObjectStore
-from components.pusher.place import ServingPlace, told
+from components.serving_folder.object_store import ObjectStore
 from models.errors import UserError
 
 __all__ = ["NONE", "Judged", "PushResult", "Pushed", "Same", "check_writable", "digest", "fetch_served", "history"]

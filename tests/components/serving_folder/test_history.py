@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pusher import history
-from components.pusher.history import Event, Trail, actor, claimed, read_trail
-from components.pusher.retention import expendable
+from components.serving_folder import history
+from components.serving_folder.history import Event, Trail, actor, claimed, read_trail
+from components.serving_folder.retention import expendable
 
 
 def trail(*events: Event, complete: list[int] | None = None) -> Trail:

@@ -1,6 +1,6 @@
 """Which old versions go."""
 
-from components.pusher.history import Trail
+from components.serving_folder.history import Trail
 
 
 def expendable(trail: Trail, keep: int) -> list[int]:

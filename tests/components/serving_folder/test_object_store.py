@@ -9,10 +9,10 @@ import pytest
 from mortal_store import Died
 from pushed_models import tree
 
-from components.pusher import object_store
-from components.pusher.history import claimed
-from components.pusher.model_files import file_digests
-from components.pusher.serving_folder import (
+from components.serving_folder import object_store
+from components.serving_folder.history import claimed
+from components.serving_folder.model_files import file_digests
+from components.serving_folder.serving_folder import (
     FolderFiles,
     Pushed,
     fetch_served,

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from components.pusher.model_files import SAVED_MODEL, FolderFiles, ModelFiles, chunks, file_digests
-from components.pusher.place import HISTORY, ServingPlace, version_numbers
+from components.serving_folder.backend import HISTORY, ServingPlace, version_numbers
+from components.serving_folder.model_files import SAVED_MODEL, FolderFiles, ModelFiles, chunks, file_digests
 from models.errors import UserError
 
 STAGING = ".staging-"

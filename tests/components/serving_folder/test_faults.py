@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pushed_models import tree, write_model
 
-from components.pusher.rollback import roll_back
-from components.pusher.serving_folder import check_writable, history, push, served_digest, versions
+from components.serving_folder.rollback import roll_back
+from components.serving_folder.serving_folder import check_writable, history, push, served_digest, versions
 from models.errors import UserError
 
 KB = 1024
@@ -47,7 +47,7 @@ def test_a_disk_that_fills_up_during_the_copy_leaves_what_served(disk, tmp_path,
     serving = disk(3 * KB) / "serving"
     push(write_model(tmp_path / "a", "A", weights="a" * 100 * KB), serving)
     before = tree(serving)
-    monkeypatch.setattr("components.pusher.local_folder.LocalFolder.check_room", lambda *_: None)
+    monkeypatch.setattr("components.serving_folder.local_folder.LocalFolder.check_room", lambda *_: None)
 
     with pytest.raises(UserError, match=f"^{serving}: no space left on the disk; free some, .* still serves$"):
         push(write_model(tmp_path / "b", "B", weights="b" * 5000 * KB), serving)
@@ -91,7 +91,7 @@ def test_a_version_that_cannot_be_removed_does_not_fail_the_push_and_is_told(tmp
         raise OSError("Device or resource busy")
 
     with monkeypatch.context() as patched:
-        patched.setattr("components.pusher.local_folder.LocalFolder.remove", stuck)
+        patched.setattr("components.serving_folder.local_folder.LocalFolder.remove", stuck)
         with caplog.at_level("WARNING"):
             result = push(write_model(tmp_path / "b", "B"), serving, keep=1)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from components.pusher.model_files import ModelFiles
+from components.serving_folder.model_files import ModelFiles
 from models.errors import UserError
 
 HISTORY = ".history"

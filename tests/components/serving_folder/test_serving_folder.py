@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pushed_models import tree, write_foreign, write_model
 
-from components.pusher import local_folder
-from components.pusher.rollback import roll_back
-from components.pusher.serving_folder import (
+from components.serving_folder import local_folder
+from components.serving_folder.rollback import roll_back
+from components.serving_folder.serving_folder import (
     fetch_served,
     history,
     link_or_copy,
@@ -255,7 +255,7 @@ def test_a_damaged_version_is_replaced_by_the_same_model_once_more(tmp_path, ser
 
 
 def test_importing_it_takes_neither_tensorflow_nor_tfx_nor_numpy():
-    code = "import sys, components.pusher.serving_folder; print(*sys.modules)"
+    code = "import sys, components.serving_folder.serving_folder; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "tfx", "numpy", "fsspec"} & set(done.stdout.split())
 

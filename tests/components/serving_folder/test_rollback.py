@@ -3,9 +3,9 @@
 import fsspec
 import pytest
 
-from components.pusher.model_files import file_digests
-from components.pusher.rollback import roll_back
-from components.pusher.serving_folder import (
+from components.serving_folder.model_files import file_digests
+from components.serving_folder.rollback import roll_back
+from components.serving_folder.serving_folder import (
     FolderFiles,
     digest,
     history,

@@ -11,11 +11,11 @@ from typing import Any
 
 from absl import logging
 
-from components.pusher.history import DEPARTURES, Event, Trail, claimed, read_trail
-from components.pusher.local_folder import STALE
-from components.pusher.model_files import ModelFiles, file_digests, model_digest
-from components.pusher.place import HIGHEST, ServingPlace, told
-from components.pusher.retention import expendable
+from components.serving_folder.backend import HIGHEST, ServingPlace, told
+from components.serving_folder.history import DEPARTURES, Event, Trail, claimed, read_trail
+from components.serving_folder.local_folder import STALE
+from components.serving_folder.model_files import ModelFiles, file_digests, model_digest
+from components.serving_folder.retention import expendable
 from models.errors import UserError
 
 

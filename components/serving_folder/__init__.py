@@ -1,0 +1,1 @@
+"""The folder that a model server watches: versions appear whole or not at all, and can be rolled back."""
