@@ -10,9 +10,9 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.pair_scores.table import read_scores
+from components.serving_validator.answers import refusal
 from components.serving_validator.blessing import bless
-from components.serving_validator.canaries import choose, read_canaries
-from components.serving_validator.judgement import refusal
+from components.serving_validator.canary_pairs import choose, read_canaries
 from components.serving_validator.process import run_trial
 from components.serving_validator.refused import Refused
 from components.serving_validator.settings import ServingValidatorSettings

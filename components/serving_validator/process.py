@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from components.serving_folder.serving_folder import link_or_copy
-from components.serving_validator.questions import MODEL, REFUSAL, STAGE, Answers, Questions, read_answers
+from components.serving_validator.canary_requests import MODEL, REFUSAL, STAGE, Answers, Questions, read_answers
 from components.serving_validator.refused import Refused
 
-_PROGRAM = "components.serving_validator.trial"
+_PROGRAM = "components.serving_validator.smoke_test"
 _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from
 
 # The rest of the environment is this process's own business. No GPU: it is in use by the pipeline, whose TensorFlow

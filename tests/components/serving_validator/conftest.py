@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 from tiny_model import GREY, pair_example, patterns
 
 from components.pair_scores.table import FILE
-from components.serving_validator.canaries import Canaries, choose, read_canaries
+from components.serving_validator.canary_pairs import Canaries, choose, read_canaries
 from models.data import features
 
 PAIRS = 12

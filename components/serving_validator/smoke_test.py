@@ -1,4 +1,4 @@
-"""The program that runs in the fresh process: ``python -m components.serving_validator.trial FOLDER``.
+"""The program that runs in the fresh process: ``python -m components.serving_validator.smoke_test FOLDER``.
 
 It loads the model, asks what clients ask and writes the answers down; it judges only what cannot be written down.
 Neither TFX nor Keras is imported: a server has none.
@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.serving_validator import warmup
-from components.serving_validator.contract import breach, contract
-from components.serving_validator.questions import (
+from components.serving_validator.canary_requests import (
     AFTERWARDS,
     ALONE,
     ITSELF,
@@ -28,6 +27,7 @@ from components.serving_validator.questions import (
     key,
     write_answers,
 )
+from components.serving_validator.contract import breach, contract
 from components.serving_validator.refused import Refused
 from components.serving_validator.server import Inputs, RequestFailed, Server
 from models.errors import UserError, first_line

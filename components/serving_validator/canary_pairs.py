@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.serving_validator.questions import Questions
+from components.serving_validator.canary_requests import Questions
 from components.storage.tfrecords import find_shards, read_records
 from models.data import features
 from models.verification.calibration import Floats

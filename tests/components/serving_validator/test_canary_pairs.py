@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny_model import COLOUR, GREY, pair_example, patterns
 
-from components.serving_validator.canaries import choose, read_canaries
-from components.serving_validator.questions import Questions
+from components.serving_validator.canary_pairs import choose, read_canaries
+from components.serving_validator.canary_requests import Questions
 from models.data import features
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_model import CALIBRATION
 
-from components.serving_validator.judgement import refusal
-from components.serving_validator.questions import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, key
+from components.serving_validator.answers import refusal
+from components.serving_validator.canary_requests import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, key
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 

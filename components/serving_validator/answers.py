@@ -6,16 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.serving_validator.questions import (
-    AFTERWARDS,
-    ALONE,
-    ITSELF,
-    JPEG,
-    PYTHON,
-    TOGETHER,
-    Answers,
-    key,
-)
+from components.serving_validator.canary_requests import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, Answers, key
 from models.export.inference import judge
 from models.export.manifest import ModelManifest
 from models.verification.calibration import Calibration, Floats
