@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from components.model_gate.baseline_change import Change, Test, judge_change
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.judgement import Change, Test, judge_change
-from components.model_gate.resampled import ResampledPairs
+from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
 from models.verification.calibration import Floats
 

@@ -13,10 +13,10 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
-from components.model_gate import costs
+from components.model_gate import serving_cost
 from components.model_gate.artifacts import INTERVALS_FILE
-from components.model_gate.judge import judge
-from components.model_gate.overlap import overlap
+from components.model_gate.gates import judge
+from components.model_gate.identity_leakage import overlap
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.gate_result import GateResult
@@ -64,13 +64,17 @@ class Executor(base_executor.BaseExecutor):
 def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
     verdicts = []
     if gates.max_size is not None:
-        megabytes = {name: costs.bytes_of(path) / 1e6 for name, path in models.items()}
-        verdicts.append(costs.judge_cost("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size))
+        megabytes = {name: serving_cost.bytes_of(path) / 1e6 for name, path in models.items()}
+        verdicts.append(
+            serving_cost.judge_cost("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size)
+        )
     if gates.max_latency is not None:
         image = ModelManifest.read(models["candidate"]).image  # both are asked the same
         calls = {name: _one_comparison(path, image) for name, path in models.items()}
-        taken = {name: seconds * 1000 for name, seconds in costs.latencies(calls).items()}
-        verdicts.append(costs.judge_cost("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency))
+        taken = {name: seconds * 1000 for name, seconds in serving_cost.latencies(calls).items()}
+        verdicts.append(
+            serving_cost.judge_cost("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency)
+        )
     return verdicts
 
 

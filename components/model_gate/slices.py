@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from components.model_gate.baseline_change import Change, judge_slice
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.judgement import Change, judge_slice
-from components.model_gate.resampled import ResampledPairs
+from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate, higher_is_better, needs_both_kinds
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.gate_result import GateResult

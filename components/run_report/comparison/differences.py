@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.model_gate.judge import judge
+from components.model_gate.gates import judge
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary

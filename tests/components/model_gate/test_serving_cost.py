@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.model_gate.costs import bytes_of, judge_cost, latencies
+from components.model_gate.serving_cost import bytes_of, judge_cost, latencies
 
 
 def test_all_files_of_a_model_count(tmp_path):

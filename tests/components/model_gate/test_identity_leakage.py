@@ -4,7 +4,7 @@ import pytest
 
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.splits import split_of
-from components.model_gate.overlap import overlap
+from components.model_gate.identity_leakage import overlap
 
 RULE = SplitSettings().model_dump()
 NAMES = [f"person {number}" for number in range(200)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scored_pairs import against, distances, made, scored, with_scores, worse
 
-from components.model_gate.judge import judge
+from components.model_gate.gates import judge
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 
 GATES = GateSettings(resamples=300)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from components.model_gate import sanity
+from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.judgement import Change, Test, judge_change, judge_pixels
-from components.model_gate.resampled import ResampledPairs
+from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs

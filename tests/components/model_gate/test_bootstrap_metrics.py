@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.model_gate.resampled import ResampledPairs
+from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import MeasureSettings
 from models.verification.calibration import Calibration
 from models.verification.metrics import verification_measures

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.model_gate.judgement import Change, Test, judge_change, judge_pixels, judge_slice
+from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels, judge_slice
 
 Test.__test__ = False  # no test of pytest's
 TEST = Test(confidence=0.95, units=40, drawn="identities", min_units=10, unresolved="point")
