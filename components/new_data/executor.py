@@ -9,7 +9,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
-from components.new_data.judgement import judge
+from components.new_data.decision import judge
 from components.run_outcome.gate_verdict import write_verdict
 from components.storage.tfrecords import find_shards
 from models.data.features import TRAIN, VAL
