@@ -5,12 +5,12 @@ from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator.metrics import CODE_DIGEST, MODULE
 from components.model_gate.settings import (
     TAR_AT_FAR,
     GateSettings,
     MeasureSettings,
 )
-from components.verification_metrics.metrics import CODE_DIGEST, MODULE
 from models.data import features
 
 # Counted beside the measures, for the report.

@@ -8,8 +8,8 @@ from sklearn import metrics as reference
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.verification_metrics import metrics
-from components.verification_metrics.packed_pairs import PackedPairs, PackPairs
+from components.evaluator import metrics
+from components.evaluator.packed_pairs import PackedPairs, PackPairs
 
 NAMES = ("AreaUnderCurve", "AveragePrecision", "EqualErrorRate", "CalibrationError", "PrecisionAtPrior")
 VERDICTS = ("accuracy", "precision", "recall", "f1", "true_positives", "false_negatives")

@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.verification_metrics.packed_pairs import PackedPairs, pack_pairs
+from components.evaluator.packed_pairs import PackedPairs, pack_pairs
 from models.verification import metrics
 
 MODULE = __name__
