@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.anomaly_gate.distances import Distance
+from components.anomaly_gate.feature_distances import Distance
 from models.data import features
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList

@@ -13,7 +13,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils.io_utils import SchemaReader
 
 from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
-from components.anomaly_gate.distances import write_distances
+from components.anomaly_gate.feature_distances import write_distances
 from components.anomaly_gate.reasons import reasons
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.gate_verdict import write_verdict

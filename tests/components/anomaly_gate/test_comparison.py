@@ -14,8 +14,8 @@ from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTI
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.anomaly_gate.comparison import Statistics, drift, skew
-from components.anomaly_gate.distances import read_distances
 from components.anomaly_gate.executor import Executor
+from components.anomaly_gate.feature_distances import read_distances
 from components.run_outcome.gate_verdict import GateVerdict
 from components.schema_source.image_schema import as_text, image_schema
 from models.data import features
