@@ -9,8 +9,8 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.baseline.compatibility import fault
 from components.baseline.report import BaselineReport
-from components.baseline.usable import fault
 from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.export.manifest import ModelManifest

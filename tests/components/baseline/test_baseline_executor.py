@@ -13,9 +13,9 @@ from tfx.utils import path_utils
 from tiny_model import GREY
 
 from components.baseline.artifacts import BaselineFound
+from components.baseline.compatibility import fault
 from components.baseline.executor import PLACEHOLDER, Executor
 from components.baseline.report import BaselineReport
-from components.baseline.usable import fault
 from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.settings import ImageSettings
