@@ -1,1 +1,0 @@
-"""What a gate decided and why: as data, and as the artifact that carries it."""
