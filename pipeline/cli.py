@@ -66,7 +66,7 @@ def run(
 
     Exit code 0: pushed, or this very model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
     """
-    from pipeline.config import load_config
+    from pipeline.config.configuration import load_config
     from pipeline.run import run as run_pipeline
 
     raise typer.Exit(run_pipeline(load_config(config, overrides or (), data, beam or ()), output))
@@ -98,7 +98,7 @@ def schema(
     overrides: Overrides = None,
 ) -> NoReturn:
     """Write a first schema of the images, for you to review: what data.schema_file then holds them to."""
-    from pipeline.config import load_config
+    from pipeline.config.configuration import load_config
     from pipeline.schema_command import write_schema
 
     raise typer.Exit(write_schema(load_config(config, overrides or (), data), output, file, force))
@@ -113,8 +113,8 @@ def show_configuration(
     as_yaml: Annotated[bool, typer.Option("--yaml", help="A file that --config takes.")] = False,
 ) -> None:
     """Tell every key with its value, its default and what it means. Nothing runs."""
+    from pipeline.config.user_values import read_given
     from pipeline.config_command import config_yaml, show_config
-    from pipeline.given import read_given
 
     given = read_given(config, overrides or (), data)
     if as_yaml:

@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
-from pipeline.config import Config, checked
-from pipeline.config_faults import is_section, section_in
-from pipeline.given import Given, change_paths
+from pipeline.config.configuration import Config, checked
+from pipeline.config.errors import is_section, section_in
+from pipeline.config.user_values import Given, change_paths
 
 _WIDEST = 24  # characters of a value in one line
 

@@ -13,7 +13,7 @@ from components.pair_generator.component import PairGenerator
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from models.data import features
-from pipeline.config import Config, as_json, code_digest
+from pipeline.config.configuration import Config, as_json, code_digest
 from pipeline.judging import judge_and_push, run_report
 from pipeline.pretrained import weights_digest
 from pipeline.site import Site

@@ -16,7 +16,7 @@ from components.run_record.files import SOURCES
 from components.run_report.component import RunReport
 from components.serving_validator.factory import serving_validator
 from models.data import features
-from pipeline.config import Config, as_json, code_digest
+from pipeline.config.configuration import Config, as_json, code_digest
 from pipeline.evaluation import eval_config
 from pipeline.site import Site
 

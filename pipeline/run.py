@@ -21,7 +21,7 @@ from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
 from components.serving_folder.serving_folder import check_writable, served_key
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
-from pipeline.config import DIGITS, Config
+from pipeline.config.configuration import DIGITS, Config
 from pipeline.digits import write_digits
 from pipeline.other_hosts import check_first_host, place_of_hosts, told_to_other_hosts
 from pipeline.pretrained import check_weights

@@ -12,7 +12,7 @@ from rich.markup import escape
 from components.run_outcome.summary import FAILED
 from models.data.features import SPLITS
 from models.errors import UserError
-from pipeline.config import Config
+from pipeline.config.configuration import Config
 from pipeline.run import alone, data_fingerprint, images_of, load_site, user_error, writable
 from pipeline.terminal import Stages, quiet
 

@@ -15,7 +15,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from models.errors import UserError, first_line
-from pipeline.config import Config
+from pipeline.config.configuration import Config
 from pipeline.graph import create_pipeline
 from pipeline.site import Site
 

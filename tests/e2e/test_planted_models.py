@@ -25,7 +25,7 @@ from components.serving_folder.model_files import FolderFiles, file_digests
 from components.serving_folder.serving_folder import push, same_as_served, versions
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
-from pipeline.config import Config, load_config
+from pipeline.config.configuration import Config, load_config
 from pipeline.graph import served_model
 from pipeline.judging import judge_and_push
 from pipeline.run import run

@@ -13,8 +13,8 @@ import yaml
 from typer.main import get_command
 
 from pipeline.cli import app
-from pipeline.config import Config, load_config
-from pipeline.yaml_text import parse_yaml
+from pipeline.config.configuration import Config, load_config
+from pipeline.config.yaml_reader import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 KUBEFLOW = ROOT / "kubeflow"

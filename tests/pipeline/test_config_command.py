@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from models.settings import Settings
 from pipeline.cli import app
-from pipeline.config import Config, load_config
+from pipeline.config.configuration import Config, load_config
+from pipeline.config.user_values import read_given
 from pipeline.config_command import config_yaml, sections
-from pipeline.given import read_given
 
 CONFIGS = [Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")]
 

@@ -12,7 +12,7 @@ from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline import cli, other_hosts
 from pipeline import run as run_module
-from pipeline.config import code_digest, load_config
+from pipeline.config.configuration import code_digest, load_config
 from pipeline.other_hosts import join, place_of_hosts
 from pipeline.run import run
 

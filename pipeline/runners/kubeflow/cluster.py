@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from models.errors import UserError
-from pipeline.runners.kubeflow.client_settings import ConnectionSettings
+from pipeline.config.kubeflow_client import ConnectionSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON_VARIABLE = "SIAMESE_KUBEFLOW_PYTHON"

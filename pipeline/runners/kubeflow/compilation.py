@@ -11,13 +11,13 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from models.errors import UserError
-from pipeline.config import DIGITS, Config
+from pipeline.config.configuration import DIGITS, Config
+from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow import go_yaml, passes
 from pipeline.runners.kubeflow.faults.check import faults
 from pipeline.runners.kubeflow.faults.fault import Fault, lines
 from pipeline.runners.kubeflow.platform import platform_document
-from pipeline.runners.kubeflow.settings import DEFAULT, KubeflowSettings
 from pipeline.site import Site
 
 ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")

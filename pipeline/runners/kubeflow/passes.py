@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow.settings import GpuSettings, KubeflowSettings, NodeResources, RetrySettings, quantity
+from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings, quantity
 
 Spec = dict[str, Any]
 Pass = Callable[[Spec], None]

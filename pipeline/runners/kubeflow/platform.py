@@ -5,8 +5,8 @@ Keys are those of ``kfp_kubernetes.KubernetesExecutorConfig`` as protobuf's JSON
 
 from typing import Any
 
+from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, Toleration
 from pipeline.runners.kubeflow.passes import SCRATCH, Spec, containers, executor_label
-from pipeline.runners.kubeflow.settings import KubeflowSettings, NodeResources, SecretMount, Toleration
 
 
 def platform_document(spec: Spec, settings: KubeflowSettings) -> Spec:

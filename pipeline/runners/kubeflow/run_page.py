@@ -11,7 +11,7 @@ from components.run_record.record import RunRecord
 from components.run_report.loader import content_of
 from components.run_report.page import render, write_text
 from models.errors import UserError
-from pipeline.config import Config
+from pipeline.config.configuration import Config
 from pipeline.run import SKIPPED
 from pipeline.runners.kubeflow.left import RunInRoot
 from pipeline.runners.kubeflow.verdict import Failure, outcome_of

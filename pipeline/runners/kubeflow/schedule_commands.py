@@ -148,7 +148,7 @@ def list_command(
 
 def next_run(one: Mapping[str, Any], zone: str, now: datetime) -> datetime | None:
     """The next time that a schedule names; a run that is late comes before it."""
-    from pipeline.runners.kubeflow.cron import next_time, parse_cron
+    from pipeline.config.cron import next_time, parse_cron
 
     if not one["enabled"]:
         return None

@@ -12,11 +12,11 @@ from tfx.components import CsvExampleGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 
+from pipeline.config.kubeflow import KubeflowSettings
 from pipeline.runners.kubeflow.compilation import compile_tfx
 from pipeline.runners.kubeflow.entrypoint.events import Events
 from pipeline.runners.kubeflow.entrypoint.step import Step, run_step
 from pipeline.runners.kubeflow.entrypoint.uris import LocalUris, local_path
-from pipeline.runners.kubeflow.settings import KubeflowSettings
 
 BUCKET = "minio://bucket/root/run"
 TYPES = {

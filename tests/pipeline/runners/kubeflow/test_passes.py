@@ -2,8 +2,8 @@ import copy
 
 import pytest
 
+from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
 from pipeline.runners.kubeflow import passes
-from pipeline.runners.kubeflow.settings import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
 
 
 def container() -> dict:

@@ -1,11 +1,5 @@
+from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, Toleration, VolumeMount
 from pipeline.runners.kubeflow.platform import executor_config, platform_document
-from pipeline.runners.kubeflow.settings import (
-    KubeflowSettings,
-    NodeResources,
-    SecretMount,
-    Toleration,
-    VolumeMount,
-)
 
 BARE = {"default": NodeResources(scratch=None)}
 

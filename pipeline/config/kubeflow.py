@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from models.settings import Settings
-from pipeline.runners.kubeflow.client_settings import ConnectionSettings, ScheduleSettings
+from pipeline.config.kubeflow_client import ConnectionSettings, ScheduleSettings
 
 DEFAULT = "default"  # the key of the resources of every node that has none of its own
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.settings import Settings
-from pipeline.runners.kubeflow.cron import in_zone, parse_cron
+from pipeline.config.cron import in_zone, parse_cron
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 

@@ -31,9 +31,9 @@ from models.settings import (
 )
 from models.settings.tuner import TunerSettings
 from models.training.tuning.search_space import fitted_to
-from pipeline.config_faults import sentence
-from pipeline.given import DIGITS, Given, read_given
-from pipeline.runners.kubeflow.settings import KubeflowSettings
+from pipeline.config.errors import sentence
+from pipeline.config.kubeflow import KubeflowSettings
+from pipeline.config.user_values import DIGITS, Given, read_given
 
 __all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "code_digest", "load_config"]
 

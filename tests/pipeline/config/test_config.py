@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from models.errors import UserError
-from pipeline.config import DIGITS, Config, as_json, code_digest, load_config
+from pipeline.config.configuration import DIGITS, Config, as_json, code_digest, load_config
 
 CONFIGS = sorted(path.name for path in resources.files("configs").iterdir() if path.name.endswith(".yaml"))
 
@@ -216,7 +216,9 @@ def test_settings_are_canonical_json():
     assert json.loads(as_json(load_config().pairs)) == load_config().pairs.model_dump(mode="json")
 
 
-@pytest.mark.parametrize("modules", ["pipeline.config", "pipeline.cli, pipeline.run, components.run_outcome.summary"])
+@pytest.mark.parametrize(
+    "modules", ["pipeline.config.configuration", "pipeline.cli, pipeline.run, components.run_outcome.summary"]
+)
 def test_no_heavy_library_is_imported(modules):
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -255,7 +257,7 @@ def test_the_recipe_is_what_shapes_a_model():
 
 def test_the_code_digest_knows_the_stack(monkeypatch):
     before = code_digest("models.data.features")
-    monkeypatch.setattr("pipeline.config.version", lambda library: "another")
+    monkeypatch.setattr("pipeline.config.configuration.version", lambda library: "another")
     assert code_digest("models.data.features") != before
 
 

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import UserError
-from pipeline.config import load_config
-from pipeline.runners.kubeflow.settings import KubeflowSettings, NodeResources, SecretMount, quantity
+from pipeline.config.configuration import load_config
+from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, quantity
 
 
 @pytest.mark.parametrize(

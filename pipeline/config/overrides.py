@@ -8,7 +8,7 @@ import yaml
 
 from models.errors import UserError
 from models.settings.switches import impossible, outlived
-from pipeline.yaml_text import parse_yaml
+from pipeline.config.yaml_reader import parse_yaml
 
 Path = tuple[str, ...]
 

@@ -11,8 +11,8 @@ import yaml
 
 from models.data.features import SPLITS
 from models.errors import UserError
-from pipeline.overrides import override
-from pipeline.yaml_text import parse_yaml
+from pipeline.config.overrides import override
+from pipeline.config.yaml_reader import parse_yaml
 
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn

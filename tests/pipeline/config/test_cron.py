@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runners.kubeflow.cron import in_zone, next_time, parse_cron
+from pipeline.config.cron import in_zone, next_time, parse_cron
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=timezone.utc)
 

@@ -1,0 +1,1 @@
+"""The one configuration: sections, loading, overrides, digests."""
