@@ -14,9 +14,9 @@ from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from models.data import features
 from pipeline.config.configuration import Config, as_json, code_digest
+from pipeline.environment.pretrained import weights_digest
+from pipeline.environment.run_environment import Site
 from pipeline.judging import judge_and_push, run_report
-from pipeline.pretrained import weights_digest
-from pipeline.site import Site
 
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:

@@ -17,8 +17,8 @@ from components.run_report.component import RunReport
 from components.serving_validator.factory import serving_validator
 from models.data import features
 from pipeline.config.configuration import Config, as_json, code_digest
+from pipeline.environment.run_environment import Site
 from pipeline.evaluation import eval_config
-from pipeline.site import Site
 
 
 def judge_and_push(

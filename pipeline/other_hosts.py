@@ -18,8 +18,8 @@ from models.training.hosts.process import Ended
 from models.training.hosts.rendezvous import FirstNotice
 from models.training.hosts.worker import OtherHost
 from pipeline.config.configuration import Config, code_digest
-from pipeline.native_libraries import prepare_native_libraries
-from pipeline.pretrained import weights_digest
+from pipeline.environment.native_libraries import prepare_native_libraries
+from pipeline.environment.pretrained import weights_digest
 from pipeline.terminal import Stages
 
 progress = logging.getLogger("siamese.progress")

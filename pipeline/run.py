@@ -23,13 +23,13 @@ from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.digits import write_digits
+from pipeline.environment.pretrained import check_weights
+from pipeline.environment.serving_address import serving_address
 from pipeline.other_hosts import check_first_host, place_of_hosts, told_to_other_hosts
-from pipeline.pretrained import check_weights
-from pipeline.serving_address import serving_address
 from pipeline.terminal import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
-    from pipeline.site import Site
+    from pipeline.environment.run_environment import Site
 
 SKIPPED = 0  # on a schedule that is how most runs end
 
@@ -126,8 +126,8 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
 def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
     """Where a run under ``output`` reads and writes; loads TFX, which takes ten seconds and is shown."""
     stages.start("load TFX")
+    from pipeline.environment.run_environment import Site
     from pipeline.runners import local
-    from pipeline.site import Site
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)

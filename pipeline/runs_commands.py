@@ -84,10 +84,10 @@ def show_run(
     """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
     from components.run_outcome.summary import read_summaries
     from components.serving_folder.serving_folder import history
+    from pipeline.environment.serving_address import serving_address, serving_address_of_runs
     from pipeline.lineage import read_lineage
     from pipeline.lineage_view import show_lineage
     from pipeline.run import METADATA
-    from pipeline.serving_address import serving_address, serving_address_of_runs
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     arrival = history(address).origin()
@@ -139,7 +139,7 @@ def _refuse_options_before(command: str, context: typer.Context) -> None:
 
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
     from components.serving_folder.serving_folder import history
-    from pipeline.serving_address import serving_address, serving_address_of_runs
+    from pipeline.environment.serving_address import serving_address, serving_address_of_runs
     from pipeline.trail import show_trail, trail_as_json
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)

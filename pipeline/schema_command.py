@@ -17,7 +17,7 @@ from pipeline.run import alone, data_fingerprint, images_of, load_site, user_err
 from pipeline.terminal import Stages, quiet
 
 if TYPE_CHECKING:
-    from pipeline.site import Site
+    from pipeline.environment.run_environment import Site
 
 LOG = "schema.log"  # under the output folder
 

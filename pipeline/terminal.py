@@ -19,8 +19,8 @@ from components.model_card.card import FILE as CARD
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
 from models.data.features import AUGMENTED
-from pipeline.native_libraries import prepare_native_libraries
-from pipeline.serving_address import serving_address_of
+from pipeline.environment.native_libraries import prepare_native_libraries
+from pipeline.environment.serving_address import serving_address_of
 
 
 @contextmanager

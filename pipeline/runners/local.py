@@ -16,8 +16,8 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
+from pipeline.environment.run_environment import Site
 from pipeline.graph import create_pipeline
-from pipeline.site import Site
 
 OnNode = Callable[[str, bool], None]  # (node id, whether it has finished)
 

@@ -26,11 +26,11 @@ from components.serving_folder.serving_folder import push, same_as_served, versi
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config.configuration import Config, load_config
+from pipeline.environment.run_environment import Site
 from pipeline.graph import served_model
 from pipeline.judging import judge_and_push
 from pipeline.run import run
 from pipeline.runners import local
-from pipeline.site import Site
 
 pytestmark = pytest.mark.e2e
 

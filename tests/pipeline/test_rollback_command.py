@@ -13,8 +13,8 @@ from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import Pushed, history, push, served, versions
 from pipeline import cli, model_commands
 from pipeline.config.configuration import load_config
+from pipeline.environment.serving_address import serving_address, serving_address_of_runs
 from pipeline.fetched_model import store_address
-from pipeline.serving_address import serving_address, serving_address_of_runs
 from pipeline.trail import show_trail
 
 

@@ -13,12 +13,12 @@ from tfx.utils import name_utils
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
+from pipeline.environment.run_environment import Site
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow import go_yaml, passes
 from pipeline.runners.kubeflow.faults.check import faults
 from pipeline.runners.kubeflow.faults.fault import Fault, lines
 from pipeline.runners.kubeflow.platform import platform_document
-from pipeline.site import Site
 
 ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
 RUN_ID = "{{$.pipeline_job_uuid}}"  # which the backend replaces in a parameter that is this and nothing else

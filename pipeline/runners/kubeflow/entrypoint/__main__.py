@@ -16,7 +16,7 @@ import warnings
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.native_libraries import prepare_native_libraries
+from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
 FAILED, USER_ERROR, REFUSED, TERMINATED = 1, 2, 3, 128 + signal.SIGTERM

@@ -32,8 +32,8 @@ def containers(compiled: CompiledPipeline) -> dict[str, dict]:
 
 
 def test_the_graph_is_the_local_one(compiled):
+    from pipeline.environment.run_environment import Site
     from pipeline.graph import create_pipeline
-    from pipeline.site import Site
 
     site = Site("/data", "digest", "/serving", "none", "/artifacts", "run", refusal_fails=True)
     local = {node.id: {up.id for up in node.upstream_nodes} for node in create_pipeline(config(), site).components}

@@ -14,7 +14,7 @@ from models.network.encoders.backbone import application
 from models.settings import EncoderSettings, ImageSettings
 from pipeline import cli
 from pipeline import run as run_module
-from pipeline.pretrained import check_weights
+from pipeline.environment.pretrained import check_weights
 
 IMAGE = ImageSettings(height=32, width=32, channels=1)
 
