@@ -20,7 +20,7 @@ from models.training.hosts.worker import OtherHost
 from pipeline.config.configuration import Config, code_digest
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
-from pipeline.terminal import Stages
+from pipeline.terminal.stages import Stages
 
 progress = logging.getLogger("siamese.progress")
 

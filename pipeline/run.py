@@ -26,7 +26,7 @@ from pipeline.digits import write_digits
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.serving_address import serving_address
 from pipeline.other_hosts import check_first_host, place_of_hosts, told_to_other_hosts
-from pipeline.terminal import Stages, quiet, show_summary
+from pipeline.terminal.stages import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
     from pipeline.environment.run_environment import Site

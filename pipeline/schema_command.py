@@ -14,7 +14,7 @@ from models.data.features import SPLITS
 from models.errors import UserError
 from pipeline.config.configuration import Config
 from pipeline.run import alone, data_fingerprint, images_of, load_site, user_error, writable
-from pipeline.terminal import Stages, quiet
+from pipeline.terminal.stages import Stages, quiet
 
 if TYPE_CHECKING:
     from pipeline.environment.run_environment import Site

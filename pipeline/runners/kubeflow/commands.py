@@ -32,7 +32,7 @@ def compile_command(
 ) -> None:
     """Compile the pipeline into the file that the cluster runs, and check it."""
     from pipeline.config.configuration import load_config
-    from pipeline.terminal import quiet
+    from pipeline.terminal.stages import quiet
 
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):

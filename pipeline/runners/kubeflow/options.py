@@ -93,7 +93,7 @@ def compiled(
     if not config:
         raise UserError("nothing to run: name a compiled file, or say --config")
     from pipeline.config.configuration import load_config
-    from pipeline.terminal import quiet
+    from pipeline.terminal.stages import quiet
 
     loaded = load_config(config, overrides or (), data)
     with tempfile.TemporaryDirectory(prefix="siamese-") as folder:

@@ -12,7 +12,7 @@ from components.run_outcome.outcome import OUTCOME_FILE, Outcome
 from components.run_outcome.summary import FAILED, PUSHED, REFUSED, USER_ERROR
 from pipeline.run import SKIPPED
 from pipeline.runners.kubeflow.left import RunInRoot
-from pipeline.terminal import gates_table
+from pipeline.terminal.stages import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"
 
