@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 from models.errors import UserError
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.config.configuration import load_config
 
 ROOT = Path(__file__).parent.parent

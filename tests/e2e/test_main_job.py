@@ -22,13 +22,13 @@ from typer.testing import CliRunner
 
 from components.model_gate.settings import MeasureSettings
 from components.serving_folder.serving_folder import versions
-from pipeline import cli
+from pipeline.cli import main
 from pipeline.digits import write_digits
 
 pytestmark = pytest.mark.e2e
 
 PER_DIGIT = 60
-DIGITS_CONFIG = Path(cli.__file__).parent.parent / "configs" / "digits.yaml"
+DIGITS_CONFIG = Path(main.__file__).parent.parent / "configs" / "digits.yaml"
 # Small, so that a run takes seconds; floors between an untrained and a shortly trained model, the same for all.
 SETTINGS = (
     "encoder.filters=[16, 32]",
@@ -73,14 +73,14 @@ def siamese(data: Path, output: Path, *changes: str) -> Run:
         mock.patch.object(sys, "argv", ["siamese", *arguments(data, output, *changes)]),
         pytest.raises(SystemExit) as e,
     ):
-        cli.main()
+        main.main()
     summary = json.loads((output / "runs" / "latest" / "summary.json").read_text())
     return Run(e.value.code, summary, versions(output / "serving"))
 
 
 def command(*given: object) -> str:
     """The standard output of a command that must succeed."""
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in given])
+    result = CliRunner().invoke(main.app, [str(argument) for argument in given])
     assert result.exit_code == 0, (result.output, result.exception)
     return result.stdout
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.config.configuration import Config, load_config
 from pipeline.config.yaml_reader import parse_yaml
 

@@ -8,7 +8,7 @@ import yaml
 from google.protobuf import text_format
 from typer.main import get_command
 
-from pipeline.cli import app
+from pipeline.cli.main import app
 
 FOLDER = Path(__file__).parents[2] / "kubeflow" / "serving"
 

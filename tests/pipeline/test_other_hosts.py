@@ -10,8 +10,9 @@ from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
-from pipeline import cli, other_hosts
+from pipeline import other_hosts
 from pipeline import run as run_module
+from pipeline.cli import main
 from pipeline.config.configuration import code_digest, load_config
 from pipeline.other_hosts import join, place_of_hosts
 from pipeline.run import run
@@ -26,7 +27,7 @@ def siamese(monkeypatch, capfd):
     def called(*arguments):
         monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         capture = capfd.readouterr()
         return ended.value.code, capture.out, capture.err
 

@@ -12,8 +12,8 @@ from PIL import Image
 from components.run_outcome.summary import RunSummary
 from models.network.encoders.backbone import application
 from models.settings import EncoderSettings, ImageSettings
-from pipeline import cli
 from pipeline import run as run_module
+from pipeline.cli import main
 from pipeline.environment.pretrained import check_weights
 
 IMAGE = ImageSettings(height=32, width=32, channels=1)
@@ -45,7 +45,7 @@ def siamese_run(monkeypatch, capfd, tmp_path):
         arguments = ["run", "--data", tmp_path / "data", "--output", tmp_path / "out", "--set", chosen]
         monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         capture = capfd.readouterr()
         return ended.value.code, capture.out, capture.err, began
 

@@ -7,7 +7,7 @@ import kfp_api
 import pytest
 import yaml
 
-from pipeline import cli
+from pipeline.cli import main
 
 NODES = ("ImageExampleGen", "NewData", "Trainer", "Outcome")
 
@@ -53,7 +53,7 @@ def siamese(monkeypatch, capfd, server, tmp_path):
         words = ["siamese", "kubeflow", *map(str, arguments), "--host", server.address]
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         capture = capfd.readouterr()
         return ended.value.code, *(re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (capture.out, capture.err))
 

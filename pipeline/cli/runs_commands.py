@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from models.errors import UserError
-from pipeline.options import AsJson, Output, ServingDir
+from pipeline.cli.options import AsJson, Output, ServingDir
 
 app = typer.Typer()
 runs_app = typer.Typer(invoke_without_command=True)

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from models.errors import UserError
-from pipeline import model_commands, runs_commands
-from pipeline.options import ConfigFile, Data, Output, Overrides
-from pipeline.runners.kubeflow.commands import app as kubeflow
+from pipeline.cli import model_commands, runs_commands
+from pipeline.cli.kubeflow.main import app as kubeflow
+from pipeline.cli.options import ConfigFile, Data, Output, Overrides
 
 app = typer.Typer(
     help="Siamese models from folders of images: train, gate, push, compare.",
@@ -98,8 +98,8 @@ def schema(
     overrides: Overrides = None,
 ) -> NoReturn:
     """Write a first schema of the images, for you to review: what data.schema_file then holds them to."""
+    from pipeline.cli.schema import write_schema
     from pipeline.config.configuration import load_config
-    from pipeline.schema_command import write_schema
 
     raise typer.Exit(write_schema(load_config(config, overrides or (), data), output, file, force))
 
@@ -113,8 +113,8 @@ def show_configuration(
     as_yaml: Annotated[bool, typer.Option("--yaml", help="A file that --config takes.")] = False,
 ) -> None:
     """Tell every key with its value, its default and what it means. Nothing runs."""
+    from pipeline.cli.config import config_yaml, show_config
     from pipeline.config.user_values import read_given
-    from pipeline.config_command import config_yaml, show_config
 
     given = read_given(config, overrides or (), data)
     if as_yaml:

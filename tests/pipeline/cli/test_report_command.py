@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from components.run_outcome.summary import RunSummary
 from components.run_report.page import write_report
 from models.errors import UserError
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.report import read_content
 
 

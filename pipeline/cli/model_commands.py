@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import UserError
-from pipeline.options import AsJson
+from pipeline.cli.options import AsJson
 
 app = typer.Typer()
 

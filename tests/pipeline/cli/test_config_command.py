@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from models.settings import Settings
-from pipeline.cli import app
+from pipeline.cli.config import config_yaml, sections
+from pipeline.cli.main import app
 from pipeline.config.configuration import Config, load_config
 from pipeline.config.user_values import read_given
-from pipeline.config_command import config_yaml, sections
 
 CONFIGS = [Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")]
 
@@ -110,18 +110,18 @@ def test_a_section_or_a_key_can_be_told_alone():
     ],
 )
 def test_a_mistake_is_one_line(arguments, said, monkeypatch, capsys):
-    from pipeline import cli
+    from pipeline.cli import main
 
     monkeypatch.setattr(sys, "argv", ["siamese", "config", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_neither_tensorflow_nor_tfx_is_imported_for_it():
     code = (
-        "import sys\nsys.argv = ['siamese', 'config']\nfrom pipeline.cli import main\n"
+        "import sys\nsys.argv = ['siamese', 'config']\nfrom pipeline.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
         "print(*sys.modules, file=sys.stderr)"
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 import kfp_api
 import pytest
 
-from pipeline.runners.kubeflow.schedule_commands import next_run
+from pipeline.cli.kubeflow.schedule_commands import next_run
 
 
 def test_from_making_to_deleting(siamese, server, pipeline_file):

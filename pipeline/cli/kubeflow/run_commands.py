@@ -7,9 +7,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from models.errors import UserError
-from pipeline.options import Overrides
-from pipeline.runners.kubeflow import options
-from pipeline.runners.kubeflow.options import (
+from pipeline.cli.kubeflow import options
+from pipeline.cli.kubeflow.options import (
     Check,
     ConfigFile,
     Data,
@@ -22,6 +21,7 @@ from pipeline.runners.kubeflow.options import (
     PipelineRoot,
     ServiceAccount,
 )
+from pipeline.cli.options import Overrides
 
 Poll = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")]
 Patience = Annotated[float, typer.Option(min=0, help="Seconds that the server may be silent while a run is followed.")]

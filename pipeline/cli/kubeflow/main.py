@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.options import Overrides
-from pipeline.runners.kubeflow import run_commands, schedule_commands
-from pipeline.runners.kubeflow.options import Data, Image, PipelineRoot
+from pipeline.cli.kubeflow import run_commands, schedule_commands
+from pipeline.cli.kubeflow.options import Data, Image, PipelineRoot
+from pipeline.cli.options import Overrides
 
 app = typer.Typer(
     help="The same pipeline on Kubeflow Pipelines (2.x, open source).", no_args_is_help=True, add_completion=False

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import Pushed, history, push, served, versions
-from pipeline import cli, model_commands
+from pipeline.cli import main, model_commands
 from pipeline.config.configuration import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
 from pipeline.fetched_model import store_address
@@ -26,7 +26,7 @@ def siamese(monkeypatch, capfd):
     def called(*arguments):
         monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         capture = capfd.readouterr()
         return ended.value.code, capture.out, capture.err
 

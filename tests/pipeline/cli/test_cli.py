@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
 from models.errors import UserError
-from pipeline import cli, model_commands
+from pipeline.cli import main, model_commands
 
 COMMANDS = ("run", "join", "compare", "evaluate", "embed", "serve", "transform", "runs")
 
@@ -24,7 +24,7 @@ def siamese(monkeypatch, capfd):
     def called(*arguments):
         monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         capture = capfd.readouterr()
         return ended.value.code, capture.out, capture.err
 
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
 def test_help_tells_what_there_is(command):
-    result = CliRunner().invoke(cli.app, [*command, "--help"])
+    result = CliRunner().invoke(main.app, [*command, "--help"])
     assert result.exit_code == 0
     shown = plain(result.stdout)
     assert "Usage:" in shown
@@ -68,16 +68,16 @@ def test_help_tells_what_there_is(command):
 
 
 def test_the_exit_codes_are_told_in_the_help():
-    assert "Exit code 0: pushed" in plain(CliRunner().invoke(cli.app, ["run", "--help"]).stdout)
+    assert "Exit code 0: pushed" in plain(CliRunner().invoke(main.app, ["run", "--help"]).stdout)
 
 
 def test_the_version_is_the_packages():
-    assert CliRunner().invoke(cli.app, ["--version"]).stdout.strip() == f"siamese {version('siamese-pipeline')}"
+    assert CliRunner().invoke(main.app, ["--version"]).stdout.strip() == f"siamese {version('siamese-pipeline')}"
 
 
 def test_help_imports_neither_tensorflow_nor_tfx():
     code = (
-        "import sys\nsys.argv = ['siamese', 'run', '--help']\nfrom pipeline.cli import main\n"
+        "import sys\nsys.argv = ['siamese', 'run', '--help']\nfrom pipeline.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
         "print(*sys.modules, file=sys.stderr)"
     )
@@ -197,7 +197,7 @@ class TestRuns:
 
     def test_every_run_is_a_line_and_every_reason_one_below(self, output, monkeypatch):
         monkeypatch.setenv("COLUMNS", "160")
-        result = CliRunner().invoke(cli.app, ["runs", "--output", str(output)])
+        result = CliRunner().invoke(main.app, ["runs", "--output", str(output)])
         assert result.exit_code == 0
         lines = [" ".join(line.split()) for line in result.stdout.splitlines()[1:]]
         assert lines == [
@@ -226,18 +226,18 @@ class TestRuns:
         )
         (tmp_path / "runs" / one.run_id).mkdir(parents=True)
         one.write(tmp_path / "runs" / one.run_id)
-        shown = CliRunner().invoke(cli.app, ["runs", "--output", str(tmp_path)]).stdout
+        shown = CliRunner().invoke(main.app, ["runs", "--output", str(tmp_path)]).stdout
         assert f"20260101T000000Z: {'long ' * 20}\n" in shown
         assert re.search(r"^20260101T000000Z +already serving +1795397105 +0\.9000 +0\.9000 ", shown, re.MULTILINE)
 
     def test_json_holds_the_summaries(self, output):
-        result = CliRunner().invoke(cli.app, ["runs", "--output", str(output), "--json"])
+        result = CliRunner().invoke(main.app, ["runs", "--output", str(output), "--json"])
         found = json.loads(result.stdout)
         assert [one["run_id"] for one in found] == ["r1", "r2", "r3", "r4", "r5"]
         assert found[0]["metrics"]["accuracy"]["value"] == 0.91234
 
     def test_no_run_yet(self, tmp_path):
-        assert "no run under" in CliRunner().invoke(cli.app, ["runs", "--output", str(tmp_path)]).stdout
+        assert "no run under" in CliRunner().invoke(main.app, ["runs", "--output", str(tmp_path)]).stdout
 
     def test_no_folder(self, refused, tmp_path):
         line = refused("runs", "--output", tmp_path / "none")
@@ -246,7 +246,7 @@ class TestRuns:
 
 @pytest.mark.parametrize("given", [["--output", "x"], ["--serving-dir", "x"], ["--history"], ["--json"]])
 def test_options_before_runs_show_are_not_ignored(given):
-    error = CliRunner().invoke(cli.app, ["runs", *given, "show"]).exception
+    error = CliRunner().invoke(main.app, ["runs", *given, "show"]).exception
     assert isinstance(error, UserError)
     assert str(error) == f"{given[0]} says nothing before show; give it after: siamese runs show {given[0]}"
 
@@ -266,7 +266,7 @@ def test_measures_without_a_meaning_are_null_in_json(monkeypatch, tmp_path):
     monkeypatch.setattr(model_commands, "_loaded", lambda model: Model())
     monkeypatch.setattr("pipeline.protocol.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1])))
     arguments = ["evaluate", "--model", "m", "--pairs", str(tmp_path / "p.csv"), "--json"]
-    result = CliRunner().invoke(cli.app, [*arguments, "--scores", str(tmp_path / "s.csv")])
+    result = CliRunner().invoke(main.app, [*arguments, "--scores", str(tmp_path / "s.csv")])
 
     def fail(constant):
         raise AssertionError(f"{constant} in JSON")

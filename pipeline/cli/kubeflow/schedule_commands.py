@@ -8,9 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.options import Overrides
-from pipeline.runners.kubeflow import options
-from pipeline.runners.kubeflow.options import (
+from pipeline.cli.kubeflow import options
+from pipeline.cli.kubeflow.options import (
     Check,
     ConfigFile,
     Data,
@@ -23,6 +22,7 @@ from pipeline.runners.kubeflow.options import (
     PipelineRoot,
     ServiceAccount,
 )
+from pipeline.cli.options import Overrides
 
 app = typer.Typer(help="Runs at set times.", no_args_is_help=True, add_completion=False)
 

@@ -1,0 +1,1 @@
+"""The ``siamese`` command: one module a command."""

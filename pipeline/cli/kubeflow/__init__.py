@@ -1,0 +1,1 @@
+"""``siamese kubeflow``: compile, check, submit, follow, schedule."""
