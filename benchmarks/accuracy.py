@@ -30,8 +30,8 @@ from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_
 from models.data import features
 from models.export.inference import LoadedModel, read_image
 from pipeline.config.configuration import load_config
-from pipeline.run import METADATA
-from pipeline.runners import local
+from pipeline.runners.local import runner
+from pipeline.runners.local.run import METADATA
 from pipeline.runs import StoredRun
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +110,7 @@ class Bench:
 
     def _one_shot(self, run_id: str) -> float:
         """The share of images whose nearest among another drawer's 20 characters is their own."""
-        trained = StoredRun(local.sqlite(self._work / METADATA), run_id).model_dir()
+        trained = StoredRun(runner.sqlite(self._work / METADATA), run_id).model_dir()
         if trained is None:
             raise SystemExit(f"{run_id}: the run has no model")
         model = LoadedModel(trained)

@@ -15,7 +15,7 @@ from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError
 from pipeline.lineage import read_lineage
 from pipeline.metadata import Node, given_by, nodes_of, read_only
-from pipeline.run import METADATA
+from pipeline.runners.local.run import METADATA
 
 
 def run_folder(output: Path, run_id: str) -> Path:

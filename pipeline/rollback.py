@@ -7,7 +7,7 @@ from components.serving_folder import rollback
 from components.serving_folder.rollback import Rollback
 from models.errors import UserError
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-from pipeline.run import alone
+from pipeline.runners.local.run import alone
 
 
 def roll_back(output: Path, serving_dir: str | None, to: int | None, reason: str, by: str | None) -> Rollback:

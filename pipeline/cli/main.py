@@ -67,7 +67,7 @@ def run(
     Exit code 0: pushed, or this very model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
     """
     from pipeline.config.configuration import load_config
-    from pipeline.run import run as run_pipeline
+    from pipeline.runners.local.run import run as run_pipeline
 
     raise typer.Exit(run_pipeline(load_config(config, overrides or (), data, beam or ()), output))
 
@@ -82,8 +82,8 @@ def join(
 
     Exit code 0: the run needs this host no more. 2: the input is wrong, here or there. 1: the training failed.
     """
-    from pipeline.other_hosts import join as join_run
-    from pipeline.run import writable
+    from pipeline.runners.local.hosts import join as join_run
+    from pipeline.runners.local.run import writable
 
     raise typer.Exit(join_run(writable(output)))
 

@@ -87,7 +87,7 @@ def show_run(
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
     from pipeline.lineage import read_lineage
     from pipeline.lineage_view import show_lineage
-    from pipeline.run import METADATA
+    from pipeline.runners.local.run import METADATA
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     arrival = history(address).origin()

@@ -13,7 +13,7 @@ from components.run_outcome.summary import FAILED
 from models.data.features import SPLITS
 from models.errors import UserError
 from pipeline.config.configuration import Config
-from pipeline.run import alone, data_fingerprint, images_of, load_site, user_error, writable
+from pipeline.runners.local.run import alone, data_fingerprint, images_of, load_site, user_error, writable
 from pipeline.terminal.stages import Stages, quiet
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def _make(config: Config, site: "Site", file: Path, console: Console, stages: St
     from components.schema_source.image_schema import as_text, image_schema
     from components.schema_source.observed import with_observed
     from pipeline.graph import create_data_pipeline
-    from pipeline.runners import local
+    from pipeline.runners.local import runner
     from pipeline.runs import StoredRun
 
-    local.run(config, site, stages.on_node, create_data_pipeline)
+    runner.run(config, site, stages.on_node, create_data_pipeline)
     record = StoredRun(site.metadata, site.run_id)
     counts = record.counts()["images"]
     artifact = standard_artifacts.ExampleStatistics()

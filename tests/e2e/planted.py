@@ -23,7 +23,7 @@ from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
 from models.verification.calibration import Calibration, auc, calibrate
 from pipeline.config.configuration import Config, code_digest
-from pipeline.digits import write_digits
+from pipeline.runners.local.digits import write_digits
 
 GROUPS = {"low": range(4), "middle": range(4, 7), "high": range(7, 10)}
 

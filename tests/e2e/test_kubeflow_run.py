@@ -15,7 +15,7 @@ import yaml
 from kubeflow_backend import Backend, Kill
 
 from components.serving_folder import serving_folder
-from pipeline.digits import write_digits
+from pipeline.runners.local.digits import write_digits
 
 pytestmark = pytest.mark.e2e
 

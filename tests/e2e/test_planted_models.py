@@ -29,8 +29,8 @@ from pipeline.config.configuration import Config, load_config
 from pipeline.environment.run_environment import Site
 from pipeline.graph import served_model
 from pipeline.judging import judge_and_push
-from pipeline.run import run
-from pipeline.runners import local
+from pipeline.runners.local import runner
+from pipeline.runners.local.run import run
 
 pytestmark = pytest.mark.e2e
 
@@ -214,7 +214,7 @@ class Ground:
                 beam_pipeline_args=config.beam.pipeline_args,
             )
 
-        with mock.patch.object(local, "create_pipeline", graph):
+        with mock.patch.object(runner, "create_pipeline", graph):
             run(configured(self.data, *sets), output)
         return json.loads((output / "runs" / "latest" / "summary.json").read_text())
 

@@ -140,8 +140,8 @@ def test_there_are_snippets():
 
 @pytest.mark.parametrize("snippet", ["{}", *SNIPPETS])
 def test_what_it_says_compiles_and_would_run(configuration, snippet):
-    from pipeline.runners.kubeflow.compilation import compile_pipeline
-    from pipeline.runners.kubeflow.faults.check import faults
+    from pipeline.runners.kubeflow.check.check import faults
+    from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
     config = merged(configuration, snippet)
     compiled = compile_pipeline(config, IMAGE)

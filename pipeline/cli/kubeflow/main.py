@@ -36,8 +36,8 @@ def compile_command(
 
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):
-        from pipeline.runners.kubeflow.compilation import compile_pipeline
-        from pipeline.runners.kubeflow.faults.fault import lines
+        from pipeline.runners.kubeflow.check.finding import lines
+        from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
         compiled = compile_pipeline(loaded, image, pipeline_root)
     compiled.write(output)
@@ -60,8 +60,8 @@ def check_command(
 
     Exit code 0: it would run; warnings may be told. 2: it would not.
     """
-    from pipeline.runners.kubeflow.faults.check import file_faults
-    from pipeline.runners.kubeflow.faults.fault import lines
+    from pipeline.runners.kubeflow.check.check import file_faults
+    from pipeline.runners.kubeflow.check.finding import lines
 
     found = file_faults(file, pipeline_root)
     for line in lines(found):

@@ -11,8 +11,8 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from pipeline.config.configuration import Config
-    from pipeline.runners.kubeflow.cluster import Cluster
-    from pipeline.runners.kubeflow.compiled_file import CompiledFile
+    from pipeline.runners.kubeflow.compile.compiled_file import CompiledFile
+    from pipeline.runners.kubeflow.runs.server import Cluster
 
 INTERRUPTED = 130
 CREDENTIALS = (
@@ -59,7 +59,7 @@ class Where(NamedTuple):
 def where(config: Path | None, overrides: list[str] | None, host: str | None, namespace: str | None) -> Where:
     """The configuration, and the server that options and configuration name."""
     from pipeline.config.configuration import load_config
-    from pipeline.runners.kubeflow.cluster import Cluster
+    from pipeline.runners.kubeflow.runs.server import Cluster
 
     loaded = load_config(config, overrides or ())
     settings = loaded.kubeflow
@@ -80,7 +80,7 @@ def compiled(
     import tempfile
 
     from models.errors import UserError
-    from pipeline.runners.kubeflow.compiled_file import read_compiled
+    from pipeline.runners.kubeflow.compile.compiled_file import read_compiled
 
     if pipeline:
         if options["image"] or data:
@@ -98,7 +98,7 @@ def compiled(
     loaded = load_config(config, overrides or (), data)
     with tempfile.TemporaryDirectory(prefix="siamese-") as folder:
         with quiet(Path(folder) / "log.txt") as console, console.status("compiling"):
-            from pipeline.runners.kubeflow.compilation import compile_pipeline
+            from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
             made = compile_pipeline(loaded, options["image"], options["pipeline_root"])
         made.write(Path(folder) / "pipeline.yaml")
@@ -107,8 +107,8 @@ def compiled(
 
 def _check(pipeline: Path, pipeline_root: str | None) -> None:
     from models.errors import UserError
-    from pipeline.runners.kubeflow.faults.check import file_faults
-    from pipeline.runners.kubeflow.faults.fault import lines
+    from pipeline.runners.kubeflow.check.check import file_faults
+    from pipeline.runners.kubeflow.check.finding import lines
 
     errors = lines(fault for fault in file_faults(pipeline, pipeline_root) if fault.severity == "error")
     if errors:
@@ -119,7 +119,7 @@ def _check(pipeline: Path, pipeline_root: str | None) -> None:
 @contextmanager
 def one_line() -> Iterator[None]:
     """A failure of the server is one line and exit code 1; so is Ctrl-C, with code 130."""
-    from pipeline.runners.kubeflow.cluster import ClusterError
+    from pipeline.runners.kubeflow.runs.server import ClusterError
 
     try:
         yield

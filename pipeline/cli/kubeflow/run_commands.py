@@ -113,7 +113,7 @@ def report(
     overrides: Overrides = None,
 ) -> None:
     """Write the report of a run, once it has ended: the page that it drew, or one that says why it failed."""
-    from pipeline.runners.kubeflow.following import Following
+    from pipeline.runners.kubeflow.runs.watch import Following
 
     loaded, cluster = options.where(config, overrides, host, namespace)
     following, seconds = Following(options.stdout()), dict[str, float]()
@@ -131,7 +131,7 @@ def report(
         root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
         if not root:
             raise UserError("no pipeline root: say --pipeline-root, or set kubeflow.pipeline_root")
-        from pipeline.runners.kubeflow.run_page import write_run_page
+        from pipeline.runners.kubeflow.runs.report import write_run_page
 
         path = write_run_page(root, result, following.failure, seconds, loaded if config else None, to)
     options.stdout().print(str(path), soft_wrap=True)
@@ -139,8 +139,8 @@ def report(
 
 def _watched(cluster: Any, operation: str, request: dict[str, Any]) -> int:
     """The exit code of a run that is followed, or only started."""
-    from pipeline.runners.kubeflow.following import Following
-    from pipeline.runners.kubeflow.verdict import outcome_of, show_verdict
+    from pipeline.runners.kubeflow.runs.outcome import outcome_of, show_verdict
+    from pipeline.runners.kubeflow.runs.watch import Following
 
     console = options.stdout()
     following = Following(console)

@@ -122,7 +122,9 @@ class TestRun:
 
     def test_arguments_reach_the_run_and_its_code_is_the_commands(self, siamese, monkeypatch, tmp_path):
         asked = []
-        monkeypatch.setattr("pipeline.run.run", lambda config, output: asked.append((config, output)) or 3)
+        monkeypatch.setattr(
+            "pipeline.runners.local.run.run", lambda config, output: asked.append((config, output)) or 3
+        )
         code, _, _ = siamese(
             *("run", "--set", "seed=9", "--set", "data.source=x", "--data", "a: b #c", "--output", tmp_path)
         )

@@ -217,7 +217,8 @@ def test_settings_are_canonical_json():
 
 
 @pytest.mark.parametrize(
-    "modules", ["pipeline.config.configuration", "pipeline.cli.main, pipeline.run, components.run_outcome.summary"]
+    "modules",
+    ["pipeline.config.configuration", "pipeline.cli.main, pipeline.runners.local.run, components.run_outcome.summary"],
 )
 def test_no_heavy_library_is_imported(modules):
     code = f"import sys, {modules}; print(*sys.modules)"

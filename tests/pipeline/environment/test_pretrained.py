@@ -12,9 +12,9 @@ from PIL import Image
 from components.run_outcome.summary import RunSummary
 from models.network.encoders.backbone import application
 from models.settings import EncoderSettings, ImageSettings
-from pipeline import run as run_module
 from pipeline.cli import main
 from pipeline.environment.pretrained import check_weights
+from pipeline.runners.local import run as run_module
 
 IMAGE = ImageSettings(height=32, width=32, channels=1)
 

@@ -78,7 +78,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def _fail(error: BaseException, events: Events, started: float) -> int:
     from models.errors import GateRefusal, RejectedData
-    from pipeline.run import user_error
+    from pipeline.runners.local.run import user_error
 
     if isinstance(error, GateRefusal):
         events.say("refused", reason=str(error), seconds=_since(started))

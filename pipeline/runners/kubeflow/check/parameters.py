@@ -1,0 +1,151 @@
+"""Parameters of the run and of the tasks: validatePipelineJobInputs, backend/src/v2/driver/resolve.go, the launcher."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Message
+from pipeline.runners.kubeflow.check.finding import Fault
+
+_NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
+_TYPES = {"string_value": ("STRING",), "number_value": _NUMBERS, "bool_value": ("BOOLEAN",)}
+_TYPES |= {"list_value": ("LIST",), "struct_value": ("STRUCT", "TASK_FINAL_STATUS", "TASK_CONFIG")}
+
+# What a driver replaces in a constant that is this and nothing else.
+_WHOLE = {
+    f"{{{{$.{name}}}}}"
+    for name in (
+        *("pipeline_job_name", "pipeline_job_resource_name", "pipeline_job_uuid", "pipeline_task_name"),
+        *("pipeline_task_uuid", "pipeline_job_create_time_utc", "pipeline_job_schedule_time_utc"),
+    )
+}
+_ANYWHERE = "{{$.workspace_path}}"
+_PLACEHOLDER = re.compile(r"\{\{\$\.[^}]*\}\}")
+_INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']*)'\]\}\}")
+_TFX_PARAMETER = re.compile(r'__class__\\*"\s*:\s*\\*"RuntimeParameter')
+
+
+def parameter_faults(compiled: Compiled) -> Iterator[Fault]:
+    """Everything about values: of the run, of the tasks, in commands."""
+    for name, parameter in sorted(compiled.spec.root.input_definitions.parameters.items()):
+        yield from _of_the_run(name, parameter)
+    yield from _exit_handler(compiled)
+    for dag, name, task, component in compiled.steps():
+        where = dag.where(name)
+        for key, value in sorted(task.inputs.parameters.items()):
+            yield from _value(dag, f"{where}, parameter {key}", key, value, task, component)
+        yield from _missing(where, task, component)
+        if component.executor_label in compiled.executors:
+            yield from _in_command(where, task, component, compiled.executors[component.executor_label].container)
+
+
+def _type(parameter: Message) -> str:
+    known = pipeline_spec_pb2.ParameterType.ParameterTypeEnum.DESCRIPTOR.values_by_number.get(parameter.parameter_type)
+    return str(known.name if known else parameter.parameter_type)
+
+
+def _of_the_run(name: str, parameter: Message) -> Iterator[Fault]:
+    where, kind = f"parameter {name}", _type(parameter)
+    if parameter.parameter_type == 0:
+        yield Fault(where, "has no parameterType (schema 2.0 calls it type): a run that gives it a value is refused")
+    elif kind not in ("STRING", *_NUMBERS):
+        yield Fault(where, f"is of the type {kind}: TFX reads texts, whole numbers and floats only")
+    if not parameter.HasField("default_value"):
+        if not parameter.is_optional:
+            yield Fault(
+                where, "has no defaultValue (TFX drops a RuntimeParameter's): a run without a value for it is refused"
+            )
+    elif parameter.parameter_type and kind not in _kinds(parameter.default_value):
+        yield Fault(where, f"is of the type {kind}, its defaultValue {_plain(parameter.default_value)!r} is not")
+
+
+def _kinds(value: Message) -> tuple[str, ...]:
+    return _TYPES.get(value.WhichOneof("kind") or "", ())
+
+
+def _plain(value: Message) -> Any:
+    return json_format.MessageToDict(value)
+
+
+def _exit_handler(compiled: Compiled) -> Iterator[Fault]:
+    """TFX moves the other nodes into a graph of their own, and hands no parameter of the run down to it."""
+    for dag in compiled.dags():
+        wanting = sorted(
+            {
+                value.component_input_parameter
+                for task in dag.tasks.values()
+                for value in task.inputs.parameters.values()
+                if value.HasField("component_input_parameter")
+                and value.component_input_parameter not in dag.component.input_definitions.parameters
+            }
+        )
+        if dag.name != "root" and wanting:
+            yield Fault(
+                f"component {dag.name}",
+                f"is not handed {', '.join(wanting)}: with an exit handler TFX's runtime parameters fail with: parent "
+                "DAG does not have input parameter; do without one or the other",
+            )
+
+
+def _value(dag: Dag, where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Fault]:
+    kind = value.WhichOneof("kind")
+    if kind == "component_input_parameter":
+        name = value.component_input_parameter
+        if dag.name == "root" and name not in dag.component.input_definitions.parameters:
+            yield Fault(where, f"is the run's parameter {name or '(none)'}, which the root does not declare")
+    elif kind == "runtime_value":
+        yield from _runtime_value(where, key, value.runtime_value, task, component)
+    elif kind is None:
+        yield Fault(where, "has no value: its driver fails")
+
+
+def _runtime_value(where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Fault]:
+    kind = value.WhichOneof("value")
+    if kind != "constant":
+        yield Fault(where, f"its value is a {kind or 'nothing'}, as of schema 2.0: drivers read constant only")
+        return
+    constant = value.constant
+    if key in component.input_definitions.parameters:
+        declared = component.input_definitions.parameters[key]
+        if declared.parameter_type and _type(declared) != "STRING" and _type(declared) not in _kinds(constant):
+            yield Fault(where, f"is declared as {_type(declared)}, its value {_plain(constant)!r} is not")
+    if constant.WhichOneof("kind") in (None, "null_value"):
+        yield Fault(where, "is null: the launcher knows no such value; leave the parameter out")
+    text = constant.string_value
+    if _TFX_PARAMETER.search(text):
+        yield Fault(
+            where, "holds a RuntimeParameter within a longer text, which nobody replaces: make it the whole value"
+        )
+        return
+    for placeholder in _PLACEHOLDER.findall(text):
+        given = _INPUT.fullmatch(placeholder)
+        if placeholder == _ANYWHERE or text in _WHOLE or (given and given[1] in task.inputs.parameters):
+            continue
+        why = (
+            "stands in a longer text: drivers replace whole values only" if placeholder in _WHOLE else "nobody replaces"
+        )
+        yield Fault(where, f"holds {placeholder}, which {why}")
+
+
+def _missing(where: str, task: Message, component: Message) -> Iterator[Fault]:
+    for key, parameter in sorted(component.input_definitions.parameters.items()):
+        if key not in task.inputs.parameters and not parameter.is_optional and not parameter.HasField("default_value"):
+            yield Fault(where, f"its component wants the parameter {key}, which it is not given")
+
+
+def _in_command(where: str, task: Message, component: Message, container: Message) -> Iterator[Fault]:
+    known = {
+        "inputs.parameters": set(task.inputs.parameters) | set(component.input_definitions.parameters),
+        "inputs.artifacts": set(task.inputs.artifacts),
+        "outputs.artifacts": set(component.output_definitions.artifacts),
+        "outputs.parameters": set(component.output_definitions.parameters),
+    }
+    for text in (*container.command, *container.args):
+        for kind, name in re.findall(r"\{\{\$\.((?:in|out)puts\.\w+)\['([^']*)'\]", text):
+            if name not in known.get(kind, ()):
+                yield Fault(
+                    where, f"its command holds {{{{$.{kind}['{name}']}}}}, and it has no such one: it stays as it is"
+                )

@@ -1,0 +1,244 @@
+"""The tasks and what ties them: backend/src/v2/compiler/{visitor.go,argocompiler/dag.go}, backend/src/v2/driver."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Message
+from pipeline.runners.kubeflow.check.finding import Fault, warning
+
+_TASK_ID = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
+_ON_EXIT = 2  # PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+_SHORT = 24 * 3600  # seconds: a training may take longer
+_COMPARED = re.compile(r"inputs\.parameter_values\[\s*'([^']*)'\s*\]\s*[!=]=\s*('|true\b|false\b|-?\d)")
+_COMPARABLE = {"'": (3,), "true": (4,), "false": (4,)}  # ParameterType.STRING, BOOLEAN; else the two of numbers
+_CONDITION_INPUT = re.compile(r"inputs\.(artifacts|parameters|parameter_values)\[\s*'([^']*)'\s*\]")
+
+
+def graph_faults(compiled: Compiled) -> Iterator[Fault]:
+    """Everything about ids, order, components, retries and conditions."""
+    yield from _components(compiled)
+    for dag in compiled.dags():
+        yield from _names(dag)
+        yield from _order(dag)
+        for name, task in sorted(dag.tasks.items()):
+            where = dag.where(name)
+            component = compiled.component(task)
+            if component is None:
+                yield Fault(where, f"runs the component {task.component_ref.name or '(none)'}, which is not there")
+                continue
+            yield from _producers(compiled, dag, where, task)
+            yield from _executor(compiled, where, task, component)
+            yield from _retries(where, task)
+            yield from _trigger(where, task, component)
+
+
+def _components(compiled: Compiled) -> Iterator[Fault]:
+    if "root" in compiled.spec.components:
+        yield Fault("component root", "has a name that is reserved: the backend refuses it")
+    seen: dict[bytes, tuple[str, Message]] = {}
+    for _, _, task, component in compiled.steps():
+        name = task.component_ref.name
+        if component.HasField("dag"):
+            if name in _uses(compiled, component, set()):
+                yield Fault(f"component {name}", "is made of itself, which the backend refuses")
+            continue
+        executor = compiled.executors.get(component.executor_label)
+        if executor is None or not executor.HasField("container"):
+            continue
+        key = executor.container.SerializeToString(deterministic=True)
+        other, same = seen.setdefault(key, (name, component))
+        definitions = [(one.input_definitions, one.output_definitions) for one in (same, component)]
+        if definitions[0] != definitions[1]:
+            yield Fault(
+                f"component {name}",
+                f"has the very container of {other} but other inputs or outputs: the backend tells components apart by "
+                f"their containers, and gives both those of one; let an argument differ",
+            )
+
+
+def _uses(compiled: Compiled, component: Message, seen: set[str]) -> set[str]:
+    for task in component.dag.tasks.values():
+        name = task.component_ref.name
+        if name not in seen and name in compiled.spec.components:
+            seen.add(name)
+            _uses(compiled, compiled.spec.components[name], seen)
+    return seen
+
+
+def _names(dag: Dag) -> Iterator[Fault]:
+    for name, task in sorted(dag.tasks.items()):
+        if not _TASK_ID.fullmatch(name):
+            yield Fault(
+                dag.where(name),
+                "Argo takes ids of letters, digits and - only; give the node another one: with_id()",
+            )
+        if name.endswith("-driver") and name.removesuffix("-driver") in dag.tasks:
+            yield Fault(dag.where(name), f"has the name of the pod that prepares {name.removesuffix('-driver')}")
+        info = task.task_info.name
+        if not info:
+            yield Fault(dag.where(name), "taskInfo.name is empty: its driver fails with: task spec is required")
+        elif info != name:
+            yield Fault(
+                dag.where(name),
+                f"taskInfo.name is {info}: drivers look outputs up by one or the other; make them equal",
+            )
+
+
+def _order(dag: Dag) -> Iterator[Fault]:
+    tasks = dag.tasks
+    upstream: dict[str, set[str]] = {}
+    for name, task in tasks.items():
+        for other in task.dependent_tasks:
+            if other not in tasks:
+                yield Fault(dag.where(name), f"waits for {other}, which is no task: Argo refuses the graph")
+        upstream[name] = {other for other in (*task.dependent_tasks, *_named_producers(task)) if other in tasks}
+    done: set[str] = set()
+    while ready := {name for name in upstream if name not in done and upstream[name] <= done}:
+        done |= ready
+    if circle := sorted(_on_circles(upstream, set(upstream) - done)):
+        yield Fault(f"tasks {', '.join(circle)}", "wait for one another: Argo refuses a circle")
+
+
+def _on_circles(upstream: Mapping[str, set[str]], left: set[str]) -> set[str]:
+    """Of those that never get ready, the ones that others of them wait for in turn: not what merely comes after."""
+    while True:
+        needed = {other for name in left for other in upstream[name]} & left
+        if needed == left:
+            return left
+        left = needed
+
+
+def _named_producers(task: Message) -> Iterator[str]:
+    for artifact in task.inputs.artifacts.values():
+        if artifact.HasField("task_output_artifact"):
+            yield artifact.task_output_artifact.producer_task
+    for parameter in task.inputs.parameters.values():
+        if parameter.HasField("task_output_parameter"):
+            yield parameter.task_output_parameter.producer_task
+
+
+def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Iterator[Fault]:
+    for key, artifact in sorted(task.inputs.artifacts.items()):
+        if artifact.HasField("task_output_artifact"):
+            source = artifact.task_output_artifact
+            yield from _output(
+                compiled, dag, f"{where}, input {key}", source.producer_task, "artifacts", source.output_artifact_key
+            )
+        elif artifact.HasField("component_input_artifact"):
+            if artifact.component_input_artifact not in dag.component.input_definitions.artifacts:
+                yield Fault(f"{where}, input {key}", f"{dag.name} has no input {artifact.component_input_artifact}")
+        else:
+            yield Fault(f"{where}, input {key}", "comes from nowhere: its driver fails")
+    for key, parameter in sorted(task.inputs.parameters.items()):
+        if parameter.HasField("task_output_parameter"):
+            value = parameter.task_output_parameter
+            yield from _output(
+                compiled,
+                dag,
+                f"{where}, parameter {key}",
+                value.producer_task,
+                "parameters",
+                value.output_parameter_key,
+            )
+
+
+def _output(compiled: Compiled, dag: Dag, where: str, producer: str, kind: str, key: str) -> Iterator[Fault]:
+    if producer not in dag.tasks:
+        meant = producer.removesuffix("_task")
+        why = f"; TFX writes {meant}_task for a value of a node: avoid dynamic exec properties"
+        yield Fault(where, f"comes from {producer}, which is no task" + (why if meant in dag.tasks else ""))
+        return
+    component = compiled.component(dag.tasks[producer])
+    if component is not None and key not in getattr(component.output_definitions, kind):
+        has = ", ".join(sorted(getattr(component.output_definitions, kind))) or "none"
+        yield Fault(where, f"is {producer}'s output {key}, which it does not declare; its {kind}: {has}")
+
+
+def _executor(compiled: Compiled, where: str, task: Message, component: Message) -> Iterator[Fault]:
+    if component.HasField("dag"):
+        return
+    label = component.executor_label
+    if not label:
+        yield Fault(where, "its component has neither an executor nor tasks")
+        return
+    executor = compiled.executors.get(label)
+    if executor is None:
+        yield Fault(where, f"its executor {label} is not in the deploymentSpec")
+        return
+    kind = executor.WhichOneof("spec")
+    if kind == "importer":
+        yield from _importer(where, task, executor.importer)
+    elif kind == "resolver":
+        yield Fault(
+            where,
+            "is a Resolver, which the backend does not implement (non-container and non-importer executor); find the "
+            "artifact in a component",
+        )
+    elif kind != "container":
+        yield Fault(where, f"has an executor of the kind {kind or 'none'}: the backend runs containers and importers")
+
+
+def _importer(where: str, task: Message, importer: Message) -> Iterator[Fault]:
+    uri = importer.artifact_uri
+    if uri.WhichOneof("value") == "runtime_parameter":
+        if uri.runtime_parameter not in task.inputs.parameters:
+            yield Fault(where, f"imports from the parameter {uri.runtime_parameter}, which is not among its inputs")
+    elif not (uri.constant.string_value or uri.constant_value.string_value):
+        yield Fault(where, "is an importer without artifactUri: it fails with: artifact uri not provided")
+    elif not uri.constant.string_value:
+        yield Fault(where, "its artifactUri is a constantValue of schema 2.0, which no backend reads: write constant")
+    if task.trigger_policy.condition:
+        yield Fault(where, "is an importer under a condition, which the backend refuses")
+
+
+def _retries(where: str, task: Message) -> Iterator[Fault]:
+    if not task.HasField("retry_policy"):
+        return
+    policy = task.retry_policy
+    if policy.backoff_factor != int(policy.backoff_factor):
+        yield Fault(where, f"retryPolicy.backoffFactor is {policy.backoff_factor}: Argo reads whole numbers only")
+    within = policy.backoff_max_duration.seconds
+    if policy.max_retry_count and not within:
+        yield Fault(where, "is never tried again: without retryPolicy.backoffMaxDuration Argo gives up at once")
+    elif policy.max_retry_count and within < _SHORT:
+        yield warning(
+            where,
+            f"retryPolicy.backoffMaxDuration is {within} s: Argo counts it from the first attempt's start, tries "
+            "nothing again after it and ends a retry that still runs then",
+        )
+
+
+def _trigger(where: str, task: Message, component: Message) -> Iterator[Fault]:
+    if task.HasField("artifact_iterator"):
+        yield Fault(where, "iterates over artifacts, which the backend does not implement")
+    if task.trigger_policy.strategy == _ON_EXIT and not task.dependent_tasks:
+        yield Fault(where, "is an exit handler of nothing: dependentTasks must name what it follows")
+    condition = task.trigger_policy.condition
+    if not condition:
+        return
+    unknown = [
+        name
+        for kind, name in _CONDITION_INPUT.findall(condition)
+        if name not in (task.inputs.artifacts if kind == "artifacts" else task.inputs.parameters)
+    ]
+    if re.search(r"Unknown \w+( \w+)? Operation", condition):
+        yield Fault(where, f"TFX could not put its condition into CEL: {condition}")
+    elif unknown:
+        yield Fault(where, f"its condition asks for inputs that it does not have: {', '.join(unknown)}")
+    elif never := sorted(_never_alike(condition, component)):
+        yield Fault(
+            where, f"its condition compares {', '.join(never)} with a value of another type: CEL has no such =="
+        )
+    elif ".metadata" in condition:
+        yield warning(
+            where,
+            f"runs under a condition, which fails the run where a property is missing from the metadata: {condition}",
+        )
+
+
+def _never_alike(condition: str, component: Message) -> Iterator[str]:
+    """Parameters that are compared with what they never are, a truth value with a text."""
+    declared = component.input_definitions.parameters
+    for name, literal in _COMPARED.findall(condition):
+        if name in declared and declared[name].parameter_type not in _COMPARABLE.get(literal, (1, 2)):
+            yield name

@@ -1,0 +1,1 @@
+"""Runs on the cluster: watched, reported, their artifacts fetched."""

@@ -1,0 +1,36 @@
+"""Plants one fault into the good pipeline and says what the validator tells."""
+
+from collections.abc import Callable
+from typing import Any
+
+from good_pipeline import good
+
+from pipeline.runners.kubeflow.check.check import faults
+from pipeline.runners.kubeflow.check.finding import Fault
+
+Plant = Callable[[dict[str, Any], dict[str, Any]], Any]
+
+
+def told(plant: Plant) -> list[Fault]:
+    """What is told of the good pipeline after ``plant(spec, executors of the platform document)``."""
+    spec, platform = good()
+    plant(spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"])
+    return faults([spec, platform])
+
+
+def tasks(spec: dict[str, Any]) -> dict[str, Any]:
+    """The root's."""
+    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
+    return found
+
+
+def container(spec: dict[str, Any], node: str = "Trainer") -> dict[str, Any]:
+    """Of a node's executor."""
+    found: dict[str, Any] = spec["deploymentSpec"]["executors"][f"{node}_executor"]["container"]
+    return found
+
+
+def argument(spec: dict[str, Any], name: str, value: str, node: str = "Trainer") -> None:
+    """Gives an argument of the node's entrypoint another value."""
+    args = container(spec, node)["args"]
+    args[args.index(name) + 1] = value
