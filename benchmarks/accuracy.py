@@ -32,7 +32,7 @@ from models.export.inference import LoadedModel, read_image
 from pipeline.config.configuration import load_config
 from pipeline.runners.local import runner
 from pipeline.runners.local.run import METADATA
-from pipeline.runs import StoredRun
+from pipeline.runs.record import StoredRun
 
 ROOT = Path(__file__).parent.parent
 OURS = "ours"

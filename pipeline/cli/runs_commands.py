@@ -29,7 +29,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
     """Draw the report of a run anew, or one that compares two runs: verdict, curves, the pairs that they get wrong."""
-    from pipeline.report import draw, draw_comparison
+    from pipeline.runs.report import draw, draw_comparison
 
     try:
         path = draw_comparison(output, run, other, to) if other else draw(output, run, to)
@@ -55,7 +55,7 @@ def runs(
         _refuse_options_before(command, context)
         return
     from components.run_outcome.summary import read_summaries
-    from pipeline.runs_table import show_runs
+    from pipeline.runs.listing import show_runs
 
     if not output.is_dir() and not (history and serving_dir):
         raise UserError(f"--output {output}: there is no such folder; nothing has run there")
@@ -85,9 +85,9 @@ def show_run(
     from components.run_outcome.summary import read_summaries
     from components.serving_folder.serving_folder import history
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.lineage import read_lineage
-    from pipeline.lineage_view import show_lineage
     from pipeline.runners.local.run import METADATA
+    from pipeline.runs.lineage import read_lineage
+    from pipeline.runs.lineage_view import show_lineage
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     arrival = history(address).origin()
@@ -140,7 +140,7 @@ def _refuse_options_before(command: str, context: typer.Context) -> None:
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
     from components.serving_folder.serving_folder import history
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.trail import show_trail, trail_as_json
+    from pipeline.runs.serving_history import show_trail, trail_as_json
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     trail = history(address)

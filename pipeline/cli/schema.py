@@ -70,7 +70,7 @@ def _make(config: Config, site: "Site", file: Path, console: Console, stages: St
     from components.schema_source.observed import with_observed
     from pipeline.graph import create_data_pipeline
     from pipeline.runners.local import runner
-    from pipeline.runs import StoredRun
+    from pipeline.runs.record import StoredRun
 
     runner.run(config, site, stages.on_node, create_data_pipeline)
     record = StoredRun(site.metadata, site.run_id)

@@ -76,7 +76,7 @@ def run(config: Config, output: Path) -> int:
 
 def _report(output: Path, run_dir: Path) -> None:
     """The page beside the summary, whatever came of the run; that it cannot be drawn changes nothing."""
-    from pipeline.report import write_page
+    from pipeline.runs.report import write_page
 
     try:
         write_page(output, run_dir.name)
@@ -149,7 +149,7 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     if not (output / METADATA).exists():
         return
     from pipeline.runners.local import runner
-    from pipeline.runs import StoredRun
+    from pipeline.runs.record import StoredRun
 
     record = StoredRun(runner.sqlite(output / METADATA), run_id)
     summary.timings = {node.id: round(node.seconds, 2) for node in record.nodes.values()}

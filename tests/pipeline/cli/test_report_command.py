@@ -7,7 +7,7 @@ from components.run_outcome.summary import RunSummary
 from components.run_report.page import write_report
 from models.errors import UserError
 from pipeline.cli.main import app
-from pipeline.report import read_content
+from pipeline.runs.report import read_content
 
 
 def test_it_is_written_whole_from_what_lies_under_the_output_folder(tmp_path):

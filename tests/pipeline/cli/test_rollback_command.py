@@ -15,7 +15,7 @@ from pipeline.cli import main, model_commands
 from pipeline.config.configuration import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
 from pipeline.fetched_model import store_address
-from pipeline.trail import show_trail
+from pipeline.runs.serving_history import show_trail
 
 
 @pytest.fixture

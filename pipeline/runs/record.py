@@ -4,7 +4,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.run_record.record import RunRecord
-from pipeline.metadata import given_by, nodes_of
+from pipeline.runs.metadata import given_by, nodes_of
 
 
 class StoredRun(RunRecord):

@@ -12,8 +12,8 @@ from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
-from pipeline.lineage import read_lineage
-from pipeline.lineage_view import show_lineage
+from pipeline.runs.lineage import read_lineage
+from pipeline.runs.lineage_view import show_lineage
 
 
 class Store:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.run_outcome.summary import RunSummary
-from pipeline.trail import wrapped
+from pipeline.runs.serving_history import wrapped
 
 
 def show_runs(console: Console, summaries: Sequence[RunSummary], output: Path) -> None:

@@ -14,7 +14,7 @@ from components.baseline.report import BaselineReport
 from components.run_record.lineage import Lineage, Step
 from models.errors import UserError
 from models.export.manifest import ModelManifest
-from pipeline.metadata import Node, nodes_of, read_only
+from pipeline.runs.metadata import Node, nodes_of, read_only
 
 # What a model is made of, from the first to the last, with what each gives; others judge it.
 _MAKERS = {

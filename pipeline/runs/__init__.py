@@ -1,0 +1,1 @@
+"""Runs under an output folder: their records, metadata, lineage and listing."""
