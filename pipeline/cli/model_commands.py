@@ -32,7 +32,7 @@ def compare(
     from models.export.inference import read_image
 
     if model.startswith(("http://", "https://")):
-        from pipeline.server.client import compare_at
+        from pipeline.serving.client import compare_at
 
         answer = compare_at(model, image_a, image_b)
     else:
@@ -65,7 +65,7 @@ def evaluate(
     """Measure a pushed model on pairs of your own, at its stored threshold."""
     from components.model_gate.settings import MeasureSettings
     from models.verification.metrics import verification_measures
-    from pipeline.protocol import read_protocol, score_pairs, write_scores
+    from pipeline.serving.pair_evaluation import read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
     loaded = _loaded(model)
@@ -96,7 +96,7 @@ def embed(
     output: Annotated[Path, typer.Option(help="An .npz file: embeddings float32 [n, d] and paths [n].")],
 ) -> None:
     """Turn a folder of images into embeddings."""
-    from pipeline.embedding import embed_folder
+    from pipeline.serving.embedding import embed_folder
 
     done, unreadable = embed_folder(resolved(model), images, output)
     for path, reason in unreadable:
@@ -119,9 +119,9 @@ def serve(
     poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks for new versions.")] = 1.0,
 ) -> None:
     """Serve a pushed model over TensorFlow Serving's REST, with a page to compare two images by hand."""
-    from pipeline.server.limits import limits_of
-    from pipeline.server.process import serve_model
-    from pipeline.server.versions import parse_labels
+    from pipeline.serving.server.limits import limits_of
+    from pipeline.serving.server.process import serve_model
+    from pipeline.serving.server.versions import parse_labels
 
     limits = limits_of(max_batch=max_batch, max_body=max_body, max_pixels=max_pixels)
     serve_model(model, host, port, name, parse_labels(labels or ()), limits, poll)
@@ -140,8 +140,8 @@ def transform(
     max_pixels: Annotated[int | None, typer.Option(min=1, help="Of one image.")] = None,
 ) -> None:
     """Stand in front of TensorFlow Serving: every image that ingest takes, made one that TensorFlow can decode."""
-    from pipeline.server.limits import limits_of
-    from pipeline.server.process import serve_transformer
+    from pipeline.serving.server.limits import limits_of
+    from pipeline.serving.server.process import serve_transformer
 
     serve_transformer(predictor, host, port, name, limits_of(max_body=max_body, max_pixels=max_pixels))
 
@@ -149,7 +149,7 @@ def transform(
 def resolved(model: Path) -> Path:
     """A model folder as given, or the newest version of a serving folder; from an object store, a copy of it."""
     from components.serving_folder.serving_folder import served
-    from pipeline.fetched_model import fetched, store_address
+    from pipeline.serving.fetched_model import fetched, store_address
 
     if address := store_address(model):
         return fetched(address)

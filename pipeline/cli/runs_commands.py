@@ -116,7 +116,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Let an earlier model serve again: its bytes, under a new version. Not while a run is at work."""
-    from pipeline.rollback import roll_back
+    from pipeline.serving.rollback import roll_back
 
     done = roll_back(output, serving_dir, to, reason, by)
     if as_json:

@@ -52,7 +52,7 @@ def test_the_transformer_is_started_as_kserve_starts_it(service, monkeypatch):
     added = ["--model_name", "siamese", "--predictor_host", "siamese-predictor.default", "--http_port", "8080"]
     added += ["--workers", "1"]
     asked = []
-    monkeypatch.setattr("pipeline.server.process.serve_transformer", lambda *given: asked.append(given))
+    monkeypatch.setattr("pipeline.serving.server.process.serve_transformer", lambda *given: asked.append(given))
     get_command(app).main([*command, *added], standalone_mode=False)
     assert executable == "siamese"
     assert asked[0][:4] == ("siamese-predictor.default", "0.0.0.0", 8080, "siamese")

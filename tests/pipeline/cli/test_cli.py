@@ -174,7 +174,7 @@ class TestModels:
 def test_servers_listen_to_this_machine_alone_unless_told(siamese, monkeypatch, tmp_path):
     asked = []
     for name in ("serve_model", "serve_transformer"):
-        monkeypatch.setattr(f"pipeline.server.process.{name}", lambda _, host, *__: asked.append(host))
+        monkeypatch.setattr(f"pipeline.serving.server.process.{name}", lambda _, host, *__: asked.append(host))
     siamese("serve", "--model", tmp_path)
     siamese("transform", "--predictor", "127.0.0.1:9")
     assert asked == ["127.0.0.1"] * 2
@@ -266,7 +266,9 @@ def test_measures_without_a_meaning_are_null_in_json(monkeypatch, tmp_path):
         manifest = Manifest()
 
     monkeypatch.setattr(model_commands, "_loaded", lambda model: Model())
-    monkeypatch.setattr("pipeline.protocol.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1])))
+    monkeypatch.setattr(
+        "pipeline.serving.pair_evaluation.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1]))
+    )
     arguments = ["evaluate", "--model", "m", "--pairs", str(tmp_path / "p.csv"), "--json"]
     result = CliRunner().invoke(main.app, [*arguments, "--scores", str(tmp_path / "s.csv")])
 

@@ -14,8 +14,8 @@ from components.serving_folder.serving_folder import Pushed, history, push, serv
 from pipeline.cli import main, model_commands
 from pipeline.config.configuration import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-from pipeline.fetched_model import store_address
 from pipeline.runs.serving_history import show_trail
+from pipeline.serving.fetched_model import store_address
 
 
 @pytest.fixture

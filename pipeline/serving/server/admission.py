@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from pipeline.server.errors import RequestError
-from pipeline.server.limits import Limits
+from pipeline.serving.server.errors import RequestError
+from pipeline.serving.server.limits import Limits
 
 
 class Admission:

@@ -18,16 +18,16 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from pipeline.server.admission import Admission
-from pipeline.server.batching import Batcher, checked
-from pipeline.server.body import read_body
-from pipeline.server.endpoints import Counted, add_error_answers, metrics_answer
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.limits import Limits
-from pipeline.server.metrics import Metrics
-from pipeline.server.responses import metadata_json, prediction_json, status_json
-from pipeline.server.served_version import ServedVersion
-from pipeline.server.versions import Versions
+from pipeline.serving.server.admission import Admission
+from pipeline.serving.server.batching import Batcher, checked
+from pipeline.serving.server.body import read_body
+from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.responses import metadata_json, prediction_json, status_json
+from pipeline.serving.server.served_version import ServedVersion
+from pipeline.serving.server.versions import Versions
 
 VERSION_HEADER = "X-Model-Version"
 _MANY = 64  # rows whose JSON is long enough to keep the event loop from others

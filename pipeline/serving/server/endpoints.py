@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.server.errors import RequestError
-from pipeline.server.metrics import Metrics
+from pipeline.serving.server.errors import RequestError
+from pipeline.serving.server.metrics import Metrics
 
 _log = logging.getLogger("siamese.server")
 

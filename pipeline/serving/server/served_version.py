@@ -10,13 +10,13 @@ import numpy as np
 from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
 from models.export.inference import LoadedModel, Undecodable
-from pipeline.server.batching import Batcher
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.examples import prepare_examples
-from pipeline.server.images import IMAGE_INPUTS, Prepared, prepare
-from pipeline.server.limits import Limits
-from pipeline.server.metrics import Metrics
-from pipeline.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_predict
+from pipeline.serving.server.batching import Batcher
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.examples import prepare_examples
+from pipeline.serving.server.images import IMAGE_INPUTS, Prepared, prepare
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_predict
 
 _WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 

@@ -6,10 +6,10 @@ TensorFlow says of a batch only that one in it is wrong, and pads pixels that ar
 from typing import Any
 
 from models.data import features
-from pipeline.server.errors import bad_request
-from pipeline.server.images import Prepared
-from pipeline.server.limits import Limits
-from pipeline.server.requests import PredictRequest
+from pipeline.serving.server.errors import bad_request
+from pipeline.serving.server.images import Prepared
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.requests import PredictRequest
 
 
 def prepare_examples(request: PredictRequest, example: Any, limits: Limits) -> Prepared:

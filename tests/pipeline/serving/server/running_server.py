@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import httpx
 import uvicorn
 
-from pipeline.server.app import ModelServer
-from pipeline.server.limits import Limits
-from pipeline.server.metrics import Metrics
-from pipeline.server.process import bind, configuration
-from pipeline.server.served_version import ServedVersion
-from pipeline.server.versions import Versions
+from pipeline.serving.server.app import ModelServer
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.process import bind, configuration
+from pipeline.serving.server.served_version import ServedVersion
+from pipeline.serving.server.versions import Versions
 
 
 @contextlib.contextmanager

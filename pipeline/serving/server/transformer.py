@@ -18,14 +18,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.server.admission import Admission
-from pipeline.server.body import read_body
-from pipeline.server.endpoints import Counted, add_error_answers, metrics_answer
-from pipeline.server.errors import RequestError
-from pipeline.server.images import IMAGE_INPUTS, Prepared, prepare
-from pipeline.server.limits import Limits
-from pipeline.server.metrics import Metrics
-from pipeline.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
+from pipeline.serving.server.admission import Admission
+from pipeline.serving.server.body import read_body
+from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
+from pipeline.serving.server.errors import RequestError
+from pipeline.serving.server.images import IMAGE_INPUTS, Prepared, prepare
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
 
 _SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
 _SECONDS = 60.0

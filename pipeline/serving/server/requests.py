@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.limits import Limits
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.limits import Limits
 
 DEFAULT_SIGNATURE = "serving_default"
 _SHOWN = 40

@@ -4,9 +4,9 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from pipeline.server.admission import Reservation
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.limits import Limits
+from pipeline.serving.server.admission import Reservation
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.limits import Limits
 
 
 async def read_body(request: Request, reservation: Reservation, limits: Limits) -> bytes:

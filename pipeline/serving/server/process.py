@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from models.errors import UserError
 from models.export.inference import tensorflow_alone
-from pipeline.server.limits import Limits
+from pipeline.serving.server.limits import Limits
 
 _DRAIN_SECONDS = 30
 
@@ -36,10 +36,10 @@ def serve_model(
     listener = bind(host, port)
     _log.addHandler(logging.NullHandler())  # what is wrong with the first versions is told below
     _log.propagate = False
-    from pipeline.server.app import ModelServer
-    from pipeline.server.metrics import Metrics
-    from pipeline.server.served_version import ServedVersion
-    from pipeline.server.versions import Versions
+    from pipeline.serving.server.app import ModelServer
+    from pipeline.serving.server.metrics import Metrics
+    from pipeline.serving.server.served_version import ServedVersion
+    from pipeline.serving.server.versions import Versions
 
     # Many calls at a time on one core each, rather than one on all: also the quickest for one image.
     threading = tensorflow_alone().config.threading
@@ -72,8 +72,8 @@ def serve_transformer(predictor: str, host: str, port: int, name: str, limits: L
         raise UserError(f"--predictor {predictor}: must be host[:port] or http://host[:port]")
     listener = bind(host, port)
     _log_to_terminal()
-    from pipeline.server.metrics import Metrics
-    from pipeline.server.transformer import Transformer
+    from pipeline.serving.server.metrics import Metrics
+    from pipeline.serving.server.transformer import Transformer
 
     app = Transformer(address, name, limits, Metrics()).app
     run(app, listener, lambda url: f"images at {url} go on to {address}, normalised")
@@ -107,7 +107,7 @@ def configuration(app: ASGIApp) -> uvicorn.Config:
     """How uvicorn serves: quick, quiet, bounded."""
     return uvicorn.Config(
         app,
-        http="pipeline.server.bounded_protocol:BoundedProtocol",
+        http="pipeline.serving.server.bounded_protocol:BoundedProtocol",
         loop="uvloop",
         ws="none",
         lifespan="on",

@@ -15,7 +15,7 @@ import pytest
 
 from components.serving_folder.serving_folder import link_or_copy
 from models.errors import UserError
-from pipeline.server.client import compare_at
+from pipeline.serving.client import compare_at
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from models.data.image_formats import UnreadableImage, normalise
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.limits import Limits
-from pipeline.server.requests import PredictRequest
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.requests import PredictRequest
 
 IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
 

@@ -7,9 +7,9 @@ import pytest
 from running_server import running
 
 from models.data.image_formats import normalise
-from pipeline.server.limits import Limits
-from pipeline.server.metrics import Metrics
-from pipeline.server.transformer import Transformer
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.transformer import Transformer
 
 
 def b64(data: bytes) -> dict:

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.server.batching import Batcher
-from pipeline.server.errors import RequestError, bad_request
-from pipeline.server.images import Prepared
+from pipeline.serving.server.batching import Batcher
+from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.images import Prepared
 
 
 class Model:

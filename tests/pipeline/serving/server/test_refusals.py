@@ -18,8 +18,8 @@ from running_server import serving
 from tiny_model import GREY, pair_example, patterns, png
 
 from components.serving_folder.serving_folder import link_or_copy
-from pipeline.server import bounded_protocol
-from pipeline.server.limits import Limits
+from pipeline.serving.server import bounded_protocol
+from pipeline.serving.server.limits import Limits
 
 PREDICT = "/v1/models/siamese:predict"
 GOOD = png(patterns(1, GREY, seed=1)[0])

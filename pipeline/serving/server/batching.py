@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from pipeline.server.errors import RequestError
-from pipeline.server.images import Prepared
+from pipeline.serving.server.errors import RequestError
+from pipeline.serving.server.images import Prepared
 
 Row = tuple[bytes, ...]
 Answer = dict[str, Any] | Exception

@@ -1,0 +1,1 @@
+"""What is done with a pushed model: the REST server, its client, the transformer, rollback."""
