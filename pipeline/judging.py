@@ -45,7 +45,7 @@ def judge_and_push(
         baseline_model=baseline.outputs["model"],
         example_splits=[features.TEST],
         eval_config=eval_config(
-            config.gates, config.measures, code_digest("components.verification_metrics", "models.verification.metrics")
+            config.gates, config.measures, code_digest("components.evaluator", "models.verification.metrics")
         ),
     )
     scores = PairScorer(

@@ -65,7 +65,7 @@ class AtThreshold(PairMetric):
     """A measure or a count of the verdicts: "the same" where the score is above ``threshold``.
 
     Args:
-      name: one of ``models.verification.metrics.verdict_measures`` or ``verdict_counts``, e.g. "accuracy" or "true_positives".
+      name: one of ``verdict_measures`` or ``verdict_counts`` of ``models.verification.metrics``, as "accuracy".
       threshold: on the score.
     """
 

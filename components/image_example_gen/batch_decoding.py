@@ -28,7 +28,7 @@ class Decoder:
         self._decode = function.get_concrete_function(tf.TensorSpec([None], tf.string))
 
     def __call__(self, encoded: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
-        """The pixels of each, as ``models.data.canonical_pixels.decode`` gives them; None where TensorFlow cannot decode it."""
+        """The pixels of each, as ``canonical_pixels.decode`` gives them; None where TensorFlow cannot decode it."""
         if not encoded:
             return []
         try:

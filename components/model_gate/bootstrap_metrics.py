@@ -1,6 +1,7 @@
 """The measures of scored pairs under many weightings at once: what a bootstrap needs. NumPy only.
 
-The same definitions as in ``models.verification.metrics``, which a test holds them to: a weight counts a pair so many times.
+The same definitions as in ``models.verification.metrics``, to which a test compares them: a weight counts a pair so
+many times.
 """
 
 from collections.abc import Iterable

@@ -90,7 +90,7 @@ def updated(page: str, summary: RunSummary, lineage: list[tuple[str, str]]) -> s
 def template(name: str = "page.html.j2") -> Template:
     """A template of this folder, that escapes what it shows."""
     environment = Environment(
-        loader=PackageLoader("components.run_report", "."),
+        loader=PackageLoader("components.run_report", "templates"),
         autoescape=select_autoescape(["j2", "html"], default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,1 +1,1 @@
-"""What the network reads: images and pairs of a split, their features and canonical pixels, and the batches made of them."""
+"""What the network reads: images and pairs of a split, their features, canonical pixels and batches."""

@@ -1,7 +1,7 @@
 """Canonical pixels: the one way from an encoded image to the uint8 array that a model sees.
 
-The second of the two steps from a file to canonical pixels (the first is ``models.data.image_formats``). The same functions
-run at ingest and within the serving signatures, so that there is no skew between training and serving.
+The second of the two steps from a file to canonical pixels (the first is ``image_formats``). The same functions run at
+ingest and within the serving signatures, so that there is no skew between training and serving.
 """
 
 import hashlib

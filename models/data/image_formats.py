@@ -1,6 +1,6 @@
 """Container normalisation: any allowed image file becomes an upright 8-bit grey or RGB PNG or JPEG.
 
-The first of the two steps from a file to canonical pixels (the second is ``models.data.canonical_pixels``), done the same way at
+The first of the two steps from a file to canonical pixels (the second is ``canonical_pixels``), done the same way at
 ingest and by the clients of a served model. Pillow only, so that a client needs no TensorFlow.
 """
 

@@ -1,1 +1,1 @@
-"""How the weights are fitted: the Trainer, its steps, optimizers, checkpoints, monitors, the search for a better recipe."""
+"""How the weights are fitted: the Trainer, its steps, optimizers, checkpoints, monitors and tuning."""

@@ -14,7 +14,7 @@ from models.errors import UserError
 from models.settings import EncoderSettings, ImageSettings
 from pipeline.environment.native_libraries import prepare_native_libraries
 
-_ROOT = str(Path(__file__).parents[1])  # where ``models`` is imported from; not from the user's folder
+_ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.encoders.weights_check import main; main()"
 
 

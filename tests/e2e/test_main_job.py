@@ -28,7 +28,7 @@ from pipeline.runners.local.digits import write_digits
 pytestmark = pytest.mark.e2e
 
 PER_DIGIT = 60
-DIGITS_CONFIG = Path(main.__file__).parent.parent / "configs" / "digits.yaml"
+DIGITS_CONFIG = Path(main.__file__).parents[2] / "configs" / "digits.yaml"
 # Small, so that a run takes seconds; floors between an untrained and a shortly trained model, the same for all.
 SETTINGS = (
     "encoder.filters=[16, 32]",

@@ -18,7 +18,7 @@ from models.training.hosts.rendezvous import POLL
 
 progress = logging.getLogger("siamese.progress")
 
-_ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
+_ROOT = str(Path(__file__).parents[3])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.program import main; main()"
 _GRACE = 40.0  # seconds that a process has to keep its state: longer than it gives itself
 _LOST = 10.0  # seconds for a training to end by itself once another host has left it

@@ -19,7 +19,7 @@ from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
 from components.run_report.page import render
 
-STYLE = (Path(components.run_report.__file__).parent / "style.html.j2").read_text()
+STYLE = (Path(components.run_report.__file__).parent / "templates" / "style.html.j2").read_text()
 TEXT = ("ink", "faint", "good", "bad", "accent")
 
 

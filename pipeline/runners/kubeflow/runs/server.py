@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 from models.errors import UserError
 from pipeline.config.kubeflow_client import ConnectionSettings
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 PYTHON_VARIABLE = "SIAMESE_KUBEFLOW_PYTHON"
 
 Event = dict[str, Any]

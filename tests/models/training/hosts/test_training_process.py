@@ -92,7 +92,7 @@ def test_it_goes_when_its_parent_is_killed(run_fn):
         "logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(message)s')\n"
         "process.TrainingProcess({}).supervised(lambda: None)"
     )
-    root = Path(process.__file__).parents[2]
+    root = Path(process.__file__).parents[3]
     with subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.PIPE, text=True, cwd=root) as started:
         line = started.stderr.readline()
         started.send_signal(signal.SIGKILL)

@@ -15,7 +15,7 @@ import pytest
 from models.errors import UserError
 from models.training.hosts.cluster import Hosts, hosts
 
-SCRIPT = Path(__file__).parents[1] / "one_training.py"
+SCRIPT = Path(__file__).parents[3] / "one_training.py"
 RUN = f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"  # not from its folder: models is ours
 
 

@@ -1,1 +1,0 @@
-"""A model server that speaks TensorFlow Serving's REST: on one machine, without Docker."""
