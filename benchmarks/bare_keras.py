@@ -28,7 +28,7 @@ def bare(config_path: Path | None, first: Path) -> None:
     from models.data.batches import IdentityBatches, batch_dataset
     from models.data.dataset import ImageTable, PairTable
     from models.network.distances import DISTANCES
-    from models.network.siamese import build_model
+    from models.training.compiled_model import build_model
     from models.training.hardware import precision_policy
     from models.verification.calibration import calibrate
     from pipeline.config.configuration import load_config

@@ -30,9 +30,9 @@ from rich.table import Table
 
 from models.data.batches import Normalise, batch_dataset, batches_of
 from models.data.dataset import ImageTable, PairTable
-from models.network.siamese import build_model
 from models.settings import ModelSettings
 from models.training import trainer
+from models.training.compiled_model import build_model
 from models.training.hardware import precision_policy
 
 SHAPES = {"28x28x1": (28, 28, 1), "64x64x3": (64, 64, 3)}

@@ -6,12 +6,9 @@ from typing import Any
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.metrics import CODE_DIGEST, MODULE
-from components.model_gate.settings import (
-    TAR_AT_FAR,
-    GateSettings,
-    MeasureSettings,
-)
+from components.model_gate.settings import GateSettings, MeasureSettings
 from models.data import features
+from models.verification.metrics import TAR_AT_FAR
 
 # Counted beside the measures, for the report.
 COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")

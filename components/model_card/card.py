@@ -10,7 +10,6 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.warnings import caveats
 from models.export.manifest import ModelManifest
 
-FILE = "model_card.md"
 _SHOWN = 50  # slices
 _FEWEST = 20  # pairs of a slice that is shown
 

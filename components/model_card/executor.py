@@ -9,10 +9,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.model_card.card import FILE, model_card
+from components.model_card.card import model_card
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.summary import RunSummary
 from components.run_record.record import RunRecord
+from models.export.manifest import CARD_FILE
 
 _UNKNOWN = (
     "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"
@@ -40,4 +41,4 @@ class Executor(base_executor.BaseExecutor):
         folder.mkdir(parents=True, exist_ok=True)
         made = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         card = model_card(summary, model, settings, made) if model else _UNKNOWN
-        (folder / FILE).write_text(card, encoding="utf-8")
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")

@@ -8,12 +8,13 @@ from components.model_gate import sanity
 from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.bootstrap_metrics import ResampledPairs
-from components.model_gate.settings import GateSettings, MeasureSettings, higher_is_better
+from components.model_gate.settings import GateSettings, MeasureSettings
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.gate_result import GateResult
 from models.verification.calibration import Floats
 from models.verification.intervals import Interval, MeasuredIntervals
+from models.verification.metrics import higher_is_better
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends
 

@@ -5,22 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from models.settings import Settings
-from models.verification.metrics import FARS, GENUINE_PRIOR
-
-# Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
-HIGHER_IS_BETTER = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "auc",
-    "average_precision",
-    "tar_at_far",
-    "precision_at_prior",
-)
-LOWER_IS_BETTER = ("eer", "calibration_error")
-
-TAR_AT_FAR = "tar_at_far_"
+from models.verification.metrics import FARS, GENUINE_PRIOR, HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,16 +26,6 @@ class MeasureSettings(Settings):
     def names(self) -> tuple[str, ...]:
         """Every measure's name, as gates and ``summary.json`` use it."""
         return (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *(f"{TAR_AT_FAR}{far:g}" for far in self.fars))
-
-
-def higher_is_better(name: str) -> bool:
-    """The direction of a measure."""
-    return name not in LOWER_IS_BETTER
-
-
-def needs_both_kinds(name: str) -> bool:
-    """Whether a measure says nothing of genuine pairs alone, or of impostors alone."""
-    return name != "accuracy"
 
 
 class SliceGate(Settings):

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from components.model_gate.baseline_change import Change, judge_slice
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.bootstrap_metrics import ResampledPairs
-from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate, higher_is_better, needs_both_kinds
+from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.gate_result import GateResult
+from models.verification.metrics import higher_is_better, needs_both_kinds
 
 Mask = NDArray[np.bool_]
 _RESAMPLES = 400

@@ -7,9 +7,9 @@ import numpy as np
 from components.pair_generator.selection import Selection, SplitImages
 from components.pair_list.parsing import ListedPair
 from components.pair_list.resolving import ImageNames
+from components.storage.list_errors import LineErrors
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
-from models.mistakes import Mistakes
 
 
 def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[str], images: SplitImages) -> Selection:
@@ -28,7 +28,7 @@ def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[st
     """
     names = ImageNames(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    mistakes = Mistakes(name)
+    mistakes = LineErrors(name)
     chosen: list[tuple[int, int, int]] = []
     for pair in pairs:
         found = [names.find(side) for side in (pair.a, pair.b)]

@@ -11,8 +11,8 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from components.storage.list_errors import LineErrors, decode_text
 from models.errors import UserError
-from models.mistakes import Mistakes, decoded
 
 COLUMNS = ("image_a", "image_b", "same")
 _LABELS = {"0": 0, "1": 1}
@@ -38,8 +38,8 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Listed
     Raises:
       UserError: line by line, what is wrong and what would be right.
     """
-    text = decoded(name, data)
-    mistakes = Mistakes(name)
+    text = decode_text(name, data)
+    mistakes = LineErrors(name)
     first = text.partition("\n")[0]
     is_csv = name.lower().endswith(".csv") or ("," in first and COLUMNS[0] in first)
     pairs: list[ListedPair] = []
@@ -60,7 +60,7 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Listed
     return pairs
 
 
-def _csv(name: str, text: str, mistakes: Mistakes) -> Iterator[ListedPair]:
+def _csv(name: str, text: str, mistakes: LineErrors) -> Iterator[ListedPair]:
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
@@ -77,7 +77,7 @@ def _csv(name: str, text: str, mistakes: Mistakes) -> Iterator[ListedPair]:
         raise UserError(f"{name}: not a CSV: {error}") from None
 
 
-def _lines(text: str, mistakes: Mistakes) -> Iterator[ListedPair]:
+def _lines(text: str, mistakes: LineErrors) -> Iterator[ListedPair]:
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
         if not stripped:

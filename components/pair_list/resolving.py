@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from components.pair_list.parsing import ListedPair
-from models.mistakes import Mistakes
+from components.storage.list_errors import LineErrors
 
 _SEARCHED = 20_000  # images among which a similar name is looked for
 
@@ -44,7 +44,7 @@ def named_images(name: str, pairs: Sequence[ListedPair], images: ImageNames) -> 
     Raises:
       UserError: it names images that there are not; the lines are told.
     """
-    mistakes = Mistakes(name)
+    mistakes = LineErrors(name)
     found = set()
     for pair in pairs:
         for side in (pair.a, pair.b):

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from components.model_gate.settings import TAR_AT_FAR
 from components.run_outcome.summary import RunSummary
 from models.data.features import GENUINE
+from models.verification.metrics import TAR_AT_FAR
 
 _FEW = 30  # identities: with fewer, a mean over them says little
 _WIDE = 0.05  # an interval of the accuracy that is wider than this

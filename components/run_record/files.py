@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 from google.protobuf.struct_pb2 import Struct
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.model_card.card import FILE as CARD
 from models.data.features import AUGMENTED
 from models.errors import UserError
-from models.export.manifest import ModelManifest
+from models.export.manifest import CARD_FILE, ModelManifest
 
 # What each artifact is called here and among the inputs of RunReport: the node that gives it, and its own key there.
 SOURCES = {
@@ -87,7 +86,7 @@ class RunFiles:
 
     def card(self) -> Path | None:
         """The model card, Markdown."""
-        return self._file("card", CARD)
+        return self._file("card", CARD_FILE)
 
     def quarantine(self) -> Path | None:
         """The listing of the files that were not used: path, reason, bytes."""

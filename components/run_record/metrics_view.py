@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components.model_gate.settings import HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
 from components.run_outcome.summary import Metric
+from models.verification.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
 
 Slices = dict[str, dict[str, float]]  # slice name ("" for the whole) -> measure -> value
 

@@ -5,11 +5,8 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from components.image_example_gen.sources.source import Found
-from models.data import image_formats
 from models.errors import UserError, first_line
 
 _EXTRAS = {"gs": "gs", "s3": "s3"}  # what of this project's extras reads a scheme
@@ -158,30 +155,6 @@ class RemotePlace:
             hint = f" (it needs siamese-pipeline[{extra}] and your credentials)" if extra else ""
             raise UserError(f"{self.address}: cannot be listed: {first_line(error)}{hint}") from error
         return found
-
-
-class PlaceReader:
-    """Reads images by their path in a place. May be used by several threads at once."""
-
-    def __init__(self, place: Place, prefix: str = "") -> None:
-        self._place, self._prefix = place, prefix
-
-    def __enter__(self) -> "PlaceReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def read(self, found: Found, limit: int) -> bytes:
-        if found.bytes > limit:  # not even opened
-            raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
-        with self._place.open(self._prefix + found.image_id) as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:  # it grew
-            raise image_formats.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")
-        return data
 
 
 def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], linked: bool) -> Iterator[File]:

@@ -11,9 +11,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.data.dataset import ImageTable, Ints, PairTable, to_raw
+from models.data.features import FORGED
 from models.data.identity_index import Members
 from models.data.sampler import Draw, different, draws
-from models.network.losses import FORGED
 from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
@@ -39,7 +39,7 @@ class IdentityBatches:
     The identities of a step come from a few groups, so that impostors of the same group, the hard ones, are in every
     batch. Where there are fewer identities than asked for, each brings more images. An identity with fewer images than
     asked for repeats them (augmented differently). Given forgeries are impostors to every other image and share one
-    label, ``losses.FORGED``.
+    label, ``features.FORGED``.
 
     Args:
       images: the table.

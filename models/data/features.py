@@ -45,6 +45,8 @@ GENUINE, RANDOM, SAME_GROUP, FORGERY, MINED, LISTED = KINDS = (
     "impostor_listed",  # from the user's own list of pairs
 )
 
+FORGED = -1  # in a training batch: the label of a given forgery, which is nobody's genuine image
+
 
 def side(key: str, which: str) -> str:
     """The pair Example's key of an image feature: ``side(PIXELS, "a")`` is ``"a_pixels"``.

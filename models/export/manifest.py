@@ -8,6 +8,7 @@ from models.errors import UserError
 from models.settings import ImageSettings
 
 FILE = Path("assets.extra") / "siamese.json"
+CARD_FILE = "model_card.md"  # in ``assets.extra`` too, and in the artifact of the ModelCard
 
 
 class CalibrationReport(BaseModel):

@@ -21,9 +21,10 @@ from models.errors import TrainingFailed, UserError
 from models.export import seen_images
 from models.export.saved_model import export
 from models.export.signatures import ServedModel
-from models.network.siamese import build_model, build_tower
+from models.network.siamese import build_tower
 from models.settings import ModelSettings
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
+from models.training.compiled_model import build_model
 from models.training.hardware import distribution, precision_policy
 from models.training.hosts.chief import FOLDER, train_together
 from models.training.hosts.cluster import hosts

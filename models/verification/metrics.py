@@ -23,6 +23,31 @@ CALIBRATION_BINS = 15
 
 Bools = NDArray[np.bool_]
 
+# Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
+HIGHER_IS_BETTER = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "auc",
+    "average_precision",
+    "tar_at_far",
+    "precision_at_prior",
+)
+LOWER_IS_BETTER = ("eer", "calibration_error")
+
+TAR_AT_FAR = "tar_at_far_"
+
+
+def higher_is_better(name: str) -> bool:
+    """The direction of a measure."""
+    return name not in LOWER_IS_BETTER
+
+
+def needs_both_kinds(name: str) -> bool:
+    """Whether a measure says nothing of genuine pairs alone, or of impostors alone."""
+    return name != "accuracy"
+
 
 def verification_measures(
     same: NDArray[np.integer],

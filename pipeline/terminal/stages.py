@@ -15,10 +15,10 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from components.model_card.card import FILE as CARD
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
 from models.data.features import AUGMENTED
+from models.export.manifest import CARD_FILE
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.serving_address import serving_address_of
 
@@ -161,7 +161,7 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     if summary.counts.get("images", {}).get("quarantined"):
         listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
         console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
-    written = ("report.html", "summary.json", CARD, "log.txt", AUGMENTED)
+    written = ("report.html", "summary.json", CARD_FILE, "log.txt", AUGMENTED)
     files = ", ".join(name for name in written if (run_dir / name).is_file())
     console.print(f"[dim]{escape(str(run_dir))}: {files}; {summary.seconds:.0f} s[/]", soft_wrap=True)
 

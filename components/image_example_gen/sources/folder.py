@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from components.image_example_gen.settings import Layout
 from components.image_example_gen.sources.layouts import FORMS, listed
-from components.image_example_gen.sources.source import Listing, digest_of
-from components.storage.files import File, Place, PlaceReader
+from components.image_example_gen.sources.source import Listing, PlaceReader, digest_of
+from components.storage.files import File, Place
 from models.errors import UserError
 
 

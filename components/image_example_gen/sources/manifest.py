@@ -5,10 +5,10 @@ import posixpath
 
 from components.image_example_gen.sources.layouts import counted
 from components.image_example_gen.sources.manifest_rows import ManifestRow, read_rows
-from components.image_example_gen.sources.source import STRAY, Found, Listing, SetAside, digest_of
-from components.storage.files import File, Place, PlaceReader
+from components.image_example_gen.sources.source import STRAY, Found, Listing, PlaceReader, SetAside, digest_of
+from components.storage.files import File, Place
+from components.storage.list_errors import LineErrors
 from models.errors import UserError
-from models.mistakes import Mistakes
 
 MISSING = "missing"
 
@@ -32,7 +32,7 @@ class ManifestSource:
         files = self._files()
         found: list[Found] = []
         set_aside: list[SetAside] = []
-        mistakes = Mistakes(self._address)
+        mistakes = LineErrors(self._address)
         for row in sorted(rows, key=lambda row: row.path):
             file = files.get(row.path)
             if file is None:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from components.storage.list_errors import LineErrors, decode_text
 from models.data.features import SPLITS
 from models.errors import UserError
-from models.mistakes import Mistakes, decoded
 
 COLUMNS = ("path", "identity", "group", "split", "impostor_of")
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
@@ -40,8 +40,8 @@ def read_rows(name: str, data: bytes) -> list[ManifestRow]:
     Raises:
       UserError: line by line, what is wrong and what would be right.
     """
-    text = decoded(name, data)
-    mistakes = Mistakes(name)
+    text = decode_text(name, data)
+    mistakes = LineErrors(name)
     given = _csv(name, text, mistakes) if name.lower().endswith(".csv") else _json_lines(text, mistakes)
     rows: list[ManifestRow] = []
     lines: dict[str, int] = {}
@@ -61,7 +61,7 @@ def read_rows(name: str, data: bytes) -> list[ManifestRow]:
     return rows
 
 
-def _csv(name: str, text: str, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv(name: str, text: str, mistakes: LineErrors) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [column.strip() for column in next(reader, [])]
@@ -93,7 +93,7 @@ def _check_columns(name: str, header: list[str]) -> None:
             raise UserError(f"{name} line 1: the column {column!r} is missing; {wanted}")
 
 
-def _json_lines(text: str, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_lines(text: str, mistakes: LineErrors) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, content in enumerate(text.split("\n"), start=1):  # not splitlines: JSON holds U+2028 as it is
         if not content.strip():
             continue
@@ -118,7 +118,7 @@ def _allowed() -> str:
     return f"allowed: {', '.join(COLUMNS)}"
 
 
-def _row(line: int, values: dict[str, Any], mistakes: Mistakes) -> ManifestRow | None:
+def _row(line: int, values: dict[str, Any], mistakes: LineErrors) -> ManifestRow | None:
     """One row, checked by itself; None where it is no use."""
     texts = {}
     for column in COLUMNS:
@@ -172,7 +172,7 @@ def _fault(row: dict[str, str]) -> str:
     return ""
 
 
-def _check_together(rows: list[ManifestRow], mistakes: Mistakes) -> None:
+def _check_together(rows: list[ManifestRow], mistakes: LineErrors) -> None:
     groups: dict[str, ManifestRow] = {}
     for row in rows:
         if row.impostor_of:

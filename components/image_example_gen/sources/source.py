@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
+from components.storage.files import Place
+from models.data import image_formats
+
 STRAY, MISPLACED = "not an image file", "misplaced"  # what reasons begin with
 
 
@@ -96,3 +99,27 @@ def digest_of(facts: Iterable[tuple[Any, ...]]) -> str:
     for fact in facts:
         digest.update("\0".join(str(part) for part in fact).encode("utf-8", "surrogateescape") + b"\n")
     return digest.hexdigest()
+
+
+class PlaceReader:
+    """Reads images by their path in a place. May be used by several threads at once."""
+
+    def __init__(self, place: Place, prefix: str = "") -> None:
+        self._place, self._prefix = place, prefix
+
+    def __enter__(self) -> "PlaceReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def read(self, found: Found, limit: int) -> bytes:
+        if found.bytes > limit:  # not even opened
+            raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
+        with self._place.open(self._prefix + found.image_id) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:  # it grew
+            raise image_formats.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")
+        return data

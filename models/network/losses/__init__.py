@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import keras
 
-from models.network.losses.batch_pairs import FORGED
 from models.network.losses.binary_cross_entropy import (
     BinaryCrossEntropyLoss,
     InBatchBinaryCrossEntropyLoss,
@@ -16,7 +15,7 @@ from models.network.losses.supervised_contrastive import SupervisedContrastiveLo
 from models.network.losses.triplet import TripletLoss
 from models.settings import LossSettings
 
-__all__ = ["FORGED", "IN_BATCH", "OF_PAIRS", "LearnedVerdict", "build_loss"]
+__all__ = ["IN_BATCH", "OF_PAIRS", "LearnedVerdict", "build_loss"]
 
 # By ``loss.name``. Those of a batch compare all embeddings of a step, those of pairs are given the distance of each.
 IN_BATCH: dict[str, Callable[[LossSettings], keras.losses.Loss]] = {

@@ -2,9 +2,8 @@
 
 from keras import ops
 
+from models.data.features import FORGED
 from models.network.distances import Tensor
-
-FORGED = -1  # the label of a given forgery in a batch
 
 
 def batch_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from models.data.batches import IdentityBatches, PairBatches, Share, batch_dataset
 from models.data.dataset import ImageTable, PairTable
-from models.network.losses import FORGED
+from models.data.features import FORGED
 from models.settings import BatchSettings
 
 

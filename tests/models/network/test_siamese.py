@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.network.losses.contrastive import ContrastiveLoss, InBatchContrastiveLoss
-from models.network.siamese import BatchModel, PairModel, build_model
+from models.network.siamese import BatchModel, PairModel
 from models.settings import (
     AugmentationSettings,
     EncoderSettings,
@@ -13,6 +13,7 @@ from models.settings import (
     LossSettings,
     ModelSettings,
 )
+from models.training.compiled_model import build_model
 
 IMAGES = np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype(np.float32)
 

@@ -11,9 +11,9 @@ from models.errors import UserError
 from models.network.encoders import build_encoder
 from models.network.encoders.backbone import BACKBONE, BackbonePixels, application
 from models.network.encoders.pretrained import load_pretrained
-from models.network.siamese import build_model
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 from models.settings.encoder import BACKBONES
+from models.training.compiled_model import build_model
 from models.training.fine_tuning import Phase, enter, phases
 
 IMAGE = ImageSettings(height=32, width=32, channels=3)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from models.network.encoders import ENCODERS, build_encoder
-from models.network.siamese import build_model
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
+from models.training.compiled_model import build_model
 
 SMALL = {
     "cnn": {"filters": (4, 6)},

@@ -4,8 +4,9 @@ import pytest
 
 from models.network.distances import DISTANCES
 from models.network.encoders.learned_weights import LearnedWeights
-from models.network.siamese import build_model, build_tower
+from models.network.siamese import build_tower
 from models.settings import EncoderSettings, ImageSettings, LossSettings, ModelSettings, TrainingSettings
+from models.training.compiled_model import build_model
 
 
 def settings(**loss) -> ModelSettings:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.network.losses.batch_pairs import FORGED
+from models.data.features import FORGED
 from models.network.losses.contrastive import contrastive, in_batch_contrastive
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.data.features import FORGED
 from models.network.distances import DISTANCES
-from models.network.losses import FORGED, IN_BATCH, LearnedVerdict, build_loss
+from models.network.losses import IN_BATCH, LearnedVerdict, build_loss
 from models.network.losses.binary_cross_entropy import in_batch_binary_cross_entropy
 from models.network.losses.multi_similarity import multi_similarity
 from models.network.losses.supervised_contrastive import supervised_contrastive

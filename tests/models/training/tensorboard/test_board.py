@@ -7,9 +7,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata as hparams
 
 from models.data.dataset import ImageTable, PairTable
-from models.network.siamese import build_model
 from models.settings import ModelSettings
 from models.training import trainer
+from models.training.compiled_model import build_model
 from models.training.tensorboard import Board, write_trial
 from models.training.validation import PairDistances, ValidationMonitor
 

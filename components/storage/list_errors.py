@@ -1,11 +1,11 @@
-"""Mistakes in a list that a user wrote, told all at once and by line."""
+"""Errors in a list that a user wrote: collected, and reported together with their lines."""
 
 from models.errors import UserError
 
 _SHOWN = 10
 
 
-class Mistakes:
+class LineErrors:
     """Collects what is wrong with a file."""
 
     def __init__(self, name: str) -> None:
@@ -29,7 +29,7 @@ class Mistakes:
         raise UserError("\n  ".join([f"{self._name}: {len(self._lines) + self._more:,} mistakes", *self._lines, *more]))
 
 
-def decoded(name: str, data: bytes) -> str:
+def decode_text(name: str, data: bytes) -> str:
     """The text of a file.
 
     Raises:
