@@ -30,8 +30,8 @@ from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_
 from models.data import features
 from models.export.inference import LoadedModel, read_image
 from pipeline.config.configuration import load_config
+from pipeline.environment.output_folder import METADATA
 from pipeline.runners.local import runner
-from pipeline.runners.local.run import METADATA
 from pipeline.runs.record import StoredRun
 
 ROOT = Path(__file__).parent.parent

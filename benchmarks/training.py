@@ -2,13 +2,14 @@
 
     python -m benchmarks training [--forms batch pairs] [--epochs 4] [--steps 40] [--repeats 2]
 
-The same network, loss, optimiser and batch size, on random pixels, in one process. *input* makes batches and hands them
-over, nothing else, the best of five passes; its CPU milliseconds a step are the process's own, so that other work on
-the machine counts for less. With ``--repeats 0`` it is all that is measured. *Trainer* is
-``models.training.trainer.fit``: batches composed step by step, normalised by the graph that Transform would write, with what it does at the end of an
-epoch (the measures of 500 validation images, TensorBoard, checkpoints). *bare* is Keras's ``fit`` on normalised float32
-arrays in memory, shuffled by Keras, with no callback. Each figure is the median epoch without the first, which traces;
-the two alternate. Pairs are those that the loss sees: all of a batch, or the given ones.
+The same network, loss, optimiser and batch size, on random pixels, in one process. *input* makes batches and hands
+them over, nothing else, the best of five passes; its CPU milliseconds a step are the process's own, so that other work
+on the machine counts for less. With ``--repeats 0`` it is all that is measured. *Trainer* is
+``models.training.trainer.fit``: batches composed step by step, normalised by the graph that Transform would write,
+with what it does at the end of an epoch (the measures of 500 validation images, TensorBoard, checkpoints). *bare* is
+Keras's ``fit`` on normalised float32 arrays in memory, shuffled by Keras, with no callback. Each figure is the median
+epoch without the first, which traces; the two alternate. Pairs are those that the loss sees: all of a batch, or the
+given ones.
 """
 
 import argparse

@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from models.settings import Settings
-from models.verification.metrics import FARS, GENUINE_PRIOR, HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
+from models.verification.metrics import (
+    FARS,
+    GENUINE_PRIOR,
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    TAR_AT_FAR,
+    higher_is_better,
+    needs_both_kinds,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

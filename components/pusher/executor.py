@@ -13,7 +13,7 @@ from tfx.utils import proto_utils
 from components.baseline.report import BaselineReport
 from components.run_outcome.gate_verdict import read_verdict
 from components.serving_folder import serving_folder
-from components.serving_folder.model_files import CARD_FILE
+from components.serving_folder.model_files import CARD
 from models.export.manifest import CARD_FILE
 
 BASELINE = "baseline"  # the input; and how the ModelGate's gates begin that compare with the model that serves
@@ -68,7 +68,7 @@ class Executor(stock.Executor):
             found = [BaselineReport.read(one.uri) for one in input_dict.get(BASELINE, [])]
             judged = serving_folder.Judged(found[0].version) if found else None
             cards = [path for one in input_dict.get("card", []) if (path := Path(one.uri) / CARD_FILE).is_file()]
-            beside = {CARD_FILE: cards[0]} if cards else {}
+            beside = {CARD: cards[0]} if cards else {}
             result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), judged, beside=beside)
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)

@@ -82,8 +82,8 @@ def join(
 
     Exit code 0: the run needs this host no more. 2: the input is wrong, here or there. 1: the training failed.
     """
+    from pipeline.environment.output_folder import writable
     from pipeline.runners.local.hosts import join as join_run
-    from pipeline.runners.local.run import writable
 
     raise typer.Exit(join_run(writable(output)))
 

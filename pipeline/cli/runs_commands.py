@@ -84,8 +84,8 @@ def show_run(
     """Tell which images, code, configuration and baseline made a run's model, or the one that now serves."""
     from components.run_outcome.summary import read_summaries
     from components.serving_folder.serving_folder import history
+    from pipeline.environment.output_folder import METADATA
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.runners.local.run import METADATA
     from pipeline.runs.lineage import read_lineage
     from pipeline.runs.lineage_view import show_lineage
 

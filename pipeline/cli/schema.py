@@ -13,7 +13,8 @@ from components.run_outcome.summary import FAILED
 from models.data.features import SPLITS
 from models.errors import UserError
 from pipeline.config.configuration import Config
-from pipeline.runners.local.run import alone, data_fingerprint, images_of, load_site, user_error, writable
+from pipeline.environment.output_folder import alone, writable
+from pipeline.runners.local.run import data_fingerprint, images_of, load_site, user_error
 from pipeline.terminal.stages import Stages, quiet
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from components.run_report.loader import content_of
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError
-from pipeline.runners.local.run import METADATA
+from pipeline.environment.output_folder import METADATA
 from pipeline.runs.lineage import read_lineage
 from pipeline.runs.metadata import Node, given_by, nodes_of, read_only
 

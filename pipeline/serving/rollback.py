@@ -6,8 +6,8 @@ from pathlib import Path
 from components.serving_folder import rollback
 from components.serving_folder.rollback import Rollback
 from models.errors import UserError
+from pipeline.environment.output_folder import alone
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-from pipeline.runners.local.run import alone
 
 
 def roll_back(output: Path, serving_dir: str | None, to: int | None, reason: str, by: str | None) -> Rollback:

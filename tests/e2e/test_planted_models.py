@@ -27,8 +27,7 @@ from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config.configuration import Config, load_config
 from pipeline.environment.run_environment import Site
-from pipeline.graph import served_model
-from pipeline.judging import judge_and_push
+from pipeline.graph import judge_and_push, served_model
 from pipeline.runners.local import runner
 from pipeline.runners.local.run import run
 

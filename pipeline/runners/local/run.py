@@ -1,14 +1,9 @@
 """One local run from the command line's arguments to its exit code."""
 
-import fcntl
 import hashlib
-import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +17,7 @@ from components.serving_folder.serving_folder import check_writable, served_key
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
+from pipeline.environment.output_folder import METADATA, alone, new_run_id, point_latest, writable
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.serving_address import serving_address
 from pipeline.runners.local.digits import write_digits
@@ -34,8 +30,6 @@ if TYPE_CHECKING:
 SKIPPED = 0  # on a schedule that is how most runs end
 
 E = TypeVar("E", bound=BaseException)
-
-METADATA = "metadata.sqlite"  # under the output folder
 
 
 def run(config: Config, output: Path) -> int:
@@ -54,7 +48,7 @@ def run(config: Config, output: Path) -> int:
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root)
         check_weights(config.encoder, config.image)
-        run_id = _new_run_id(output)
+        run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
         started = time.monotonic()
@@ -68,7 +62,7 @@ def run(config: Config, output: Path) -> int:
                 tell(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
-            _point_latest(output, run_id)
+            point_latest(output, run_id)
             _report(output, run_dir)
             show_summary(console, summary, run_dir, output)
     return summary.exit_code
@@ -201,22 +195,6 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
-def writable(output: Path) -> Path:
-    """The absolute output folder, made if need be.
-
-    Raises:
-      UserError: it cannot be made or written to.
-    """
-    output = output.absolute()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output {output}: cannot be made: {error.strerror}") from None
-    if not os.access(output, os.W_OK):
-        raise UserError(f"--output {output}: cannot be written to")
-    return output
-
-
 def images_of(config: Config, output: Path) -> str:
     """The address of the images: whether they are there, the source itself says."""
     source = config.data.source
@@ -237,28 +215,3 @@ def data_fingerprint(config: Config, data_root: str) -> str:
     except UserError as error:
         raise UserError(f"--data {error}") from None
     return " ".join([images, *lists])
-
-
-@contextmanager
-def alone(output: Path) -> Iterator[None]:
-    """One run at a time an output folder; a killed run leaves no lock behind."""
-    with (output / ".lock").open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"--output {output}: another run is at work there; wait for it or choose another") from None
-        yield
-
-
-def _new_run_id(output: Path) -> str:
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    taken = {path.name for path in (output / "runs").glob(f"{stamp}*")}
-    return next(name for n in range(1000) if (name := f"{stamp}-{n}" if n else stamp) not in taken)
-
-
-def _point_latest(output: Path, run_id: str) -> None:
-    link, staging = output / "runs" / "latest", output / "runs" / ".latest"
-    with suppress(FileNotFoundError):
-        staging.unlink()
-    staging.symlink_to(run_id)
-    staging.replace(link)

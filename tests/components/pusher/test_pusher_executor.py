@@ -25,7 +25,7 @@ from components.pusher.executor import Executor
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.gate_verdict import GateVerdict, write_verdict
 from components.serving_folder import serving_folder
-from components.serving_folder.model_files import CARD_FILE
+from components.serving_folder.model_files import CARD
 from components.serving_folder.rollback import roll_back
 from models.export.manifest import CARD_FILE
 
@@ -323,15 +323,15 @@ def test_the_card_comes_with_the_model_and_is_no_part_of_it(run, serving, tmp_pa
         run(f"first {number}", {**blessed, "card": card_artifact(tmp_path / f"c{number}", "one")}, address=address)
         (version,) = serving_folder.versions(address)
         place = serving_folder.open_place(address)
-        with place.files(version).open(CARD_FILE) as file:
+        with place.files(version).open(CARD) as file:
             assert file.read() == b"one"
         arrival = serving_folder.history(address).arrival(version)
-        assert {"saved_model.pb", CARD_FILE} <= arrival.files.keys()
+        assert {"saved_model.pb", CARD} <= arrival.files.keys()
 
         # Blessed or not, the same model is the same, whatever its new card says.
         for value in (1, 0):
             inputs = {"model_blessing": blessing(value), "card": card_artifact(tmp_path / f"d{number}{value}", "two")}
             again = run(f"again {number} {value}", inputs, address=address)
             assert again.get_int_custom_property("already_serving") == 1
-        with place.files(version).open(CARD_FILE) as file:
+        with place.files(version).open(CARD) as file:
             assert file.read() == b"one"
