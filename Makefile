@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
-.PHONY: help setup run test test-fast check format lock kubeflow-client bench picture clean
+.PHONY: help setup run test test-fast check format lock kubeflow-client bench reference picture clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -65,6 +65,9 @@ kubeflow-client: setup ## Make or mend .venv-kubeflow: the SDK that submits to a
 
 bench: setup ## List the benchmarks, or run one (ARGS="bare_keras")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+reference: setup ## Write docs/reference from the code
+	@$(BIN)/python scripts/reference.py
 
 CHROMIUM := chromium
 picture: ## Draw kubeflow/report.png from the report of the last run in output/ (needs Chromium and that run)

@@ -1,16 +1,38 @@
-"""The errors that the command line tells apart.
+"""The errors that the command line tells apart, and the exit codes that they end a run with.
 
 Not beside the code that raises them: TFX reloads the modules whose functions it calls, and with them their classes.
+What each code of a ``UserError`` means stands in ``models.error_codes``.
 """
 
+from enum import IntEnum
 from typing import Any
+
+
+class ExitCode(IntEnum):
+    """How a run ends, for whoever called it: the only table of these numbers."""
+
+    PUSHED = 0  # or this model already serves
+    SKIPPED = 0  # too few new images: on a schedule that is how most runs end
+    FAILED = 1  # anything that is neither below: a collapsed training, a defect
+    USER_ERROR = 2  # the input, the data or the configuration is wrong
+    REFUSED = 3  # a gate refused the model; what served still serves
+    TERMINATED = 143  # 128 + SIGTERM
 
 
 class UserError(Exception):
     """The input, the data or the configuration is wrong: one clear line, exit code 2.
 
-    The message says which file or key, what is wrong with it and what would be right.
+    Args:
+      message: which file or key, what is wrong with it, and what would be right.
+      code: stable, from ``models.error_codes.CODES``; printed with the message.
     """
+
+    def __init__(self, message: str, code: str = "user-error") -> None:
+        super().__init__(message, code)
+        self.message, self.code = message, code
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class RejectedData(UserError):
@@ -21,9 +43,10 @@ class RejectedData(UserError):
       counts: the figures of the images.
     """
 
-    def __init__(self, message: str, quarantine: str, counts: dict[str, Any]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, quarantine: str, counts: dict[str, Any], code: str = "data-rejected") -> None:
+        super().__init__(message, code)
         self.quarantine, self.counts = quarantine, counts
+        self.args = (message, quarantine, counts, code)  # what pickle calls the class with
 
 
 class GateRefusal(Exception):
@@ -35,11 +58,11 @@ class NotEnoughNewData(Exception):
 
 
 class TrainingFailed(RuntimeError):
-    """The training diverged or collapsed; there is no model worth judging: exit code 1."""
+    """The training diverged or collapsed; there is no model worth evaluating: exit code 1."""
 
 
 def first_line(error: Exception) -> str:
-    """What TensorFlow says of an error, without the graph's nodes and the lines around it."""
+    """The first line of an error of TensorFlow's that says something, without the graph's nodes around it."""
     lines = (line.strip() for line in str(error).splitlines())
     telling = (line for line in lines if line and line != "Graph execution error:")
     return next(telling, type(error).__name__)[:300]

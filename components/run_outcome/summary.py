@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.run_outcome.gate_result import GateResult
 from components.run_outcome.versions import versions
+from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
 from models.verification.intervals import MeasuredIntervals
 
 FILE = "summary.json"
-
-PUSHED, FAILED, USER_ERROR, REFUSED = 0, 1, 2, 3  # exit codes of a run
 
 
 class Metric(BaseModel):
@@ -68,7 +67,7 @@ class RunSummary(BaseModel):
         return cls(
             run_id=run_id,
             status="failed",
-            exit_code=FAILED,
+            exit_code=ExitCode.FAILED,
             seed=config.get("seed", 0),
             config_digest=config_digest,
             config=dict(config),
@@ -97,7 +96,7 @@ class RunSummary(BaseModel):
           pushed: by this run itself.
         """
         served = pushed or self.already_serving
-        self.status, self.exit_code = ("pushed", PUSHED) if served else ("refused", REFUSED)
+        self.status, self.exit_code = ("pushed", ExitCode.PUSHED) if served else ("refused", ExitCode.REFUSED)
 
     def write(self, run_dir: Path) -> Path:
         """Writes ``run_dir/summary.json`` in one step."""

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from pipeline.cli import model_commands, runs_commands
 from pipeline.cli.kubeflow.main import app as kubeflow
 from pipeline.cli.options import ConfigFile, Data, Output, Overrides
@@ -30,8 +30,10 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}")
-        sys.exit(2)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]error:[/] {escape(str(error))} [dim]{escape(f'[{error.code}]')}[/]"
+        )
+        sys.exit(ExitCode.USER_ERROR)
 
 
 @app.callback(invoke_without_command=True)

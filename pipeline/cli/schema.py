@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_outcome.summary import FAILED
 from models.data.features import SPLITS
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from pipeline.config.configuration import Config
 from pipeline.environment.output_folder import alone, writable
 from pipeline.runners.local.run import data_fingerprint, images_of, load_site, user_error
@@ -58,7 +57,7 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
                 if mine := user_error(error):
                     raise UserError(str(mine)) from None
                 console.print(f"[bold red]error:[/] {escape(str(error)[:500])}  [dim]{escape(str(output / LOG))}[/]")
-                return FAILED
+                return ExitCode.FAILED
     return 0
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
-from models.errors import UserError
+from components.run_outcome.summary import RunSummary
+from models.errors import ExitCode, UserError
 from models.settings import EncoderSettings
 from models.training.hosts.chief import announced
 from models.training.hosts.cluster import Hosts, hosts
@@ -56,7 +56,7 @@ def told_to_other_hosts(output: Path, run_id: str) -> Iterator[Callable[[RunSumm
 
 def _end(summary: RunSummary) -> Ended:
     """What a run that came to no training means to a host that waited for it."""
-    failed = summary.exit_code in (FAILED, USER_ERROR)
+    failed = summary.exit_code in (ExitCode.FAILED, ExitCode.USER_ERROR)
     return Ended(summary.exit_code if failed else 0, summary.error or summary.skipped or "nothing had to be trained")
 
 
@@ -84,7 +84,7 @@ def join(output: Path) -> int:
             ended = _trained(host, first, output, here, stages) if first.state == "training" else _said_by_first(first)
     finally:
         host.leave()
-    if ended.code == USER_ERROR:
+    if ended.code == ExitCode.USER_ERROR:
         raise UserError(ended.reason)
     if ended.code:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(ended.reason)}")

@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from components.image_example_gen.sources.open_source import open_source
 from components.pair_list.reading import read_bytes
-from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
+from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import check_writable, served_key
-from models.errors import NotEnoughNewData, RejectedData, UserError
+from models.errors import ExitCode, NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.environment.output_folder import METADATA, alone, new_run_id, point_latest, writable
@@ -26,8 +26,6 @@ from pipeline.terminal.stages import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
     from pipeline.environment.run_environment import Site
-
-SKIPPED = 0  # on a schedule that is how most runs end
 
 E = TypeVar("E", bound=BaseException)
 
@@ -98,7 +96,7 @@ def _execute(
         traceback.print_exception(raised)
     summary.peak_memory_mb = stages.peak_memory_mb
     if reason := _cause(error, NotEnoughNewData):
-        summary.status, summary.exit_code, summary.skipped = "skipped", SKIPPED, str(reason)
+        summary.status, summary.exit_code, summary.skipped = "skipped", ExitCode.SKIPPED, str(reason)
         summary.failed_component = None
     elif error:
         _fail(summary, error, output)
@@ -162,7 +160,7 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
 def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:
     mine = user_error(error)
     summary.status, summary.error = "failed", str(mine) if mine else _one_line(error)
-    summary.exit_code = USER_ERROR if mine else FAILED
+    summary.exit_code = ExitCode.USER_ERROR if mine else ExitCode.FAILED
     if isinstance(mine, RejectedData):
         summary.counts = {"images": mine.counts}
         _keep_listing(output, f"{summary.run_id}.csv", mine.quarantine)

@@ -16,10 +16,9 @@ import warnings
 from types import FrameType
 from typing import NoReturn
 
+from models.errors import ExitCode
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.events import Events
-
-FAILED, USER_ERROR, REFUSED, TERMINATED = 1, 2, 3, 128 + signal.SIGTERM
 
 
 class Terminated(SystemExit):
@@ -49,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         run_step(step, events)
     except Terminated:
         events.say("terminated", reason="SIGTERM", seconds=_since(started))
-        return TERMINATED
+        return ExitCode.TERMINATED
     except BaseException as error:  # noqa: BLE001 - whatever was raised, the log tells it and the pod fails
         return _fail(error, events, started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -73,7 +72,7 @@ def _quieten(events: Events) -> None:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated(TERMINATED)
+    raise Terminated(ExitCode.TERMINATED)
 
 
 def _fail(error: BaseException, events: Events, started: float) -> int:
@@ -82,7 +81,7 @@ def _fail(error: BaseException, events: Events, started: float) -> int:
 
     if isinstance(error, GateRefusal):
         events.say("refused", reason=str(error), seconds=_since(started))
-        return REFUSED
+        return ExitCode.REFUSED
     mine = user_error(error)
     if isinstance(mine, RejectedData):
         events.say("rejected", counts=mine.counts)
@@ -94,7 +93,7 @@ def _fail(error: BaseException, events: Events, started: float) -> int:
         mend="the input or the configuration" if mine else None,
         seconds=_since(started),
     )
-    return USER_ERROR if mine else FAILED
+    return ExitCode.USER_ERROR if mine else ExitCode.FAILED
 
 
 def _since(started: float) -> float:

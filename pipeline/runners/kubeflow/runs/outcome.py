@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome
-from components.run_outcome.summary import FAILED, PUSHED, REFUSED, USER_ERROR
+from models.errors import ExitCode
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.runners.local.run import SKIPPED
 from pipeline.terminal.stages import gates_table
 
 _NODE, _OUTPUT = "Outcome", "outcome"
@@ -80,15 +79,15 @@ def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | No
     console.print()
     if (outcome and outcome.status == "refused") or (failure and failure.refused):
         console.print("[bold red]Refused:[/] nothing was pushed; what served before still serves.")
-        return REFUSED
+        return ExitCode.REFUSED
     if outcome:
         already = f"[bold green]Already serving:[/] version {outcome.pushed_version} is this very model."
         pushed = f"[bold green]Pushed[/] as version {outcome.pushed_version}"
         console.print(already if outcome.already_serving else pushed)
-        return PUSHED
+        return ExitCode.PUSHED
     if result["skipped"]:
         console.print(f"[bold green]Skipped:[/] {escape(result['skipped'])}", soft_wrap=True)
-        return SKIPPED
+        return ExitCode.SKIPPED
     state = str(result["state"]).lower()
     if state == "succeeded":
         told = "[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome"
@@ -97,4 +96,4 @@ def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | No
     else:
         told = f"[bold red]{state.capitalize()}[/]: {escape(result['error'] or 'see its page')}"
     console.print(told, soft_wrap=True)
-    return USER_ERROR if failure and failure.mend else FAILED
+    return ExitCode.USER_ERROR if failure and failure.mend else ExitCode.FAILED

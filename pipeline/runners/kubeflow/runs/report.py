@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from components.run_outcome.outcome import Outcome
-from components.run_outcome.summary import FAILED, USER_ERROR, RunSummary
+from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
 from components.run_report.loader import content_of
 from components.run_report.page import render, write_text
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from pipeline.config.configuration import Config
 from pipeline.runners.kubeflow.runs.outcome import Failure, outcome_of
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.runners.local.run import SKIPPED
 
 
 def write_run_page(
@@ -64,12 +63,15 @@ def _end(summary: RunSummary, result: dict[str, Any], outcome: Outcome | None, f
         summary.already_serving, summary.pushed_version = outcome.already_serving, outcome.pushed_version
         summary.end(outcome.status == "pushed")
     elif result["skipped"]:
-        summary.status, summary.exit_code, summary.skipped = "skipped", SKIPPED, result["skipped"]
+        summary.status, summary.exit_code, summary.skipped = "skipped", ExitCode.SKIPPED, result["skipped"]
     elif failure and failure.refused:
         summary.end(pushed=False)
     elif str(result["state"]).upper() == "SUCCEEDED":
         raise UserError(f"run {summary.run_id}: it succeeded, and left neither its page nor its outcome in its root")
     else:
-        summary.status, summary.exit_code = "failed", USER_ERROR if failure and failure.mend else FAILED
+        summary.status, summary.exit_code = (
+            "failed",
+            ExitCode.USER_ERROR if failure and failure.mend else ExitCode.FAILED,
+        )
         summary.failed_component = failure.node if failure else None
         summary.error = failure.reason if failure else result["error"] or f"the run is {result['state'].lower()}"
