@@ -17,4 +17,8 @@ class ErrorCode(NamedTuple):
 CODES: dict[str, ErrorCode] = {
     # The rooms: command line and configuration (config-), images and lists (data-), pushed models and serving folders
     # (model-), training and weights (train-), servers and clients (serve-), the cluster (kubeflow-), Beam (beam-).
+    "train-weights": ErrorCode(
+        "The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.",
+        "Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.",
+    ),
 }

@@ -65,7 +65,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=[]),
         custom_config={
             "image": config.image.model_dump(mode="json"),
-            "normalise": config.encoder.backbone is None,  # a backbone's weights know pixels of their own scale
+            "normalise": config.encoder.normalised,
             "code_digest": code,
         },
         materialize=False,

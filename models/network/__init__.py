@@ -1,1 +1,3 @@
-"""The network: the encoder (one tower), distances, losses and augmentation."""
+"""The network: encoders (one tower), distances, losses and augmentations, each kind a registry of its own."""
+
+import models.settings  # noqa: F401 - first: the settings discover the registries, whose modules import the interfaces

@@ -5,8 +5,12 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from models.settings.base import Settings
+from models.settings.interfaces import Augmentation
+from models.settings.registry import Registry, S, discovered, extended
 
-# What each use stands; any value that is given goes before the preset's.
+AUGMENTATIONS: Registry[Augmentation] = discovered("models.network.augmentation", "AUGMENTATIONS")
+
+# What each kind of images can bear; a key that is set takes precedence.
 PRESETS: dict[str, dict[str, Any]] = {
     "none": {},
     "characters": {
@@ -23,26 +27,21 @@ PRESETS: dict[str, dict[str, Any]] = {
 _UPRIGHT = ("faces", "signatures")
 
 
+def with_augmentations(section: type[S]) -> type[S]:
+    """A class decorator: the section has the keys of all augmentations."""
+    every = AUGMENTATIONS.values()
+    return extended(
+        section, {key: (field.annotation, field) for one in every for key, field in one.model_fields.items()}
+    )
+
+
+@with_augmentations
 class AugmentationSettings(Settings):
     """Random at every step, in training only. Zero switches a distortion off."""
 
     preset: Literal["none", "characters", "faces", "signatures", "products"] = Field(
-        "none", description="what is shown: values that suit it, for all that is not given"
+        "none", description="the kind of images: values that suit it, for all keys that are not set"
     )
-    rotation: float = Field(0.0, ge=0, le=180, description="degrees, either way")
-    scale: float = Field(0.0, ge=0, lt=1, description="0.1 zooms between 0.9 and 1.1")
-    crop: float = Field(0.0, ge=0, lt=1, description="0.1 crops up to a tenth of each side")
-    shear: float = Field(0.0, ge=0, le=45, description="degrees that upright lines lean, either way")
-    translation: float = Field(0.0, ge=0, lt=1, description="0.1 shifts by up to a tenth of each side")
-    elastic: float = Field(0.0, ge=0, le=0.25, description="0.05 bends by up to a twentieth of each side")
-    mirror: bool = Field(False, description="half of the images left for right")
-    brightness: float = Field(
-        0.0,
-        ge=0,
-        description="standard deviations of the training pixels, either way; with a backbone a quarter of white",
-    )
-    contrast: float = Field(0.0, ge=0, lt=1, description="0.2 multiplies by 0.8 to 1.2")
-    erasing: float = Field(0.0, ge=0, lt=1, description="0.2 hides up to a fifth of every second image")
     quarter_turns_are_identities: bool = Field(
         False, description="a character turned by 90 degrees is another one (square images, form: batch)"
     )
@@ -50,11 +49,11 @@ class AugmentationSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _values_of_the_preset(cls, given: Any) -> Any:
-        """The preset's values are filled in, so that the dump says what was in force."""
-        if not isinstance(given, dict):
-            return given
-        return {**PRESETS.get(str(given.get("preset", "none")), {}), **given}
+    def _values_of_the_preset(cls, values: Any) -> Any:
+        """The preset's values are filled in, so that the dump holds the values in force."""
+        if not isinstance(values, dict):
+            return values
+        return {**PRESETS.get(str(values.get("preset", "none")), {}), **values}
 
     @model_validator(mode="after")
     def _some_things_have_a_right_way_up(self) -> "AugmentationSettings":
@@ -66,3 +65,14 @@ class AugmentationSettings(Settings):
                         f"{key} is not for {self.preset}: they are never turned or mirrored; preset: none allows it"
                     )
         return self
+
+    @property
+    def chosen(self) -> list[Augmentation]:
+        """The augmentations that are on, in the order in which they are applied."""
+        every = (AUGMENTATIONS.chosen(name, self) for name in AUGMENTATIONS)
+        return sorted((one for one in every if one.is_on), key=lambda one: one.order)
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether images are mirrored at random."""
+        return bool(self.model_dump()["mirror"])

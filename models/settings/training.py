@@ -5,23 +5,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.settings.base import Settings
-from models.settings.encoder import EncoderSettings, without_norms
+from models.settings.encoder import EncoderSettings, lacks_norms
+from models.settings.interfaces import Optimizer, Schedule
+from models.settings.registry import Registry, discovered, with_choices
 
-# What each optimiser and each schedule reads beside what all do, and what it is where nothing is given.
-_OF_OPTIMIZER: dict[str, dict[str, Any]] = {
-    "adam": {},
-    "adamw": {"weight_decay": 1e-4},
-    "muon": {"weight_decay": 1e-4, "momentum": 0.95},
-    "sgd": {"weight_decay": 1e-4, "momentum": 0.9},
-}
-_OF_SCHEDULE: dict[str, dict[str, Any]] = {"cosine": {}, "step": {"drops": (0.6, 0.85)}, "constant": {}}
-_RATE = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.01, "sgd": 0.1}
-_SHARE_WITHOUT_NORMS = 0.15  # of that rate: networks that have none collapse at the whole of it
+OPTIMIZERS: Registry[Optimizer] = discovered("models.training.optimizers", "OPTIMIZERS")
+SCHEDULES: Registry[Schedule] = discovered("models.training.schedules", "SCHEDULES")
+_CHOICES: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+_SHARE_WITHOUT_NORMS = 0.15  # of an optimizer's rate: networks that have no norms collapse at the full rate
+_RATES = ", ".join(f"{name}: {one.rate:g}" for name, one in OPTIMIZERS.items())
 
 
-def _as_written(given: Any) -> Any:
+def _as_written(value: Any) -> Any:
     """YAML reads on and off as true and false."""
-    return {True: "on", False: "off"}[given] if isinstance(given, bool) else given
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_written)]
@@ -34,27 +31,21 @@ class BatchSettings(Settings):
     identities: int = Field(24, ge=2, description="identities a step (form: batch)")
     images: int = Field(4, ge=2, description="images of each identity (form: batch)")
     groups: int = Field(4, ge=1, description="groups that the identities come from, where there are groups")
-    forgeries: int = Field(2, ge=0, description="given forgeries of each identity, where there are any (form: batch)")
+    forgeries: int = Field(2, ge=0, description="forgeries of each identity, where there are any (form: batch)")
 
 
+@with_choices(optimizer=OPTIMIZERS, schedule=SCHEDULES)
 class TrainingSettings(Settings):
-    """Optimiser, length and stopping."""
+    """Optimizer, length and stopping."""
 
-    optimizer: Literal["adam", "adamw", "muon", "sgd"] = Field("adamw", description="what moves the weights")
+    optimizer: str = Field("adamw", description="the algorithm that updates the weights")
     learning_rate: float = Field(
-        _RATE["adamw"],
+        OPTIMIZERS["adamw"].rate,
         gt=0,
-        description="the highest; default of sgd: 0.1, of muon: 0.01, of encoders without norms: 0.15 of them",
+        description=f"the highest; defaults: {_RATES}; {_SHARE_WITHOUT_NORMS:g} of that for encoders without norms",
     )
-    schedule: Literal["cosine", "step", "constant"] = Field(
-        "cosine", description="how the learning rate falls over the training"
-    )
-    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = Field(
-        None, description="shares of all steps after which the rate falls to a tenth (schedule: step)"
-    )
-    warmup: int = Field(0, ge=0, description="steps over which the rate rises from nothing")
-    weight_decay: float | None = Field(None, ge=0, description="not of biases and norms (adamw, muon and sgd)")
-    momentum: float | None = Field(None, ge=0, lt=1, description="of past gradients (muon and sgd)")
+    schedule: str = Field("cosine", description="how the learning rate falls over the training")
+    warmup: int = Field(0, ge=0, description="steps over which the rate rises from 0")
     epochs: int = Field(10, ge=0, description="at most; it stops earlier where nothing gets better")
     steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
     clip_norm: float | None = Field(None, gt=0, description="gradients longer than this, all together, are shortened")
@@ -75,29 +66,31 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_of_the_optimizer(cls, given: Any) -> Any:
-        """What the optimiser and the schedule read is filled in, so that the dump says what was in force."""
-        if not isinstance(given, dict):
-            return given
-        optimizer, schedule = str(given.get("optimizer", "adamw")), str(given.get("schedule", "cosine"))
-        options = {**_OF_OPTIMIZER.get(optimizer, {}), **_OF_SCHEDULE.get(schedule, {})}
-        missing = {key: value for key, value in options.items() if given.get(key) is None}
-        return {**given, **missing}
+    def _defaults_of_the_choices(cls, values: Any) -> Any:
+        """Options of the optimizer and the schedule are filled in, so that the dump holds the values in force."""
+        if not isinstance(values, dict):
+            return values
+        options = {
+            **OPTIMIZERS.defaults(str(values.get("optimizer", "adamw"))),
+            **SCHEDULES.defaults(str(values.get("schedule", "cosine"))),
+        }
+        return {**values, **{key: value for key, value in options.items() if values.get(key) is None}}
 
     @model_validator(mode="after")
     def _rate_of_the_optimizer(self) -> "TrainingSettings":
         if "learning_rate" not in self.model_fields_set:
-            object.__setattr__(self, "learning_rate", default_rate(self.optimizer))  # still not one that was given
+            object.__setattr__(self, "learning_rate", default_rate(self.optimizer))  # still not one that the user set
         return self
 
     @model_validator(mode="after")
     def _options_that_are_read(self) -> "TrainingSettings":
-        for choice, tables in (("optimizer", _OF_OPTIMIZER), ("schedule", _OF_SCHEDULE)):
+        for choice, registry in _CHOICES.items():
             name = getattr(self, choice)
-            for key in unread(choice, name):
+            for key in registry.unread_by(name):
                 if getattr(self, key) is not None:
-                    readers = " or ".join(reader for reader, options in tables.items() if key in options)
+                    readers = " or ".join(registry.readers(key))
                     raise ValueError(f"{key} is not an option of {choice}: {name}; it is for {choice}: {readers}")
+            registry.chosen(name, self)
         return self
 
     @model_validator(mode="after")
@@ -111,26 +104,25 @@ class TrainingSettings(Settings):
         return self
 
     def fitted_to(self, encoder: EncoderSettings) -> "TrainingSettings":
-        """The same with the learning rate that suits the network, where none is given."""
+        """The same with the learning rate that suits the network, where none is set."""
         if "learning_rate" in self.model_fields_set:
             return self
-        return self.model_copy(
-            update={"learning_rate": default_rate(self.optimizer, without_norms(encoder.model_dump()))}
-        )
+        rate = default_rate(self.optimizer, lacks_norms(encoder.model_dump()))
+        return self.model_copy(update={"learning_rate": rate})
 
 
 def default_rate(optimizer: str, no_norms: bool = False) -> float | None:
-    """The learning rate where none is given, lower for a network without norms; none of an unknown optimiser."""
-    rate = _RATE.get(optimizer)
-    return rate and float(f"{rate * (_SHARE_WITHOUT_NORMS if no_norms else 1.0):.3g}")
+    """The learning rate where none is set, lower for a network without norms; None for an unknown optimizer."""
+    if optimizer not in OPTIMIZERS:
+        return None
+    return float(f"{OPTIMIZERS[optimizer].rate * (_SHARE_WITHOUT_NORMS if no_norms else 1.0):.3g}")
 
 
 def unread(choice: str, name: str) -> list[str]:
-    """Options of other optimisers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
-    tables = {"optimizer": _OF_OPTIMIZER, "schedule": _OF_SCHEDULE}[choice]
-    return sorted({key for options in tables.values() for key in options} - tables.get(name, {}).keys())
+    """Options of other optimizers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
+    return _CHOICES[choice].unread_by(name)
 
 
 def default_momentum(optimizer: str) -> float | None:
-    """The momentum where none is given; none of an optimiser that has none."""
-    return _OF_OPTIMIZER.get(optimizer, {}).get("momentum")
+    """The momentum where none is set; None for an optimizer that has none."""
+    return OPTIMIZERS.defaults(optimizer).get("momentum")

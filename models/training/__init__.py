@@ -1,1 +1,3 @@
-"""How the weights are fitted: the Trainer, its steps, optimizers, checkpoints, monitors and tuning."""
+"""The training: compiled network, steps, checkpoints, hosts, tuning and TensorBoard."""
+
+import models.settings  # noqa: F401 - first: the settings discover the registries, whose modules import the interfaces

@@ -200,8 +200,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _variables(self) -> list[Any]:
         network = self._network
-        verdict = network.verdict.variables if network.verdict else []
-        return [*network.encoder.variables, *verdict, *network.augmentation.variables, *network.optimizer.variables]
+        head = network.head.variables if network.head else []
+        return [*network.encoder.variables, *head, *network.augmentation.variables, *network.optimizer.variables]
 
     def _steps(self) -> int:
         return steps_taken(self._network.optimizer)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import keras
 
-from models.network.encoders.backbone import BACKBONE, set_trainable
+from models.network.encoders.backbone import BACKBONE, Backbone
 from models.settings import ModelSettings
 from models.training.optimizers import build_optimizer
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some epochs under one optimiser.
+    """Some epochs under one optimizer.
 
     Attributes:
       first: number of its first epoch.
@@ -27,19 +27,19 @@ class Phase:
 
 
 def phases(settings: ModelSettings) -> list[Phase]:
-    """What a training of ``settings`` goes through; one phase where no backbone is frozen at first."""
-    epochs, frozen = settings.training.epochs, settings.encoder.frozen_epochs or 0
-    if not frozen or not epochs:
+    """The phases of a training of ``settings``; one phase where no backbone is frozen at first."""
+    epochs, encoder = settings.training.epochs, settings.encoder.chosen
+    if not isinstance(encoder, Backbone) or not encoder.frozen_epochs or not epochs:
         return [Phase(0, epochs)]
-    head = Phase(0, min(frozen, epochs), backbone_trains=False)
-    rest = Phase(head.last, epochs, settings.encoder.fine_tune_rate or 1.0)
+    head = Phase(0, min(encoder.frozen_epochs, epochs), backbone_trains=False)
+    rest = Phase(head.last, epochs, encoder.fine_tune_rate)
     return [head, rest] if rest.first < rest.last else [head]
 
 
 def enter(model: keras.Model, settings: ModelSettings, phase: Phase, steps_per_epoch: int) -> None:
-    """Prepares ``model`` for a phase: what trains, and a new optimiser with a schedule over the phase's own steps."""
-    if settings.encoder.name == "backbone":
-        set_trainable(model.encoder.get_layer(BACKBONE), phase.backbone_trains, settings.encoder)
+    """Prepares ``model`` for a phase: what trains, and a new optimizer with a schedule over the phase's own steps."""
+    if isinstance(encoder := settings.encoder.chosen, Backbone):
+        encoder.set_trainable(model.encoder.get_layer(BACKBONE), phase.backbone_trains)
     training = settings.training.model_copy(update={"learning_rate": settings.training.learning_rate * phase.rate})
     with model.distribute_strategy.scope():
         model.compile(
@@ -47,5 +47,5 @@ def enter(model: keras.Model, settings: ModelSettings, phase: Phase, steps_per_e
             loss=model.loss,
             jit_compile=model.jit_compile,
         )
-        model.optimizer.build(model.fitted())
+        model.optimizer.build(model.trained_variables())
     model.stop_training = False

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from models.errors import UserError
-from models.settings.switches import impossible, outlived
+from models.settings.option_groups import impossible, orphaned
 from pipeline.config.yaml_reader import parse_yaml
 
 Path = tuple[str, ...]
@@ -31,7 +31,7 @@ def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
     file = copy.deepcopy(content)
     own = [_put(content, one) for one in overrides]
     notes = _replaced_preset(content, own)
-    left_out = {key: why for key, why in outlived(file, content).items() if _is_files(content, own, key)}
+    left_out = {key: why for key, why in orphaned(file, content).items() if _is_files(content, own, key)}
     for key in left_out:
         section, last = key.split(".")
         del content[section][last]

@@ -15,7 +15,7 @@ from models.settings import EncoderSettings, ImageSettings
 from pipeline.environment.native_libraries import prepare_native_libraries
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
-_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.encoders.weights_check import main; main()"
+_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"
 
 
 def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
@@ -32,8 +32,8 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
         return
     if given != "imagenet" and "://" not in given and not Path(given).is_file():
         raise UserError(
-            f"encoder.weights: {given}: no such file; give one of keras.applications.{encoder.backbone} "
-            "(include_top=False), a URL, imagenet or none"
+            f"encoder.weights: {given}: no such file; give one of keras.applications."
+            f"{encoder.model_dump()['backbone']} (include_top=False), a URL, imagenet or none"
         )
     prepare_native_libraries()
     with Console(stderr=True).status(f"encoder.weights: {escape(given)} ..."):

@@ -1,38 +1,34 @@
-"""Random distortions of training images: on the accelerator, fresh at every step, never stored."""
+"""Augmentations: a module each, registered by lying here. On the accelerator, random at every step, never stored."""
 
-import keras
+from typing import TYPE_CHECKING
 
-from models.network.augmentation.affine import RandomAffine
-from models.network.augmentation.elastic import RandomElastic
-from models.network.augmentation.erasing import RandomErasing
-from models.network.augmentation.pixel_range import PixelRange
-from models.network.augmentation.tone import RandomTone
-from models.settings import AugmentationSettings
+from models.network.lazy_keras import Model, keras
+from models.settings.interfaces import Augmentation, PixelRange
+from models.settings.registry import Registry
 
-__all__ = ["PixelRange", "RandomAffine", "RandomElastic", "RandomErasing", "RandomTone", "build_augmentation"]
+if TYPE_CHECKING:
+    from models.settings.augmentation import AugmentationSettings
 
-_NORMALISED = PixelRange()
+AUGMENTATIONS = Registry(__name__, Augmentation)
 
 
 def build_augmentation(
-    settings: AugmentationSettings, seed: int, compiled: bool = False, pixels: PixelRange = _NORMALISED
-) -> keras.Sequential:
-    """The layers in front of the encoder while it trains; one that does nothing where nothing is switched on.
+    settings: "AugmentationSettings", seed: int, compiled: bool = False, pixels: PixelRange | None = None
+) -> Model:
+    """The layers in front of the encoder while it trains: [n, height, width, channels] -> the same.
 
-    Each layer draws from a generator of its own, so that switching one on leaves what the others draw as it was.
-    ``compiled``: whether XLA compiles the step. ``pixels``: how the images come, so that a setting means the same of
-    normalised ones and of a backbone's.
+    Each draws from a generator of its own, so that the others draw the same whether it is on or off.
+
+    Args:
+      settings: which distortions, and how strong they are.
+      seed: of all generators.
+      compiled: whether XLA compiles the step.
+      pixels: the scale of the pixels, so that a setting means the same on each; normalised where it is None.
     """
-    s = settings
-    layers: list[keras.layers.Layer] = []
-    if s.elastic:
-        layers.append(RandomElastic(s.elastic, seed=seed + 1, dtype="float32", name="elastic"))
-    if s.rotation or s.scale or s.crop or s.shear or s.translation or s.mirror:
-        affine = (s.rotation, s.scale, s.crop, s.shear, s.translation, s.mirror)
-        layers.append(RandomAffine(*affine, seed=seed, compiled=compiled, dtype="float32", name="affine"))
-    if s.brightness or s.contrast:
-        tone = (s.brightness * pixels.deviation, s.contrast, pixels.ends)
-        layers.append(RandomTone(*tone, seed=seed + 2, dtype="float32", name="tone"))
-    if s.erasing:
-        layers.append(RandomErasing(s.erasing, pixels.mean, seed=seed + 3, dtype="float32", name="erasing"))
+    from models.network.layers import RandomDistortion
+
+    layers = [
+        RandomDistortion(one, seed + one.order, pixels, compiled, dtype="float32", name=one.name)
+        for one in settings.chosen
+    ]
     return keras.Sequential(layers or [keras.layers.Identity(name="unchanged")], name="augmentation")

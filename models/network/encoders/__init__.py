@@ -1,26 +1,21 @@
-"""Encoders: one tower of the network, an image in, an embedding out. Both towers are the same object.
+"""Encoders: a module each, registered by lying here. One tower of the network, an image in, an embedding out.
 
 Every layer has a name: those that Keras makes up count the layers of the process, and a model's digest holds them.
 """
 
-import keras
+from typing import TYPE_CHECKING
 
-from models.network.encoders.backbone import backbone
-from models.network.encoders.compact import compact
-from models.network.encoders.koch2015 import koch2015
-from models.network.encoders.residual import residual
-from models.network.encoders.small_cnn import small_cnn
-from models.settings import EncoderSettings, ImageSettings
+from models.network.lazy_keras import Model
+from models.settings.image import ImageSettings
+from models.settings.interfaces import Encoder
+from models.settings.registry import Registry
 
-ENCODERS = {
-    "cnn": small_cnn,
-    "koch2015": koch2015,
-    "residual": residual,
-    "compact": compact,
-    "backbone": backbone,
-}
+if TYPE_CHECKING:
+    from models.settings.encoder import EncoderSettings
+
+ENCODERS = Registry(__name__, Encoder)
 
 
-def build_encoder(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
-    """The encoder that ``encoder.name`` names."""
-    return ENCODERS[encoder.name](image, encoder)
+def build_encoder(image: ImageSettings, encoder: "EncoderSettings") -> Model:
+    """The encoder that ``encoder.name`` names: float32 [n, height, width, channels] -> float32 [n, embedding]."""
+    return encoder.chosen.build(image)

@@ -1,92 +1,128 @@
 """A network of ``keras.applications`` as encoder, with the preprocessing that its weights were made with."""
 
-import importlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
-import keras
-from keras import ops
+from pydantic import AfterValidator, Field, model_validator
 
-from models.network.distances import Tensor
-from models.network.encoders.head import embedding
-from models.network.encoders.norm import with_batch_norms
-from models.settings import EncoderSettings, ImageSettings
+from models.network.lazy_keras import Model, keras
+from models.settings.image import ImageSettings
+from models.settings.interfaces import Encoder, PixelRange
 
 BACKBONE = "backbone"  # the name of the layer
-PIXELS = "backbone_pixels"  # of what prepares its images
+PIXELS = "backbone_pixels"  # of the layer that prepares its images
+
+# The networks of keras.applications, and the smallest side that each takes.
+BACKBONES = {
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "MobileNetV3Large": 32,
+    **{f"EfficientNetB{size}": 32 for size in range(8)},
+    **{f"EfficientNetV2{size}": 32 for size in ("B0", "B1", "B2", "B3", "S", "M", "L")},
+    **{f"ConvNeXt{size}": 32 for size in ("Tiny", "Small", "Base", "Large", "XLarge")},
+    **{f"ResNet{depth}{version}": 32 for depth in (50, 101, 152) for version in ("", "V2")},
+    **{f"DenseNet{depth}": 32 for depth in (121, 169, 201)},
+    "VGG16": 32,
+    "VGG19": 32,
+    "NASNetMobile": 32,
+    "NASNetLarge": 32,
+    "Xception": 71,
+    "InceptionV3": 75,
+    "InceptionResNetV2": 75,
+}
+_WITHOUT_NORMS = ("VGG16", "VGG19")
 
 
-@keras.saving.register_keras_serializable("siamese")
-class BackbonePixels(keras.layers.Layer):
-    """Pixels as a network of ``keras.applications`` wants them: three channels, scaled by its ``preprocess_input``.
-
-    EfficientNetB0 to B7 standardise them by statistics among their weights. That is done here instead, by ``mean`` and
-    ``scale``, which are 0 and 1 until ``load_pretrained`` sets them: Keras's layer for it does not notice weights that
-    are set, and Keras divides once more where, and only where, it loads ImageNet's itself.
-
-    Shapes: [n, height, width, 1 or 3] in [0, 1] -> [n, height, width, 3].
-    """
-
-    def __init__(self, backbone: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.backbone = backbone
-        self._scaled = _module(backbone).preprocess_input
-        self.standardises = backbone.startswith("EfficientNetB")
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        del input_shape
-        if self.standardises:
-            self.mean = self.add_weight((3,), "zeros", trainable=False, name="mean")
-            self.scale = self.add_weight((3,), "ones", trainable=False, name="scale")
-
-    def call(self, images: Tensor) -> Tensor:
-        if images.shape[-1] == 1:
-            images = ops.repeat(images, 3, axis=-1)
-        if self.standardises:
-            images = (images - self.mean) * self.scale
-        return self._scaled(images * 255.0)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], 3)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "backbone": self.backbone}
+def _known(backbone: str) -> str:
+    if backbone not in BACKBONES:
+        raise ValueError(f"{backbone!r} is none of keras.applications: {', '.join(sorted(BACKBONES))}")
+    return backbone
 
 
-def backbone(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
-    """The convolutions of ``encoder.backbone``, average-pooled, and an embedding. Weights are drawn at random.
+class Backbone(Encoder):
+    """The convolutions of a network of ``keras.applications``, average-pooled, and an embedding.
 
     Where weights are to come, its batch norms never train: they keep the statistics that come with them, as small
     batches of one's own images would spoil them. Else they are those of all encoders, and train as those do.
-
-    float32 [n, height, width, channels] in [0, 1] -> float32 [n, embedding].
     """
-    inputs = keras.Input((image.height, image.width, image.channels), name="image")
-    x = BackbonePixels(encoder.backbone or "", name=PIXELS)(inputs)
-    base = application(encoder.backbone or "", image)
-    if encoder.pretrained is None:
-        base = with_batch_norms(base)
-    base.name = BACKBONE
-    for number, layer in enumerate(base.layers):  # Keras makes some names up from what the process has built before
-        layer.name = f"{BACKBONE}_{number}"
-    set_trainable(base, True, encoder)
-    return keras.Model(inputs, embedding(base(x), encoder), name="encoder")
+
+    name: ClassVar[str] = "backbone"
+    implied_by: ClassVar[str | None] = "backbone"
+
+    backbone: Annotated[str, AfterValidator(_known)] = Field(
+        "MobileNetV3Small", description="a network of keras.applications"
+    )
+    weights: str = Field("none", description="none, imagenet, a file or a URL")
+    frozen_epochs: int = Field(0, ge=0, description="epochs in which the backbone's weights do not change")
+    fine_tune_rate: float = Field(0.1, gt=0, le=1, description="after them: the share of the learning rate")
+
+    @model_validator(mode="after")
+    def _weights_worth_keeping(self) -> "Backbone":
+        if self.frozen_epochs and self.pretrained is None:
+            raise ValueError(
+                f"frozen_epochs: {self.frozen_epochs} would hold on to random weights; give the backbone weights "
+                "(imagenet, a file or a URL), or set frozen_epochs to 0"
+            )
+        return self
+
+    def build(self, image: ImageSettings) -> Model:
+        """The network with random weights; ``models.network.pretrained`` loads others."""
+        from models.network.layers import BackbonePixels, embedding, with_batch_norms
+
+        inputs = keras.Input((image.height, image.width, image.channels), name="image")
+        x = BackbonePixels(self.backbone, name=PIXELS)(inputs)
+        base = application(self.backbone, image)
+        if self.pretrained is None:
+            base = with_batch_norms(base)
+        base.name = BACKBONE
+        for number, layer in enumerate(base.layers):  # Keras makes some names up from what the process has built before
+            layer.name = f"{BACKBONE}_{number}"
+        self.set_trainable(base, True)
+        return keras.Model(inputs, embedding(base(x), self), name="encoder")
+
+    def set_trainable(self, base: Model, trains: bool) -> None:
+        """Freezes or unfreezes the network; batch norms that came with statistics stay frozen, as in serving."""
+        base.trainable = trains
+        if self.pretrained is None:
+            return
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+
+    @property
+    def pixel_range(self) -> PixelRange:
+        """In [0, 1]: it scales them as its weights need them.
+
+        Photographs have about half of it as their mean, and a quarter as their deviation.
+        """
+        return PixelRange(0.5, 0.25, (0.0, 1.0))
+
+    @property
+    def smallest_side(self) -> int:
+        return BACKBONES[self.backbone]
+
+    @property
+    def pretrained(self) -> str | None:
+        return None if self.weights == "none" else self.weights
+
+    @classmethod
+    def lacks_norms(cls, options: Mapping[str, Any]) -> bool:
+        return options.get("backbone") in _WITHOUT_NORMS and options.get("weights") in (None, "none")
+
+    @classmethod
+    def dropped(cls, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+        """Weights fit one network alone, and frozen epochs need weights."""
+        weights = after.get("weights")
+        found = {}
+        if weights == "none" != before.get("weights"):
+            found["frozen_epochs"] = "weights"
+        if after.get("backbone") != before.get("backbone") and weights not in ("none", "imagenet"):
+            found |= {"weights": "backbone", "frozen_epochs": "backbone"}
+        return found
 
 
-def application(name: str, image: ImageSettings, weights: str | None = None) -> keras.Model:
+def application(name: str, image: ImageSettings, weights: str | None = None) -> Model:
     """A network of ``keras.applications`` without its classifier: [n, height, width, 3] -> [n, features]."""
     build = getattr(keras.applications, name)
     return build(include_top=False, weights=weights, input_shape=(image.height, image.width, 3), pooling="avg")
-
-
-def set_trainable(base: keras.Model, trains: bool, encoder: EncoderSettings) -> None:
-    """Freezes or thaws a backbone; batch norms that came with statistics stay frozen, and so work as in serving."""
-    base.trainable = trains
-    if encoder.pretrained is None:
-        return
-    for layer in base.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-
-
-def _module(name: str) -> Any:
-    return importlib.import_module(getattr(keras.applications, name).__module__)

@@ -1,30 +1,39 @@
 """A small residual network with pre-activation (He et al. 2016, "Identity mappings in deep residual networks")."""
 
-import keras
+from typing import Annotated, ClassVar
 
-from models.network.distances import Tensor
-from models.network.encoders.head import embedding
-from models.network.encoders.norm import batch_norm
-from models.settings import EncoderSettings, ImageSettings
+from pydantic import Field
+
+from models.network.lazy_keras import Model, Tensor, keras
+from models.settings.image import ImageSettings
+from models.settings.interfaces import Encoder
 
 _LARGE = 96  # from this side on the stem halves the image
 
 
-def residual(image: ImageSettings, encoder: EncoderSettings) -> keras.Model:
-    """A 3x3 stem, then stages of ``blocks`` residual blocks, each stage at half the size of the one before.
+class Residual(Encoder):
+    """A 3x3 stem, then stages of ``blocks`` residual blocks, each stage at half the size of the one before."""
 
-    float32 [n, height, width, channels], normalised -> float32 [n, embedding].
-    """
-    inputs = keras.Input((image.height, image.width, image.channels), name="image")
-    stages = encoder.filters or ()
-    stride = 2 if min(image.height, image.width) >= _LARGE else 1
-    x = keras.layers.Conv2D(stages[0], 3, stride, padding="same", use_bias=False, name="stem")(inputs)
-    for stage, filters in enumerate(stages, start=1):
-        for block in range(1, (encoder.blocks or 1) + 1):
-            x = _block(x, filters, 2 if block == 1 else 1, f"{stage}_{block}")
-    x = _activated(x, "last")
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    return keras.Model(inputs, embedding(x, encoder), name="encoder")
+    name: ClassVar[str] = "residual"
+
+    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (32, 64, 128), min_length=1, description="one stage a number"
+    )
+    blocks: int = Field(1, ge=1, le=50, description="of each stage")
+
+    def build(self, image: ImageSettings) -> Model:
+        from models.network.layers import embedding
+
+        inputs = keras.Input((image.height, image.width, image.channels), name="image")
+        stages = self.filters
+        stride = 2 if min(image.height, image.width) >= _LARGE else 1
+        x = keras.layers.Conv2D(stages[0], 3, stride, padding="same", use_bias=False, name="stem")(inputs)
+        for stage, filters in enumerate(stages, start=1):
+            for block in range(1, self.blocks + 1):
+                x = _block(x, filters, 2 if block == 1 else 1, f"{stage}_{block}")
+        x = _activated(x, "last")
+        x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+        return keras.Model(inputs, embedding(x, self), name="encoder")
 
 
 def _block(x: Tensor, filters: int, stride: int, name: str) -> Tensor:
@@ -49,5 +58,7 @@ def _every_second(x: Tensor, name: str) -> Tensor:
 
 
 def _activated(x: Tensor, name: str) -> Tensor:
+    from models.network.layers import batch_norm
+
     x = batch_norm(f"norm_{name}")(x)
     return keras.layers.Activation("relu", name=f"relu_{name}")(x)

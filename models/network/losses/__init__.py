@@ -1,36 +1,30 @@
-"""Losses: one idea a file. What a training pays for genuine pairs apart and impostors together."""
+"""Losses: a module each, registered by lying here."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
+from models.network.distances import DISTANCES
+from models.network.lazy_keras import Tensor, ops
+from models.settings.interfaces import Loss
+from models.settings.registry import Registry
 
-from models.network.losses.binary_cross_entropy import (
-    BinaryCrossEntropyLoss,
-    InBatchBinaryCrossEntropyLoss,
-    LearnedVerdict,
-)
-from models.network.losses.contrastive import ContrastiveLoss, InBatchContrastiveLoss
-from models.network.losses.multi_similarity import MultiSimilarityLoss
-from models.network.losses.supervised_contrastive import SupervisedContrastiveLoss
-from models.network.losses.triplet import TripletLoss
-from models.settings import LossSettings
+if TYPE_CHECKING:
+    from models.settings.loss import LossSettings
 
-__all__ = ["IN_BATCH", "OF_PAIRS", "LearnedVerdict", "build_loss"]
-
-# By ``loss.name``. Those of a batch compare all embeddings of a step, those of pairs are given the distance of each.
-IN_BATCH: dict[str, Callable[[LossSettings], keras.losses.Loss]] = {
-    "contrastive": lambda loss: InBatchContrastiveLoss(loss.distance, **loss.options()),
-    "binary_cross_entropy": lambda _: InBatchBinaryCrossEntropyLoss(),
-    "triplet": lambda loss: TripletLoss(loss.distance, **loss.options()),
-    "multi_similarity": lambda loss: MultiSimilarityLoss(**loss.options()),
-    "supervised_contrastive": lambda loss: SupervisedContrastiveLoss(**loss.options()),
-}
-OF_PAIRS: dict[str, Callable[[LossSettings], keras.losses.Loss]] = {
-    "contrastive": lambda loss: ContrastiveLoss(**loss.options()),
-    "binary_cross_entropy": lambda _: BinaryCrossEntropyLoss(),
-}
+LOSSES = Registry(__name__, Loss)
 
 
-def build_loss(loss: LossSettings) -> keras.losses.Loss:
-    """The loss that ``loss`` describes, for ``compile``."""
-    return (IN_BATCH if loss.form == "batch" else OF_PAIRS)[loss.name](loss)
+def build_loss(settings: "LossSettings") -> Callable[[Tensor, Tensor], Tensor]:
+    """(y_true, y_pred) -> the loss that the settings describe, for ``compile``.
+
+    Form batch: identity labels [n], embeddings [n, d] -> a scalar. Form pairs: ``same`` [n], distances [n] -> [n].
+    """
+    chosen, distance = settings.chosen, DISTANCES[settings.distance]
+
+    def batch(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return chosen.batch(ops.reshape(y_true, (-1,)), ops.cast(y_pred, "float32"), distance)
+
+    def pairs(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return chosen.pairs(ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,)))
+
+    return batch if settings.form == "batch" else pairs

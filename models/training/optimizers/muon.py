@@ -5,50 +5,66 @@ all leave convolutions out.
 """
 
 import math
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
-import keras
-from keras import ops
+from pydantic import Field
 
-from models.network.distances import Tensor
+from models.network.lazy_keras import Tensor, keras, ops
+from models.settings.interfaces import Optimizer
 
 _STEPS = 5
 _LARGEST = 1024  # rows or columns, whichever are fewer: the cost of an update grows with the square of them
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # Jordan's: singular values from 0.002 up end between 0.7 and 1.2
 
 
-@keras.saving.register_keras_serializable("siamese")
-class Muon(keras.optimizers.AdamW):
+class Muon(Optimizer):
     """AdamW, but that kernels move along their momentum with its singular values made equal.
 
     The kernel of a convolution is the matrix [height * width * channels, filters] (Jordan et al. 2024). An update is as
     long as one of Adam's, so that rates and decay are of the same size (Liu et al. 2025, "Muon is scalable for LLM
     training", eq. 4). What is no matrix, or one of a single row or column, moves as in AdamW; so does one of more than
     1,024 rows and columns, for which an update takes longer than all else in a step.
-
-    Args:
-      momentum: of the gradients of matrices, Nesterov's.
-      given: as of AdamW.
     """
 
-    def __init__(self, momentum: float = 0.95, name: str = "muon", **given: Any) -> None:
-        super().__init__(name=name, **given)
-        self.momentum = momentum
+    name: ClassVar[str] = "muon"
+    rate: ClassVar[float] = 0.01
 
-    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
-        rows, columns = math.prod(variable.shape[:-1]), variable.shape[-1] if len(variable.shape) else 1
-        if not 2 <= min(rows, columns) <= _LARGEST:
-            super().update_step(gradient, variable, learning_rate)
-            return
-        rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
-        moment = self._momentums[self._get_variable_index(variable)]
-        self.assign(moment, moment * self.momentum + gradient)
-        ahead = ops.reshape(gradient + moment * self.momentum, (rows, columns))
-        step = ops.reshape(orthogonal(ahead), variable.shape)
-        self.assign_sub(variable, rate * 0.2 * math.sqrt(max(rows, columns)) * step)
+    weight_decay: float = Field(1e-4, ge=0, description="not of biases and norms")
+    momentum: float = Field(0.95, ge=0, lt=1, description="share of past gradients in a step")
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "momentum": self.momentum}
+    def build(self, **common: Any) -> Any:
+        return keras_muon()(momentum=self.momentum, weight_decay=self.weight_decay, **common)
+
+
+@cache
+def keras_muon() -> Any:
+    """The optimizer as a class of Keras's, made at its first use."""
+
+    @keras.saving.register_keras_serializable("siamese")
+    class KerasMuon(keras.optimizers.AdamW):
+        """See ``Muon``; ``momentum`` is Nesterov's, of the gradients of matrices."""
+
+        def __init__(self, momentum: float = 0.95, name: str = "muon", **kwargs: Any) -> None:
+            super().__init__(name=name, **kwargs)
+            self.momentum = momentum
+
+        def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+            rows, columns = math.prod(variable.shape[:-1]), variable.shape[-1] if len(variable.shape) else 1
+            if not 2 <= min(rows, columns) <= _LARGEST:
+                super().update_step(gradient, variable, learning_rate)
+                return
+            rate, gradient = ops.cast(learning_rate, variable.dtype), ops.cast(gradient, variable.dtype)
+            moment = self._momentums[self._get_variable_index(variable)]
+            self.assign(moment, moment * self.momentum + gradient)
+            ahead = ops.reshape(gradient + moment * self.momentum, (rows, columns))
+            step = ops.reshape(orthogonal(ahead), variable.shape)
+            self.assign_sub(variable, rate * 0.2 * math.sqrt(max(rows, columns)) * step)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "momentum": self.momentum}
+
+    return KerasMuon
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from models.data.batches import Batches, Normalise
 from models.data.features import AUGMENTED
-from models.network.augmentation import PixelRange, build_augmentation
+from models.network.augmentation import build_augmentation
 from models.settings import ModelSettings
 
 _ROWS, _COLUMNS = 8, 8
@@ -32,8 +32,8 @@ def augmented_images(
     _, first = np.unique(labels, return_index=True)
     rows = np.sort(first)[:_ROWS] if settings.loss.form == "batch" else np.arange(min(_ROWS, len(labels)))
     shown = normalise(tf.constant(raw[rows]))
-    seen = PixelRange.of(settings.encoder)
-    # One of its own: to draw is to change its state.
+    seen = settings.encoder.chosen.pixel_range
+    # A separate one, because drawing changes its state.
     distort = build_augmentation(settings.augmentation, settings.seed, pixels=seen)
     columns = [shown, *(distort(shown, training=True) for _ in range(_COLUMNS - 1))]
     pixels = _as_pixels(np.stack([np.asarray(column) for column in columns], axis=1), settings, normalise)

@@ -7,17 +7,29 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.settings import ModelSettings
-from models.settings.margins import scale
+from models.settings.augmentation import AUGMENTATIONS
 from models.settings.tuner import TUNED, Range, TunerSettings
 
-# Distortions that the strength of the augmentation multiplies, and the most that each may be.
-_DISTORTIONS = {
-    "rotation": 180.0,
-    "shear": 45.0,
-    "elastic": 0.25,
-    "brightness": float("inf"),
-    **dict.fromkeys(("scale", "crop", "translation", "contrast", "erasing"), 0.9),
-}
+_JUST_BELOW = 0.9  # of a bound that is not allowed itself
+
+
+def _distortions() -> dict[str, float]:
+    """The keys that the strength of the augmentation multiplies, and the most that each may be."""
+    found = {}
+    for one in AUGMENTATIONS.values():
+        for key in one.own_options():
+            field = one.model_fields[key]
+            if field.annotation is float:
+                found[key] = min((_bound(constraint) for constraint in field.metadata), default=math.inf)
+    return found
+
+
+def _bound(constraint: Any) -> float:
+    below: float | None = getattr(constraint, "lt", None)
+    return float(getattr(constraint, "le", math.inf)) if below is None else _JUST_BELOW * below
+
+
+_DISTORTIONS = _distortions()
 
 
 def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSettings:
@@ -33,9 +45,9 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
     given: dict[str, Any] = settings.model_dump()
     if "embedding" in values:  # with which distances may grow
         other = settings.encoder.model_copy(update={"embedding": int(values["embedding"])})
-        growth = scale(settings.loss.distance, other) / scale(settings.loss.distance, settings.encoder)
-        for key in ("margin", "positive_margin"):
-            given["loss"][key] = given["loss"][key] and given["loss"][key] * growth
+        growth = settings.loss.scale(other) / settings.loss.scale(settings.encoder)
+        for key in margins_of(settings):
+            given["loss"][key] *= growth
     for name, value in values.items():
         if name == "margin":
             given["loss"]["margin"] = value
@@ -53,10 +65,16 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
     return ModelSettings.model_validate(given)
 
 
+def margins_of(settings: ModelSettings) -> dict[str, float]:
+    """The margins of the loss, which grow with the distances."""
+    margins = {margin for unit in settings.loss.chosen.margins.values() for margin in unit}
+    return {key: value for key, value in settings.loss.options().items() if key in margins}
+
+
 def own_values(settings: ModelSettings, tuner: TunerSettings) -> dict[str, float] | None:
     """What the recipe has for all that is tuned; None where one of them is none that would be tried."""
     own = {
-        "margin": settings.loss.margin,
+        "margin": margins_of(settings).get("margin"),
         "learning_rate": settings.training.learning_rate,
         "embedding": settings.encoder.embedding,
         "dropout": settings.encoder.dropout,
@@ -81,7 +99,7 @@ def fitted_to(tuner: TunerSettings, settings: ModelSettings) -> TunerSettings:
       ValueError: something that was asked for is none of the recipe's, or a value is none that it can have.
     """
     absent = {
-        "margin": settings.loss.margin is None and f"the loss {settings.loss.name} has no margin",
+        "margin": "margin" not in margins_of(settings) and f"the loss {settings.loss.name} has no margin",
         "augmentation": not any(getattr(settings.augmentation, key) for key in _DISTORTIONS)
         and "the recipe distorts nothing",
     }
@@ -106,9 +124,10 @@ def fitted_to(tuner: TunerSettings, settings: ModelSettings) -> TunerSettings:
 
 def _around(settings: ModelSettings) -> dict[str, Range | tuple[float, ...]]:
     """The recipe's own values and what lies on both sides of them."""
-    margin, rate = settings.loss.margin or 1.0, settings.training.learning_rate
+    margins, rate = margins_of(settings), settings.training.learning_rate
+    margin = margins.get("margin", 1.0)
     embedding, dropout = settings.encoder.embedding, settings.encoder.dropout
-    lowest = max(0.6 * margin, ((settings.loss.positive_margin or 0.0) + margin) / 2)
+    lowest = max(0.6 * margin, (margins.get("positive_margin", 0.0) + margin) / 2)
     return {
         "margin": Range(min=lowest, max=1.4 * margin),
         "learning_rate": Range(min=rate / 5, max=5 * rate, log=True),

@@ -27,7 +27,7 @@ def test_each_network_has_its_options_and_their_defaults(given, in_force):
     [
         (
             {"blocks": 2},
-            "blocks is not an option of the encoder cnn; it takes filters; blocks is for residual or compact",
+            "blocks is not an option of the encoder cnn; it takes filters; blocks is for compact or residual",
         ),
         (
             {"name": "cnn", "backbone": "ResNet50"},

@@ -5,7 +5,6 @@ import pytest
 from pydantic import ValidationError
 
 from models.settings import EncoderSettings, LossSettings, ModelSettings
-from models.settings.margins import default_margins
 
 
 def refusal(**given) -> str:
@@ -114,7 +113,7 @@ def test_random_directions_lie_as_far_beyond_the_margin_whatever_the_distance(di
     between = np.linalg.norm(a - b, axis=1) if distance == "euclidean" else np.abs(a - b).sum(axis=1)
     if distance == "weighted_manhattan":
         between /= math.sqrt(size)  # where its weights begin
-    margin = default_margins("contrastive", "batch", distance, EncoderSettings(embedding=size))["margin"]
+    margin = fitted({"embedding": size}, distance=distance).margin
     assert between.mean() / margin == pytest.approx(math.sqrt(2) / 1.1, rel=0.03)
 
 

@@ -121,8 +121,8 @@ def test_a_phase_that_stopped_early_is_not_gone_on_with_either(tmp_path, monkeyp
         x = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(inputs)
         return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
 
-    for module in ("backbone", "pretrained"):
-        monkeypatch.setattr(importlib.import_module(f"models.network.encoders.{module}"), "application", tiny)
+    for module in ("encoders.backbone", "pretrained"):
+        monkeypatch.setattr(importlib.import_module(f"models.network.{module}"), "application", tiny)
     given = recipe(1, name="backbone", weights="imagenet", filters=None, frozen_epochs=3)
     liked([0.9, 0.5, 0.95, *(0.9, 0.5), 0.95, 1.0])
     unbroken = trained(given, tmp_path / "unbroken")

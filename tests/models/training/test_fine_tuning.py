@@ -1,4 +1,4 @@
-"""A whole training with a backbone: frozen, thawed, and stopped on the way. The backbone is tiny, to be quick."""
+"""A whole training with a backbone: frozen, unfrozen, and stopped on the way. The backbone is tiny, to be quick."""
 
 import importlib
 import itertools
@@ -25,8 +25,8 @@ def _tiny_backbone(monkeypatch):
         x = keras.layers.Activation("relu")(keras.layers.BatchNormalization()(x))
         return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
 
-    for module in ("backbone", "pretrained"):
-        monkeypatch.setattr(importlib.import_module(f"models.network.encoders.{module}"), "application", tiny)
+    for module in ("encoders.backbone", "pretrained"):
+        monkeypatch.setattr(importlib.import_module(f"models.network.{module}"), "application", tiny)
 
 
 def normalise(raw):
@@ -61,7 +61,7 @@ def trained(frozen_epochs: int, folder, checkpoints=None) -> keras.Model:
 
 
 @pytest.mark.parametrize(("frozen_epochs", "moves"), [(0, True), (2, True), (EPOCHS, False), (99, False)])
-def test_a_backbone_moves_once_it_is_thawed_and_never_if_it_is_not(tmp_path, monkeypatch, frozen_epochs, moves):
+def test_a_backbone_moves_once_it_is_unfrozen_and_never_if_it_is_not(tmp_path, monkeypatch, frozen_epochs, moves):
     likes = itertools.count()
     monkeypatch.setattr(
         "models.training.validation.auc", lambda same, distance: next(likes) / 10
@@ -75,7 +75,7 @@ def test_a_backbone_moves_once_it_is_thawed_and_never_if_it_is_not(tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "steps", [2, 2 * STEPS, 2 * STEPS + 1, 3 * STEPS + 2], ids=["frozen", "between", "thawed", "late"]
+    "steps", [2, 2 * STEPS, 2 * STEPS + 1, 3 * STEPS + 2], ids=["frozen", "between", "unfrozen", "late"]
 )
 def test_stopped_in_either_phase_it_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch, steps):
     unbroken = trained(2, tmp_path / "unbroken").get_weights()

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from models.settings import TrainingSettings
-from models.training.schedules import build_schedule
+from models.training.learning_rate import build_schedule
 
 
 def rates(steps: tuple[int, ...], total: int = 100, **given) -> list[float]:
@@ -14,7 +14,7 @@ def test_constant_stays():
     assert rates((0, 50, 99, 500), schedule="constant") == pytest.approx([0.2] * 4)
 
 
-def test_cosine_falls_to_nothing():
+def test_cosine_falls_to_zero():
     assert rates((0, 50, 100)) == pytest.approx([0.2, 0.1, 0.0], abs=1e-7)
 
 
@@ -24,7 +24,7 @@ def test_step_falls_to_a_tenth_at_each_share_of_the_steps():
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
-def test_a_warm_up_rises_evenly_to_what_the_schedule_says(schedule):
+def test_a_warm_up_rises_evenly_to_the_schedules_rate(schedule):
     steps = (0, 4, 9, 10, 70)
     plain = rates(steps, schedule=schedule)
     warmed = rates(steps, schedule=schedule, warmup=10)

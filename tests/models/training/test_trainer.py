@@ -107,16 +107,16 @@ def test_what_the_network_is_fed_is_drawn_whatever_tensorboard_gets(tmp_path, wr
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_loss_that_is_no_number_fails_the_training(tmp_path, monkeypatch, epoch):
     steps = 4
-    from models.network.losses import InBatchContrastiveLoss
+    from models.network.losses.contrastive import Contrastive
 
     calls = tf.Variable(0)
-    call = InBatchContrastiveLoss.call
+    batch = Contrastive.batch
 
-    def sometimes(self, y_true, y_pred):
+    def sometimes(self, labels, embeddings, distance):
         broken = calls.assign_add(1) > (epoch - 1) * steps
-        return call(self, y_true, y_pred) * tf.where(broken, float("nan"), 1.0)
+        return batch(self, labels, embeddings, distance) * tf.where(broken, float("nan"), 1.0)
 
-    monkeypatch.setattr(InBatchContrastiveLoss, "call", sometimes)
+    monkeypatch.setattr(Contrastive, "batch", sometimes)
     with pytest.raises(TrainingFailed, match=rf"^training failed in epoch {epoch}: the loss is not a finite number"):
         fitted(tmp_path, settings(steps_per_epoch=steps))
 

@@ -77,7 +77,7 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
         (
             ["loss.distance=hamming"],
             (
-                "digits.yaml: loss.distance: got 'hamming'; input should be 'euclidean', 'cosine', 'manhattan' "
+                "digits.yaml: loss.distance: got 'hamming'; input should be 'cosine', 'euclidean', 'manhattan' "
                 "or 'weighted_manhattan'"
             ),
         ),

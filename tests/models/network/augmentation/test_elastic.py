@@ -2,17 +2,18 @@ import keras
 import numpy as np
 import pytest
 
-from models.network.augmentation.bilinear import bilinear
-from models.network.augmentation.elastic import RandomElastic, bicubic
+from models.network.augmentation.elastic import Elastic, bicubic
+from models.network.bilinear import bilinear
+from models.network.layers import RandomDistortion
 
 
 def ramps(height: int = 30, width: int = 20) -> np.ndarray:
-    """Two channels that say where a pixel lies: its row and its column."""
+    """Two channels with the coordinates of a pixel: its row and its column."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.stack([y, x], axis=-1)[None]
 
 
-def test_a_place_between_pixels_is_their_mean_weighted_by_nearness():
+def test_a_point_between_pixels_is_their_mean_weighted_by_nearness():
     image = np.array([[1.0, 2.0], [3.0, 7.0]], np.float32).reshape(1, 2, 2, 1)
     rows = np.array([[[0.0, 0.5], [1.0, 0.25]]], np.float32)
     columns = np.array([[[0.5, 0.0], [1.0, 0.75]]], np.float32)
@@ -30,7 +31,7 @@ def test_beyond_the_border_the_edge_repeats():
 
 def test_pixels_move_smoothly_and_by_no_more_than_the_strength():
     images = np.repeat(ramps(), 20, axis=0)
-    moved = np.asarray(RandomElastic(strength=0.05, seed=3)(images, training=True)) - images
+    moved = np.asarray(RandomDistortion(Elastic(elastic=0.05), seed=3)(images, training=True)) - images
     assert np.abs(moved[..., 0]).max() <= 30 * 0.05 * 1.6  # bicubic goes beyond its knots, and a border stops it short
     assert np.abs(moved[..., 1]).max() <= 20 * 0.05 * 1.6
     assert np.abs(moved[..., 0]).max() > 30 * 0.05 * 0.5
@@ -41,7 +42,7 @@ def test_pixels_move_smoothly_and_by_no_more_than_the_strength():
 def test_columns_move_with_columns():
     """A picture that only changes along its columns is bent, but no row of it is left out."""
     images = np.repeat(ramps()[..., 1:], 5, axis=0)
-    moved = np.asarray(RandomElastic(strength=0.05, seed=2)(images, training=True))
+    moved = np.asarray(RandomDistortion(Elastic(elastic=0.05), seed=2)(images, training=True))
     assert moved.mean(axis=(0, 1, 3)) == pytest.approx(images.mean(axis=(0, 1, 3)), abs=1.2)
 
 

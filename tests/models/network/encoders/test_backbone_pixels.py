@@ -6,7 +6,7 @@ import pytest
 
 from models.network.encoders import build_encoder
 from models.network.encoders.backbone import BACKBONE, PIXELS, application
-from models.network.encoders.pretrained import load_pretrained
+from models.network.pretrained import load_pretrained
 from models.settings import EncoderSettings, ImageSettings
 
 IMAGE = ImageSettings(height=32, width=32, channels=3)

@@ -4,7 +4,7 @@ import pytest
 
 from models.settings import TrainingSettings
 from models.training.optimizers import build_optimizer, steps_taken
-from models.training.optimizers.muon import Muon
+from models.training.optimizers.muon import keras_muon
 
 
 def network() -> keras.Model:
@@ -22,11 +22,11 @@ def optimizer(total: int = 10, **given) -> keras.optimizers.Optimizer:
     [
         ("adam", keras.optimizers.Adam),
         ("adamw", keras.optimizers.AdamW),
-        ("muon", Muon),
+        ("muon", keras_muon()),
         ("sgd", keras.optimizers.SGD),
     ],
 )
-def test_the_optimiser_is_the_one_named(name, kind):
+def test_the_optimizer_is_the_one_named(name, kind):
     made = optimizer(optimizer=name, learning_rate=0.01)
     assert type(made) is kind
     assert float(made.learning_rate) == pytest.approx(0.01)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from models.network.augmentation.tone import RandomTone
+from models.network.augmentation.photometric import Photometric
+from models.network.layers import RandomDistortion
 
 
 def images(count: int = 300) -> np.ndarray:
@@ -9,7 +10,7 @@ def images(count: int = 300) -> np.ndarray:
 
 
 def test_brightness_adds_one_number_to_all_pixels_of_an_image():
-    added = np.asarray(RandomTone(brightness=0.5)(images(), training=True)) - images()
+    added = np.asarray(RandomDistortion(Photometric(brightness=0.5), seed=0)(images(), training=True)) - images()
     assert np.ptp(added, axis=(1, 2, 3)).max() < 1e-5
     each = added.mean(axis=(1, 2, 3))
     assert each.min() == pytest.approx(-0.5, abs=0.02)
@@ -17,7 +18,7 @@ def test_brightness_adds_one_number_to_all_pixels_of_an_image():
 
 
 def test_contrast_multiplies_deviations_and_keeps_the_mean():
-    before, after = images(), np.asarray(RandomTone(contrast=0.4)(images(), training=True))
+    before, after = images(), np.asarray(RandomDistortion(Photometric(contrast=0.4), seed=0)(images(), training=True))
     np.testing.assert_allclose(after.mean(axis=(1, 2, 3)), before.mean(axis=(1, 2, 3)), atol=1e-5)
     factor = after.std(axis=(1, 2, 3)) / before.std(axis=(1, 2, 3))
     assert factor.min() == pytest.approx(0.6, abs=0.02)

@@ -1,7 +1,7 @@
-"""What of a file does not outlive another choice in its place: options of the loss or the network that it was for.
+"""Option groups: the options of a file that no longer apply once an override replaces the choice they were set for.
 
-A file's values are made for its choices. Where ``--set loss.name=triplet`` makes another one, the file's margin says
-nothing any more, while what the user gives himself stays, and is refused if it does not fit.
+A file's values are chosen for its choices. With ``--set loss.name=triplet`` the file's margin does not apply any more.
+Options that the user sets in an override stay, and are refused if they do not fit.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from typing import Any
 
 from models.settings.augmentation import PRESETS
 from models.settings.base import Settings
-from models.settings.encoder import EncoderSettings, network_of, unit_norm_of, unread_by, without_norms
+from models.settings.encoder import ENCODERS, EncoderSettings, lacks_norms, network_of, unit_norm_of
 from models.settings.image import ImageSettings
-from models.settings.loss import OF_COSINES, ONLY_IN_BATCHES, OPTIONS, ORDERED_BY_COSINES, LossSettings, read_by
+from models.settings.loss import DISTANCES, LOSSES, ORDERED_AS_COSINES, LossSettings
 from models.settings.training import TrainingSettings, default_momentum, default_rate, unread
 
-Content = Mapping[str, Any]  # section -> key -> value, as given
-Reasons = dict[str, str]  # "section.key" -> the choice that it does not go with, "loss.name=triplet"
+Content = Mapping[str, Any]  # section -> key -> value, as the user writes it
+Reasons = dict[str, str]  # "section.key" -> the choice that excludes it, "loss.name=triplet"
 
 _DEFAULTS: dict[str, type[Settings]] = {
     "encoder": EncoderSettings,
@@ -23,24 +23,24 @@ _DEFAULTS: dict[str, type[Settings]] = {
     "loss": LossSettings,
     "training": TrainingSettings,
 }
+_MARGINS = sorted({margin for loss in LOSSES.values() for unit in loss.margins.values() for margin in unit})
 _TURNS = ("quarter_turns_are_identities", "mirrors_are_identities")
 
 
-def outlived(before: Content, after: Content) -> Reasons:
-    """Keys that choices of ``before`` were for, where those of ``after`` differ.
+def orphaned(before: Content, after: Content) -> Reasons:
+    """Keys that were set for choices of ``before``, where those of ``after`` differ.
 
     Args:
-      before: what a file gives.
-      after: the same with what the user gives in its place.
+      before: the content of a file.
+      after: the same with the user's overrides.
     """
     return {**_of_encoder(before, after), **_of_loss(before, after), **_of_training(before, after)}
 
 
 def impossible(before: Content, after: Content) -> Reasons:
-    """Distortions of a preset that cannot hold in ``after``, and those of ``before`` that no longer can.
+    """Distortions of a preset that are impossible in ``after``, and those of ``before`` that no longer are possible.
 
-    Those that the content of ``after`` gives, and no other choice than that of ``before`` stands against, are left to
-    be refused.
+    One that ``after`` sets, and that was impossible in ``before`` too, is not among them: validation refuses it.
     """
     section = _section(after, "augmentation")
     wanted = {**PRESETS.get(str(section.get("preset", "none")), {}), **section}
@@ -53,15 +53,14 @@ def impossible(before: Content, after: Content) -> Reasons:
 
 
 def _of_encoder(before: Content, after: Content) -> Reasons:
-    backbone, weights = (_value(after, "encoder", key) for key in ("backbone", "weights"))
-    found: Reasons = {}
-    if weights == "none" != _value(before, "encoder", "weights"):
-        found["encoder.frozen_epochs"] = "encoder.weights=none"
-    if backbone != _value(before, "encoder", "backbone") and weights not in ("none", "imagenet"):
-        found |= dict.fromkeys(("encoder.weights", "encoder.frozen_epochs"), f"encoder.backbone={backbone}")
+    one, other = (_section(content, "encoder") for content in (before, after))
     name = _network(after)
+    found: Reasons = {}
+    if name in ENCODERS:
+        dropped = ENCODERS[name].dropped(_with_nones(one), _with_nones(other))
+        found = {f"encoder.{key}": f"encoder.{why}={other.get(why)}" for key, why in dropped.items()}
     if name != _network(before):
-        found |= {f"encoder.{key}": f"encoder.name={name}" for key in unread_by(name)}
+        found |= {f"encoder.{key}": f"encoder.name={name}" for key in ENCODERS.unread_by(name)}
     return found
 
 
@@ -70,15 +69,16 @@ def _of_loss(before: Content, after: Content) -> Reasons:
     found: Reasons = {}
     for key in ("embedding", "unit_norm", "distance"):
         if reason := _other_units(before, after, key):
-            found |= {"loss.margin": reason, "loss.positive_margin": reason}
+            found |= {f"loss.{margin}": reason for margin in _MARGINS}
     if form != _value(before, "loss", "form"):
-        found |= {f"loss.{key}": f"loss.form={form}" for key in set(OPTIONS) - set(read_by(name, form))}
+        read = LOSSES[name].options_of(form) if name in LOSSES else ()
+        found |= {f"loss.{key}": f"loss.form={form}" for key in set(LOSSES.options()) - set(read)}
     if name != _value(before, "loss", "name"):
         reason = f"loss.name={name}"
-        found |= {f"loss.{key}": reason for key in OPTIONS}
-        if form == "pairs" and name in ONLY_IN_BATCHES:
+        found |= {f"loss.{key}": reason for key in LOSSES.options()}
+        if name in LOSSES and form not in LOSSES[name].forms():
             found["loss.form"] = reason
-        if name in OF_COSINES and distance not in ORDERED_BY_COSINES:
+        if name in LOSSES and LOSSES[name].of_cosines and distance not in ORDERED_AS_COSINES:
             found["loss.distance"] = reason
     return found
 
@@ -86,14 +86,17 @@ def _of_loss(before: Content, after: Content) -> Reasons:
 def _other_units(before: Content, after: Content, key: str) -> str | None:
     """The choice that measures distances in other units than before."""
     one, other = _units(before), _units(after)
-    if one[key] == other[key] or "cosine" == one["distance"] == other["distance"]:
+    distance = DISTANCES.get(str(other["distance"]))
+    if one[key] == other[key] or distance is None:
         return None
-    if key == "embedding" and other["distance"] != "manhattan" and other["unit_norm"]:
+    if distance.ignores_length and one["distance"] == other["distance"]:
+        return None
+    if key == "embedding" and other["unit_norm"] and distance.ratio(one[key]) == distance.ratio(other[key]):
         return None
     section = "loss" if key == "distance" else "encoder"
     if key == "unit_norm" and key not in _section(after, "encoder"):
         return f"encoder.name={_network(after)}"
-    return f"{section}.{key}={_told(other[key])}"
+    return f"{section}.{key}={_written(other[key])}"
 
 
 def _units(content: Content) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def _of_training(before: Content, after: Content) -> Reasons:
         if name != _value(before, "training", choice):
             found |= {f"training.{key}": f"training.{choice}={name}" for key in unread(choice, name)}
     one, other = (str(_value(content, "training", "optimizer")) for content in (before, after))
-    no_norms, none_now = (without_norms(_section(content, "encoder")) for content in (before, after))
+    no_norms, none_now = (lacks_norms(_section(content, "encoder")) for content in (before, after))
     if default_rate(one, no_norms) != default_rate(other, none_now):
         by_optimizer = default_rate(one) != default_rate(other)
         found["training.learning_rate"] = (
@@ -140,6 +143,10 @@ def _against_turns(content: Content) -> dict[str, str]:
     return dict(zip(_TURNS, (pairs or turned, pairs or ("augmentation.mirror=true" if mirrored else "")), strict=True))
 
 
+def _with_nones(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {**dict.fromkeys(ENCODERS.options()), **section}
+
+
 def _network(content: Content) -> str:
     return network_of(_section(content, "encoder"))
 
@@ -153,5 +160,5 @@ def _value(content: Content, section: str, key: str) -> Any:
     return _section(content, section).get(key, _DEFAULTS[section].model_fields[key].default)
 
 
-def _told(value: Any) -> str:
+def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

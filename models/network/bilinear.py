@@ -1,12 +1,10 @@
-"""Images at fractional places."""
+"""Bilinear interpolation."""
 
-from keras import ops
-
-from models.network.distances import Tensor
+from models.network.lazy_keras import Tensor, ops
 
 
 def bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """The images at fractional places, bilinearly between their four neighbours; beyond the border the edge repeats.
+    """Pixels at fractional coordinates, interpolated between their four neighbours; beyond the border the edge repeats.
 
     Args:
       images: float [n, height, width, channels].
@@ -25,8 +23,8 @@ def bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     pixels = ops.reshape(images, (-1, height * width, channels))
 
     def at(row: Tensor, column: Tensor) -> Tensor:
-        places = ops.reshape(row * width + column, (-1, height * width, 1))
-        return ops.reshape(ops.take_along_axis(pixels, places, axis=1), (-1, height, width, channels))
+        indices = ops.reshape(row * width + column, (-1, height * width, 1))
+        return ops.reshape(ops.take_along_axis(pixels, indices, axis=1), (-1, height, width, channels))
 
     upper = at(top, left) * (1 - right) + at(top, beside) * right
     lower = at(below, left) * (1 - right) + at(below, beside) * right

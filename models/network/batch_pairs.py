@@ -1,9 +1,7 @@
 """All pairs of a batch: which are genuine, which are impostors, and which are neither."""
 
-from keras import ops
-
 from models.data.features import FORGED
-from models.network.distances import Tensor
+from models.network.lazy_keras import Tensor, ops
 
 
 def batch_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,14 +1,13 @@
-"""The learning rate over the steps of a training."""
+"""The learning rate over the steps of a training, warm-up included."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from models.network.distances import Tensor
+from models.network.lazy_keras import Tensor
 from models.settings import TrainingSettings
-
-_DROP = 0.1
+from models.training.schedules import SCHEDULES
 
 
 @keras.saving.register_keras_serializable("siamese")
@@ -16,7 +15,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """Another schedule, multiplied by (step + 1) / ``steps`` until that is 1 (Goyal et al. 2017).
 
     Args:
-      schedule: what comes after, and goes on beneath.
+      schedule: the schedule that it multiplies.
       steps: how long the rise takes, at least 1.
     """
 
@@ -36,14 +35,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_schedule(training: TrainingSettings, total_steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate by the number of the step: cosine (to 0), step (tenths) or constant, after a warm-up."""
-    rate, total = training.learning_rate, max(total_steps, 1)
-    schedule: keras.optimizers.schedules.LearningRateSchedule
-    if training.schedule == "cosine":
-        schedule = keras.optimizers.schedules.CosineDecay(rate, total)
-    else:
-        drops = sorted(training.drops or ())
-        after = [round(share * total) for share in drops] or [total]
-        rates = [rate * _DROP**number for number in range(len(drops) + 1)] if drops else [rate, rate]
-        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(after, rates)
+    """The learning rate by the number of the step: that of ``training.schedule``, after a warm-up."""
+    chosen = SCHEDULES.chosen(training.schedule, training)
+    schedule = chosen.build(training.learning_rate, max(total_steps, 1))
     return WarmUp(schedule, training.warmup) if training.warmup else schedule

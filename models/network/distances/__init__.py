@@ -1,0 +1,6 @@
+"""Distances between embeddings: a module each, registered by lying here. Embeddings are [n, d]."""
+
+from models.settings.interfaces import Distance
+from models.settings.registry import Registry
+
+DISTANCES = Registry(__name__, Distance)

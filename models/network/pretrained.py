@@ -1,0 +1,94 @@
+"""The pretrained weights of a backbone: ImageNet's, a file's, or a URL's."""
+
+import contextlib
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import UserError, first_line
+from models.network.encoders import build_encoder
+from models.network.encoders.backbone import BACKBONE, PIXELS, Backbone, application
+from models.network.lazy_keras import Model, keras
+from models.settings import EncoderSettings, ImageSettings
+
+IMAGENET = "imagenet"
+_DEVIATIONS = (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
+
+
+def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings) -> None:
+    """Sets the weights that ``encoder.weights`` names in the backbone of ``model``; does nothing for ``none``.
+
+    A file holds the weights of the same network without its classifier (``include_top=False``), as
+    ``model.save_weights("x.weights.h5")`` writes them. Nothing is downloaded unless ``imagenet`` or a URL is set.
+
+    Raises:
+      UserError: they cannot be read or downloaded, or are those of another network.
+    """
+    chosen = encoder.chosen
+    source = chosen.pretrained
+    if source is None or not isinstance(chosen, Backbone):
+        return
+    try:
+        network = application(chosen.backbone, image, IMAGENET if source == IMAGENET else None)
+        if "://" in source:
+            _load_from(source, network)
+        elif source != IMAGENET:
+            network.load_weights(source)
+        model.get_layer(BACKBONE).set_weights(network.get_weights())
+    except Exception as error:  # noqa: BLE001 - what urllib, h5py and Keras raise is of any kind
+        raise UserError(
+            f"encoder.weights: {source}: cannot be loaded as weights of {chosen.backbone}: {first_line(error)}; set a "
+            f"file of keras.applications.{chosen.backbone}(include_top=False), or none",
+            code="train-weights",
+        ) from None
+    pixels = model.get_layer(PIXELS)
+    if pixels.standardises:
+        _standardise(pixels, _statistics_of(model.get_layer(BACKBONE)))
+
+
+def main() -> None:
+    """Checks in a process of its own whether weights can be loaded; downloaded ones are then in Keras's cache.
+
+    Reads the settings as JSON from standard input. Writes an error to standard output, and the libraries' output to
+    standard error. Exits with 0 if nothing is wrong, with 2 if something is.
+    """
+    settings = json.load(sys.stdin)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            image, encoder = ImageSettings(**settings["image"]), EncoderSettings(**settings["encoder"])
+            load_pretrained(build_encoder(image, encoder), image, encoder)
+    except UserError as error:
+        print(error)
+        sys.exit(2)
+
+
+def _load_from(url: str, network: Model) -> None:
+    """Keras keeps files by name, and two addresses may end in the same one."""
+    address = hashlib.sha256(url.encode()).hexdigest()[:16]
+    path = keras.utils.get_file(f"{address}-{url.rsplit('/', 1)[-1]}", url)
+    try:
+        network.load_weights(path)
+    except Exception:
+        Path(path).unlink(missing_ok=True)  # perhaps incomplete; kept, it would be used as it is the next time
+        raise
+
+
+def _statistics_of(network: Model) -> Model:
+    return next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
+
+
+def _standardise(pixels: Model, statistics: Model) -> None:
+    """Moves the statistics of a network to its ``BackbonePixels``, with the division that belongs to ImageNet's.
+
+    The "variances" among ImageNet's weights are deviations: Keras divides by their root, and then once more by the root
+    of the deviations. A network that was trained from scratch has the statistics 0 and 1, and no second division.
+    """
+    mean, variance, count = statistics.get_weights()
+    deviation = np.sqrt(variance)
+    if (variance != 1).any():
+        deviation = deviation * np.sqrt(np.array(_DEVIATIONS, np.float32))
+    pixels.set_weights([mean, 1 / deviation])
+    statistics.set_weights([np.zeros_like(mean), np.ones_like(variance), count])

@@ -1,0 +1,142 @@
+"""Registries: the values of a choice such as ``loss.name``, each a class in a module of one package.
+
+A module registers what it defines by lying in the package: no list names it. The class declares its options as pydantic
+fields; the section of the configuration that holds the choice (``with_choices``) has the options of all of them.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import Field, ValidationError, create_model
+
+from models.settings.base import Settings
+
+
+class Choice(Settings):
+    """A value of a choice. Its fields are the options that it reads, with defaults, bounds and descriptions."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def own_options(cls) -> tuple[str, ...]:
+        """The options that not every class of its kind has."""
+        kind: type[Choice] = next(one for one in cls.__mro__ if Choice in one.__bases__)
+        return tuple(key for key in cls.model_fields if key not in kind.model_fields)
+
+
+T = TypeVar("T", bound=Choice)
+S = TypeVar("S", bound=Settings)
+
+
+class Registry(Mapping[str, type[T]], Generic[T]):
+    """The classes of one kind by name, in the order of their modules' names.
+
+    Args:
+      package: name of a package (or of a single module); all its modules are imported.
+      kind: the interface; a subclass that sets ``name`` is registered.
+    """
+
+    def __init__(self, package: str, kind: type[T]) -> None:
+        self._classes: dict[str, type[T]] = {}
+        for module in _modules(package):
+            for one in list(vars(module).values()):
+                defined_here = isinstance(one, type) and issubclass(one, kind) and one.__module__ == module.__name__
+                if defined_here and "name" in vars(one):
+                    self._register(one)
+
+    def _register(self, one: type[T]) -> None:
+        if one.name in self._classes:
+            raise TypeError(f"{one.name} is registered by {self._classes[one.name].__module__} and {one.__module__}")
+        self._classes[one.name] = one
+
+    def __getitem__(self, name: str) -> type[T]:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def options(self) -> list[str]:
+        """The options that at least one class has and not all have."""
+        return list(dict.fromkeys(key for one in self.values() for key in one.own_options()))
+
+    def readers(self, option: str) -> list[str]:
+        """Names of the classes that read an option."""
+        return [name for name, one in self.items() if option in one.own_options()]
+
+    def unread_by(self, name: str) -> list[str]:
+        """Options that only others than the one named read."""
+        read = self[name].own_options() if name in self else ()
+        return sorted(set(self.options()) - set(read))
+
+    def defaults(self, name: str) -> dict[str, Any]:
+        """What the options of the one named are where they are not set; none where that depends on other sections."""
+        if name not in self:
+            return {}
+        fields = self[name].model_fields
+        return {key: fields[key].default for key in self[name].own_options() if fields[key].default is not None}
+
+    def chosen(self, name: str, section: Settings) -> T:
+        """The class named, with the options that ``section`` holds.
+
+        Raises:
+          ValueError: its own validators refuse the options.
+        """
+        try:
+            return self[name](**{key: getattr(section, key) for key in self[name].model_fields})
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    def fields(self) -> dict[str, Any]:
+        """All options as fields of one section, None where the chosen class does not read them."""
+        return {option: self._field(option) for option in self.options()}
+
+    def _field(self, option: str) -> Any:
+        declared = {name: self[name].model_fields[option] for name in self.readers(option)}
+        first = next(iter(declared.values()))
+        by_description: dict[str, list[str]] = {}
+        for name, field in declared.items():
+            by_description.setdefault(field.description or "", []).append(name)
+        description = "; ".join(f"{text} ({', '.join(names)})" for text, names in by_description.items())
+        annotation: Any = first.annotation
+        for constraint in first.metadata:
+            annotation = Annotated[annotation, constraint]
+        return (annotation | None, Field(None, description=description))
+
+
+def with_choices(**registries: Registry[Any]) -> Callable[[type[S]], type[S]]:
+    """A class decorator: the section takes the names of a registry for a key (``name=LOSSES``), and all options."""
+
+    def decorated(section: type[S]) -> type[S]:
+        fields: dict[str, Any] = {}
+        for key, registry in registries.items():
+            fields[key] = (Literal[tuple(registry)], section.model_fields[key])
+            fields |= registry.fields()
+        return extended(section, fields)
+
+    return decorated
+
+
+def extended(section: type[S], fields: dict[str, Any]) -> type[S]:
+    """The section with more fields, under the same name: key -> (annotation, default or field)."""
+    return create_model(
+        section.__name__, __base__=section, __module__=section.__module__, __doc__=section.__doc__, **fields
+    )
+
+
+def discovered(package: str, name: str) -> Any:
+    """The registry ``name`` of a package, by name: the settings know the interfaces alone, not who implements them."""
+    return getattr(importlib.import_module(package), name)
+
+
+def _modules(package: str) -> Iterator[Any]:
+    root = importlib.import_module(package)
+    if not hasattr(root, "__path__"):
+        yield root
+        return
+    for found in sorted(pkgutil.iter_modules(root.__path__), key=lambda module: module.name):
+        yield importlib.import_module(f"{package}.{found.name}")
