@@ -21,4 +21,53 @@ CODES: dict[str, ErrorCode] = {
         "The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.",
         "Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.",
     ),
+    "data-archive-damaged": ErrorCode(
+        "an archive is damaged, not completely copied, or neither zip nor tar", "copy or pack it again"
+    ),
+    "data-archive-refused": ErrorCode(
+        "an entry of an archive leads out of it, or its content is far larger than images can be",
+        "pack the images again, by relative paths and without links",
+    ),
+    "data-disk-space": ErrorCode(
+        "the images do not fit on the disk", "free disk space, or choose another output folder or `TMPDIR`"
+    ),
+    "data-folder-missing": ErrorCode("the folder of the images does not exist", "correct `--data` or `data.source`"),
+    "data-group-missing": ErrorCode(
+        "`data.split.by: group`, but an image has no group",
+        "set `data.layout: group/identity`, or fill the manifest's column `group`",
+    ),
+    "data-label-conflicts": ErrorCode(
+        "the same image lies under two identities, and `data.conflicts` is `stop`",
+        "remove the wrong copies, or set `data.conflicts: drop`",
+    ),
+    "data-manifest": ErrorCode("lines of a manifest are wrong", "correct the lines that the message names"),
+    "data-no-images": ErrorCode(
+        "no image lies where the layout or the manifest has it",
+        "correct `--data`, `data.layout` or the manifest's paths",
+    ),
+    "data-no-records": ErrorCode("an artifact of images holds no TFRecord files", "run the pipeline again"),
+    "data-not-csv": ErrorCode("a manifest or a list of pairs is not CSV", "correct the line, often a quotation mark"),
+    "data-not-utf8": ErrorCode("a manifest or a list of pairs is not UTF-8", "save it as UTF-8"),
+    "data-pair-list": ErrorCode(
+        "lines of a list of pairs are wrong, or name images that do not exist",
+        "correct the lines that the message names",
+    ),
+    "data-pair-list-empty": ErrorCode("a list of pairs holds no pairs", "add genuine and impostor pairs"),
+    "data-records-compressed": ErrorCode(
+        "an artifact of images holds compressed TFRecord files", "write them without compression"
+    ),
+    "data-rejected": ErrorCode("the images cannot be used for a run", "see `quarantine.csv` of the run"),
+    "data-span-ambiguous": ErrorCode("two names have the same span number", "remove or rename one"),
+    "data-span-missing": ErrorCode("nothing matches an address with `{SPAN}`", "correct the address, or add the data"),
+    "data-span-pattern": ErrorCode("an address with `{SPAN}` is malformed", "write `{SPAN}` or `{SPAN:WIDTH}` once"),
+    "data-split-conflict": ErrorCode(
+        "splits set by the user separate what must stay together", "give it one split, or set `data.split.by: image`"
+    ),
+    "data-too-few-identities": ErrorCode(
+        "a split has fewer than two identities", "add identities, or change `data.split` or `seed`"
+    ),
+    "data-too-many-unusable": ErrorCode(
+        "more images cannot be used than `data.max_quarantined` allows", "see `quarantine.csv` of the run"
+    ),
+    "data-unreadable": ErrorCode("a file or folder cannot be read", "check that it exists, and its permissions"),
 }

@@ -1,4 +1,4 @@
-"""Images whose canonical pixels are the same: which of them stay."""
+"""Exact copies, images of the same canonical pixels: which of them are kept."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ _SHOWN = 5
 DUPLICATE, CONFLICT = "exact duplicate", "label conflict"
 
 
-def dropped(rows: Iterable[Row]) -> dict[str, str]:
+def find_dropped(rows: Iterable[Row]) -> dict[str, str]:
     """The images to drop and the reason for each, by image id.
 
-    Of exact copies under one identity one stays, so that no pair is made of two copies of one image: where the user's
-    own splits tear them apart, the one of the test split before that of val before that of train; else the first by
-    path. Copies under two identities contradict each other: all of them go.
+    Of exact copies under one identity one is kept, so that no pair is made of two copies of one image: where the user's
+    own splits separate them, the one of the test split before that of val before that of train; else the first by
+    path. Copies under two identities contradict each other: all of them are dropped.
     """
     copies: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -35,8 +35,8 @@ def dropped(rows: Iterable[Row]) -> dict[str, str]:
     return reasons
 
 
-def check(dropped: dict[str, str], root: str, policy: str) -> None:
-    """Stops the run over label conflicts where the policy is to stop.
+def check_conflicts(dropped: dict[str, str], root: str, policy: str) -> None:
+    """Checks that there are no label conflicts, where ``data.conflicts`` is "stop".
 
     Raises:
       UserError: there are some; the first ones are named.
@@ -46,10 +46,11 @@ def check(dropped: dict[str, str], root: str, policy: str) -> None:
         return
     shown = "; ".join(f"{path} is {reason.partition(': ')[2]}" for path, reason in found[:_SHOWN])
     more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-    raise UserError(
+    message = (
         f"{root}: {len(found):,} images lie under two identities: {shown}{more}. Remove the wrong copies, or set "
         "data.conflicts: drop"
     )
+    raise UserError(message, code="data-label-conflicts")
 
 
 def _conflict(row: Row, same: list[Row], identities: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What was read, kept and set aside, in figures (``counts.json``) and by file (``quarantine.csv``)."""
+"""Images read, kept and set aside: the figures (``counts.json``) and the files (``quarantine.csv``)."""
 
 import csv
 import io
@@ -16,19 +16,19 @@ _REASONS_SHOWN = 3
 
 def quarantine(rows: Iterable[Row], dropped: dict[str, str], set_aside: Iterable[SetAside]) -> list[SetAside]:
     """Every file that is not used, with its reason, sorted by path."""
-    listed = list(set_aside)
+    unused = list(set_aside)
     for row in rows:
         reason = row.reason or dropped.get(row.image_id)
         if reason:
-            listed.append(SetAside(row.image_id, reason, row.bytes))
-    return sorted(listed)
+            unused.append(SetAside(row.image_id, reason, row.bytes))
+    return sorted(unused)
 
 
 def count(kept: Iterable[Row], quarantined: Iterable[SetAside], bytes_written: dict[str, int]) -> dict[str, object]:
     """The figures of ``counts.json``.
 
-    ``unreadable``, ``misplaced``, ``duplicates``, ``conflicts`` and ``stray`` (files that are no images) add up to
-    ``quarantined``; ``images_read`` are all files but the stray ones; ``reasons`` groups by what stands before a
+    ``unreadable``, ``misplaced``, ``duplicates``, ``conflicts`` and ``stray`` (files that are not images) add up to
+    ``quarantined``; ``images_read`` are all files but the stray ones; ``reasons`` groups by the text before a
     reason's first colon.
     """
     kept, reasons = list(kept), [_kind(entry.reason) for entry in quarantined]
@@ -58,10 +58,11 @@ def check_quarantined(counts: dict, root: str, limit: float, hint: str = "") -> 
     apart = (STRAY, DUPLICATE, CONFLICT)
     commonest = Counter({reason: times for reason, times in counts["reasons"].items() if reason not in apart})
     shown = ", ".join(f"{reason} ({times})" for reason, times in commonest.most_common(_REASONS_SHOWN))
-    raise UserError(
+    message = (
         f"{root}: {unusable} of {read} images are unusable, more than data.max_quarantined {limit:g} allows: "
         f"{shown}{hint}"
     )
+    raise UserError(message, code="data-too-many-unusable")
 
 
 def as_csv(quarantined: Iterable[SetAside]) -> str:

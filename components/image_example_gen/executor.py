@@ -1,4 +1,4 @@
-"""Runs ImageExampleGen: list, place in splits, write in Beam, drop copies, check, report."""
+"""Runs ImageExampleGen: list, assign splits, write in Beam, drop copies, check, report."""
 
 import json
 from typing import Any
@@ -12,15 +12,14 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.image_example_gen import conflicts, counts, disk_space, image_records, near_duplicates, splits
+from components.image_example_gen import conflicts, counts, image_records, near_duplicates, splits
 from components.image_example_gen.near_duplicates import Near
-from components.image_example_gen.pair_list_splits import with_listed_splits
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.open_source import Opened, open_source
+from components.image_example_gen.sources.open_source import OpenedSource, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
-from components.pair_list.reading import read_lists
+from components.pair_list.pair_lists import read_pair_lists
 from models.data.features import PREVIOUS, SPLITS
 from models.errors import RejectedData, UserError
 from models.settings import ImageSettings
@@ -29,7 +28,7 @@ COUNTS, QUARANTINE, NEAR_DUPLICATES = "counts.json", "quarantine.csv", "near_dup
 
 
 class Executor(BaseBeamExecutor):
-    """What the user has to mend is raised as UserError before or after the Beam pipeline, never within."""
+    """Errors of the user are raised as UserError before or after the Beam pipeline, never within."""
 
     def Do(  # noqa: N802 - TFX's name
         self,
@@ -37,11 +36,11 @@ class Executor(BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes ``examples`` (splits train, val, test, and previous where there is a span before) and ``report``.
+        """Writes ``examples`` (splits train, val, test, and previous where there is a previous span) and ``report``.
 
         Raises:
-          UserError: no images, splits given that cannot be, or too little disk space.
-          RejectedData: too many unusable images, label conflicts that must not be, or too few identities in a split.
+          UserError: no images, contradictory splits, or too little disk space.
+          RejectedData: too many unusable images, label conflicts, or too few identities in a split.
         """
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         image = ImageSettings.model_validate_json(exec_properties["image"])
@@ -51,11 +50,12 @@ class Executor(BaseBeamExecutor):
         report = artifact_utils.get_single_instance(output_dict["report"])
 
         opened = open_source(root, settings)
-        listed = opened.source.list()
+        listing = opened.source.list()
         addresses = json.loads(exec_properties["protocol"])
-        found = splits.placed(with_listed_splits(listed, addresses, read_lists(addresses)), settings.split)
+        found = splits.assign_listed_splits(listing, addresses, read_pair_lists(addresses))
+        found = splits.complete_given_splits(found, settings.split)
         previous = drift_sample(opened, settings.drift_sample, seed)
-        disk_space.check_space(examples.uri, disk_space.bytes_needed(len(found) + len(previous), image))
+        image_records.check_space(examples.uri, image_records.bytes_needed(len(found) + len(previous), image))
         logging.info("%d images in %s", len(found), root)
         write = WriteImages(opened.source, examples.uri, settings, image, seed)
         rows = self._write_images(write, examples.uri, report.uri, found)
@@ -65,9 +65,9 @@ class Executor(BaseBeamExecutor):
             written = self._write_images(write, examples.uri, report.uri, previous)
             compared = sum(not row.reason for row in written)
 
-        dropped = conflicts.dropped(rows)
+        dropped = conflicts.find_dropped(rows)
         kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
-        quarantined = counts.quarantine(rows, dropped, listed.set_aside)
+        quarantined = counts.quarantine(rows, dropped, listing.set_aside)
         figures = counts.count(kept, quarantined, image_records.bytes_written(examples.uri, SPLITS))
         if image.trim is not None:
             figures["untrimmed"] = sum(row.untrimmed for row in kept)
@@ -81,18 +81,18 @@ class Executor(BaseBeamExecutor):
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
         try:
-            counts.check_quarantined(figures, root, settings.max_quarantined, listed.hint)
-            conflicts.check(dropped, root, settings.conflicts)
+            counts.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
+            conflicts.check_conflicts(dropped, root, settings.conflicts)
             splits.check_splits(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails
-            raise RejectedData(str(error), unused, figures) from None
+            raise RejectedData(str(error), unused, figures, code=error.code) from None
 
         examples.split_names = artifact_utils.encode_split_names([*SPLITS, *([PREVIOUS] if compared else [])])
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         logging.info("%d images kept, %d files set aside", len(kept), len(quarantined))
 
     def _write_images(self, write: WriteImages, uri: str, report_uri: str, found: list[Found]) -> list[Row]:
-        """Runs the Beam pipeline; its rows come back through files, sorted by path."""
+        """Runs the Beam pipeline; its rows are returned through files, sorted by path."""
         folder = f"{report_uri}/.rows"
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -113,17 +113,17 @@ class Executor(BaseBeamExecutor):
         return sorted(rows)
 
 
-def drift_sample(opened: Opened, size: int, seed: int) -> list[Found]:
-    """Images of the span before, chosen by hash, to be written into the split of that name; sorted by id.
+def drift_sample(opened: OpenedSource, size: int, seed: int) -> list[Found]:
+    """Images of the previous span, chosen by hash, to be written into the split ``previous``; sorted by id.
 
-    A span before that cannot be read stops nothing: what is new is then compared with nothing, which is said.
+    A previous span that cannot be read stops nothing: the new images are then compared with nothing, with a warning.
     """
     if opened.previous is None or not size:
         return []
     try:
         found = opened.previous.list().found
     except UserError as error:
-        logging.warning("the span before is left out: %s", error)
+        logging.warning("the previous span is skipped: %s", error)
         return []
     drawn = sorted(found, key=lambda one: splits.fraction(seed, f"{PREVIOUS}:{one.image_id}"))[:size]
     return sorted(one._replace(given_split=PREVIOUS) for one in drawn)
@@ -132,22 +132,22 @@ def drift_sample(opened: Opened, size: int, seed: int) -> list[Found]:
 def _settle(
     uri: str, rows: list[Row], dropped: dict[str, str], settings: IngestSettings, chunks: int
 ) -> tuple[list[Row], list[Near]]:
-    """Takes dropped images out of their files, moves near-duplicates into one split where that is asked for.
+    """Removes dropped images from their files and, if configured, moves near-duplicates into one split.
 
     Only the chunks of such images are rewritten.
 
     Returns:
-      the images that stay, with their final splits, and the near-duplicates among them.
+      the images that are kept, with their final splits, and the near-duplicates among them.
     """
     kept = [row for row in rows if not row.reason and row.image_id not in dropped]
-    near, homes = [], dict.fromkeys(dropped, "")
+    near, moves = [], dict.fromkeys(dropped, "")
     if settings.near_duplicates != "off":
         near = near_duplicates.find_near([row.perceptual for row in kept], settings.near_distance)
     if settings.near_duplicates == "together":
-        homes |= near_duplicates.kept_together(kept, near, lambda row: splits.split_key(row, settings.split))
-        kept = [row._replace(split=homes.get(row.image_id, row.split)) for row in kept]
-    for chunk in sorted({row.chunk for row in rows if row.image_id in homes}):
-        image_records.rewrite_chunk(uri, chunk, chunks, homes)
+        moves |= near_duplicates.moves_to_one_split(kept, near, lambda row: splits.split_key(row, settings.split))
+        kept = [row._replace(split=moves.get(row.image_id, row.split)) for row in kept]
+    for chunk in sorted({row.chunk for row in rows if row.image_id in moves}):
+        image_records.rewrite_chunk(uri, chunk, chunks, moves)
     image_records.remove_half_written(uri)
     return kept, near
 

@@ -5,7 +5,9 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 
 import math
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -15,13 +17,16 @@ from components.image_example_gen.sources.source import Found
 from components.storage.example_encoding import encode_example
 from models.data import features
 from models.data.image_formats import Normalised
+from models.errors import UserError
+from models.settings import ImageSettings
 
+_OVERHEAD = 768  # bytes of an Example beside its pixels, and of its row
 _LEVELS = np.arange(256)  # of brightness
-_HALF_WRITTEN = ".half-written"  # a folder, beside the splits: nothing that reads a split may see such files
+_HALF_WRITTEN = ".half-written"  # a folder, beside the splits: whatever reads a split must not see such files
 
 
 def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8], digest: str) -> bytes:
-    """The serialized image Example, always the same bytes for the same image."""
+    """The serialized image Example: the same bytes for the same image."""
     height, width, channels = pixels.shape
     brightness, contrast = _statistics(pixels)
     example: dict[str, bytes | int | float] = {
@@ -47,7 +52,7 @@ def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8], d
 
 
 def _statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean and standard deviation, white being 1: from whole numbers, so that their order is no matter."""
+    """Mean and standard deviation, of white 1: from integers, so that the order of the pixels does not matter."""
     counts = np.bincount(pixels.reshape(-1), minlength=256)
     total, squares = int(counts @ _LEVELS), int(counts @ _LEVELS**2)
     variance = (pixels.size * squares - total**2) / pixels.size**2
@@ -55,14 +60,14 @@ def _statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:
-    """Where the images of one chunk and split lie."""
+    """The file of the images of one chunk and split."""
     return f"{uri}/Split-{split}/images-{chunk:05d}-of-{chunks:05d}.tfrecord"
 
 
 class ChunkWriter:
-    """Writes the files of one chunk, which appear all at once under their final names when the block ends well.
+    """Writes the files of one chunk, which get their final names when the block ends without an error.
 
-    Writing a chunk again replaces its files by the same.
+    Writing a chunk again replaces its files by equal ones.
     """
 
     def __init__(self, uri: str, chunk: int, chunks: int) -> None:
@@ -100,28 +105,28 @@ def read_records(path: str) -> Iterator[bytes]:
     return iter(tf.data.TFRecordDataset(path).as_numpy_iterator())
 
 
-def rewrite_chunk(uri: str, chunk: int, chunks: int, homes: Mapping[str, str]) -> None:
-    """Writes the files of one chunk anew, with some images elsewhere: in another split, or, where that is "", nowhere.
+def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -> None:
+    """Writes the files of one chunk again, with some images in another split, or, where that is "", without them.
 
     Args:
       uri: the Examples artifact's.
       chunk: its number.
       chunks: how many there are.
-      homes: the split of each image that does not stay where it is, by image id.
+      moves: the new split of each image that changes it, by image id.
     """
     paths = {split: chunk_path(uri, split, chunk, chunks) for split in features.SPLITS}
-    there = {split: path for split, path in paths.items() if tf.io.gfile.exists(path)}
-    left = set()
+    existing = {split: path for split, path in paths.items() if tf.io.gfile.exists(path)}
+    written = set()
     with ChunkWriter(uri, chunk, chunks) as writer:
-        for split, path in there.items():
+        for split, path in existing.items():
             for record in read_records(path):
                 example = tf.train.Example.FromString(record)
-                home = homes.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
-                if home:
-                    writer.write(home, record)
-                    left.add(home)
-    for split in there.keys() - left:
-        tf.io.gfile.remove(there[split])
+                target = moves.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
+                if target:
+                    writer.write(target, record)
+                    written.add(target)
+    for split in existing.keys() - written:
+        tf.io.gfile.remove(existing[split])
 
 
 def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
@@ -134,7 +139,32 @@ def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
 
 
 def remove_half_written(uri: str) -> None:
-    """Removes what failed attempts left."""
+    """Removes the files of failed attempts."""
     folder = f"{uri}/{_HALF_WRITTEN}"
     if tf.io.gfile.exists(folder):
         tf.io.gfile.rmtree(folder)
+
+
+def bytes_needed(images: int, image: ImageSettings) -> int:
+    """An upper estimate of the Examples of so many images."""
+    return images * (image.height * image.width * image.channels + _OVERHEAD)
+
+
+def check_space(uri: str, needed: int) -> None:
+    """Checks the free disk space for ``uri``; skipped for remote storage.
+
+    Raises:
+      UserError: there is too little.
+    """
+    if "://" in uri:
+        return
+    folder = Path(uri).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        message = (
+            f"{folder}: {free / 1e9:.1f} GB free, but the images need about {needed / 1e9:.1f} GB; "
+            "free some, choose another output folder or a smaller image size"
+        )
+        raise UserError(message, code="data-disk-space")

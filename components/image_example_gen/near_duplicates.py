@@ -1,7 +1,7 @@
-"""Images that are nearly the same: found by a perceptual hash, reported, and kept in one split where that is asked for.
+"""Near-duplicates: found by a perceptual hash, reported, and, on request, kept in one split.
 
 The hash is ImageHash's pHash: the signs of 64 low frequencies of the cosine transform (Zauner 2010). It finds copies
-that were encoded, scaled or lightened anew, not ones that were cropped or turned; simple drawings are near to one
+that were encoded again, scaled or brightened, not ones that were cropped or rotated; simple drawings are near to one
 another without being copies. ``benchmarks/RESULTS.md`` has the figures.
 """
 
@@ -27,7 +27,7 @@ _HEADER = ("path_a", "path_b", "distance", "identity_a", "identity_b", "split_a"
 
 
 class Near(NamedTuple):
-    """Two images whose hashes differ in ``distance`` bits, by their place among the rows; a before b."""
+    """Two images whose hashes differ in ``distance`` bits, by their index among the rows; a before b."""
 
     a: int
     b: int
@@ -57,10 +57,10 @@ def find_near(hashes: Sequence[str], distance: int) -> list[Near]:
     seen: set[tuple[int, int]] = set()
     for low, high in pairwise(edges) if distance else ():
         part = (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
-        for members in _buckets(part):
-            for one, others in _neighbours(members):
-                apart = _bits_set(different[one] ^ different[others])
-                for other, bits in zip(others[apart <= distance], apart[apart <= distance], strict=True):
+        for bucket in _buckets(part):
+            for one, others in _neighbours(bucket):
+                distances = _bits_set(different[one] ^ different[others])
+                for other, bits in zip(others[distances <= distance], distances[distances <= distance], strict=True):
                     a, b = sorted((int(first[one]), int(first[other])))
                     if (a, b) not in seen:
                         seen.add((a, b))
@@ -68,14 +68,14 @@ def find_near(hashes: Sequence[str], distance: int) -> list[Near]:
     return sorted(found)
 
 
-def kept_together(rows: Sequence[Row], near: Iterable[Near], key: Callable[[Row], str]) -> dict[str, str]:
+def moves_to_one_split(rows: Sequence[Row], near: Iterable[Near], key: Callable[[Row], str]) -> dict[str, str]:
     """The split of each image that must move so that near-duplicates share one, by image id.
 
-    Everything that is held together with one of them (``key``) goes along. A cluster goes where its images were given,
-    else to the split of its first key.
+    Everything that must stay together with one of them (``key``) goes along. A cluster goes to the split that the user
+    sets for one of its images, else to that of its first key.
 
     Raises:
-      UserError: images of one cluster are given to different splits.
+      UserError: the user sets different splits for images of one cluster.
     """
     parent: dict[str, str] = {}
 
@@ -88,21 +88,22 @@ def kept_together(rows: Sequence[Row], near: Iterable[Near], key: Callable[[Row]
     for pair in near:
         ends = sorted({root(key(rows[pair.a])), root(key(rows[pair.b]))})
         parent[ends[-1]] = ends[0]
-    members: dict[str, list[Row]] = defaultdict(list)
+    clusters: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if key(row) in parent:
-            members[root(key(row))].append(row)
+            clusters[root(key(row))].append(row)
     moves: dict[str, str] = {}
-    for cluster in members.values():
+    for cluster in clusters.values():
         given = sorted({row.given_split for row in cluster if row.given_split}, key=SPLITS.index)
         if len(given) > 1:
             shown = [min(row.image_id for row in cluster if row.given_split == split) for split in given]
-            raise UserError(
-                f"near-duplicates are given to different splits ({', '.join(shown)}): change the splits, or set "
+            message = (
+                f"near-duplicates have different splits ({', '.join(shown)}): change the splits, or set "
                 "data.near_duplicates: report"
             )
-        home = given[0] if given else min(cluster, key=lambda row: (key(row), row.image_id)).split
-        moves |= {row.image_id: home for row in cluster if row.split != home}
+            raise UserError(message, code="data-split-conflict")
+        target = given[0] if given else min(cluster, key=lambda row: (key(row), row.image_id)).split
+        moves |= {row.image_id: target for row in cluster if row.split != target}
     return moves
 
 
@@ -128,7 +129,7 @@ def count(rows: Sequence[Row], near: Sequence[Near]) -> dict[str, int]:
 
 
 def _buckets(part: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
-    """The places of equal values, where there are several."""
+    """The indices of equal values, where there are several."""
     order = np.argsort(part, kind="stable")
     edges = np.flatnonzero(np.diff(part[order])) + 1
     starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(part)]])
@@ -136,9 +137,9 @@ def _buckets(part: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
         yield order[start:end]
 
 
-def _neighbours(members: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    for place in range(len(members) - 1):
-        yield int(members[place]), members[place + 1 : place + 1 + _LARGEST]
+def _neighbours(bucket: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    for index in range(len(bucket) - 1):
+        yield int(bucket[index]), bucket[index + 1 : index + 1 + _LARGEST]
 
 
 def _bits_set(values: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What is remembered of every file once its pixels are written: small, and one JSON line each."""
+"""The row of every file that was read, once its pixels are written: small, and one JSON line each."""
 
 import json
 from typing import NamedTuple
@@ -11,11 +11,11 @@ class Row(NamedTuple):
 
     Attributes:
       chunk: number of the chunk that it was read in.
-      split: where it was put, "" for an unusable image.
+      split: its split, "" for an unusable image.
       digest: of the canonical pixels, hex; "" for an unusable image.
-      perceptual: a hash that is near for images that look alike, hex; "" where none is asked for.
+      perceptual: a hash that is near for images that look alike, hex; "" where it is off.
       reason: why it is set aside, "" for a usable image.
-      untrimmed: whether it was to be trimmed, and was not since it has the size wanted.
+      untrimmed: whether trimming was skipped because it has the configured size already.
     """
 
     image_id: str

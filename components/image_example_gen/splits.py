@@ -1,12 +1,14 @@
-"""Which split an image belongs to: a hash decides, so that neither order nor company matters."""
+"""Which split an image belongs to: the user's, that of a list of pairs, or one by hash of what must stay together."""
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
-from components.image_example_gen.sources.source import Found
+from components.image_example_gen.sources.source import Found, Listing
+from components.pair_list.image_names import KnownImages, resolve
+from components.pair_list.pair_lists import LabelledPair
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -29,59 +31,92 @@ def split_of(seed: int, key: str, settings: SplitSettings) -> str:
 
 
 def split_key(row: Row, settings: SplitSettings) -> str:
-    """What must not be torn apart: the identity, the group, or all images of the same canonical pixels.
+    """What must stay in one split: the identity, the group, or all images of the same canonical pixels.
 
     A forgery goes with the identity that it pretends to show.
     """
     return {"identity": row.impostor_of or row.identity, "group": row.group, "image": row.digest}[settings.by]
 
 
-def placed(found: list[Found], settings: SplitSettings) -> list[Found]:
-    """The images with the splits that the user gave; what is held together follows where a part of it is given.
+def assign_listed_splits(
+    listing: Listing, addresses: Mapping[str, str], lists: Mapping[str, Sequence[LabelledPair]]
+) -> list[Found]:
+    """The images, with the split of the list of pairs that names them as their given one.
+
+    Args:
+      listing: all images; lists may name those that are set aside too.
+      addresses: of the lists by split, for messages.
+      lists: by split.
 
     Raises:
-      UserError: the given splits tear an identity (or group) apart, or an image has no group to be held together with.
+      UserError: a list names an image that does not exist, or one that belongs to another split.
+    """
+    if not lists:
+        return listing.found
+    images = KnownImages([one.image_id for one in listing.found] + [one.image_id for one in listing.set_aside])
+    splits: dict[str, str] = {}
+    for split, pairs in lists.items():
+        for image_id in sorted(set(resolve(addresses[split], pairs, images).values())):
+            if splits.setdefault(image_id, split) != split:
+                other = addresses[splits[image_id]]
+                message = f"{image_id} is in both {other} and {addresses[split]}: an image belongs to one split"
+                raise UserError(message, code="data-split-conflict")
+    for one in listing.found:
+        wanted = splits.get(one.image_id, one.given_split)
+        if one.given_split and wanted != one.given_split:
+            message = f"{one.image_id} has the split {one.given_split}, but {addresses[wanted]} names it for {wanted}"
+            raise UserError(message, code="data-split-conflict")
+    return [one._replace(given_split=splits.get(one.image_id, one.given_split)) for one in listing.found]
+
+
+def complete_given_splits(found: list[Found], settings: SplitSettings) -> list[Found]:
+    """The images; those that must stay together with one whose split the user sets get its split.
+
+    Raises:
+      UserError: the user's splits separate an identity (or group), or an image has no group to be split by.
     """
     if settings.by == "group" and any(not one.group for one in found):
         bare = next(one.image_id for one in found if not one.group)
-        raise UserError(
+        message = (
             f"data.split.by: group, but {bare} has no group: set data.layout: group/identity, or fill the manifest's "
             "column group"
         )
+        raise UserError(message, code="data-group-missing")
     if settings.by == "image" or not any(one.given_split for one in found):
         return found
 
     def key(one: Found) -> str:
         return one.group if settings.by == "group" else one.impostor_of or one.identity
 
-    homes: dict[str, str] = {}
-    torn: dict[str, set[str]] = {}
+    split_by_key: dict[str, str] = {}
+    conflicts: dict[str, set[str]] = {}
     for one in found:
-        if one.given_split and homes.setdefault(key(one), one.given_split) != one.given_split:
-            torn.setdefault(key(one), {homes[key(one)]}).add(one.given_split)
-    if torn:
-        first = min(torn)
-        what, where = "groups" if settings.by == "group" else "identities", sorted(torn[first], key=SPLITS.index)
-        raise UserError(
-            f"the given splits tear {len(torn):,} {what} apart: {first!r} is in {' and '.join(where)}; give each one "
-            "split, or set data.split.by: image"
+        if one.given_split and split_by_key.setdefault(key(one), one.given_split) != one.given_split:
+            conflicts.setdefault(key(one), {split_by_key[key(one)]}).add(one.given_split)
+    if conflicts:
+        first = min(conflicts)
+        what, where = "groups" if settings.by == "group" else "identities", sorted(conflicts[first], key=SPLITS.index)
+        message = (
+            f"{len(conflicts):,} {what} have images in several splits: {first!r} in {' and '.join(where)}; give each "
+            "one split, or set data.split.by: image"
         )
-    return [one if one.given_split else one._replace(given_split=homes.get(key(one), "")) for one in found]
+        raise UserError(message, code="data-split-conflict")
+    return [one if one.given_split else one._replace(given_split=split_by_key.get(key(one), "")) for one in found]
 
 
 def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> None:
-    """Checks that every split can make impostor pairs and that nothing that is held together was torn apart.
+    """Checks that every split can make impostor pairs and that nothing is in two splits.
 
     Raises:
-      UserError: a split has fewer than two identities; the line says what to change.
+      UserError: a split has fewer than two identities.
       RuntimeError: a key or a digest is in two splits, which no input can cause.
     """
     rows = list(rows)
-    homes: dict[str, str] = {}
+    splits: dict[str, str] = {}
     for row in rows:
         for key in (f"key {split_key(row, settings)}", f"digest {row.digest}"):
-            if homes.setdefault(key, row.split) != row.split:
-                raise RuntimeError(f"{row.image_id}: its {key} is in the splits {homes[key]} and {row.split}")
+            if splits.setdefault(key, row.split) != row.split:
+                raise RuntimeError(f"{row.image_id}: its {key} is in the splits {splits[key]} and {row.split}")
     identities = _identities(rows, [row.split for row in rows])
     if _enough(identities):
         return
@@ -89,16 +124,17 @@ def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> Non
     counts = ", ".join(f"{split} {images[split]} images of {len(identities[split])}" for split in SPLITS)
     raise UserError(
         f"too few identities in a split (at least {_MIN_IDENTITIES} each): {counts} identities; "
-        f"give more data, larger data.split fractions, {_other_seed(rows, settings, seed)}"
-        f"{', or data.split.by: image' if settings.by != 'image' else ''}"
+        f"add data, set larger data.split fractions, {_other_seed(rows, settings, seed)}"
+        f"{', or data.split.by: image' if settings.by != 'image' else ''}",
+        code="data-too-few-identities",
     )
 
 
-def _identities(rows: list[Row], homes: list[str]) -> dict[str, set[str]]:
+def _identities(rows: list[Row], splits: list[str]) -> dict[str, set[str]]:
     identities: dict[str, set[str]] = defaultdict(set)
-    for row, home in zip(rows, homes, strict=True):
+    for row, split in zip(rows, splits, strict=True):
         if not row.impostor_of:
-            identities[home].add(row.identity)
+            identities[split].add(row.identity)
     return identities
 
 
@@ -107,10 +143,10 @@ def _enough(identities: dict[str, set[str]]) -> bool:
 
 
 def _other_seed(rows: list[Row], settings: SplitSettings, seed: int) -> str:
-    """Names a seed that would do, where one is soon found."""
+    """Names a seed with enough identities in every split, where one is soon found."""
     if len(rows) <= _ROWS_TRIED:
         for other in range(_SEEDS_TRIED):
-            homes = [row.given_split or split_of(other, split_key(row, settings), settings) for row in rows]
-            if other != seed and _enough(_identities(rows, homes)):
+            splits = [row.given_split or split_of(other, split_key(row, settings), settings) for row in rows]
+            if other != seed and _enough(_identities(rows, splits)):
                 return f"another seed ({other} would do)"
     return "another seed"

@@ -33,7 +33,7 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
-from components.pair_list.reading import read_lists
+from components.pair_list.pair_lists import read_pair_lists
 from components.storage.links import is_local, link_or_copy, must_copy
 from components.storage.tfrecords import find_shards
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
@@ -130,7 +130,7 @@ def _choose(
 ) -> dict[str, Selection]:
     """The pairs of every split: of the user's list where there is one, else generated."""
     addresses = settings.protocol.given()
-    lists = read_lists(addresses)
+    lists = read_pair_lists(addresses)
     chosen = {}
     for split, index in indices.items():
         images = SplitImages(index.identities, index.groups, index.imitated)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.pair_generator.selection import Selection, SplitImages
-from components.pair_list.parsing import ListedPair
-from components.pair_list.resolving import ImageNames
-from components.storage.list_errors import LineErrors
+from components.pair_list.image_names import KnownImages
+from components.pair_list.pair_lists import LabelledPair, line_errors
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
 
 
-def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[str], images: SplitImages) -> Selection:
+def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[str], images: SplitImages) -> Selection:
     """The listed pairs whose images are both in the split, in the list's order.
 
     Images that ingest set aside are in no split: their pairs are left out, which is told.
@@ -26,9 +25,9 @@ def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[st
     Raises:
       UserError: a pair says what the identities do not, or no pair is left.
     """
-    names = ImageNames(image_ids)
+    names = KnownImages(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    mistakes = LineErrors(name)
+    errors = line_errors(name)
     chosen: list[tuple[int, int, int]] = []
     for pair in pairs:
         found = [names.find(side) for side in (pair.a, pair.b)]
@@ -38,10 +37,10 @@ def choose_listed(name: str, pairs: Sequence[ListedPair], image_ids: Sequence[st
         one, two = images.identities[[a, b]]
         if pair.same != int(one == two and one >= 0):
             truth = "two images of one identity" if one == two and one >= 0 else "images of two identities"
-            mistakes.add(pair.line, f"{pair.a!r} and {pair.b!r} are {truth}, but same is {pair.same}")
+            errors.add(pair.line, f"{pair.a!r} and {pair.b!r} are {truth}, but same is {pair.same}")
         kind = GENUINE if pair.same else FORGERY if min(one, two) < 0 else LISTED
         chosen.append((a, b, KINDS.index(kind)))
-    mistakes.check()
+    errors.check()
     kinds = {kind for _, _, kind in chosen}
     if KINDS.index(GENUINE) not in kinds or len(kinds) < 2:
         raise UserError(

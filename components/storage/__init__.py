@@ -1,1 +1,1 @@
-"""Files of artifacts and of users, wherever Beam's file systems find them, and the records in them."""
+"""Folders and files of users and of artifacts, local or in an object store, and the records in them."""

@@ -28,13 +28,14 @@ def find_shards(folder: str) -> list[str]:
     matches = FileSystems.match([f"{folder.rstrip('/')}/*"])[0].metadata_list
     shards = sorted(match.path for match in matches)
     if not shards:
-        raise UserError(f"{folder}: no image shards")
+        raise UserError(f"{folder}: no image shards", code="data-no-records")
     for shard in shards:
         with open_records(shard) as file:
             header = file.read(_HEADER.size)
         # A record may be of a length that begins like gzip's magic number; then its checksum is right.
         if shard.endswith(".gz") or (header.startswith(_GZIP_MAGIC) and not _is_header(header)):
-            raise UserError(f"{shard}: compressed with gzip; images are read by offset: write uncompressed TFRecords")
+            message = f"{shard}: compressed with gzip; images are read by offset: write uncompressed TFRecords"
+            raise UserError(message, code="data-records-compressed")
     return shards
 
 

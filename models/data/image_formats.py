@@ -30,6 +30,8 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
 }
 FORMATS = tuple(_MAGIC)
+MAGIC_BYTES = 32  # of a file, from which its format is known
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes of its second header
 
 _ORIENTATION = int(ExifTags.Base.Orientation)
 _open_lock = threading.Lock()
@@ -108,6 +110,17 @@ def _format_of(data: bytes) -> str:
         if data.startswith(magics) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
     raise UnreadableImage(f"not an image of an allowed format ({', '.join(FORMATS)})")
+
+
+def has_image_magic(beginning: bytes) -> bool:
+    """Whether a file that begins with these ``MAGIC_BYTES`` bytes is of an allowed format."""
+    try:
+        kind = _format_of(beginning)
+    except UnreadableImage:
+        return False
+    if kind == "PPM":  # two letters that a text may begin with too
+        return beginning[2:3].isspace() or beginning[2:3] == b"#"
+    return kind != "BMP" or int.from_bytes(beginning[14:18], "little") in _BMP_HEADERS
 
 
 def _open(data: bytes, kind: str) -> Image.Image:

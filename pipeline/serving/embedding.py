@@ -1,6 +1,5 @@
 """A folder of images turned into a file of embeddings."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from components.storage.folders import LocalFolder, find_images
+from components.storage.image_walk import printable
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -26,11 +27,10 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
         raise UserError(f"--images {images}: not a folder")
     if output.suffix != ".npz" or not output.absolute().parent.is_dir():
         raise UserError(f"--output {output}: must be an .npz file in a folder that exists")
-    names = sorted(
-        (Path(folder) / name).relative_to(images).as_posix() for folder, _, files in os.walk(images) for name in files
-    )
+    files, others = find_images(LocalFolder(str(images)))
+    names = [file.path for file in files]
     paths: list[str] = []
-    unreadable: list[tuple[str, str]] = []
+    unreadable = [(printable(file.path), reason) for file, reason in others]
     model = LoadedModel(model_dir)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("images", total=len(names))
@@ -52,7 +52,7 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
     paths = [path for path, good in zip(paths, whole.tolist(), strict=True) if good]
     embeddings = embeddings[whole]
     if not paths:
-        raise UserError(f"--images {images}: no image in it can be read ({len(names)} files)")
+        raise UserError(f"--images {images}: no image in it can be read ({len(names) + len(others)} files)")
     try:
         np.savez(output, embeddings=embeddings, paths=np.array(paths))
     except OSError as error:

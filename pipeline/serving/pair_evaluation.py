@@ -1,17 +1,16 @@
 """A user's own list of pairs, scored by a pushed model."""
 
 import csv
-import glob
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from components.pair_list.parsing import COLUMNS, parse_pairs
-from components.pair_list.reading import read_bytes
+from components.pair_list.image_names import ImagesOnDisk, resolve
+from components.pair_list.pair_lists import COLUMNS, read_pair_list
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -29,23 +28,15 @@ class Protocol:
 
 
 def read_protocol(path: Path, root: Path) -> Protocol:
-    """Reads a list of pairs: CSV, lines, or LFW's; see ``components.pair_list.parsing``.
+    """Reads a list of pairs in any form of ``components.pair_list.pair_lists``.
 
     Raises:
       UserError: the file, or the line, and what is wrong with it.
     """
-    pairs = parse_pairs(str(path), read_bytes(str(path)), distinct=False)
-    found = {name: _file(root, name) for pair in pairs for name in (pair.a, pair.b)}
+    pairs = read_pair_list(str(path), distinct=False)
+    found = resolve(str(path), pairs, ImagesOnDisk(root))
     same = np.array([pair.same for pair in pairs], np.int64)
     return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same)
-
-
-def _file(root: Path, name: str) -> str:
-    """The file that a name stands for: LFW leaves the ending out."""
-    if (root / name).exists() or PurePosixPath(name).suffix:
-        return name
-    beside = sorted((root / name).parent.glob(f"{glob.escape(PurePosixPath(name).name)}.*"))
-    return str(beside[0].relative_to(root)) if beside else name
 
 
 def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:

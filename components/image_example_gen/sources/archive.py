@@ -1,4 +1,4 @@
-"""Images in an archive, zip or tar, read in place; a compressed tar is unpacked once into a file without a name."""
+"""Images in an archive, zip or tar, read in place; a compressed tar is extracted once into a file without a name."""
 
 import posixpath
 import threading
@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
-from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources import tar_entries, zip_entries
+from components.image_example_gen.settings import IngestSettings, Layout
+from components.image_example_gen.sources import tar_archive, zip_archive
 from components.image_example_gen.sources.archive_entries import Contents, contents_of
-from components.image_example_gen.sources.extracted_archive import Unpacked, is_compressed
-from components.image_example_gen.sources.source import Found, Listing, digest_of
-from components.storage.files import File, Place
-from models.data import image_formats
+from components.image_example_gen.sources.source import Found, Listing, digest_of, has_suffix, register_source
+from components.image_example_gen.sources.tar_archive import ExtractedArchive, is_compressed
+from components.storage.folders import Folder, folder_and_name
+from components.storage.image_walk import File
+from models.data.image_formats import MAGIC_BYTES, UnreadableImage
 from models.errors import UserError
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -21,21 +22,21 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 class ArchiveSource:
     """``<identity>/<image>`` or ``<group>/<identity>/<image>``, also below one folder that holds everything.
 
-    Nothing is ever extracted under its name. An entry that would leave the archive (absolute, ``..``, a link that leads
-    out) makes the whole archive the user's error; what merely cannot be read is set aside. Links are not followed.
+    Nothing is ever extracted under its name. An archive with an entry that would leave it (absolute, ``..``, a link
+    that leads out) is refused; an entry that cannot be read is set aside. Links are not followed.
 
     Args:
-      place: the archive's folder.
-      name: of its file; what kind of archive it is, its content says.
+      folder: the archive's.
+      name: of its file; its content decides which format it has.
       layout: what the folders in it stand for.
     """
 
-    def __init__(self, place: Place, name: str, layout: Layout) -> None:
-        self._place, self._name, self._layout = place, name, layout
+    def __init__(self, folder: Folder, name: str, layout: Layout) -> None:
+        self._folder, self._name, self._layout = folder, name, layout
         self._archive: _Archive | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_archive": None}  # workers look into the archive for themselves
+        return {**self.__dict__, "_archive": None}  # each worker lists the archive itself
 
     def list(self) -> Listing:
         self._archive = self._opened()
@@ -52,55 +53,67 @@ class ArchiveSource:
 
     def _file(self) -> File:
         try:
-            return self._place.file(self._name)
+            return self._folder.file(self._name)
         except OSError as error:
-            raise UserError(f"{self._address}: {error.strerror or error}") from None
+            raise UserError(f"{self._address}: {error.strerror or error}", code="data-unreadable") from None
 
     @property
     def _address(self) -> str:
-        return posixpath.join(self._place.address, self._name)
+        return posixpath.join(self._folder.address, self._name)
 
     def _opened(self) -> "_Archive":
         file = self._file()
         if not file.regular:
-            raise UserError(f"{self._address}: not a file; an archive is one ({', '.join(SUFFIXES)})")
+            message = f"{self._address}: not a file; an archive is one ({', '.join(SUFFIXES)})"
+            raise UserError(message, code="data-unreadable")
         key = (self._address, self._layout, file.bytes, file.changed)
         with _lock:
             archive = _archives.get(key)
             if archive is None:
-                archive = _archives[key] = _Archive(self._place, self._name, self._address, self._layout)
+                archive = _archives[key] = _Archive(self._folder, self._name, self._address, self._layout)
         return archive
 
 
-class _Archive:
-    """What is known of one archive; all sources of it in one process share it, and it goes with the last of them."""
+@register_source(f"an archive ({', '.join(SUFFIXES)})", has_suffix(*SUFFIXES))
+def open_archive(address: str, settings: IngestSettings) -> ArchiveSource:
+    """The images of an archive."""
+    return ArchiveSource(*folder_and_name(address), settings.layout)
 
-    def __init__(self, place: Place, name: str, address: str, layout: Layout) -> None:
-        self._place, self._name = place, name
-        self._unpacked: Unpacked | None = None
+
+class _Archive:
+    """The contents of one archive, shared by all sources of it in one process and deleted with the last of them."""
+
+    def __init__(self, folder: Folder, name: str, address: str, layout: Layout) -> None:
+        self._folder, self._name = folder, name
+        self._extracted: ExtractedArchive | None = None
         try:
-            with place.open(name) as file:
+            with folder.open(name) as file:
                 beginning = file.read(8)
                 file.seek(0)
                 if is_compressed(beginning):
-                    self._unpacked = Unpacked(address, file)
+                    self._extracted = ExtractedArchive(address, file)
         except OSError as error:
-            raise UserError(f"{address}: cannot be read: {error.strerror or error}") from None
-        self._zip = zip_entries.is_zip(beginning)
+            raise UserError(f"{address}: cannot be read: {error.strerror or error}", code="data-unreadable") from None
+        self._format = zip_archive if zip_archive.is_zip(beginning) else tar_archive
         with self.open() as file:
             length = file.seek(0, 2)
             file.seek(0)
-            entries = (zip_entries if self._zip else tar_entries).entries(address, file, length)
-            self.contents: Contents = contents_of(address, entries, length, layout)
+            self.contents: Contents = contents_of(
+                address,
+                self._format.entries(address, file, length),
+                length,
+                layout,
+                lambda located: self._format.beginning(file, located, MAGIC_BYTES),
+            )
 
     def open(self) -> BinaryIO:
-        return self._unpacked.open() if self._unpacked else self._place.open(self._name)
+        return self._extracted.open() if self._extracted else self._folder.open(self._name)
 
     def read(self, file: BinaryIO, path: str) -> bytes:
         located = self.contents.located.get(path)
         if located is None:
-            raise FileNotFoundError(path)  # the archive was written anew in the meantime
-        return (zip_entries if self._zip else tar_entries).read(file, located)
+            raise FileNotFoundError(path)  # the archive was replaced in the meantime
+        return self._format.read(file, located)
 
 
 class _ArchiveReader:
@@ -120,8 +133,8 @@ class _ArchiveReader:
             self._file.close()
 
     def read(self, found: Found, limit: int) -> bytes:
-        if found.bytes > limit:  # as the archive says, which is all that is ever unpacked of it
-            raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
+        if found.bytes > limit:  # by the archive's directory; no more is ever extracted
+            raise UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         if self._file is None:
             self._file = self._archive.open()
         return self._archive.read(self._file, found.image_id)

@@ -1,19 +1,20 @@
-"""What an archive's entries are, whatever kind of archive it is: usable, to be set aside, or a reason to refuse it."""
+"""The entries of an archive of any format: images, files to set aside, and reasons to refuse the archive."""
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal, NamedTuple
 
 from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources.layouts import DEPTHS, EXTENSIONS, listed, printable
+from components.image_example_gen.sources.layouts import DEPTHS, list_images
 from components.image_example_gen.sources.source import STRAY, Listing, SetAside
-from components.storage.files import File
+from components.storage.image_walk import File, is_skipped, printable, why_not_an_image
 from models.errors import UserError
 
-RATIO = 200  # more often than this no image holds itself: what unpacks to more is made to fill memory or time
-MANY_BYTES = 256 * 1024**2  # below, a whole archive may unpack to as much as it likes
-_SOME_BYTES = 1024**2  # and so may one entry
+RATIO = 200  # of bytes to compressed bytes: no image has a larger one, an archive bomb has
+MANY_BYTES = 256 * 1024**2  # below, the ratio of an archive does not matter
+_SOME_BYTES = 1024**2  # nor that of one entry
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -23,8 +24,8 @@ class Located(NamedTuple):
 
     Attributes:
       offset: of its header in a zip, of its data in a tar.
-      packed: bytes as they lie there.
-      bytes: unpacked, as the archive says.
+      packed: compressed bytes.
+      bytes: decompressed, by the archive's directory.
       method: of zip.
       crc: of zip.
     """
@@ -40,7 +41,7 @@ class Entry(NamedTuple):
     """One entry of an archive.
 
     Attributes:
-      name: as it is written there.
+      name: as written in the archive.
       kind: "other" for devices and pipes.
       located: its bytes.
       target: of a link, relative to the archive's root.
@@ -55,10 +56,10 @@ class Entry(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What an archive gives.
+    """The images of an archive.
 
     Attributes:
-      listing: of its images.
+      listing: of them.
       located: every image's bytes, by its path in the listing.
     """
 
@@ -66,7 +67,9 @@ class Contents(NamedTuple):
     located: dict[str, Located]
 
 
-def contents_of(address: str, entries: Iterable[Entry], length: int, layout: Layout) -> Contents:
+def contents_of(
+    address: str, entries: Iterable[Entry], length: int, layout: Layout, beginning: Callable[[Located], bytes]
+) -> Contents:
     """The usable images among the entries.
 
     Args:
@@ -74,9 +77,10 @@ def contents_of(address: str, entries: Iterable[Entry], length: int, layout: Lay
       entries: in any order.
       length: bytes of the archive.
       layout: what the folders stand for.
+      beginning: reads the first bytes of an entry, once all entries are known.
 
     Raises:
-      UserError: an entry would leave the archive, all of them unpack to far more than images do, or none is an image.
+      UserError: an entry would leave the archive, all of them extract to far more than images do, or none is an image.
     """
     located: dict[str, Located] = {}
     aside: dict[str, SetAside] = {}
@@ -87,9 +91,9 @@ def contents_of(address: str, entries: Iterable[Entry], length: int, layout: Lay
             refused.append(f"{printable(entry.name)!r} {fault}")
             continue
         path = posixpath.normpath(entry.name)
-        if entry.kind == "folder" or _passed_over(path):
+        if entry.kind == "folder" or is_skipped(path):
             continue
-        reason = "ambiguous: it is there twice" if path in located or path in aside else _unusable(entry)
+        reason = "ambiguous: its name is in the archive twice" if path in located or path in aside else _unusable(entry)
         if reason:
             located.pop(path, None)
             aside[path] = SetAside(printable(path), reason, entry.located.bytes)
@@ -97,31 +101,40 @@ def contents_of(address: str, entries: Iterable[Entry], length: int, layout: Lay
             located[path] = entry.located
     if refused:
         more = f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""
-        raise UserError(f"{address}: refused: its entry {refused[0]}{more}; pack it anew without")
-    unpacked = sum(one.bytes for one in located.values())
-    if unpacked > max(MANY_BYTES, RATIO * length):
-        raise UserError(f"{address}: refused: its {length:,} bytes unpack to {unpacked:,}, which images never do")
-    return _listed(address, located, list(aside.values()), layout)
+        message = f"{address}: refused: its entry {refused[0]}{more}; pack it again without"
+        raise UserError(message, code="data-archive-refused")
+    extracted = sum(one.bytes for one in located.values())
+    if extracted > max(MANY_BYTES, RATIO * length):
+        message = f"{address}: refused: its {length:,} bytes extract to {extracted:,}, which images never do"
+        raise UserError(message, code="data-archive-refused")
+    return _contents(address, located, list(aside.values()), layout, beginning)
 
 
-def _listed(address: str, located: dict[str, Located], aside: list[SetAside], layout: Layout) -> Contents:
-    start = len(_top_folder(located, layout))
-    by_path = {path[start:] if start else path: one for path, one in located.items()}
+def _contents(
+    address: str,
+    located: dict[str, Located],
+    aside: list[SetAside],
+    layout: Layout,
+    beginning: Callable[[Located], bytes],
+) -> Contents:
+    reasons = {path: why_not_an_image(File(path, one.bytes), partial(beginning, one)) for path, one in located.items()}
+    top = _top_folder(located, [path for path, reason in reasons.items() if not reason], layout)
+    by_path = {path.removeprefix(top): one for path, one in located.items()}
+    files = (File(path, one.bytes) for path, one in sorted(by_path.items()))
     try:
-        listing = listed(address, (File(path, one.bytes) for path, one in sorted(by_path.items())), layout)
+        listing = list_images(address, files, layout, lambda file: reasons[top + file.path])
     except UserError as error:
         if aside:
-            raise UserError(f"{error}; {len(aside):,} of its entries cannot be used ({aside[0].reason})") from None
+            message = f"{error}; {len(aside):,} of its entries cannot be used ({aside[0].reason})"
+            raise UserError(message, code=error.code) from None
         raise
     images = {found.image_id for found in listing.found}
     listing = listing._replace(set_aside=sorted([*listing.set_aside, *aside]))
     return Contents(listing, {path: one for path, one in by_path.items() if path in images})
 
 
-def _top_folder(paths: Iterable[str], layout: Layout) -> str:
-    """The folder that holds everything, with its slash, if images lie where the layout has them only below it."""
-    paths = list(paths)
-    images = [path for path in paths if "." in path[-6:] and posixpath.splitext(path)[1].lower() in EXTENSIONS]
+def _top_folder(paths: Iterable[str], images: list[str], layout: Layout) -> str:
+    """The folder that holds everything, with its slash, if images lie at the layout's depth only below it."""
     top = ""
     while images:
         rest = [path[len(top) :] for path in images]
@@ -135,12 +148,12 @@ def _top_folder(paths: Iterable[str], layout: Layout) -> str:
 
 
 def _escapes(entry: Entry) -> str:
-    """What is wrong with the entry's name or where it leads, "" if nothing is."""
+    """What is wrong with the entry's name or the target of its link, "" if nothing is."""
     name = entry.name
     if "\0" in name:
         return "has a character that no name can have"
     if "\\" in name:
-        return "has a backslash, where / is to stand between folders"
+        return "has a backslash; folders are separated by /"
     if name.startswith("/") or _DRIVE.match(name):
         return "is absolute"
     if ".." in name.split("/"):
@@ -153,17 +166,12 @@ def _escapes(entry: Entry) -> str:
     return ""
 
 
-def _passed_over(path: str) -> bool:
-    parts = path.split("/")
-    return parts[0] == "__MACOSX" or any(part.startswith(".") for part in parts)
-
-
 def _unusable(entry: Entry) -> str:
     if entry.kind == "link":
-        return f"{STRAY}: a link; in an archive none is followed"
+        return f"{STRAY}: a link; archives are read without following links"
     if entry.kind == "other":
         return f"{STRAY}: not a regular file"
-    packed, unpacked = entry.located.packed, entry.located.bytes
-    if not entry.problem and unpacked > max(_SOME_BYTES, RATIO * packed):
-        return f"suspicious: its {packed} bytes unpack to {unpacked}"
+    packed, size = entry.located.packed, entry.located.bytes
+    if not entry.problem and size > max(_SOME_BYTES, RATIO * packed):
+        return f"suspicious: its {packed} bytes extract to {size}"
     return entry.problem

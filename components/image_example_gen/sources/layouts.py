@@ -1,28 +1,27 @@
-"""Whom an image shows by the folders that it lies in."""
+"""Which identity an image shows, by the folders that it lies in."""
 
 from collections import Counter
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable
 
 from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources.source import MISPLACED, STRAY, Found, Listing, SetAside
-from components.storage.files import File
+from components.image_example_gen.sources.source import MISPLACED, Found, Listing, SetAside
+from components.storage.image_walk import File, printable
 from models.errors import UserError
-
-_IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
-EXTENSIONS = frozenset({f".{name}" for name in _IMAGES} | {""})  # without one, a file is judged by its content
 
 FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
 DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
 
 
-def listed(address: str, files: Iterable[File], layout: Layout) -> Listing:
-    """The images among some files and whom they show.
+def list_images(
+    address: str, files: Iterable[File], layout: Layout, why_not_an_image: Callable[[File], str]
+) -> Listing:
+    """The images among some files, with their identities.
 
     Args:
       address: of all of them, for messages.
       files: sorted by path.
       layout: what the folders stand for.
+      why_not_an_image: the reason why a file is none, "" for an image.
 
     Raises:
       UserError: no image lies where the layout has them.
@@ -32,42 +31,31 @@ def listed(address: str, files: Iterable[File], layout: Layout) -> Listing:
     depths: Counter[int] = Counter()
     for file in files:
         parts = file.path.split("/")
-        reason = _unfit(file, len(parts), layout)
-        if reason is None or reason.startswith(MISPLACED):
+        reason = why_not_an_image(file)
+        if not reason:
             depths[len(parts)] += 1
-        if reason is None:
+            reason = _misplaced(len(parts), layout)
+        if reason:
+            set_aside.append(SetAside(printable(file.path), reason, file.bytes))
+        else:
             group = parts[0] if layout == "group/identity" else ""
             found.append(Found(file.path, "/".join(parts[:-1]), group, bytes=file.bytes))
-        else:
-            set_aside.append(SetAside(printable(file.path), reason, file.bytes))
     if not found:
-        raise UserError(_nothing_found(address, layout, depths, len(set_aside)))
-    return Listing(counted(found), set_aside, _other_layout_hint(set_aside, len(found), layout))
+        raise UserError(_nothing_found(address, layout, depths, len(set_aside)), code="data-no-images")
+    return Listing(count_identities(found), set_aside, _other_layout_hint(set_aside, len(found), layout))
 
 
-def counted(found: list[Found]) -> list[Found]:
+def count_identities(found: list[Found]) -> list[Found]:
     """The same images, each with the number of images of its identity."""
     images = Counter(one.identity for one in found)
     return [one._replace(identity_images=images[one.identity]) for one in found]
 
 
-def printable(name: str) -> str:
-    """A file's name as UTF-8 can hold it."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _unfit(file: File, depth: int, layout: Layout) -> str | None:
-    if not file.regular:
-        return f"{STRAY}: not a regular file"
-    extension = PurePosixPath(file.path).suffix.lower()
-    if extension not in EXTENSIONS:
-        return f"{STRAY}: {printable(extension)}"
-    if depth != DEPTHS[layout]:
-        direction = "deep" if depth > DEPTHS[layout] else "shallow"
-        return f"{MISPLACED}: too {direction} for {FORMS[layout]}"
-    if printable(file.path) != file.path:
-        return f"{STRAY}: its name is not UTF-8"
-    return None
+def _misplaced(depth: int, layout: Layout) -> str:
+    if depth == DEPTHS[layout]:
+        return ""
+    direction = "deep" if depth > DEPTHS[layout] else "shallow"
+    return f"{MISPLACED}: too {direction} for {FORMS[layout]}"
 
 
 def _other_layout_hint(set_aside: list[SetAside], found: int, layout: Layout) -> str:
@@ -85,9 +73,9 @@ def _nothing_found(address: str, layout: Layout, depths: Counter[int], files: in
     if fitting:
         return f"{wanted}, but {depths[DEPTHS[fitting[0]]]} as {FORMS[fitting[0]]}: set data.layout: {fitting[0]}"
     if 1 in depths:
-        return f"{wanted}: its {depths[1]} images lie in no folder; make one folder for each identity"
+        return f"{wanted}: its {depths[1]} images lie in no identity's folder; make one folder for each identity"
     if depths:
         deepest = max(depths, key=lambda depth: depths[depth])
         return f"{wanted}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
-    state = f"its {files} files are no images" if files else "it is empty"
-    return f"{wanted}: {state}; expected JPEG, PNG and the like"
+    state = f"its {files} files are not images" if files else "it is empty"
+    return f"{wanted}: {state}; expected JPEG, PNG or another image format"

@@ -1,16 +1,37 @@
-"""A list of images with whom they show, CSV or JSON lines, beside the images."""
+"""A manifest: a list of images with their identities, CSV or JSON lines, beside the images."""
 
+import difflib
 import hashlib
+import json
 import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from components.image_example_gen.sources.layouts import counted
-from components.image_example_gen.sources.manifest_rows import ManifestRow, read_rows
-from components.image_example_gen.sources.source import STRAY, Found, Listing, PlaceReader, SetAside, digest_of
-from components.storage.files import File, Place
-from components.storage.list_errors import LineErrors
+from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.layouts import count_identities
+from components.image_example_gen.sources.source import (
+    STRAY,
+    FolderReader,
+    Found,
+    Listing,
+    SetAside,
+    digest_of,
+    has_suffix,
+    register_source,
+)
+from components.storage.folders import Folder, folder_and_name, read_file
+from components.storage.image_walk import File
+from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
+from models.data.features import SPLITS
 from models.errors import UserError
 
+COLUMNS = ("path", "identity", "group", "split", "impostor_of")
 MISSING = "missing"
+
+_CODE = "data-manifest"
+_EXPECTED = "it must have the columns path,identity[,group,split,impostor_of]"
+_DRIVE = re.compile(r"[A-Za-z]:|\\\\")
 
 
 class ManifestSource:
@@ -20,37 +41,38 @@ class ManifestSource:
     it, or is empty; either way it is nobody's genuine image, so that it gets an identity of its own.
 
     Args:
-      place: the manifest's folder.
+      folder: the manifest's.
       name: of its file.
     """
 
-    def __init__(self, place: Place, name: str) -> None:
-        self._place, self._name = place, name
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder, self._name = folder, name
 
     def list(self) -> Listing:
         rows = read_rows(self._address, self._data())
         files = self._files()
         found: list[Found] = []
         set_aside: list[SetAside] = []
-        mistakes = LineErrors(self._address)
+        errors = LineErrors(self._address, _CODE)
         for row in sorted(rows, key=lambda row: row.path):
             file = files.get(row.path)
             if file is None:
                 set_aside.append(SetAside(row.path, f"{MISSING}: no such file", 0))
-            elif self._place.leaves(file):
-                mistakes.add(row.line, f"{row.path!r} is a link that leaves the manifest's folder")
+            elif self._folder.leads_out(file):
+                errors.add(row.line, f"{row.path!r} is a link that leaves the manifest's folder")
             elif not file.regular:
                 set_aside.append(SetAside(row.path, f"{STRAY}: not a regular file", 0))
             else:
                 found.append(_found(row, file))
-        mistakes.check()
+        errors.check()
         if not found:
             first = min(rows, key=lambda row: row.line)
             raise UserError(
-                f"{self._address}: none of its {len(rows):,} images is there; line {first.line} would be "
-                f"{self._place.address}/{first.path}"
+                f"{self._address}: none of its {len(rows):,} images exists; line {first.line} would be "
+                f"{self._folder.address}/{first.path}",
+                code="data-no-images",
             )
-        return Listing(counted(found), set_aside)
+        return Listing(count_identities(found), set_aside)
 
     def fingerprint(self) -> str:
         data, files = self._data(), self._files()
@@ -58,22 +80,183 @@ class ManifestSource:
         facts = [(path, files[path].bytes, files[path].changed) if path in files else (path,) for path in paths]
         return digest_of([(hashlib.sha256(data).hexdigest(),), *facts])
 
-    def reader(self) -> PlaceReader:
-        return PlaceReader(self._place)
+    def reader(self) -> FolderReader:
+        return FolderReader(self._folder)
 
     @property
     def _address(self) -> str:
-        return posixpath.join(self._place.address, self._name)
+        return posixpath.join(self._folder.address, self._name)
 
     def _data(self) -> bytes:
-        try:
-            with self._place.open(self._name) as file:
-                return file.read()
-        except OSError as error:
-            raise UserError(f"{self._address}: cannot be read: {error.strerror or error}") from None
+        return read_file(self._address)
 
     def _files(self) -> dict[str, File]:
-        return {file.path: file for file in self._place.files()}
+        return {file.path: file for file in self._folder.files()}
+
+
+@register_source("a manifest (.csv, .jsonl or .ndjson)", has_suffix(".csv", ".jsonl", ".ndjson"))
+def open_manifest(address: str, settings: IngestSettings) -> ManifestSource:
+    """The images that a manifest lists; the settings' layout does not apply."""
+    del settings
+    return ManifestSource(*folder_and_name(address))
+
+
+class ManifestRow(NamedTuple):
+    """One row of a manifest, at ``line``; "" where a column is empty or absent."""
+
+    line: int
+    path: str
+    identity: str
+    group: str
+    split: str
+    impostor_of: str
+
+
+def read_rows(name: str, data: bytes) -> list[ManifestRow]:
+    """The rows of a manifest, in its order.
+
+    Args:
+      name: for messages; one that ends with .csv is CSV, any other JSON lines.
+      data: all of it.
+
+    Raises:
+      UserError: which lines are wrong and what would be right.
+    """
+    text = decode_text(name, data)
+    errors = LineErrors(name, _CODE)
+    records: Iterable[tuple[int, dict[str, Any]]]
+    if name.lower().endswith(".csv"):
+        _check_columns(name, header_of(text))
+        records = read_csv(text, errors)
+    else:
+        records = _json_lines(text, errors)
+    rows: list[ManifestRow] = []
+    lines: dict[str, int] = {}
+    for line, values in records:
+        row = _row(line, values, errors)
+        if row is None:
+            continue
+        first = lines.setdefault(row.path, line)
+        if first != line:
+            errors.add(line, f"{row.path!r} is already in line {first}; list each image once")
+            continue
+        rows.append(row)
+    _check_together(rows, errors)
+    errors.check()
+    if not rows:
+        raise UserError(f"{name}: it lists no images; {_EXPECTED}", code="data-no-images")
+    return rows
+
+
+def _check_columns(name: str, header: list[str]) -> None:
+    for column in header:
+        if column not in COLUMNS:
+            message = f"{name} line 1: unknown column {column!r}; {_did_you_mean(column, _EXPECTED)}"
+            raise UserError(message, code=_CODE)
+        if header.count(column) > 1:
+            raise UserError(f"{name} line 1: the column {column!r} appears twice", code=_CODE)
+    for column in ("path", "identity"):
+        if column not in header and not (column == "identity" and "impostor_of" in header):
+            raise UserError(f"{name} line 1: the column {column!r} is missing; {_EXPECTED}", code=_CODE)
+
+
+def _did_you_mean(column: str, otherwise: str) -> str:
+    near = difflib.get_close_matches(column.lower(), COLUMNS, n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
+def _json_lines(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, Any]]]:
+    allowed = ", ".join(COLUMNS)
+    for line, content in enumerate(text.split("\n"), start=1):  # not splitlines: JSON holds U+2028 as it is
+        if not content.strip():
+            continue
+        try:
+            values = json.loads(content)
+        except (json.JSONDecodeError, RecursionError) as error:
+            what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            errors.add(line, f"not JSON: {what}")
+            continue
+        if not isinstance(values, dict):
+            errors.add(line, 'must be an object such as {"path": "a/1.png", "identity": "a"}')
+            continue
+        unknown = [key for key in values if key not in COLUMNS]
+        if unknown:
+            errors.add(line, f"unknown key {unknown[0]!r}; {_did_you_mean(unknown[0], f'allowed: {allowed}')}")
+            continue
+        yield line, values
+
+
+def _row(line: int, values: dict[str, Any], errors: LineErrors) -> ManifestRow | None:
+    """One row, checked by itself; None where it cannot be used."""
+    texts = {}
+    for column in COLUMNS:
+        value = values.get(column)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # identities are numbers to some
+        if value is not None and not isinstance(value, str):
+            errors.add(line, f"{column} must be text, not {json.dumps(value)[:40]}")
+            return None
+        texts[column] = (value or "").strip()
+        if "\0" in texts[column] or not _is_text(texts[column]):
+            errors.add(line, f"{column} holds a character that no name can have")
+            return None
+    fault = _fault(texts)
+    if fault:
+        errors.add(line, fault)
+        return None
+    return ManifestRow(line, **{**texts, "path": posixpath.normpath(texts["path"])})
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write
+        return False
+    return True
+
+
+def _fault(row: dict[str, str]) -> str:
+    path = row["path"]
+    if not path:
+        return "path is empty"
+    if path.startswith("/") or "://" in path or _DRIVE.match(path):
+        return f"{path!r} is absolute; paths are relative to the manifest's folder"
+    if ".." in path.split("/"):
+        return f"{path!r} leaves the manifest's folder"
+    if "\\" in path:
+        return f"{path!r} has a backslash; write / between folders"
+    if posixpath.normpath(path) == "." or path.endswith("/"):
+        return f"{path!r} is a folder; list each image"
+    if not row["identity"] and not row["impostor_of"]:
+        return "identity is empty; name whom or what the image shows"
+    if row["split"] and row["split"] not in SPLITS:
+        near = difflib.get_close_matches(row["split"].lower(), SPLITS, n=1, cutoff=0.4)
+        return f"split {row['split']!r} is unknown; {f'did you mean {near[0]}?' if near else 'train, val or test'}"
+    if row["impostor_of"] and row["impostor_of"] == row["identity"]:
+        return (
+            f"impostor_of is the row's own identity {row['identity']!r}; in a forgery's row identity is who made it, "
+            "or empty"
+        )
+    return ""
+
+
+def _check_together(rows: list[ManifestRow], errors: LineErrors) -> None:
+    groups: dict[str, ManifestRow] = {}
+    for row in rows:
+        if row.impostor_of:
+            continue
+        first = groups.setdefault(row.identity, row)
+        if first.group != row.group:
+            errors.add(
+                row.line,
+                f"{row.identity!r} is in the group {row.group!r}, but in line {first.line} in {first.group!r}; give "
+                f"identities names of their own, e.g. {f'{row.group}/{row.identity}'!r}",
+            )
+    for row in rows:
+        if row.impostor_of and row.impostor_of not in groups:
+            near = difflib.get_close_matches(row.impostor_of, list(groups), n=1) if len(groups) < 10_000 else []
+            hint = f"did you mean {near[0]!r}?" if near else "it must be the identity of another row"
+            errors.add(row.line, f"impostor_of {row.impostor_of!r} is nobody; {hint}")
 
 
 def _found(row: ManifestRow, file: File) -> Found:

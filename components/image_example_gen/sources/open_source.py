@@ -1,19 +1,18 @@
-"""Which kind of source an address names."""
+"""Which kind of source an address names. A new kind is one module in this folder that calls ``register_source``."""
 
+import importlib
+import pkgutil
+from functools import cache
 from typing import NamedTuple
 
+from components.image_example_gen import sources
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.archive import SUFFIXES as ARCHIVES
-from components.image_example_gen.sources.archive import ArchiveSource
-from components.image_example_gen.sources.folder import FolderSource
-from components.image_example_gen.sources.manifest import ManifestSource
-from components.image_example_gen.sources.manifest_rows import SUFFIXES as MANIFESTS
-from components.image_example_gen.sources.source import Source
+from components.image_example_gen.sources.folder import open_folder_source
+from components.image_example_gen.sources.source import SOURCE_TYPES, Source
 from components.image_example_gen.sources.spans import Span, SpanSource, find_spans, has_span
-from components.storage.files import place_and_name, place_of
 
 
-class Opened(NamedTuple):
+class OpenedSource(NamedTuple):
     """What is to be ingested.
 
     Attributes:
@@ -31,31 +30,38 @@ class Opened(NamedTuple):
         return self.source.fingerprint() + (self.previous.fingerprint() if self.previous else "")
 
 
-def open_source(address: str, settings: IngestSettings) -> Opened:
-    """The images at an address, by its form: a folder, a manifest, an archive, or increments of one (``{SPAN}``).
+def open_source(address: str, settings: IngestSettings) -> OpenedSource:
+    """The images at an address: of the source that matches it, else of a folder; with ``{SPAN}``, of its increments.
 
     Args:
-      address: what ``data.source`` says: a path of this machine, or ``scheme://...`` that Beam reads.
+      address: ``data.source``: a path of this machine, or ``scheme://...`` that Beam reads.
       settings: how the images lie in it, and how many increments are read.
 
     Raises:
-      UserError: no increment is there.
+      UserError: no increment exists.
     """
 
     def open_one(one: str) -> Source:
         return _open(one, settings)
 
     if not has_span(address):
-        return Opened(open_one(address))
+        return OpenedSource(open_one(address))
     spans = find_spans(address)
     window = spans[-settings.spans :]
     before = spans[-settings.spans - 1 : -settings.spans]
-    return Opened(SpanSource(window, open_one), tuple(window), SpanSource(before, open_one) if before else None)
+    return OpenedSource(SpanSource(window, open_one), tuple(window), SpanSource(before, open_one) if before else None)
 
 
 def _open(address: str, settings: IngestSettings) -> Source:
-    if address.lower().endswith(MANIFESTS):
-        return ManifestSource(*place_and_name(address))
-    if address.lower().endswith(ARCHIVES):
-        return ArchiveSource(*place_and_name(address), settings.layout)
-    return FolderSource(place_of(address), settings.layout)
+    _discover(tuple(sources.__path__))
+    for kind in SOURCE_TYPES.values():
+        if kind.matches(address):
+            return kind.open(address, settings)
+    return open_folder_source(address, settings)
+
+
+@cache
+def _discover(folders: tuple[str, ...]) -> None:
+    """Imports all modules of the package, so that each registers what it reads."""
+    for module in pkgutil.iter_modules(folders):
+        importlib.import_module(f"{sources.__name__}.{module.name}")

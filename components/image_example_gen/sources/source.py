@@ -1,24 +1,26 @@
-"""What every place of images gives: a listing, and the bytes of one image at a time."""
+"""What every source of images offers (a listing, and the bytes of one image at a time), and how it registers itself."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
-from components.storage.files import Place
+from components.image_example_gen.settings import IngestSettings
+from components.storage.folders import Folder
+from components.storage.image_walk import NOT_AN_IMAGE
 from models.data import image_formats
 
-STRAY, MISPLACED = "not an image file", "misplaced"  # what reasons begin with
+STRAY, MISPLACED = NOT_AN_IMAGE, "misplaced"  # what reasons begin with
 
 
 class Found(NamedTuple):
-    """An image file at its right place.
+    """An image that the source lists.
 
     Attributes:
       image_id: unique and the same in every run: the path relative to the data root, POSIX.
       identity: unique over all groups; of a forgery, one that no other image has.
       group: "" where there are no groups.
-      given_split: "train", "val" or "test" where the user says so, else "".
+      given_split: "train", "val" or "test" where the user sets it, else "".
       impostor_of: the identity that it pretends to show, else "".
       span: of scheduled increments, else 0.
       bytes: its length as listed.
@@ -73,24 +75,58 @@ class Reader(Protocol):
 
 
 class Source(Protocol):
-    """A place of images. Picklable: it travels to Beam's workers."""
+    """Images somewhere. Picklable: it is sent to Beam's workers."""
 
     def list(self) -> Listing:
-        """Reads names, never images.
+        """Reads names, and of files whose names do not decide the first bytes.
 
         Raises:
-          UserError: it is not there, cannot be read, or holds no image where the layout has them.
+          UserError: it does not exist, cannot be read, or holds no image where the layout has them.
         """
 
     def fingerprint(self) -> str:
         """Changes whenever what ``list`` and ``read`` give does; SHA-256, hex.
 
         Raises:
-          UserError: it is not there.
+          UserError: it does not exist.
         """
 
     def reader(self) -> Reader:
         """Opens it."""
+
+
+class SourceType(NamedTuple):
+    """A kind of source.
+
+    Attributes:
+      name: for messages, "a manifest (.csv, .jsonl or .ndjson)".
+      matches: whether an address is of this kind; of one address at most one kind.
+      open: the source at an address; reads nothing.
+    """
+
+    name: str
+    matches: Callable[[str], bool]
+    open: Callable[[str, IngestSettings], Source]
+
+
+SOURCE_TYPES: dict[str, SourceType] = {}  # filled by the modules of this folder, which ``open_source`` imports
+
+
+def register_source(
+    name: str, matches: Callable[[str], bool]
+) -> Callable[[Callable[[str, IngestSettings], Source]], Callable[[str, IngestSettings], Source]]:
+    """Decorates the function that opens a kind of source; see ``SourceType``."""
+
+    def register(open_it: Callable[[str, IngestSettings], Source]) -> Callable[[str, IngestSettings], Source]:
+        SOURCE_TYPES[name] = SourceType(name, matches, open_it)
+        return open_it
+
+    return register
+
+
+def has_suffix(*suffixes: str) -> Callable[[str], bool]:
+    """Whether an address ends with one of these, in any case."""
+    return lambda address: address.lower().endswith(suffixes)
 
 
 def digest_of(facts: Iterable[tuple[Any, ...]]) -> str:
@@ -101,13 +137,13 @@ def digest_of(facts: Iterable[tuple[Any, ...]]) -> str:
     return digest.hexdigest()
 
 
-class PlaceReader:
-    """Reads images by their path in a place. May be used by several threads at once."""
+class FolderReader:
+    """Reads images by their path in a folder. May be used by several threads at once."""
 
-    def __init__(self, place: Place, prefix: str = "") -> None:
-        self._place, self._prefix = place, prefix
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
 
-    def __enter__(self) -> "PlaceReader":
+    def __enter__(self) -> "FolderReader":
         return self
 
     def __exit__(
@@ -118,7 +154,7 @@ class PlaceReader:
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # not even opened
             raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
-        with self._place.open(self._prefix + found.image_id) as file:
+        with self._folder.open(found.image_id) as file:
             data = file.read(limit + 1)
         if len(data) > limit:  # it grew
             raise image_formats.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from components.image_example_gen.sources.layouts import counted
+from components.image_example_gen.sources.layouts import count_identities
 from components.image_example_gen.sources.source import Found, Listing, Reader, Source, digest_of
-from components.storage.files import place_of
+from components.storage.folders import open_folder
 from models.errors import UserError
 
 _SPAN = re.compile(r"\{SPAN(?::(\d+))?\}")
@@ -18,8 +18,8 @@ class Span(NamedTuple):
 
     Attributes:
       number: newer ones are greater.
-      text: as it stands in its address, "0007".
-      address: with the text in the place of the pattern.
+      text: as in its address, "0007".
+      address: with the text instead of the pattern.
     """
 
     number: int
@@ -33,17 +33,18 @@ def has_span(address: str) -> bool:
 
 
 def find_spans(address: str) -> list[Span]:
-    """The increments that are there, the oldest first. One is there as soon as its name is: publish by renaming.
+    """The increments that exist, the oldest first. One exists as soon as its name does: publish by renaming.
 
     Args:
       address: holds ``{SPAN}``, or ``{SPAN:4}`` for numbers of four digits, once.
 
     Raises:
-      UserError: the pattern is not right, nothing matches, or two names say the same number.
+      UserError: the pattern is wrong, nothing matches, or two names have the same number.
     """
     patterns = list(_SPAN.finditer(address))
     if len(patterns) != 1 or address.count("{") != 1:
-        raise UserError(f"{address}: must hold {{SPAN}} or {{SPAN:WIDTH}} once, as in day-{{SPAN}}/images")
+        message = f"{address}: must hold {{SPAN}} or {{SPAN:WIDTH}} once, as in day-{{SPAN}}/images"
+        raise UserError(message, code="data-span-pattern")
     (pattern,) = patterns
     begin = address.rfind("/", 0, pattern.start()) + 1
     end = address.find("/", pattern.end())
@@ -54,15 +55,17 @@ def find_spans(address: str) -> list[Span]:
     wanted = re.compile(rf"{re.escape(before)}({digits}){re.escape(after)}", re.ASCII)
     folder = address[:begin] or "."
     spans: dict[int, Span] = {}
-    for one in place_of(folder).folders():
+    for one in open_folder(folder).names():
         if match := wanted.fullmatch(one):
             span = Span(int(match[1]), match[1], f"{address[:begin]}{one}{rest}")
             if span.number in spans:
                 other = spans[span.number].address
-                raise UserError(f"{span.address} and {other} are both span {span.number}; leave one")
+                message = f"{span.address} and {other} are both span {span.number}; remove or rename one"
+                raise UserError(message, code="data-span-ambiguous")
             spans[span.number] = span
     if not spans:
-        raise UserError(f"{address}: no span is there: {folder} holds nothing called {name}, with a number")
+        message = f"{address}: no span found: {folder} holds nothing called {name}, with a number"
+        raise UserError(message, code="data-span-missing")
     return [spans[number] for number in sorted(spans)]
 
 
@@ -90,7 +93,9 @@ class SpanSource:
                 entry._replace(image_id=f"{span.text}/{entry.image_id}") for entry in one.set_aside
             )
             hints.append(one.hint)
-        return Listing(sorted(counted(listing.found)), sorted(listing.set_aside), next(filter(None, hints), ""))
+        return Listing(
+            sorted(count_identities(listing.found)), sorted(listing.set_aside), next(filter(None, hints), "")
+        )
 
     def fingerprint(self) -> str:
         return digest_of((*span, self._sources[span.number].fingerprint()) for span in self.spans)
@@ -121,5 +126,7 @@ class _SpanReader:
 
 
 def _in_span(found: Found, span: Span) -> Found:
-    identity = f"{span.text} {found.identity}" if found.impostor_of else found.identity  # a forgery is nobody else
+    identity = (
+        f"{span.text} {found.identity}" if found.impostor_of else found.identity
+    )  # each forgery is an identity of its own
     return found._replace(image_id=f"{span.text}/{found.image_id}", identity=identity, span=span.number)

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.sources.open_source import open_source
-from components.pair_list.reading import read_bytes
 from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import check_writable, served_key
+from components.storage.folders import read_file
 from models.errors import ExitCode, NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
@@ -207,7 +207,7 @@ def images_of(config: Config, output: Path) -> str:
 
 def data_fingerprint(config: Config, data_root: str) -> str:
     """Changes with the images, and with the lists of pairs that decide where they go."""
-    lists = [hashlib.sha256(read_bytes(address)).hexdigest() for address in config.pairs.protocol.given().values()]
+    lists = [hashlib.sha256(read_file(address)).hexdigest() for address in config.pairs.protocol.given().values()]
     try:
         images = open_source(data_root, config.ingest).fingerprint()
     except UserError as error:

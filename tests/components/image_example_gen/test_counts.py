@@ -5,11 +5,9 @@ import json
 import pytest
 
 from components.image_example_gen.counts import as_csv, check_quarantined, count, quarantine
-from components.image_example_gen.disk_space import bytes_needed, check_space
 from components.image_example_gen.rows import Row
 from components.image_example_gen.sources.source import SetAside
 from models.errors import UserError
-from models.settings import ImageSettings
 
 GOOD = [Row(f"{identity}/1.png", identity, "", bytes=9, split="train", digest=identity) for identity in "abcdefgh"]
 BROKEN = [Row(f"z/{n}.png", "z", "", bytes=7, reason=f"too many pixels: {n}x9 > 5") for n in range(2)]
@@ -38,10 +36,9 @@ def test_only_unusable_images_count_towards_the_limit():
     check_quarantined(counts, "data", limit=3 / 11)
     with pytest.raises(UserError) as caught:
         check_quarantined(counts, "data", limit=0.1, hint="; a hint")
-    assert str(caught.value) == (
-        "data: 3 of 11 images are unusable, more than data.max_quarantined 0.1 allows: "
-        "too many pixels (2), misplaced (1); a hint"
-    )
+    assert caught.value.code == "data-too-many-unusable"
+    assert caught.value.message.startswith("data: 3 of 11 images are unusable")
+    assert caught.value.message.endswith("too many pixels (2), misplaced (1); a hint")
 
 
 def test_csv_quotes_what_needs_it():
@@ -52,10 +49,3 @@ def test_rows_survive_json():
     row = Row("日本\n\u2028.png", "é", "", chunk=1, split="val", digest="d", bytes=3)
     assert "\n" not in row.to_json()
     assert Row.from_json(row.to_json()) == row
-
-
-def test_disk_space(tmp_path):
-    check_space(str(tmp_path / "not" / "yet" / "there"), bytes_needed(10, ImageSettings()))
-    check_space("gs://bucket/x", 2**80)
-    with pytest.raises(UserError, match="GB free, but the images need about"):
-        check_space(str(tmp_path), 2**60)

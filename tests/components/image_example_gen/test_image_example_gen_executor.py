@@ -1,4 +1,4 @@
-"""The executor on real artifacts and real images: what is written, what is set aside, what stops the run."""
+"""The executor on real artifacts and real images: records, files set aside, errors that stop the run."""
 
 import csv
 import hashlib
@@ -22,10 +22,10 @@ from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.open_source import open_source
-from components.storage.files import place_of
+from components.storage.folders import open_folder
 from models.data import canonical_pixels, features, image_formats
 from models.data.features import SPLITS
-from models.errors import UserError
+from models.errors import RejectedData, UserError
 from models.settings import ImageSettings
 
 BEAM = [
@@ -94,7 +94,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_images_of_the_size_wanted_are_not_trimmed_and_are_counted(data, tmp_path, monkeypatch):
+def test_images_of_the_configured_size_are_not_trimmed_and_are_counted(data, tmp_path, monkeypatch):
     trimming = IMAGE.model_copy(update={"trim": 40})
     monkeypatch.setitem(globals(), "IMAGE", trimming)
     drawn = np.full((90, 60), 255, np.uint8)
@@ -200,19 +200,22 @@ def test_unreadable_files_are_set_aside_until_they_are_too_many(data, tmp_path):
     assert counts["unreadable"] == 2
     assert counts["stray"] == 1
     assert reasons["identität 0/empty.png"] == "empty file"
-    with pytest.raises(UserError, match="2 of 38 images are unusable"):
+    with pytest.raises(RejectedData, match="2 of 38 images") as caught:
         run(data, tmp_path / "again", max_quarantined=0.05)
+    assert caught.value.code == "data-too-many-unusable"
+    assert caught.value.counts["unreadable"] == 2
     assert (tmp_path / "again" / "report" / "quarantine.csv").exists()
 
 
 def test_too_few_identities_are_the_users_error(tmp_path):
     for identity in range(3):
         save(tmp_path / "data" / str(identity) / "0.png", identity)
-    with pytest.raises(UserError, match="too few identities in a split"):
+    with pytest.raises(RejectedData) as caught:
         run(tmp_path / "data", tmp_path / "out")
+    assert caught.value.code == "data-too-few-identities"
 
 
-def test_a_manifest_says_who_is_who_and_what_goes_where(data, tmp_path):
+def test_a_manifest_sets_identities_and_splits(data, tmp_path):
     lines = ["path,identity,split,impostor_of"]
     for path in sorted(data.glob("*/*.png")):
         who = int(path.parent.name.split()[1])
@@ -243,11 +246,12 @@ def test_images_of_a_list_of_pairs_go_to_its_split_with_all_of_their_identity(da
     tested = {text(example, features.IDENTITY) for example in read(examples, "test")}
     assert {"identität 3", "identität 4"} <= tested
     listed.write_text("image_a,image_b,same\nidentität 33/0.png,identität 4/1.png,0\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"pairs.csv line 2: no image 'identität 33/0.png'; did you mean"):
+    with pytest.raises(UserError, match=r"pairs.csv line 2: no image 'identität 33/0.png'") as caught:
         run(data, tmp_path / "again", protocol=json.dumps({"test": str(listed)}))
+    assert caught.value.code == "data-pair-list"
 
 
-def test_near_duplicates_are_reported_and_go_to_one_split_where_that_is_asked_for(data, tmp_path):
+def test_near_duplicates_are_reported_and_on_request_go_to_one_split(data, tmp_path):
     smooth = np.kron(np.random.default_rng(5).integers(60, 180, (3, 3)), np.ones((4, 4))).astype(np.uint8)
     for identity in range(12):
         Image.fromarray(smooth + np.uint8(identity)).save(data / f"identität {identity}" / "logo.png")
@@ -256,14 +260,15 @@ def test_near_duplicates_are_reported_and_go_to_one_split_where_that_is_asked_fo
     assert counts["near_duplicates"]["across_splits"] > 0
     assert "logo.png" in (tmp_path / "out" / "report" / "near_duplicates.csv").read_text(encoding="utf-8")
     assert all(read(examples, split) for split in SPLITS)
-    with pytest.raises(UserError, match="too few identities in a split"):  # all twelve are one cluster now
+    with pytest.raises(RejectedData) as caught:  # all twelve are one cluster now
         run(data, tmp_path / "again", near_duplicates="together")
+    assert caught.value.code == "data-too-few-identities"
     for identity in range(2, 12):
         (data / f"identität {identity}" / "logo.png").unlink()
     examples, counts, _ = run(data, tmp_path / "third", near_duplicates="together", seed=3)
     assert counts["near_duplicates"] == {"pairs": 1, "across_identities": 1, "across_splits": 0}
-    homes = {text(one, features.IDENTITY): split for split in SPLITS for one in read(examples, split)}
-    assert homes["identität 0"] == homes["identität 1"]
+    split_of = {text(one, features.IDENTITY): split for split in SPLITS for one in read(examples, split)}
+    assert split_of["identität 0"] == split_of["identität 1"]
     assert sum(len(read(examples, split)) for split in SPLITS) == counts["images"] == 38
 
 
@@ -284,17 +289,17 @@ def test_increments_are_read_with_a_sample_of_the_one_before(data, tmp_path):
     assert {example.features.feature[features.SPAN].int64_list.value[0] for example in before} == {0}
     new = [example for split in SPLITS for example in read(examples, split)]
     assert {text(example, features.IMAGE_ID).partition("/")[0] for example in new} == {"1", "2"}
-    homes = {}
+    split_of = {}
     for split in SPLITS:
         for example in read(examples, split):
-            assert homes.setdefault(text(example, features.IDENTITY), split) == split, "over increments too"
+            assert split_of.setdefault(text(example, features.IDENTITY), split) == split, "over increments too"
     again, counts, _ = run(pattern, tmp_path / "alone", spans=3)
     assert json.loads(again.split_names) == list(SPLITS)
     assert "previous" not in counts
 
 
 def test_a_chunk_written_again_replaces_itself(data, tmp_path):
-    source = FolderSource(place_of(str(data)), "identity")
+    source = FolderSource(open_folder(str(data)), "identity")
     found = source.list().found
     write = transforms.WriteImages(source, str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
     ids = [one.image_id for one in found]

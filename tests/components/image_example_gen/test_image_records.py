@@ -1,4 +1,4 @@
-"""The bytes of an image Example."""
+"""The bytes of an image Example, and the disk space for all of them."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,12 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.image_example_gen.image_records import image_example
+from components.image_example_gen.image_records import bytes_needed, check_space, image_example
 from components.image_example_gen.sources.source import Found
 from models.data import features
 from models.data.image_formats import Normalised
+from models.errors import UserError
+from models.settings import ImageSettings
 
 NAMES = st.text(max_size=200)
 NUMBERS = st.integers(0, 2**40)
@@ -32,3 +34,11 @@ def test_what_protobuf_would_write(image_id, group, length, span, height, width,
     assert feature[features.PIXELS].bytes_list.value[0] == pixels.tobytes()
     assert feature[features.BRIGHTNESS].float_list.value[0] == pytest.approx(pixels.mean() / 255)
     assert feature[features.CONTRAST].float_list.value[0] == pytest.approx(pixels.std() / 255, abs=1e-7)
+
+
+def test_disk_space(tmp_path):
+    check_space(str(tmp_path / "not" / "yet" / "there"), bytes_needed(10, ImageSettings()))
+    check_space("gs://bucket/x", 2**80)
+    with pytest.raises(UserError, match=str(tmp_path)) as caught:
+        check_space(str(tmp_path), 2**60)
+    assert caught.value.code == "data-disk-space"

@@ -1,4 +1,4 @@
-"""Near-duplicates: all are found, reported by name, and kept in one split where that is asked for."""
+"""Near-duplicates: all are found, reported by name, and, on request, kept in one split."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from components.image_example_gen.near_duplicates import (
     as_csv,
     count,
     find_near,
-    kept_together,
+    moves_to_one_split,
     perceptual_hash,
 )
 from components.image_example_gen.rows import Row
@@ -65,11 +65,11 @@ def identity(row: Row) -> str:
     return row.identity
 
 
-def test_what_looks_the_same_goes_to_one_split_with_all_of_its_identity():
+def test_near_duplicates_go_to_one_split_with_all_of_their_identities():
     images = rows(ann="train", bob="test", cem="val")
-    moves = kept_together(images, [Near(0, 3, 1)], identity)
+    moves = moves_to_one_split(images, [Near(0, 3, 1)], identity)
     assert moves == {"bob/1": "train", "bob/2": "train"}
-    chained = kept_together(images, [Near(2, 4, 1), Near(0, 3, 1)], identity)
+    chained = moves_to_one_split(images, [Near(2, 4, 1), Near(0, 3, 1)], identity)
     assert chained == {"bob/1": "train", "bob/2": "train", "cem/1": "train", "cem/2": "train"}
 
 
@@ -77,22 +77,23 @@ def test_given_splits_win_and_must_agree():
     images = [
         row._replace(given_split="test") if row.identity == "bob" else row for row in rows(ann="train", bob="test")
     ]
-    assert kept_together(images, [Near(0, 3, 1)], identity) == {"ann/1": "test", "ann/2": "test"}
-    torn = [row._replace(given_split=row.split) for row in images]
-    with pytest.raises(UserError, match=r"given to different splits \(ann/1, bob/1\)"):
-        kept_together(torn, [Near(0, 3, 1)], identity)
+    assert moves_to_one_split(images, [Near(0, 3, 1)], identity) == {"ann/1": "test", "ann/2": "test"}
+    separated = [row._replace(given_split=row.split) for row in images]
+    with pytest.raises(UserError, match=r"\(ann/1, bob/1\)") as caught:
+        moves_to_one_split(separated, [Near(0, 3, 1)], identity)
+    assert caught.value.code == "data-split-conflict"
 
 
 @given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] != pair[1]), max_size=8))
-def test_nothing_that_is_near_is_torn_apart_whatever_the_order(pairs):
+def test_near_duplicates_share_a_split_whatever_the_order(pairs):
     images = rows(a="train", b="test", c="val", d="train", e="test", f="val")
     near = [Near(*sorted(pair), 1) for pair in pairs]
-    moves = kept_together(images, near, identity)
-    assert moves == kept_together(images, near[::-1], identity)
-    home = {row.image_id: moves.get(row.image_id, row.split) for row in images}
-    assert all(home[images[one.a].image_id] == home[images[one.b].image_id] for one in near)
+    moves = moves_to_one_split(images, near, identity)
+    assert moves == moves_to_one_split(images, near[::-1], identity)
+    split = {row.image_id: moves.get(row.image_id, row.split) for row in images}
+    assert all(split[images[one.a].image_id] == split[images[one.b].image_id] for one in near)
     for who in "abcdef":
-        assert home[f"{who}/1"] == home[f"{who}/2"]
+        assert split[f"{who}/1"] == split[f"{who}/2"]
 
 
 def test_the_report_names_files_identities_and_splits():

@@ -1,4 +1,4 @@
-"""The split is a function of the key alone, in the proportions asked for, and never too small."""
+"""Splits: a function of the key alone, in the configured proportions, never too small; or the user's, or a list's."""
 
 import pytest
 from hypothesis import given
@@ -7,8 +7,16 @@ from pydantic import ValidationError
 
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
-from components.image_example_gen.sources.source import Found
-from components.image_example_gen.splits import check_splits, fraction, placed, split_key, split_of
+from components.image_example_gen.sources.source import Found, Listing, SetAside
+from components.image_example_gen.splits import (
+    assign_listed_splits,
+    check_splits,
+    complete_given_splits,
+    fraction,
+    split_key,
+    split_of,
+)
+from components.pair_list.pair_lists import LabelledPair
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -45,35 +53,33 @@ def test_another_seed_is_another_split():
 @pytest.mark.parametrize("by", ["identity", "image", "group"])
 def test_what_belongs_together_is_in_one_split(by):
     settings = SplitSettings(by=by, train=0.4, val=0.3, test=0.3)
-    homes: dict[str, set[str]] = {}
+    splits: dict[str, set[str]] = {}
     for row in rows_of(100, settings, seed=3):
-        homes.setdefault(split_key(row, settings), set()).add(row.split)
-    assert all(len(splits) == 1 for splits in homes.values())
+        splits.setdefault(split_key(row, settings), set()).add(row.split)
+    assert all(len(found) == 1 for found in splits.values())
 
 
 def test_enough_identities_pass():
     check_splits(rows_of(100, SplitSettings(), seed=0), SplitSettings(), seed=0)
 
 
-def test_too_few_identities_say_what_to_change():
+def test_too_few_identities_name_a_seed_that_would_do():
     settings, seed = SplitSettings(), 0
     with pytest.raises(UserError) as caught:
         check_splits(rows_of(8, settings, seed=8), settings, seed=8)
-    line = str(caught.value)
-    assert "images of" in line
-    assert "data.split.by: image" in line
-    seed = int(line.partition("another seed (")[2].partition(" ")[0])
+    assert caught.value.code == "data-too-few-identities"
+    seed = int(caught.value.message.partition("another seed (")[2].partition(" ")[0])
     check_splits(rows_of(8, settings, seed), settings, seed)
 
 
-def test_a_torn_key_is_our_fault():
+def test_a_key_in_two_splits_is_a_defect():
     rows = rows_of(100, SplitSettings(), seed=0)
     other = "test" if rows[0].split == "train" else "train"
     with pytest.raises(RuntimeError, match="is in the splits"):
         check_splits([rows[0]._replace(split=other), *rows[1:]], SplitSettings(), seed=0)
 
 
-def test_settings_refuse_what_cannot_be():
+def test_settings_must_sum_to_one():
     with pytest.raises(ValidationError, match="must sum to 1"):
         SplitSettings(train=0.7, val=0.2, test=0.2)
 
@@ -84,28 +90,66 @@ def image(path: str, identity: str, split: str = "", imitated: str = "", group: 
 
 def test_given_splits_hold_for_all_of_an_identity_and_for_its_forgeries():
     found = [image("1", "ann", "test"), image("2", "ann"), image("3", "bob"), image("4", "x", imitated="ann")]
-    assert [one.given_split for one in placed(found, SplitSettings())] == ["test", "test", "", "test"]
-    assert [one.given_split for one in placed(found, SplitSettings(by="image"))] == ["test", "", "", ""]
+    assert [one.given_split for one in complete_given_splits(found, SplitSettings())] == ["test", "test", "", "test"]
+    assert [one.given_split for one in complete_given_splits(found, SplitSettings(by="image"))] == ["test", "", "", ""]
 
 
-def test_given_splits_that_tear_an_identity_are_the_users_error():
+def test_given_splits_that_separate_an_identity_are_the_users_error():
     found = [image("1", "ann", "train"), image("2", "ann", "test"), image("3", "bob", "val")]
-    with pytest.raises(UserError, match=r"1 identities apart: 'ann' is in train and test; .* data\.split\.by: image"):
-        placed(found, SplitSettings())
-    assert placed(found, SplitSettings(by="image")) == found
+    with pytest.raises(UserError, match=r"1 identities .* 'ann' in train and test") as caught:
+        complete_given_splits(found, SplitSettings())
+    assert caught.value.code == "data-split-conflict"
+    assert complete_given_splits(found, SplitSettings(by="image")) == found
     grouped = [one._replace(group="g") for one in found]
-    with pytest.raises(UserError, match="1 groups apart: 'g' is in train and val and test"):
-        placed(grouped, SplitSettings(by="group"))
+    with pytest.raises(UserError, match=r"1 groups .* 'g' in train and val and test"):
+        complete_given_splits(grouped, SplitSettings(by="group"))
 
 
-def test_groups_that_are_to_be_held_together_must_be_there():
-    with pytest.raises(UserError, match="but 2 has no group"):
-        placed([image("1", "ann", group="g"), image("2", "bob")], SplitSettings(by="group"))
+def test_to_split_by_group_every_image_needs_one():
+    with pytest.raises(UserError, match="but 2 has no group") as caught:
+        complete_given_splits([image("1", "ann", group="g"), image("2", "bob")], SplitSettings(by="group"))
+    assert caught.value.code == "data-group-missing"
 
 
-def test_forgeries_are_no_identities():
+def test_forgeries_do_not_count_as_identities():
     rows = [Row(f"{n}", f"{n}", "", split=split, digest=f"d{n}") for n, split in enumerate(SPLITS * 2)]
     check_splits(rows, SplitSettings(), 0)
     lone = [row._replace(impostor_of="0", split="train") if row.image_id == "3" else row for row in rows]
     with pytest.raises(UserError, match="train 2 images of 1, val"):
         check_splits(lone, SplitSettings(), 0)
+
+
+LISTING = Listing([Found("a/1.png", "a", ""), Found("b/1.png", "b", ""), Found("c/1.png", "c", "", "val")], [])
+
+
+def listed_splits(lists: dict, listing: Listing = LISTING) -> list[str]:
+    addresses = {split: f"{split}.txt" for split in lists}
+    return [one.given_split for one in assign_listed_splits(listing, addresses, lists)]
+
+
+def test_images_of_a_list_of_pairs_go_to_its_split():
+    assert listed_splits({"test": [LabelledPair(1, "a/1", "b/1.png", 0)]}) == ["test", "test", "val"]
+    assert listed_splits({}) == ["", "", "val"]
+
+
+def test_a_list_may_name_images_that_were_set_aside():
+    listing = Listing(LISTING.found, [SetAside("a/broken.png", "missing: no such file", 0)])
+    assert listed_splits({"test": [LabelledPair(1, "a/1.png", "a/broken.png", 1)]}, listing) == ["test", "", "val"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "key_facts"),
+    [
+        (
+            {"val": [LabelledPair(1, "a/1.png", "b/1.png", 0)], "test": [LabelledPair(1, "a/1.png", "c/1.png", 0)]},
+            ("a/1.png", "val.txt", "test.txt"),
+        ),
+        ({"test": [LabelledPair(1, "a/1.png", "c/1.png", 0)]}, ("c/1.png", "val", "test.txt")),
+    ],
+    ids=["two lists", "list and manifest"],
+)
+def test_an_image_belongs_to_one_split(lists, key_facts):
+    with pytest.raises(UserError) as caught:
+        listed_splits(lists)
+    assert caught.value.code == "data-split-conflict"
+    assert all(fact in caught.value.message for fact in key_facts)

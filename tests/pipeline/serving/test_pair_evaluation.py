@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,11 @@ def write(tmp_path):
     return written
 
 
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).touch()
+
+
 def refusal(path) -> str:
     with pytest.raises(UserError) as caught:
         read_protocol(path, path.parent)
@@ -25,6 +31,7 @@ def refusal(path) -> str:
 
 
 def test_a_list_is_read_whatever_the_order_and_number_of_columns(write, tmp_path):
+    touch(tmp_path, "a, 1.png", "b.png", "c.png", "x, y", "ä.png")
     path = write('\ufeffsame,note,image_b,image_a\r\n1,"x, y",b.png,"a, 1.png"\r\n 0 ,,ä.png,c.png\r\n')
     found = read_protocol(path, tmp_path)
     assert (found.a, found.b) == (["a, 1.png", "c.png"], ["b.png", "ä.png"])
@@ -36,7 +43,8 @@ def test_a_list_is_read_whatever_the_order_and_number_of_columns(write, tmp_path
     ("text", "message"),
     [
         ("image_a,image_b,same\na,b,1\na,b,yes\n", " line 3: 'a,b,yes' must be two paths and same = 1 or 0"),
-        ("image_a,image_b,same\na,b\n", " line 2: 'a,b,None' must be two paths"),
+        ("image_a,image_b,same\na,b\n", " line 2: 2 fields, but 3 columns"),
+        ("image_a,image_b,same\na,b,1\na,d,1\n", " line 3: no image 'd'"),
         ("image_a,image_b,same\n,b,1\n", " line 2: ',b,1' must be two paths"),
         ('image_a,image_b,same\n"a\nb",c,0\n\nd,e,2\n', " line 5: 'd,e,2' must be two paths"),
         ("image_a,same\na,1\n", ": column image_b is missing; it must have image_a,image_b,same"),
@@ -47,6 +55,7 @@ def test_a_list_is_read_whatever_the_order_and_number_of_columns(write, tmp_path
 )
 def test_a_fault_is_named_with_its_line(write, text, message):
     path = write(text)
+    touch(path.parent, "a", "b", "c", "a\nb")
     assert refusal(path).startswith(f"{path}{message}")
 
 
@@ -93,6 +102,7 @@ def test_pairs_keep_their_order_and_images_are_read_once(tmp_path, monkeypatch):
 
 def test_scores_are_written_beside_their_pairs(tmp_path):
     protocol = Protocol(tmp_path, ["a, 1.png", "c"], ["b", "d"], np.array([1, 0]))
+    touch(tmp_path, *protocol.a, *protocol.b)
     path = tmp_path / "scores.csv"
     write_scores(path, protocol, np.array([0.25, 1.0]), np.array([0.75, 0.125]))
     with path.open(newline="") as file:

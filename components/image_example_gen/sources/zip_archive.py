@@ -1,6 +1,6 @@
-"""The entries of a zip archive, and the bytes of one.
+"""Zip archives: their entries, and the bytes of one.
 
-Its directory is read by ``zipfile``; the bytes are not, since that bounds the memory for some methods alone.
+The directory is read by ``zipfile``; the bytes are not, since it bounds the memory for some methods only.
 """
 
 import bz2
@@ -25,7 +25,7 @@ _LONGEST_TARGET = 4096
 
 
 def is_zip(beginning: bytes) -> bool:
-    """Whether a file that begins so is a zip archive, an empty one included."""
+    """Whether a file with this beginning is a zip archive, an empty one included."""
     return beginning.startswith((b"PK\3\4", b"PK\5\6"))
 
 
@@ -39,7 +39,9 @@ def entries(address: str, file: BinaryIO, length: int) -> Iterator[Entry]:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except Exception as error:  # zipfile raises whatever a broken directory makes it stumble over
-        raise UserError(f"{address}: damaged, or not wholly copied: {error}") from error
+        raise UserError(
+            f"{address}: damaged, or not completely copied: {error}", code="data-archive-damaged"
+        ) from error
     del archive
     _check_apart(address, infos, length)
     infos.reverse()
@@ -53,16 +55,11 @@ def read(file: BinaryIO, located: Located) -> bytes:
     Raises:
       UnreadableImage: the archive is damaged there.
     """
-    file.seek(located.offset)
-    header = file.read(_HEADER)
-    if len(header) < _HEADER or not header.startswith(b"PK\3\4"):
-        raise UnreadableImage("damaged: its place in the archive is another's")
-    name, extra = struct.unpack("<HH", header[26:30])
-    file.seek(located.offset + _HEADER + name + extra)
+    _seek(file, located)
     try:
-        data = _unpacked(file, located)
+        data = _decompress(file, located)
     except (zlib.error, OSError, EOFError) as error:
-        raise UnreadableImage("damaged: it does not unpack") from error
+        raise UnreadableImage("damaged: it cannot be decompressed") from error
     if len(data) != located.bytes:
         raise UnreadableImage("damaged: it is not as long as the archive says")
     if zlib.crc32(data) != located.crc:
@@ -70,21 +67,39 @@ def read(file: BinaryIO, located: Located) -> bytes:
     return data
 
 
-def _unpacked(file: BinaryIO, located: Located) -> bytes:
-    """At most one byte more than the entry is said to have."""
+def beginning(file: BinaryIO, located: Located, size: int) -> bytes:
+    """The first bytes of one entry, about ``size`` of them, as far as they can be read."""
+    with suppress(UnreadableImage, zlib.error, OSError, EOFError):
+        _seek(file, located)
+        return _decompress(file, located._replace(bytes=min(size, located.bytes)))
+    return b""
+
+
+def _seek(file: BinaryIO, located: Located) -> None:
+    """To the data of an entry, behind its header."""
+    file.seek(located.offset)
+    header = file.read(_HEADER)
+    if len(header) < _HEADER or not header.startswith(b"PK\3\4"):
+        raise UnreadableImage("damaged: no entry where the archive's directory has it")
+    name, extra = struct.unpack("<HH", header[26:30])
+    file.seek(located.offset + _HEADER + name + extra)
+
+
+def _decompress(file: BinaryIO, located: Located) -> bytes:
+    """At most one byte more than the directory says."""
     if located.method == zipfile.ZIP_STORED:
         return file.read(min(located.packed, located.bytes + 1))
-    pieces, left, room = [], located.packed, located.bytes + 1
+    pieces, unread, room = [], located.packed, located.bytes + 1
     deflate = zlib.decompressobj(-zlib.MAX_WBITS) if located.method == zipfile.ZIP_DEFLATED else None
     decompressor: Any = deflate or bz2.BZ2Decompressor()
     packed = b""
     while room > 0 and not decompressor.eof:
-        if not packed and left and (deflate or decompressor.needs_input):
-            packed = file.read(min(left, _PIECE))
-            left = left - len(packed) if packed else 0
+        if not packed and unread and (deflate or decompressor.needs_input):
+            packed = file.read(min(unread, _PIECE))
+            unread = unread - len(packed) if packed else 0
         piece = decompressor.decompress(packed, room)
         packed = deflate.unconsumed_tail if deflate else b""
-        if not piece and not packed and not left:
+        if not piece and not packed and not unread:
             break
         pieces.append(piece)
         room -= len(piece)
@@ -94,9 +109,7 @@ def _unpacked(file: BinaryIO, located: Located) -> bytes:
 def _entry(info: zipfile.ZipInfo, file: BinaryIO) -> Entry:
     name = info.orig_filename
     if not info.flag_bits & _UTF8 and not name.isascii():
-        with suppress(
-            UnicodeError
-        ):  # most programs write UTF-8 without saying so; zipfile takes it for DOS's code page
+        with suppress(UnicodeError):  # most programs write UTF-8 without the flag; zipfile assumes DOS's code page
             name = name.encode("cp437").decode("utf-8")
     located = Located(info.header_offset, info.compress_size, info.file_size, info.compress_type, info.CRC)
     problem = ""
@@ -104,7 +117,7 @@ def _entry(info: zipfile.ZipInfo, file: BinaryIO) -> Entry:
         problem = "encrypted"
     elif info.compress_type not in _METHODS:
         method = zipfile.compressor_names.get(info.compress_type, "unknown")  # type: ignore[attr-defined]
-        problem = f"packed in a way that is not read: method {info.compress_type} ({method})"
+        problem = f"unsupported compression: method {info.compress_type} ({method})"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if name.endswith("/"):
         return Entry(name, "folder", located)
@@ -124,11 +137,13 @@ def _target(name: str, file: BinaryIO, located: Located) -> str:
 
 
 def _check_apart(address: str, infos: list[zipfile.ZipInfo], length: int) -> None:
-    """One stretch of bytes that many entries share is how a small archive unpacks to a huge one."""
+    """Checks that no bytes are shared: many entries of the same bytes make a small archive extract to a huge one."""
     end, before = 0, ""
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
-            raise UserError(f"{address}: refused: its entries {before!r} and {info.filename!r} share bytes")
+            message = f"{address}: refused: its entries {before!r} and {info.filename!r} share bytes"
+            raise UserError(message, code="data-archive-refused")
         end, before = info.header_offset + _HEADER + info.compress_size, info.filename
         if info.header_offset < 0 or end > length:
-            raise UserError(f"{address}: damaged: its entry {before!r} would lie outside of the file")
+            message = f"{address}: damaged: its entry {before!r} would lie outside of the file"
+            raise UserError(message, code="data-archive-damaged")

@@ -1,0 +1,186 @@
+"""Folders of this machine, or of any store that Beam's file systems read: lists their files, opens them."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from components.storage.image_walk import File, is_skipped, local_file, printable, walk, why_not_an_image
+from models.data.image_formats import MAGIC_BYTES
+from models.errors import UserError, first_line
+
+_EXTRAS = {"gs": "gs", "s3": "s3"}  # what of this project's extras reads a scheme
+
+
+class Folder(Protocol):
+    """A folder somewhere. Picklable."""
+
+    address: str
+
+    def files(self) -> list[File]:
+        """All files below that ``image_walk`` does not skip, sorted by path.
+
+        Raises:
+          UserError: there is no such folder, or it may not be read.
+        """
+
+    def names(self) -> list[str]:
+        """The names of the folders and files that lie directly in it, sorted; none where there is no such folder."""
+
+    def file(self, path: str) -> File:
+        """What is known of one file, without a look at the others.
+
+        Raises:
+          OSError: there is none, or it may not be seen.
+          UserError: the store cannot be read.
+        """
+
+    def open(self, path: str) -> BinaryIO:
+        """Opens a file for reading; it can be sought in.
+
+        Raises:
+          OSError: it cannot be read.
+        """
+
+    def leads_out(self, file: File) -> bool:
+        """Whether the links on the way to a file lead out of the folder."""
+
+
+def open_folder(address: str) -> Folder:
+    """The folder at an address: a path of this machine, or ``scheme://...``."""
+    return RemoteFolder(address.rstrip("/")) if "://" in address else LocalFolder(address)
+
+
+def folder_and_name(address: str) -> tuple[Folder, str]:
+    """The folder that a file lies in, and its name there."""
+    folder, slash, name = address.rpartition("/")
+    return open_folder(folder or slash or "."), name
+
+
+def read_file(address: str) -> bytes:
+    """The content of a file, local or in a store.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    folder, name = folder_and_name(address)
+    try:
+        with folder.open(name) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"{address}: cannot be read: {error.strerror or error}", code="data-unreadable") from None
+
+
+def find_images(folder: Folder) -> tuple[list[File], list[tuple[File, str]]]:
+    """The images below a folder, sorted by path, and the other files with the reason why each is not one.
+
+    Raises:
+      UserError: there is no such folder, or it may not be read.
+    """
+    images: list[File] = []
+    others: list[tuple[File, str]] = []
+    for file in folder.files():
+        reason = why_not_an_image(file, beginning_of(folder, file))
+        if reason:
+            others.append((file, reason))
+        else:
+            images.append(file)
+    return images, others
+
+
+def beginning_of(folder: Folder, file: File) -> Callable[[], bytes]:
+    """Reads the first bytes of a file, none where it cannot be read."""
+
+    def read() -> bytes:
+        try:
+            with folder.open(file.path) as opened:
+                return opened.read(MAGIC_BYTES)
+        except OSError:
+            return b""
+
+    return read
+
+
+class LocalFolder:
+    """A folder of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def files(self) -> list[File]:
+        folder = Path(self.address)
+        if not folder.is_dir():
+            fault = "not a folder" if folder.exists() else "no such folder"
+            raise UserError(f"{self.address}: {fault}", code="data-folder-missing")
+        try:
+            return sorted(walk(folder))
+        except PermissionError as error:
+            path = printable(str(error.filename))
+            raise UserError(f"{path}: may not be read (permission denied)", code="data-unreadable") from None
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(one.name for one in Path(self.address).iterdir() if not is_skipped(one.name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise UserError(f"{self.address}: cannot be read: {error.strerror}", code="data-unreadable") from None
+
+    def file(self, path: str) -> File:
+        file = Path(self.address, path)
+        return local_file(path, file.stat(), file.is_symlink())
+
+    def open(self, path: str) -> BinaryIO:
+        return Path(self.address, path).open("rb")
+
+    def leads_out(self, file: File) -> bool:
+        return file.linked and not Path(self.address, file.path).resolve().is_relative_to(Path(self.address).resolve())
+
+
+class RemoteFolder:
+    """A folder of a store that Beam's file systems read."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def files(self) -> list[File]:
+        found = self._match("/**")
+        if not found:
+            raise UserError(f"{self.address}: no such folder, or it is empty", code="data-folder-missing")
+        files = [self._file(one) for one in found]
+        return sorted(file for file in files if file.path and not is_skipped(file.path) and not file.path.endswith("/"))
+
+    def names(self) -> list[str]:
+        start = len(self.address) + 1
+        return sorted({one.path[start:].partition("/")[0] for one in self._match("/**")} - {""})
+
+    def file(self, path: str) -> File:
+        for one in self._match(f"/{path}"):
+            if one.path == f"{self.address}/{path}":
+                return self._file(one)
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+
+    def open(self, path: str) -> BinaryIO:
+        from apache_beam.io.filesystem import CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
+
+        file: BinaryIO = FileSystems.open(f"{self.address}/{path}", compression_type=CompressionTypes.UNCOMPRESSED)
+        return file
+
+    def leads_out(self, file: File) -> bool:
+        return file.linked  # there are no links
+
+    def _file(self, one: Any) -> File:
+        return File(one.path[len(self.address) + 1 :], one.size_in_bytes, str(one.last_updated_in_seconds))
+
+    def _match(self, pattern: str) -> list[Any]:
+        from apache_beam.io.filesystems import FileSystems
+
+        try:
+            found: list[Any] = FileSystems.match([self.address + pattern])[0].metadata_list
+        except Exception as error:  # each store raises its own: no rights, no network, no such bucket, no library
+            extra = _EXTRAS.get(self.address.partition("://")[0])
+            hint = f" (it needs siamese-pipeline[{extra}] and your credentials)" if extra else ""
+            message = f"{self.address}: cannot be listed: {first_line(error)}{hint}"
+            raise UserError(message, code="data-unreadable") from error
+        return found

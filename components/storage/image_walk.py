@@ -1,0 +1,106 @@
+"""The one walk over a folder of images: what ``run``, ``embed`` and ``evaluate`` take for an image.
+
+* **Links** are followed, to files and to folders, also out of the folder; but not into a folder that they lie in.
+  (A manifest refuses links that lead out of its folder, an archive follows none: either may be someone else's.)
+* **Hidden** files and folders, whose names begin with a dot, and the folders that systems put beside images
+  (``SYSTEM_FOLDERS``), are skipped.
+* **An image** is a regular file with the ending of an image format, or one whose first bytes are those of an image
+  format, whatever it is called. Its name must be UTF-8.
+
+To change what counts as an image, or what is skipped, change this module.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from models.data.image_formats import has_image_magic
+
+NOT_AN_IMAGE = "not an image file"  # what the reason of every other file begins with
+
+# The thumbnails and bins of a NAS, of macOS and of Windows.
+SYSTEM_FOLDERS = frozenset(
+    {"@eaDir", "#recycle", "#snapshot", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+)
+
+_IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
+_SUFFIXES = frozenset(f".{name}" for name in _IMAGES)
+
+
+class File(NamedTuple):
+    """One file of a folder.
+
+    Attributes:
+      path: relative to the folder, POSIX.
+      bytes: its length.
+      changed: another text whenever the file was written or its mode changed.
+      regular: whether it can be read as a file at all.
+      linked: whether a link is on the way to it.
+    """
+
+    path: str
+    bytes: int
+    changed: str = ""
+    regular: bool = True
+    linked: bool = False
+
+
+def is_skipped(path: str) -> bool:
+    """Whether a path, or a folder on the way to it, is hidden or a system's."""
+    return any(part.startswith(".") or part in SYSTEM_FOLDERS for part in path.split("/"))
+
+
+def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
+    """The reason why a file is not an image, "" for an image.
+
+    Args:
+      file: from a walk.
+      beginning: reads its first ``MAGIC_BYTES`` bytes; only called where the name does not decide.
+    """
+    if not file.regular:
+        return f"{NOT_AN_IMAGE}: not a regular file"
+    if printable(file.path) != file.path:
+        return f"{NOT_AN_IMAGE}: its name is not UTF-8"
+    suffix = PurePosixPath(file.path).suffix.lower()
+    if suffix in _SUFFIXES or has_image_magic(beginning()):
+        return ""
+    return f"{NOT_AN_IMAGE}: {suffix or 'by its content'}"
+
+
+def printable(name: str) -> str:
+    """A file's name as UTF-8 can hold it."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def walk(folder: Path) -> Iterator[File]:
+    """All files below a local folder that are not skipped, in no order."""
+    return _walk(folder, "", frozenset(), linked=False)
+
+
+def local_file(path: str, status: os.stat_result, linked: bool) -> File:
+    """A file as the file system describes it."""
+    changed = f"{status.st_mtime_ns} {status.st_mode}"
+    return File(path, status.st_size, changed, stat.S_ISREG(status.st_mode), linked)
+
+
+def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], linked: bool) -> Iterator[File]:
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link to a folder that it lies in
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if is_skipped(entry.name):
+                continue
+            path, link = prefix + entry.name, linked or entry.is_symlink()
+            if entry.is_dir():
+                yield from _walk(folder / entry.name, path + "/", above | {here}, link)
+                continue
+            try:
+                status = entry.stat()
+            except OSError:  # a link to nowhere
+                yield File(path, 0, regular=False, linked=link)
+            else:
+                yield local_file(path, status, link)

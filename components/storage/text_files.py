@@ -1,0 +1,105 @@
+"""Text files that a user wrote, one record a line: their encoding, the separator of their columns, errors by line."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from models.errors import UserError
+
+if TYPE_CHECKING:
+    import _csv
+
+_SHOWN = 10
+_SEPARATORS = ",;\t|"
+
+
+class LineErrors:
+    """Collects what is wrong with a file, to report it together.
+
+    Args:
+      name: of the file, for messages.
+      code: of the error.
+    """
+
+    def __init__(self, name: str, code: str) -> None:
+        self.name, self._code, self._more = name, code, 0
+        self._lines: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._lines) + self._more
+
+    def add(self, line: int, what: str) -> None:
+        """Adds an error; beyond the first few they are only counted."""
+        if len(self._lines) < _SHOWN:
+            self._lines.append(f"line {line}: {what}")
+        else:
+            self._more += 1
+
+    def check(self) -> None:
+        """Raises UserError if there were any."""
+        if not self._lines:
+            return
+        if len(self) == 1:
+            raise UserError(f"{self.name} {self._lines[0]}", code=self._code)
+        more = [f"and {self._more:,} more"] if self._more else []
+        message = "\n  ".join([f"{self.name}: {len(self):,} errors", *self._lines, *more])
+        raise UserError(message, code=self._code)
+
+
+def decode_text(name: str, data: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+      UserError: it is not UTF-8; the line is named.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{name} line {line}: not UTF-8; save it as UTF-8", code="data-not-utf8") from None
+
+
+def header_of(text: str) -> list[str]:
+    """The column names in the first line of a CSV, whatever its separator; none where there is no such line."""
+    try:
+        return [name.strip() for name in next(_reader(text), [])]
+    except csv.Error:
+        return []
+
+
+def read_csv(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows below the header, each with the number of its first line, by column name.
+
+    The separator is a comma, a semicolon, a tab or a bar, as ``csv.Sniffer`` finds it in the header. Blanks around a
+    value do not belong to it; empty lines are skipped.
+
+    Args:
+      text: of the whole file.
+      errors: where rows are added that have more or fewer fields than the header.
+
+    Raises:
+      UserError: it is not CSV; the line is named.
+    """
+    reader = _reader(text)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        end = reader.line_num
+        for fields in reader:
+            line, end = end + 1, reader.line_num  # a quoted field may hold line ends
+            if not fields:
+                continue
+            if len(fields) == len(header):
+                yield line, {name: value.strip() for name, value in zip(header, fields, strict=True)}
+            else:
+                errors.add(line, f"{len(fields)} fields, but {len(header)} columns ({','.join(header)})")
+    except csv.Error as error:
+        raise UserError(f"{errors.name} line {reader.line_num}: not CSV: {error}", code="data-not-csv") from None
+
+
+def _reader(text: str) -> "_csv.Reader":
+    try:
+        separator = csv.Sniffer().sniff(text.partition("\n")[0], delimiters=_SEPARATORS).delimiter
+    except csv.Error:  # one column
+        separator = ","
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)

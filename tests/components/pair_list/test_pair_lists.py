@@ -1,0 +1,127 @@
+"""Lists of pairs in three forms, and each error with its line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.pair_list.pair_lists import LabelledPair, parse_pairs
+from models.errors import UserError
+
+
+def fault(text: str | bytes, name: str = "pairs.txt") -> UserError:
+    with pytest.raises(UserError) as caught:
+        parse_pairs(name, text.encode() if isinstance(text, str) else text)
+    return caught.value
+
+
+def test_lines_of_two_paths_and_a_label():
+    assert parse_pairs("mine", b"a/1.png b/2.png 0\n\na/1.png\ta/2 3.png\t1\n") == [
+        LabelledPair(1, "a/1.png", "b/2.png", 0),
+        LabelledPair(3, "a/1.png", "a/2 3.png", 1),
+    ]
+
+
+def test_the_label_may_come_first():
+    assert parse_pairs("veri_test.txt", b"1 id1/a.png id1/b.png\n0 id1/a.png id2/c.png\n") == [
+        LabelledPair(1, "id1/a.png", "id1/b.png", 1),
+        LabelledPair(2, "id1/a.png", "id2/c.png", 0),
+    ]
+
+
+@pytest.mark.parametrize("head", ["10\t300\n", "1100\n", ""])
+def test_lfws_form(head):
+    text = head + "Abel_Pacheco\t1\t4\nAkbar Al\t2\tJo\t10\n"
+    first = 2 if head else 1
+    assert parse_pairs("pairs.txt", text.encode()) == [
+        LabelledPair(first, "Abel_Pacheco/Abel_Pacheco_0001", "Abel_Pacheco/Abel_Pacheco_0004", 1),
+        LabelledPair(first + 1, "Akbar Al/Akbar Al_0002", "Jo/Jo_0010", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("1001 1002 1\n1001.png 2001.png 0\n", [("1001", "1002", 1), ("1001.png", "2001.png", 0)]),
+        ("a b 1\n1001 1002 0\n", [("a", "b", 1), ("1001", "1002", 0)]),
+        ("1 1001 1002\n0 1001 x\n", [("1001", "1002", 1), ("1001", "x", 0)]),
+        (
+            "2\n1001 1 2\n1001 1 1002 2\n",
+            [("1001/1001_0001", "1001/1001_0002", 1), ("1001/1001_0001", "1002/1002_0002", 0)],
+        ),
+    ],
+)
+def test_the_form_follows_from_all_lines_so_that_numbered_images_are_paths(text, pairs):
+    assert [pair[1:] for pair in parse_pairs("pairs.txt", text.encode())] == pairs
+
+
+def test_csv_is_known_by_its_name_or_by_its_first_line():
+    text = b"same,image_a,image_b\n1,a b.png,c.png\n"
+    assert parse_pairs("x.csv", text) == parse_pairs("x.txt", text) == [LabelledPair(2, "a b.png", "c.png", 1)]
+
+
+@pytest.mark.parametrize("separator", [",", ", ", ";", "; ", "\t", "|"])
+@pytest.mark.parametrize("name", ["pairs.csv", "pairs.tsv"])
+def test_any_separator_of_a_csv(name, separator):
+    lines = [["image_a", "image_b", "same", "note"], ["a 1.png", '"b, ""2"".png"', "1", ""], ["c", "d", "0", "x"]]
+    text = "\r\n".join(separator.join(line) for line in lines)
+    assert [pair[1:] for pair in parse_pairs(name, text.encode())] == [("a 1.png", 'b, "2".png', 1), ("c", "d", 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "key_fact"),
+    [
+        ("a b 2\n", "line 1: 'a b 2' must be"),
+        ("a b 1\na b\n", "line 2: 'a b' must be"),
+        ("a 1 b x\n", "line 1:"),
+        ("a,b,1\n", "line 1:"),
+        ("1001 1002\na b 1\n", "line 2: 'a b 1'"),
+        ("a b 1\nb a 1\n", "line 2: 'b' and 'a' are a pair in line 1"),
+        ("a b 1\nb a 0\n", "with the other label"),
+        ("a a 1\n", "line 1: 'a' is paired with itself"),
+        ("1\nann 1 1\n", "line 2: 'ann/ann_0001' is paired with itself"),
+        ("image_a,same\na,1\n", "image_b"),
+        ("image_a,image_b,same\na,b,1,c\n", "line 2: 4 fields, but 3 columns"),
+        ("image_a,image_b,same\n\na,,1\n", "line 3: 'a,,1'"),
+    ],
+)
+def test_an_error_is_named_with_its_line(text, key_fact):
+    error = fault(text)
+    assert error.code == "data-pair-list"
+    assert key_fact in error.message
+    assert "\n" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("10 300\n", "data-pair-list-empty"),
+        ("", "data-pair-list-empty"),
+        ("image_a,image_b,same\n", "data-pair-list-empty"),
+        (b"a b 1\n\xff b 0\n", "data-not-utf8"),
+        ('image_a,image_b,same\n"a"b,c,1\n', "data-not-csv"),
+    ],
+)
+def test_a_file_that_holds_no_list(text, code):
+    assert fault(text).code == code
+
+
+def test_pairs_may_repeat_where_they_need_not_be_distinct():
+    text = b"a a 1\na b 0\nb a 0\n"
+    assert len(parse_pairs("pairs.txt", text, distinct=False)) == 3
+
+
+def test_many_errors_are_reported_together():
+    lines = fault("a b\n" * 30).message.splitlines()
+    assert lines[0] == "pairs.txt: 30 errors"
+    assert lines[-1].strip() == "and 20 more"
+
+
+PATHS = st.text(st.characters(exclude_categories=("Cs", "C", "Z")), min_size=1)
+
+
+@given(st.lists(st.tuples(PATHS, PATHS, st.integers(0, 1)), min_size=1, unique_by=lambda pair: frozenset(pair[:2])))
+def test_what_is_written_is_read(pairs):
+    pairs = [pair for pair in pairs if pair[0] != pair[1]] or [("a", "b", 1)]
+    text = "".join(f"{a}\t{b}\t{same}\n" for a, b, same in pairs)
+    read = parse_pairs("pairs", text.encode())
+    assert [(pair.a, pair.b, pair.same) for pair in read] == [(a.strip(), b.strip(), same) for a, b, same in pairs]
