@@ -70,4 +70,28 @@ CODES: dict[str, ErrorCode] = {
         "more images cannot be used than `data.max_quarantined` allows", "see `quarantine.csv` of the run"
     ),
     "data-unreadable": ErrorCode("a file or folder cannot be read", "check that it exists, and its permissions"),
+    "data-anomalies": ErrorCode(
+        "the images, or their features, do not match the schema: the message names split and feature",
+        "fix the data, or review the schema (data.schema_file)",
+    ),
+    "data-drift": ErrorCode(
+        "the new images differ from those of the span before, or val or test from train, by more than is allowed",
+        "check the data; if the change is intended, raise data.validation.drift or data.validation.skew",
+    ),
+    "data-no-images": ErrorCode(
+        "no source of images is configured, or it has none",
+        "set --data to a folder, an archive or a manifest",
+    ),
+    "kubeflow-no-outcome": ErrorCode(
+        "the run succeeded, but its pipeline root has neither its report nor its outcome",
+        "check the pipeline root (--pipeline-root), and whether its objects were deleted",
+    ),
+    "kubeflow-root-unreadable": ErrorCode(
+        "the pipeline root cannot be read from this machine",
+        "set the credentials of the object store, and AWS_ENDPOINT_URL for one that is not Amazon's",
+    ),
+    "serve-no-platform": ErrorCode(
+        "serving_validator.runtime asks for Docker or Kubernetes, and neither is available",
+        "start Docker, or set serving_validator.runtime to process",
+    ),
 }

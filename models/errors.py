@@ -4,6 +4,7 @@ Not beside the code that raises them: TFX reloads the modules whose functions it
 What each code of a ``UserError`` means stands in ``models.error_codes``.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -54,7 +55,19 @@ class GateRefusal(Exception):
 
 
 class NotEnoughNewData(Exception):
-    """Too few images are new to the model that serves: the run ends early, as it should. Exit code 0."""
+    """Too few images are new to the model that serves: the run ends early, as it should. Exit code 0.
+
+    Attributes:
+      gates: the results of the gate that counted them; a failed node publishes no artifact.
+    """
+
+    def __init__(self, message: str, gates: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.gates = tuple(gates)
+        self.args = (message, self.gates)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class TrainingFailed(RuntimeError):

@@ -1,8 +1,8 @@
-"""The graph. Only wiring: what each node does is in its own room."""
+"""The graph: only wiring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tfx.components import Evaluator, ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform, Tuner
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
@@ -10,6 +10,7 @@ from tfx.types.channel import BaseChannel
 
 from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
+from components.evaluator.component import Evaluator
 from components.image_example_gen.component import ImageExampleGen
 from components.model_card.component import ModelCardWriter
 from components.model_gate.component import ModelGate
@@ -17,6 +18,7 @@ from components.new_data.component import NewData
 from components.pair_generator.component import PairGenerator
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
+from components.run_outcome.artifacts import gate_channels
 from components.run_outcome.component import OutcomeGate, OutcomeWriter
 from components.run_record.files import SOURCES
 from components.run_report.component import RunReport
@@ -31,13 +33,13 @@ from pipeline.evaluation import eval_config
 
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:
-    """The same graph for every runner: images to a model in serving, or to the reasons why not."""
+    """The same graph for every runner: from images to a model in serving, or to the reasons against it."""
     images, schema, statistics = ingest(config, site)
     limits = config.data.validation
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        exclude_splits=[features.PREVIOUS],  # it is there to be compared with
+        exclude_splits=[features.PREVIOUS],  # only the reference for drift
     )
     gate = AnomalyGate(
         anomalies=validator.outputs["anomalies"],
@@ -78,15 +80,13 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
     trainer, *tuner = training(config, site, pairs, transform, code)
-    data = {
-        "images_report": images.outputs["report"],
-        "pairs_report": pairs.outputs["report"],
-        "anomaly_verdict": gate.outputs["verdict"],
-    }
+    reports = {"images_report": images.outputs["report"], "pairs_report": pairs.outputs["report"]}
     nodes: list[BaseNode] = [
         *(images, schema, statistics, validator, gate, *enough, pairs),
         *(transform, *tuner, trainer),
-        *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], data),
+        *gate_and_push(
+            config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], [gate, *enough], reports
+        ),
     ]
     return _pipeline(config, site, [*nodes, *run_report(config, site, nodes)])
 
@@ -94,7 +94,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
 def training(
     config: Config, site: Site, pairs: PairGenerator, transform: Transform, code: str
 ) -> tuple[Trainer] | tuple[Trainer, Tuner]:
-    """The Trainer, and the Tuner where one is asked for."""
+    """The Trainer, and the Tuner if a search is configured."""
     given = {
         "examples": pairs.outputs["pairs"],
         "transform_graph": transform.outputs["transform_graph"],
@@ -104,7 +104,7 @@ def training(
     custom = {
         "model": config.model.model_dump(mode="json"),
         "split": config.split_rule,
-        "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
+        "config_digest": config.recipe_digest(),  # with the full digest, a changed floor would retrain the model
         "code_digest": code,
         "weights_digest": weights_digest(config.encoder),
         "checkpoints": site.checkpoints,
@@ -123,7 +123,7 @@ def training(
 
 
 def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
-    """From the images to what they are like."""
+    """Ingest: images, schema and statistics."""
     images = ImageExampleGen(
         data_root=site.data_root,
         data_digest=site.data_digest,
@@ -150,12 +150,12 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
 
 
 def create_data_pipeline(config: Config, site: Site) -> Pipeline:
-    """The beginning of the same graph: its results are those that a run then reuses."""
+    """The first nodes of the same graph: a later run reuses their results."""
     return _pipeline(config, site, list(ingest(config, site)))
 
 
 def served_model(config: Config, site: Site) -> Baseline:
-    """The model that serves, if there is one: candidates are compared with it."""
+    """The model that serves, if there is one: the baseline of the candidate."""
     return Baseline(
         site.serving_dir,
         site.served,
@@ -166,7 +166,7 @@ def served_model(config: Config, site: Site) -> Baseline:
 
 
 def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
-    """What keeps a run on too few new images from training; nothing where none is asked for."""
+    """The gate that ends a run on too few new images before training; empty if ``data.min_new_images`` is not set."""
     if not config.data.min_new_images:
         return []
     gate = NewData(
@@ -180,23 +180,17 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
     return [gate]
 
 
-def judge_and_push(
-    config: Config,
-    site: Site,
-    baseline: Baseline,
-    pairs: BaseChannel,
-    model: BaseChannel,
-    data: Mapping[str, BaseChannel] | None = None,
-) -> list[BaseNode]:
-    """What stands between a trained model and serving: all of it, for whatever model.
+def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: BaseChannel) -> list[BaseNode]:
+    """The gates on a trained model and what they need, in the order in which every view shows them.
+
+    A gate is a node with an output of the type ``GateVerdict``. To add one, add it to the list that is returned:
+    docs/how-to/extend.md.
 
     Args:
-      config: the gates, among others.
-      site: where it serves.
+      config: the thresholds, among others.
       baseline: the model that serves.
       pairs: Examples whose test split carries pixels.
       model: the candidate.
-      data: what the model card tells of the images and pairs, by the names of ``run_report.files.SOURCES``.
     """
     evaluator = Evaluator(
         examples=pairs,
@@ -213,9 +207,9 @@ def judge_and_push(
         baseline_model=baseline.outputs["model"],
         code_digest=code_digest("components.pair_scores", "components.storage.tfrecords", "models.data.features"),
     ).with_id("PairScores")
-    # First, for it says which model is damaged and how; what TFMA's Beam says of one, nobody understands.
+    # First, because its error names the damaged model and the damage; TFMA's comes from deep inside Beam.
     evaluator.add_upstream_node(scores)
-    judged = ModelGate(
+    gate = ModelGate(
         scores=scores.outputs["scores"],
         model=model,
         baseline_model=baseline.outputs["model"],
@@ -233,25 +227,57 @@ def judge_and_push(
         scores=scores.outputs["scores"],
         code_digest=code_digest("components.serving_validator", "models"),
     )
-    judgement = {
-        "model": model,
-        "evaluation": evaluator.outputs["evaluation"],
-        "measures": judged.outputs["measures"],
-        "gate_verdict": judged.outputs["verdict"],
-        "infra_verdict": serving.outputs["verdict"],
-        "baseline": baseline.outputs["found"],
-    }
-    told = {**(data or {}), **judgement}
-    card = ModelCardWriter(told, as_json(config), config.digest(), site.run_id).with_id("ModelCard")
+    return [
+        scores,
+        evaluator,
+        gate,
+        serving,
+    ]
+
+
+def gate_and_push(
+    config: Config,
+    site: Site,
+    baseline: Baseline,
+    pairs: BaseChannel,
+    model: BaseChannel,
+    data_gates: Sequence[BaseNode] = (),
+    reports: Mapping[str, BaseChannel] | None = None,
+) -> list[BaseNode]:
+    """Everything between a trained model and serving, for any model.
+
+    Args:
+      config: of the run.
+      site: of the run.
+      baseline: the model that serves.
+      pairs: Examples whose test split carries pixels.
+      model: the candidate.
+      data_gates: the gates on the data.
+      reports: of the images and pairs, for the model card, by the names of ``run_record.files.SOURCES``.
+    """
+    nodes = model_gates(config, baseline, pairs, model)
+    gates = gate_channels([*data_gates, *nodes])
+    outputs = {node.id: node.outputs for node in nodes}
+    card = ModelCardWriter(
+        {
+            **(reports or {}),
+            "model": model,
+            "evaluation": outputs["Evaluator"]["evaluation"],
+            "measures": outputs["ModelGate"]["measures"],
+            "baseline": baseline.outputs["found"],
+            **gates,
+        },
+        as_json(config),
+        config.digest(),
+        site.run_id,
+    ).with_id("ModelCard")
     pusher = ServingPusher(
         model=model,
         serving_dir=site.serving_dir,
-        model_blessing=evaluator.outputs["blessing"],
-        gate_blessing=judged.outputs["blessing"],
-        infra_blessing=serving.outputs["blessing"],
+        gates=gates,
+        model_blessing=outputs["Evaluator"]["blessing"],
+        infra_blessing=outputs["ServingValidator"]["blessing"],
         baseline=baseline.outputs["found"],
-        gate_verdict=judged.outputs["verdict"],
-        infra_verdict=serving.outputs["verdict"],
         card=card.outputs["card"],
         keep=config.push.keep,
         config_digest=config.digest(),
@@ -259,19 +285,17 @@ def judge_and_push(
     ).with_id("Pusher")
     outcome = OutcomeWriter(
         pushed_model=pusher.outputs["pushed_model"],
-        evaluation=evaluator.outputs["evaluation"],
-        gate_verdict=judged.outputs["verdict"],
-        infra_verdict=serving.outputs["verdict"],
+        gates=gates,
         pipeline_name=config.name,
         run_id=site.run_id,
         alerts=config.alerts,
     ).with_id("Outcome")
     last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
-    return [baseline, evaluator, scores, judged, serving, card, pusher, outcome, *last]
+    return [baseline, *nodes, card, pusher, outcome, *last]
 
 
 def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> list[BaseNode]:
-    """The page of a run, drawn from what all other nodes gave."""
+    """The report of a run, from the outputs of all other nodes."""
     found = {node.id: node for node in nodes}
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
     report = RunReport(

@@ -8,11 +8,11 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.executor import Executor
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
 
 
 class AnomalyGateSpec(ComponentSpec):
-    """Anomalies, and the statistics and schema that they came from, in; a verdict out."""
+    """Input: anomalies, and the statistics and schema that they come from. Output: a verdict."""
 
     INPUTS: ClassVar = {
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -27,12 +27,12 @@ class AnomalyGateSpec(ComponentSpec):
 
 
 class AnomalyGate(base_component.BaseComponent):
-    """Stops the run with a ``UserError`` when any split has anomalies, differs from train, or has drifted.
+    """Stops the run with ``DataRefused`` if any split has anomalies, differs from train, or has drifted.
 
-    Drift is judged where the Examples have the split ``features.PREVIOUS``. Which features are compared, and how far
-    apart they may be, is in the schema's comparators.
+    Drift is computed if the Examples have the split ``features.PREVIOUS``. The schema's comparators name the features
+    and the largest distances allowed.
 
-    Whatever must not see bad data runs after it: takes ``verdict``, or ``add_upstream_node(anomaly_gate)``.
+    Nodes that must not see bad data run after it: they take ``verdict``, or call ``add_upstream_node(anomaly_gate)``.
     """
 
     SPEC_CLASS = AnomalyGateSpec

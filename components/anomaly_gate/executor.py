@@ -1,4 +1,4 @@
-"""Reads the ExampleValidator's anomalies, compares the splits and spans, and lets the run go on, or not."""
+"""Reads the ExampleValidator's anomalies, compares splits and spans; stops the run if the data is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,15 @@ from tfx.utils.io_utils import SchemaReader
 from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
 from components.anomaly_gate.feature_distances import write_distances
 from components.anomaly_gate.reasons import reasons
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import write_verdict
+from components.run_outcome.artifacts import write_verdict
+from components.run_outcome.verdict import DataRefused, GateResult
 from models.data.features import PREVIOUS, TEST, TRAIN, VAL
-from models.errors import UserError
 
 GATE = "anomalies"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Turns anomalies into the user's error."""
+    """Raises ``DataRefused`` for anomalies, skew and drift."""
 
     def Do(  # noqa: N802
         self,
@@ -35,7 +34,7 @@ class Executor(base_executor.BaseExecutor):
         """Writes a passed verdict.
 
         Raises:
-          UserError: a split has anomalies, differs from train or has drifted; the message has a sentence for each.
+          DataRefused: a split has anomalies, differs from train or has drifted; the message has a sentence for each.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
@@ -45,20 +44,25 @@ class Executor(base_executor.BaseExecutor):
             for sentence in reasons(split, _read(anomalies, split))
         ]
         if found:
-            raise UserError(f"the data does not match the schema: {' '.join(found)}")
+            raise _refused("data-anomalies", f"the data does not match the schema: {' '.join(found)}")
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         schema = SchemaReader().read(str(Path(artifact_utils.get_single_uri(input_dict["schema"])) / SCHEMA_FILE))
         compared = _compare(statistics, schema, exec_properties["min_images"])
         if found := [sentence for one in compared for sentence in one.reasons]:
-            raise UserError(
-                f"the images are not alike: {' '.join(found)} If that is as it should be, raise data.validation.drift "
-                "or data.validation.skew, or review the schema (data.schema_file)"
+            raise _refused(
+                "data-drift",
+                f"the images differ: {' '.join(found)} If that is intended, raise data.validation.drift or "
+                "data.validation.skew, or review the schema (data.schema_file)",
             )
         notes = dict.fromkeys(one.note for one in compared if one.note)
         passed = GateResult(name=GATE, passed=True, reason="; ".join(["no anomaly in the images", *notes]))
         verdict = artifact_utils.get_single_instance(output_dict["verdict"])
         write_verdict(verdict, [passed])
         write_distances(Path(verdict.uri), [distance for one in compared for distance in one.distances])
+
+
+def _refused(code: str, message: str) -> DataRefused:
+    return DataRefused(message, code, [GateResult(name=GATE, passed=False, reason=message)])
 
 
 def _compare(statistics: Artifact, schema: schema_pb2.Schema, min_images: int) -> list[Compared]:

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from components.model_card.settings import ModelCardSettings
+from components.run_outcome.explanation import warnings_of
 from components.run_outcome.summary import Metric, RunSummary
-from components.run_outcome.warnings import caveats
 from models.export.manifest import ModelManifest
 
 _SHOWN = 50  # slices
@@ -156,7 +156,7 @@ def _analyses(summary: RunSummary) -> Iterator[str]:
 
 
 def _caveats(summary: RunSummary, settings: ModelCardSettings) -> Iterator[str]:
-    yield from (f"- {text(sentence)}" for sentence in caveats(summary))
+    yield from (f"- {text(sentence)}" for sentence in warnings_of(summary))
     if settings.caveats:
         yield f"\n{settings.caveats}"
 

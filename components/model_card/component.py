@@ -14,22 +14,20 @@ from components.model_card import artifacts as card
 from components.model_card.executor import Executor
 from components.model_gate.artifacts import MeasuredPairs
 from components.pair_generator.artifacts import PairReport
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GATE_INPUTS
 
 
 class ModelCardSpec(ComponentSpec):
-    """What is known of a judged model, by the names of ``run_report.files.SOURCES``."""
+    """What is known of a judged model, by the names of ``run_record.files.SOURCES``, and every gate."""
 
     INPUTS: ClassVar = {
         "images_report": ChannelParameter(type=IngestReport, optional=True),
         "pairs_report": ChannelParameter(type=PairReport, optional=True),
-        "anomaly_verdict": ChannelParameter(type=GateVerdict, optional=True),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "measures": ChannelParameter(type=MeasuredPairs),
-        "gate_verdict": ChannelParameter(type=GateVerdict),
-        "infra_verdict": ChannelParameter(type=GateVerdict),
         "baseline": ChannelParameter(type=BaselineFound),
+        **GATE_INPUTS,
     }
     OUTPUTS: ClassVar = {"card": ChannelParameter(type=card.ModelCard)}
     PARAMETERS: ClassVar = {
@@ -43,7 +41,7 @@ class ModelCardWriter(base_component.BaseComponent):
     """Writes the card of a model.
 
     Args:
-      artifacts: what is known of it, by the names of ``run_report.files.SOURCES``.
+      artifacts: what is known of it, by the names of ``run_record.files.SOURCES``, and every gate.
       config: the whole configuration as JSON; ``model_card`` in it is the user's part.
       config_digest: of it.
       run_id: of the run; in the cache key, for the card names it.

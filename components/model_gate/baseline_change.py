@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 
 _EASY = 0.99  # AUC from which comparing pixels is good enough a way to tell these images apart
 _ROUNDING = 1e-9  # a loss of just what is allowed is allowed, though 0.885 - 0.835 > 0.05 in a computer

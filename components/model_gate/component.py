@@ -14,7 +14,7 @@ from components.model_gate.artifacts import MeasuredPairs
 from components.model_gate.executor import Executor
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.artifacts import PairScores
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
 
 
 class ModelGateSpec(ComponentSpec):

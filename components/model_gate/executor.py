@@ -19,8 +19,8 @@ from components.model_gate.gates import judge
 from components.model_gate.identity_leakage import overlap
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import write_blessing, write_verdict
+from components.run_outcome.artifacts import write_blessing, write_verdict
+from components.run_outcome.verdict import GateResult
 from models.export.manifest import ModelManifest
 from models.export.signatures import blank_pair
 from models.settings import ImageSettings

@@ -11,7 +11,7 @@ from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 from models.verification.calibration import Floats
 from models.verification.intervals import Interval, MeasuredIntervals
 from models.verification.metrics import higher_is_better

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.splits import split_of
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 from models.data.features import TEST
 
 

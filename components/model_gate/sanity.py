@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 from models.verification.calibration import Floats, auc
 
 # A collapsed encoder's distances differ by rounding alone; those of the weakest real one by much more.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 
 _ROUNDS, _WARM_UP = 60, 10
 

@@ -15,7 +15,7 @@ from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from components.pair_scores.table import ScoredPairs
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 from models.verification.metrics import higher_is_better, needs_both_kinds
 
 Mask = NDArray[np.bool_]

@@ -1,1 +1,1 @@
-"""Lets a run go on to training only where enough images are new to the model that serves."""
+"""Ends a run before training if too few images are new to the model that serves."""

@@ -9,11 +9,11 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.baseline.artifacts import BaselineFound
 from components.new_data.executor import Executor
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
 
 
 class NewDataSpec(ComponentSpec):
-    """The images of this run and the model that serves in; a verdict out, and whether to go on."""
+    """Input: the images of this run and the model that serves. Output: a verdict, and whether to go on."""
 
     INPUTS: ClassVar = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
@@ -32,9 +32,9 @@ class NewDataSpec(ComponentSpec):
 
 
 class NewData(base_component.BaseComponent):
-    """Says whether enough images are new to the model that serves; otherwise ends the run, or lets the runner do it.
+    """Ends the run, or lets the runner do so, if too few images are new to the model that serves.
 
-    Whatever is not worth its time then runs after it: ``add_upstream_node(new_data)``.
+    Expensive nodes run after it: ``add_upstream_node(new_data)``.
     """
 
     SPEC_CLASS = NewDataSpec
@@ -53,10 +53,10 @@ class NewData(base_component.BaseComponent):
 
         Args:
           images: Examples with the splits train and val, one image an Example.
-          baseline_model: the model that serves; holds none where none does.
-          baseline: what the Baseline found.
+          baseline_model: the model that serves; empty if none does.
+          baseline: what the Baseline component found.
           minimum: of new images.
-          ends_run: whether too few raise ``NotEnoughNewData``; a runner that knows conditions reads ``enough``.
+          ends_run: whether too few raise ``NotEnoughNewData``; a runner with conditions reads ``enough`` instead.
           code_digest: changes when the code does.
         """
         super().__init__(

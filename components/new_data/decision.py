@@ -1,28 +1,28 @@
-"""Is there enough new to train on?"""
+"""The decision: are there enough new images to train on?"""
 
 import numpy as np
 
 from components.baseline.report import BaselineReport
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.verdict import GateResult
 from models.export.seen_images import Keys
 
 GATE = "new_data"
 
 
-def judge(images: Keys, seen: Keys | None, found: BaselineReport, minimum: int) -> GateResult:
-    """The verdict on the images of a run.
+def enough_new_data(images: Keys, seen: Keys | None, found: BaselineReport, minimum: int) -> GateResult:
+    """Passes if at least ``minimum`` images of a run are not in ``seen``.
 
     Args:
-      images: what it would train and validate on; each once.
-      seen: what the model that serves was made from; None where it does not say.
-      found: the model that serves, if any.
-      minimum: how many of ``images`` must not be in ``seen``.
+      images: that it would train and validate on; each once.
+      seen: that the served model was trained and validated on; None if it has no record of them.
+      found: the served model, if any.
+      minimum: of new images.
     """
     if found.status != "served":
         return GateResult(name=GATE, passed=True, reason=f"not counted: {found.absence}")
     if seen is None:
-        told = f"not counted: version {found.version}, which serves, has no record of the images it was made from"
-        return GateResult(name=GATE, passed=True, reason=told)
+        reason = f"not counted: version {found.version}, which serves, has no record of the images it was trained on"
+        return GateResult(name=GATE, passed=True, reason=reason)
     new = int((~np.isin(images, seen, assume_unique=True)).sum())
-    told = f"{new:,} new {'image' if new == 1 else 'images'} since version {found.version}, {minimum:,} asked for"
-    return GateResult(name=GATE, passed=new >= minimum, reason=told)
+    reason = f"{new:,} new {'image' if new == 1 else 'images'} since version {found.version}, {minimum:,} required"
+    return GateResult(name=GATE, passed=new >= minimum, reason=reason)

@@ -1,4 +1,4 @@
-"""Counts the images that the model that serves has not seen, and lets the run go on, or not."""
+"""Counts the images that the served model was not trained on; ends the run if they are too few."""
 
 import logging
 from typing import Any
@@ -9,8 +9,8 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.baseline.report import BaselineReport
-from components.new_data.decision import judge
-from components.run_outcome.gate_verdict import write_verdict
+from components.new_data.decision import enough_new_data
+from components.run_outcome.artifacts import write_verdict
 from components.storage.tfrecords import find_shards
 from models.data.features import TRAIN, VAL
 from models.errors import NotEnoughNewData
@@ -41,11 +41,12 @@ class Executor(base_executor.BaseExecutor):
         model = next(iter(input_dict.get("baseline_model", [])), None)
         seen = seen_images.read(path_utils.serving_model_path(model.uri)) if model else None
         found = BaselineReport.read(artifact_utils.get_single_uri(input_dict["baseline"]))
-        verdict = judge(seen_images.keys_in(shards), seen, found, exec_properties["minimum"])
-        told = f"{verdict.reason}: what serves still serves"
+        verdict = enough_new_data(seen_images.keys_in(shards), seen, found, exec_properties["minimum"])
+        reason = f"{verdict.reason}: what serves still serves"
         if not verdict.passed and exec_properties["ends_run"]:
-            raise NotEnoughNewData(told)
+            raise NotEnoughNewData(reason, [verdict])
         write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), [verdict])
         artifact_utils.get_single_instance(output_dict["enough"]).write(verdict.passed)
         if not verdict.passed:
-            logger.info("%s", told, extra={"event": "skipped", "details": {"reason": told}})
+            details = {"reason": reason, "gates": [verdict.model_dump()]}
+            logger.info("%s", reason, extra={"event": "skipped", "details": details})

@@ -7,7 +7,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.pair_generator.artifacts import PairReport
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
 
 
 class PairGeneratorSpec(ComponentSpec):

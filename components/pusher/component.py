@@ -1,5 +1,6 @@
-"""The stock Pusher with a blessing more and an executor of our own."""
+"""The stock Pusher with every gate's verdict and an executor of its own."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from tfx.components.pusher.component import Pusher
@@ -13,44 +14,40 @@ from tfx.utils import json_utils
 from components.baseline.artifacts import BaselineFound
 from components.model_card.artifacts import ModelCard
 from components.pusher.executor import Executor
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GATE_INPUTS
 
 
 class ServingPusherSpec(standard_component_specs.PusherSpec):
-    """The stock specification and more inputs, each of its own since Kubeflow takes no union of channels."""
+    """The stock specification and the inputs for the gates, the baseline and the model card."""
 
     INPUTS: ClassVar = {
         **standard_component_specs.PusherSpec.INPUTS,
-        "gate_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
         "baseline": ChannelParameter(type=BaselineFound, optional=True),
-        "gate_verdict": ChannelParameter(type=GateVerdict, optional=True),
         "card": ChannelParameter(type=ModelCard, optional=True),
-        "infra_verdict": ChannelParameter(type=GateVerdict, optional=True),
+        **GATE_INPUTS,
     }
     PARAMETERS: ClassVar = {
         **standard_component_specs.PusherSpec.PARAMETERS,
-        # By itself, not within custom_config: a cluster fills in only what is a whole parameter.
+        # A parameter of its own, not part of custom_config: a cluster replaces only entire parameters.
         "run_id": ExecutionParameter(type=str, optional=True),
     }
 
 
 class ServingPusher(Pusher):
-    """Pushes ``model`` to ``serving_dir/<version>`` when every blessing that is wired is given.
+    """Pushes ``model`` to ``serving_dir/<version>`` if every gate that is wired passed it.
 
     Args:
       model: the candidate.
       serving_dir: the folder that the model server watches, or an address such as ``gs://bucket/serving``.
-      model_blessing: the Evaluator's.
-      gate_blessing: the ModelGate's.
-      infra_blessing: the ServingValidator's.
-      baseline: what the Baseline found: where another version came to serve since, nothing is pushed.
-      gate_verdict: of the ModelGate, for the reason in the history.
-      infra_verdict: of the ServingValidator, likewise.
+      gates: of ``artifacts.gate_channels``: the verdicts of all gates.
+      model_blessing: as in the stock Pusher.
+      infra_blessing: as in the stock Pusher.
+      baseline: what the Baseline found: if another version came to serve since, nothing is pushed.
       card: the model card, which is published with the model.
       keep: versions kept, the serving one among them; default: all.
       config_digest: of the run's configuration, for the history.
       run_id: of the run, for the history and for the cache: the serving folder is no input that TFX knows of, and an
-        old verdict must never be taken for a push.
+        earlier outcome must never count as a push.
     """
 
     SPEC_CLASS = ServingPusherSpec
@@ -60,12 +57,10 @@ class ServingPusher(Pusher):
         self,
         model: BaseChannel,
         serving_dir: str,
+        gates: Mapping[str, BaseChannel] | None = None,
         model_blessing: BaseChannel | None = None,
-        gate_blessing: BaseChannel | None = None,
         infra_blessing: BaseChannel | None = None,
         baseline: BaseChannel | None = None,
-        gate_verdict: BaseChannel | None = None,
-        infra_verdict: BaseChannel | None = None,
         card: BaseChannel | None = None,
         keep: int | None = None,
         config_digest: str = "",
@@ -74,11 +69,9 @@ class ServingPusher(Pusher):
         spec = ServingPusherSpec(
             model=model,
             model_blessing=model_blessing,
-            gate_blessing=gate_blessing,
             infra_blessing=infra_blessing,
             baseline=baseline,
-            gate_verdict=gate_verdict,
-            infra_verdict=infra_verdict,
+            **(gates or {}),
             card=card,
             push_destination=pusher_pb2.PushDestination(
                 filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)

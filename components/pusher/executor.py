@@ -1,4 +1,4 @@
-"""Pushes a model that every gate blessed, through ``serving_folder.push``."""
+"""Pushes a model that every gate passed, through ``serving_folder.push``."""
 
 import json
 from pathlib import Path
@@ -11,34 +11,35 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.baseline.report import BaselineReport
-from components.run_outcome.gate_verdict import read_verdict
+from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
 from components.serving_folder.model_files import CARD
 from models.export.manifest import CARD_FILE
 
-BASELINE = "baseline"  # the input; and how the ModelGate's gates begin that compare with the model that serves
+BASELINE = "baseline"  # the input; and the prefix of gates that compare with the model that serves
 ALREADY_SERVING = "already_serving"
 DECLINED = "declined"
 PLACEHOLDER = "not-pushed.txt"
 
 
 class Executor(stock.Executor):
-    """The stock executor with versions that rise, whole versions only, and any number of blessings.
+    """The stock executor with increasing versions, complete versions only, and any number of gates.
 
     Custom properties of ``pushed_model``: ``pushed`` (1 only if this execution pushed), ``already_serving`` (1 where
     the identical model served before), ``pushed_version`` and ``pushed_destination`` in either case. A refused model
-    is identical only to the byte: one that merely says that it is, such as a truncated copy, is refused. Nor is a
-    blessed model pushed where another version came to serve since it was judged, or where somebody took this very
-    model out of service by a rollback: ``declined`` then tells why.
+    is identical only byte for byte: a truncated copy with the same manifest is refused. A blessed model is not pushed
+    either if another version came to serve since it was compared, or if a rollback took this model out of service:
+    ``declined`` then has the reason.
     """
 
     def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
-        """Whether every blessing is given; one that is wired but was never written counts as refused."""
+        """Whether every gate passed and every stock blessing was given; one that is wired but missing is a refusal."""
         blessings = [artifacts for key, artifacts in input_dict.items() if key.endswith("blessing")]
-        return all(
+        blessed = all(
             artifacts and all(blessing.get_int_custom_property("blessed") == 1 for blessing in artifacts)
             for artifacts in blessings
         )
+        return blessed and all(gate.passed for gate in gates_in(input_dict))
 
     def Do(  # noqa: N802
         self,
@@ -66,10 +67,10 @@ class Executor(stock.Executor):
                 config_digest=config.get("config_digest"),
             )
             found = [BaselineReport.read(one.uri) for one in input_dict.get(BASELINE, [])]
-            judged = serving_folder.Judged(found[0].version) if found else None
+            compared = serving_folder.Judged(found[0].version) if found else None
             cards = [path for one in input_dict.get("card", []) if (path := Path(one.uri) / CARD_FILE).is_file()]
             beside = {CARD: cards[0]} if cards else {}
-            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), judged, beside=beside)
+            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), compared, beside=beside)
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)
@@ -99,14 +100,12 @@ def _serving_dir(exec_properties: dict[str, Any]) -> str:
 
 
 def _reason(input_dict: dict[str, list[Artifact]]) -> str:
-    """Why the model may serve, in a sentence: what the gates said, as far as their verdicts are wired."""
-    verdicts = [one for key, artifacts in sorted(input_dict.items()) if key.endswith("verdict") for one in artifacts]
-    gates = [gate for verdict in verdicts for gate in read_verdict(verdict.uri)]
-    if gates:
+    """Why the model may serve, in a sentence."""
+    if gates := gates_in(input_dict):
         compared = "; ".join(gate.reason for gate in gates if gate.name.startswith(BASELINE))
-        return f"every gate agreed ({', '.join(gate.name for gate in gates)})" + (f": {compared}" if compared else "")
+        return f"every gate passed ({', '.join(gate.name for gate in gates)})" + (f": {compared}" if compared else "")
     blessings = sorted(key for key in input_dict if key.endswith("blessing"))
-    return f"given: {', '.join(blessings)}" if blessings else "no gate was asked"
+    return f"blessed by {', '.join(blessings)}" if blessings else "no gate is wired"
 
 
 def _fill(artifact: Artifact, text: str) -> None:

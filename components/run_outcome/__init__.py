@@ -1,1 +1,1 @@
-"""The last node: what a run came to, written down, told to those who want to hear of it."""
+"""The outcome of a run: the verdict, its artifacts and the summary that every view reads, and alerts."""

@@ -1,9 +1,93 @@
-"""The artifact in which a run's outcome is written down."""
+"""Artifacts of gates and of the outcome, and the generic inputs of components that read every gate."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
 from tfx.types.artifact import Artifact
+from tfx.types.channel import BaseChannel
+from tfx.types.component_spec import ChannelParameter
+
+from components.run_outcome.verdict import VERDICT_FILE, GateResult, refusals
+
+MOST_GATES = 16
+
+
+class GateVerdict(Artifact):
+    """The results of a component's gates: ``verdict.json`` is ``{"gates": [{name, passed, reason}, ...]}``.
+
+    The custom properties ``passed`` (1 if all passed) and ``reason`` (of those that did not) repeat it in the metadata
+    store. Every view of the verdict finds these artifacts by their type.
+    """
+
+    TYPE_NAME = "siamese.GateVerdict"
 
 
 class RunOutcome(Artifact):
-    """``outcome.json``: see ``outcome.Outcome``. Custom properties: ``status``, ``sentence``."""
+    """``outcome.json``: see ``verdict.Outcome``. Custom properties: ``status``, ``sentence``, ``alert``."""
 
     TYPE_NAME = "siamese.RunOutcome"
+
+
+class _Verdict(BaseModel):
+    gates: list[GateResult]
+
+
+# Inputs for the verdicts of any gates. One input each: TFX's Kubeflow v2 compiler takes no union of channels.
+GATE_INPUTS = {
+    f"gate_{number}": ChannelParameter(type=GateVerdict, optional=True) for number in range(1, MOST_GATES + 1)
+}
+
+
+def gate_channels(nodes: Iterable[object]) -> dict[str, BaseChannel]:
+    """The verdicts of every gate among ``nodes``, in their order, as values for ``GATE_INPUTS``.
+
+    Args:
+      nodes: of the graph. A gate is a node with an output of the type ``GateVerdict``.
+
+    Raises:
+      ValueError: there are more than ``MOST_GATES``.
+    """
+    outputs = (channel for node in nodes for channel in node.outputs.values())  # type: ignore[attr-defined]
+    channels = [channel for channel in outputs if channel.type is GateVerdict]
+    if len(channels) > MOST_GATES:
+        raise ValueError(f"{len(channels)} gates; at most {MOST_GATES} are supported (artifacts.MOST_GATES)")
+    return dict(zip(GATE_INPUTS, channels, strict=False))
+
+
+def gates_in(input_dict: Mapping[str, Sequence[Artifact]]) -> list[GateResult]:
+    """The results of every gate that is wired to ``GATE_INPUTS``, in order.
+
+    A gate that is wired but has published no verdict counts as refused.
+    """
+    results: list[GateResult] = []
+    for key in (key for key in GATE_INPUTS if key in input_dict):
+        if not input_dict[key]:
+            results.append(GateResult(name=key, passed=False, reason="the gate published no verdict"))
+        results += [gate for one in input_dict[key] for gate in read_verdict(one.uri)]
+    return results
+
+
+def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
+    """Writes ``verdict.json`` into the artifact and sets its custom properties; returns whether all gates passed."""
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict = _Verdict(gates=list(gates))
+    (folder / VERDICT_FILE).write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    passed = all(gate.passed for gate in gates)
+    artifact.set_int_custom_property("passed", int(passed))
+    artifact.set_string_custom_property("reason", refusals(verdict.gates))
+    return passed
+
+
+def read_verdict(uri: str) -> list[GateResult]:
+    """The gate results in the artifact at ``uri``."""
+    return _Verdict.model_validate_json((Path(uri) / VERDICT_FILE).read_text(encoding="utf-8")).gates
+
+
+def write_blessing(artifact: Artifact, blessed: bool, blessed_file: str, not_blessed_file: str) -> None:
+    """Writes a blessing as TFX's own components do: custom property ``blessed`` (1 or 0) and an empty marker file."""
+    artifact.set_int_custom_property("blessed", int(blessed))
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / (blessed_file if blessed else not_blessed_file)).write_text("", encoding="utf-8")

@@ -1,5 +1,6 @@
-"""The components Outcome and, where a refusal is to fail the run, OutcomeGate."""
+"""The components Outcome and, if a refusal is to fail the run, OutcomeGate."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from tfx.dsl.components.base import base_component, executor_spec
@@ -7,21 +8,15 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.run_outcome.artifacts import RunOutcome
+from components.run_outcome.artifacts import GATE_INPUTS, RunOutcome
 from components.run_outcome.executor import Executor, GateExecutor
-from components.run_outcome.gate_verdict import GateVerdict
 from components.run_outcome.settings import AlertSettings
 
 
 class RunOutcomeSpec(ComponentSpec):
-    """The verdicts and the push."""
+    """Input: every gate's verdict and the push. Output: the outcome."""
 
-    INPUTS: ClassVar = {
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
-        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "gate_verdict": ChannelParameter(type=GateVerdict),
-        "infra_verdict": ChannelParameter(type=GateVerdict),
-    }
+    INPUTS: ClassVar = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel), **GATE_INPUTS}
     OUTPUTS: ClassVar = {"outcome": ChannelParameter(type=RunOutcome)}
     PARAMETERS: ClassVar = {
         "pipeline_name": ExecutionParameter(type=str),
@@ -31,16 +26,14 @@ class RunOutcomeSpec(ComponentSpec):
 
 
 class OutcomeWriter(base_component.BaseComponent):
-    """Writes down what the run came to and tells it to ``alerts.webhook``.
+    """Writes the outcome of the run and notifies ``alerts.webhook``.
 
     Args:
       pushed_model: the Pusher's.
-      evaluation: the Evaluator's.
-      gate_verdict: the ModelGate's.
-      infra_verdict: the ServingValidator's.
-      pipeline_name: for whom it is told.
-      run_id: of the run; in the cache key, so that no run goes without an outcome.
-      alerts: who hears of it.
+      gates: of ``artifacts.gate_channels``.
+      pipeline_name: in the notification.
+      run_id: of the run; part of the cache key, so that every run has its outcome.
+      alerts: who is notified.
     """
 
     SPEC_CLASS = RunOutcomeSpec
@@ -49,9 +42,7 @@ class OutcomeWriter(base_component.BaseComponent):
     def __init__(
         self,
         pushed_model: BaseChannel,
-        evaluation: BaseChannel,
-        gate_verdict: BaseChannel,
-        infra_verdict: BaseChannel,
+        gates: Mapping[str, BaseChannel],
         pipeline_name: str,
         run_id: str,
         alerts: AlertSettings,
@@ -59,9 +50,7 @@ class OutcomeWriter(base_component.BaseComponent):
         super().__init__(
             RunOutcomeSpec(
                 pushed_model=pushed_model,
-                evaluation=evaluation,
-                gate_verdict=gate_verdict,
-                infra_verdict=infra_verdict,
+                **gates,
                 pipeline_name=pipeline_name,
                 run_id=run_id,
                 alerts=alerts.model_dump_json(),
@@ -71,7 +60,7 @@ class OutcomeWriter(base_component.BaseComponent):
 
 
 class OutcomeGateSpec(ComponentSpec):
-    """The outcome, and nothing to give."""
+    """Input: the outcome. No output."""
 
     INPUTS: ClassVar = {"outcome": ChannelParameter(type=RunOutcome)}
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {}
@@ -79,9 +68,9 @@ class OutcomeGateSpec(ComponentSpec):
 
 
 class OutcomeGate(base_component.BaseComponent):
-    """Raises ``GateRefusal`` where the model was refused, so that the run is seen to fail.
+    """Raises ``GateRefusal`` if the model was refused, so that the run itself fails.
 
-    A node of its own: a node that fails on Kubeflow leaves nothing behind, and the outcome is to be found.
+    A separate node: a node that fails on Kubeflow publishes no artifact, and the outcome must be published.
     """
 
     SPEC_CLASS = OutcomeGateSpec

@@ -1,4 +1,4 @@
-"""Reads the verdicts and the push, writes the outcome, tells it; then fails the run where that is asked for."""
+"""Reads the verdicts and the push, writes the outcome, sends the alert; then fails the run if that is configured."""
 
 import logging
 from pathlib import Path
@@ -8,11 +8,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.run_outcome.floors_gate import limits_gate
-from components.run_outcome.gate_verdict import read_verdict
-from components.run_outcome.outcome import OUTCOME_FILE, Outcome, push_gates, webhook_body
+from components.run_outcome.artifacts import gates_in
 from components.run_outcome.settings import AlertSettings
-from components.run_outcome.webhook import send
+from components.run_outcome.verdict import OUTCOME_FILE, Outcome, with_push
+from components.run_outcome.webhook import notify
 from models.errors import GateRefusal
 
 logger = logging.getLogger("siamese.outcome")
@@ -27,9 +26,18 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes ``outcome`` and tells it."""
+        """Writes ``outcome`` and sends it to the webhook."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        outcome = _outcome(input_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
+        version = pushed.get_string_custom_property("pushed_version")
+        outcome = Outcome.of_push(
+            pushed.get_int_custom_property("pushed") == 1,
+            pushed.get_int_custom_property("already_serving") == 1,
+            int(version) if version else None,
+            name=exec_properties["pipeline_name"],
+            run_id=exec_properties["run_id"],
+            gates=with_push(gates_in(input_dict), pushed.get_string_custom_property("declined")),
+        )
         artifact = artifact_utils.get_single_instance(output_dict["outcome"])
         Path(artifact.uri).mkdir(parents=True, exist_ok=True)
         text = outcome.model_dump_json(indent=2) + "\n"
@@ -38,13 +46,12 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_string_custom_property("sentence", outcome.sentence)
         logger.info("%s", outcome.sentence, extra={"event": "outcome", "details": outcome.model_dump(mode="json")})
 
-        alerts = AlertSettings.model_validate_json(exec_properties["alerts"])
-        if alerts.webhook and outcome.kind in alerts.on:
-            send(alerts.webhook, webhook_body(outcome))
+        if not_sent := notify(AlertSettings.model_validate_json(exec_properties["alerts"]), outcome):
+            artifact.set_string_custom_property("alert", not_sent)
 
 
 class GateExecutor(base_executor.BaseExecutor):
-    """Fails where the model was refused."""
+    """Fails if the model was refused."""
 
     def Do(  # noqa: N802
         self,
@@ -52,7 +59,7 @@ class GateExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Does nothing.
+        """Reads the outcome.
 
         Raises:
           GateRefusal: the model was refused.
@@ -62,20 +69,3 @@ class GateExecutor(base_executor.BaseExecutor):
         outcome = Outcome.model_validate_json((folder / OUTCOME_FILE).read_text(encoding="utf-8"))
         if outcome.status == "refused":
             raise GateRefusal(outcome.sentence)
-
-
-def _outcome(input_dict: dict[str, list[Artifact]], exec_properties: dict[str, Any]) -> Outcome:
-    pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
-    evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
-    verdicts = [artifact_utils.get_single_instance(input_dict[key]) for key in ("gate_verdict", "infra_verdict")]
-    gates = [limits_gate(evaluation.uri), *(gate for verdict in verdicts for gate in read_verdict(verdict.uri))]
-    now, already = (pushed.get_int_custom_property(key) == 1 for key in ("pushed", "already_serving"))
-    version = pushed.get_string_custom_property("pushed_version")
-    return Outcome(
-        name=exec_properties["pipeline_name"],
-        run_id=exec_properties["run_id"],
-        status="pushed" if now or already else "refused",
-        already_serving=already,
-        pushed_version=int(version) if version and (now or already) else None,
-        gates=push_gates(gates, pushed.get_string_custom_property("declined")),
-    )

@@ -1,51 +1,95 @@
-"""The verdict and what to do next, in sentences."""
+"""The explanation of a verdict: the reasons, warnings from the figures, the next step; a sentence each."""
 
 from collections.abc import Iterator
 
 from components.run_outcome.summary import RunSummary
-from components.run_outcome.warnings import caveats
+from models.data.features import GENUINE
+from models.verification.metrics import TAR_AT_FAR
 
-
-def headline(summary: RunSummary) -> str:
-    """The first line of the page."""
-    if summary.status == "pushed" and summary.already_serving:
-        return f"This model already serves, as version {summary.pushed_version}."
-    if summary.status == "pushed":
-        return f"This model may be used: every gate passed, and it serves as version {summary.pushed_version}."
-    if summary.status == "refused":
-        refused = [gate.name for gate in summary.gates if not gate.passed]
-        told = f"{len(refused)} of {len(summary.gates)} gates refused it: {', '.join(refused)}"
-        return f"This model must not be used: {told}. What served before still serves."
-    if summary.status == "skipped":
-        return "Nothing was trained: too little is new."
-    return f"The run failed in {summary.failed_component or 'its beginning'}. Nothing was pushed."
+_FEW_IDENTITIES = 30  # with fewer, the mean over them depends on which they are
+_WIDE = 0.05  # of the accuracy
+_MIN_SLICE_PAIRS = 50  # of a slice that is compared
+_FALSE_ACCEPTS = 10  # expected at a rate that is mentioned
 
 
 def explanations(summary: RunSummary) -> Iterator[str]:
-    """Why, and what to do next; a sentence each."""
-    if summary.status == "failed":
-        yield summary.error or "No reason was written down; log.txt beside this page has all that was said."
-        yield (
-            "Next: mend what the line above names, then start the same run again: what is done is not done anew."
-            if summary.exit_code == 2
-            else "Next: start the same run again: a training goes on where it was. If it fails again, see log.txt."
-        )
+    """Why the run ended as it did, and what to do next."""
+    outcome = summary.outcome
+    yield from outcome.reasons()
+    if outcome.status not in ("failed", "skipped"):
+        yield from warnings_of(summary)
+    if outcome.next_step and (outcome.status != "pushed" or summary.metrics):
+        yield f"Next: {outcome.next_step[0].lower()}{outcome.next_step[1:]}"
+
+
+def warnings_of(summary: RunSummary) -> Iterator[str]:
+    """What the figures of a run warn of; empty if nothing was measured."""
+    if not summary.metrics:
         return
-    if summary.status == "skipped":
-        yield summary.skipped or ""
-        return
-    for gate in summary.gates:
-        if not gate.passed:
-            yield f"{gate.name}: {gate.reason}."
-    yield from caveats(summary)
-    if summary.status == "refused":
+    test = summary.counts.get("images", {}).get("splits", {}).get("test", {})
+    identities = int(test.get("identities", 0))
+    if summary.config.get("data", {}).get("split", {}).get("by") == "image":
+        yield "Tested on identities that it was trained on: its accuracy on new ones is not known."
+    elif 0 < identities < _FEW_IDENTITIES:
+        yield f"Only {identities} test identities: others may be easier or harder than these; test on more."
+    if untrimmed := int(summary.counts.get("images", {}).get("untrimmed", 0)):
         yield (
-            "Next: look at the pictures of wrong pairs below: wrong labels are mended in the data; look-alikes want "
-            "more images of those identities, or pairs mined with the served model (pairs.mined); all else is a "
-            "matter of the recipe (tuner.trials)."
+            f"{untrimmed:,} images were not trimmed because they already have the target size: give image.height or "
+            "image.width another value."
         )
-    elif summary.metrics and not summary.already_serving:
+    accuracy = summary.metrics.get("accuracy")
+    if accuracy and accuracy.low is not None and accuracy.high is not None and accuracy.high - accuracy.low > _WIDE:
+        yield f"The accuracy, {accuracy.value:.3f}, is known to within {accuracy.low:.3f} to {accuracy.high:.3f} only."
+    yield from _weakest(summary)
+    if any(not gate.passed for gate in summary.gates):
+        return  # the other warnings concern the use of a model
+    yield from _strict(summary)
+    if summary.gates and not summary.baseline_metrics:
+        yield "No model served before it: it was compared with none."
+    yield from _other_preprocessing(summary)
+    yield (
+        "The test pairs are half genuine and half impostors; with more impostors there are more false accepts: "
+        "choose the threshold for your own share of them (calibration.objective)."
+    )
+
+
+def _other_preprocessing(summary: RunSummary) -> Iterator[str]:
+    """Test pairs hold pixels preprocessed for this model; a baseline trained on others is at a disadvantage."""
+    baseline, own = summary.baseline.get("image", {}), summary.config.get("image", {})
+    other = [f"{key} {baseline[key]}, here {own[key]}" for key in own if key in baseline and baseline[key] != own[key]]
+    if other and summary.baseline_metrics:
         yield (
-            "Next: measure it on pairs of your own (siamese evaluate), and look at the pairs below that it gets wrong: "
-            "a wrong label among them is mended in the data."
+            f"The served model was trained on images preprocessed differently ({'; '.join(other)}) and was evaluated "
+            "on this model's: in service it may be better than here. siamese evaluate compares both on your files."
+        )
+
+
+def _weakest(summary: RunSummary) -> Iterator[str]:
+    whole = summary.metrics.get("accuracy")
+    compared = [
+        (part["accuracy"], name, int(part["example_count"]))
+        for name, part in summary.slices.items()
+        if "accuracy" in part and part.get("example_count", 0) >= _MIN_SLICE_PAIRS
+    ]
+    if whole is None or not compared:
+        return
+    accuracy, name, pairs = min(compared)
+    if accuracy < whole.value - 0.005:
+        share = f"{1 - accuracy:.1%} of its {pairs:,} pairs are misclassified, {1 - whole.value:.1%} of all"
+        yield f"It is weakest on {' '.join(name.split())}: {share}."
+
+
+def _strict(summary: RunSummary) -> Iterator[str]:
+    """The true accept rate at the lowest false accept rate that the test has enough impostors for."""
+    kinds = summary.counts.get("pairs", {}).get("splits", {}).get("test", {}).get("kinds", {})
+    impostors = sum(count for kind, count in kinds.items() if kind != GENUINE)
+    found = {
+        far: metric.value
+        for name, metric in summary.metrics.items()
+        if name.startswith(TAR_AT_FAR) and (far := float(name.removeprefix(TAR_AT_FAR))) * impostors >= _FALSE_ACCEPTS
+    }
+    if found and found[min(found)] < 0.9:
+        yield (
+            f"If only a share {min(found):g} of impostors may be accepted, {found[min(found)]:.1%} of genuine pairs "
+            "are accepted: do not use it so without a second check."
         )

@@ -1,4 +1,4 @@
-"""What a user may set about who hears of a run. Plain pydantic: checked in milliseconds."""
+"""Settings of alerts."""
 
 from typing import Literal
 
@@ -6,15 +6,26 @@ from pydantic import Field
 
 from models.settings import Settings
 
-Kind = Literal["pushed", "serving", "refused"]
+Kind = Literal["pushed", "serving", "refused", "failed"]
 
 
 class AlertSettings(Settings):
-    """Where a run's outcome is told."""
+    """Who is notified of the outcome of a run."""
 
     webhook: str | None = Field(
         None,
         pattern=r"^(https?://.+|env:[A-Za-z_][A-Za-z0-9_]*)$",
-        description="an address that takes a JSON POST, or env:NAME where the address is a secret",
+        description="address that takes a JSON POST, or env:NAME to read the address, a secret, from the environment",
     )
-    on: tuple[Kind, ...] = Field(("refused",), description="serving: the very model serves already")
+    on: tuple[Kind, ...] = Field(
+        ("failed", "refused"),
+        description="outcomes to notify of: failed, refused, pushed, serving (the identical model already serves)",
+    )
+
+
+class FailureAlerts(Settings):
+    """What a pod of a cluster needs to report its failure."""
+
+    pipeline: str = Field(description="name of the pipeline")
+    attempts: int = Field(ge=1, description="attempts of a node, the first included")
+    alerts: AlertSettings

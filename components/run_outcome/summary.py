@@ -1,22 +1,26 @@
-"""``summary.json``: what a run came to. Fields are added, never renamed."""
+"""``summary.json``: the outcome of a run, its metrics, counts and times. Fields are added, never renamed."""
 
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.versions import versions
+from components.run_outcome.verdict import UNKNOWN_CODE, GateResult, Outcome, Status
 from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
 from models.verification.intervals import MeasuredIntervals
 
 FILE = "summary.json"
 
+_LIBRARIES = ("siamese-pipeline", "tfx", "tensorflow", "keras", "apache-beam", "tensorflow-model-analysis")
+
 
 class Metric(BaseModel):
-    """A measure on the test split with its 95% interval, absent where nothing has measured it."""
+    """A metric on the test split with its 95% interval, if the ModelGate could compute one."""
 
     value: float
     low: float | None = None
@@ -24,17 +28,19 @@ class Metric(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """The outcome of one run, written also after a failure."""
+    """The summary of one run, written also after a failure. ``outcome`` is its verdict."""
 
     model_config = ConfigDict(extra="allow")
 
     run_id: str
-    status: Literal["pushed", "refused", "failed", "skipped"]
+    status: Status
     already_serving: bool = False  # the identical model served before: nothing new was pushed
     exit_code: int
     error: str | None = None
-    skipped: str | None = None  # why it ended before the training, as it should
+    error_code: str | None = None  # of models.error_codes, if a UserError ended the run
+    skipped: str | None = None  # why it ended before the training, for lack of new data
     failed_component: str | None = None
+    alert: str | None = None  # why alerts.webhook was not reached; None: nothing was to be sent, or it arrived
     gates: list[GateResult] = []
     metrics: dict[str, Metric] = {}
     baseline_metrics: dict[str, Metric] = {}
@@ -57,11 +63,11 @@ class RunSummary(BaseModel):
 
     @classmethod
     def begun(cls, run_id: str, config: Mapping[str, Any], config_digest: str) -> "RunSummary":
-        """Of a run of which nothing else is known: as if it had failed.
+        """Of a run of which nothing else is known: a failed one.
 
         Args:
           run_id: of the run.
-          config: its whole configuration; empty where that is not known.
+          config: its entire configuration; empty if that is not known.
           config_digest: of it.
         """
         return cls(
@@ -89,14 +95,17 @@ class RunSummary(BaseModel):
             if gain.value is not None
         }
 
-    def end(self, pushed: bool) -> None:
-        """What it came to, of a run that got to its end.
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict."""
+        code = self.error_code or (UNKNOWN_CODE if self.exit_code == ExitCode.USER_ERROR else None)
+        fields = {name: getattr(self, name) for name in _OF_OUTCOME}
+        return Outcome(**{**fields, "name": self.config.get("name", ""), "error_code": code})
 
-        Args:
-          pushed: by this run itself.
-        """
-        served = pushed or self.already_serving
-        self.status, self.exit_code = ("pushed", ExitCode.PUSHED) if served else ("refused", ExitCode.REFUSED)
+    def conclude(self, outcome: Outcome) -> None:
+        """Takes over the verdict."""
+        for name in (*_OF_OUTCOME, "exit_code"):
+            setattr(self, name, getattr(outcome, name))
 
     def write(self, run_dir: Path) -> Path:
         """Writes ``run_dir/summary.json`` in one step."""
@@ -106,10 +115,13 @@ class RunSummary(BaseModel):
         return path
 
 
+_OF_OUTCOME = tuple(name for name in Outcome.model_fields if name in RunSummary.model_fields)
+
+
 def read_summaries(output: Path) -> list[RunSummary]:
     """The summaries of all runs under an output folder, oldest first.
 
-    One that cannot be read (damaged, or of another release) is a failed run that says so.
+    One that cannot be read (damaged, or of another release) becomes a failed run with that error.
     """
     paths = sorted((output / "runs").glob(f"*/{FILE}"))
     return [_read(path) for path in paths if not path.parent.is_symlink()]
@@ -118,7 +130,16 @@ def read_summaries(output: Path) -> list[RunSummary]:
 def _read(path: Path) -> RunSummary:
     try:
         return RunSummary.model_validate_json(path.read_text("utf-8"))
-    except (ValidationError, UnicodeDecodeError, OSError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        told = f"{path}: not readable as a summary: {why}"
-        return RunSummary(run_id=path.parent.name, status="failed", exit_code=1, error=told, seed=0, config_digest="")
+    except (ValidationError, UnicodeDecodeError, OSError) as raised:
+        why = raised.errors()[0]["msg"] if isinstance(raised, ValidationError) else str(raised)
+        error = f"{path}: not readable as a summary: {why}"
+        return RunSummary(run_id=path.parent.name, status="failed", exit_code=1, error=error, seed=0, config_digest="")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the main libraries, if installed."""
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -1,1 +1,1 @@
-"""What a run left behind, read back: where its artifacts lie, their figures, where its model comes from."""
+"""Reads a run back from its artifacts: files, metrics, lineage."""

@@ -1,4 +1,4 @@
-"""Where the artifacts of a run lie. Needs neither TFX nor TensorFlow."""
+"""Where the artifacts of a run are stored. Needs neither TFX nor TensorFlow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ from models.data.features import AUGMENTED
 from models.errors import UserError
 from models.export.manifest import CARD_FILE, ModelManifest
 
-# What each artifact is called here and among the inputs of RunReport: the node that gives it, and its own key there.
+# Name of each artifact here and among the inputs of RunReport -> (node, output key). The verdicts of gates are found by
+# their type instead, except that the report also shows the distances beside AnomalyGate's.
 SOURCES = {
     "images_report": ("ImageExampleGen", "report"),
     "statistics": ("StatisticsGen", "statistics"),
     "anomalies": ("ExampleValidator", "anomalies"),
     "anomaly_verdict": ("AnomalyGate", "verdict"),
-    "new_data_verdict": ("NewData", "verdict"),
     "pairs_report": ("PairGenerator", "report"),
     "pairs": ("PairGenerator", "pairs"),
     "model": ("Trainer", "model"),
@@ -25,23 +25,22 @@ SOURCES = {
     "evaluation": ("Evaluator", "evaluation"),
     "scores": ("PairScores", "scores"),
     "measures": ("ModelGate", "measures"),
-    "gate_verdict": ("ModelGate", "verdict"),
-    "infra_verdict": ("ServingValidator", "verdict"),
     "card": ("ModelCard", "card"),
     "pushed_model": ("Pusher", "pushed_model"),
+    "outcome": ("Outcome", "outcome"),
     "baseline": ("Baseline", "found"),
 }
 
 
 class Given(NamedTuple):
-    """An artifact: where it lies, and what its properties say."""
+    """An artifact: its URI and its properties."""
 
     uri: str
     properties: Mapping[str, str | int | float]
 
     @classmethod
     def of(cls, artifact: mlmd.Artifact) -> "Given":
-        """As the metadata store has it."""
+        """From the metadata store's form."""
         both = {**artifact.properties, **artifact.custom_properties}
         values = {key: getattr(value, kind) for key, value in both.items() if (kind := value.WhichOneof("value"))}
         return cls(artifact.uri, {key: _single(value) for key, value in values.items()})
@@ -53,17 +52,18 @@ def _single(value: Any) -> Any:
 
 
 class RunFiles:
-    """What a run left, as far as it came.
+    """The files of a run, as far as it came.
 
     Args:
-      artifacts: by their names in ``SOURCES``; only of nodes that ended.
+      artifacts: by their names in ``SOURCES``; only of nodes that finished.
+      verdicts: those of the type ``GateVerdict``, by node, in the order of the graph; likewise.
     """
 
-    def __init__(self, artifacts: Mapping[str, Given]) -> None:
-        self._artifacts = artifacts
+    def __init__(self, artifacts: Mapping[str, Given], verdicts: Mapping[str, Given] | None = None) -> None:
+        self._artifacts, self._verdicts = artifacts, verdicts or {}
 
     def folder(self, name: str) -> Path | None:
-        """Where an artifact lies, if it was made and is still there."""
+        """The folder of an artifact, if it exists."""
         found = self._artifacts.get(name)
         return Path(found.uri) if found and Path(found.uri).is_dir() else None
 
@@ -73,15 +73,15 @@ class RunFiles:
         return Path(model.uri) / "Format-Serving" if model else None
 
     def augmented(self) -> Path | None:
-        """The picture of distorted training images."""
+        """The picture of augmented training images."""
         return self._file("model_run", AUGMENTED)
 
     def manifest(self) -> ModelManifest | None:
-        """What the model that this run trained or reused says of itself; none where that is missing or damaged."""
+        """The manifest of the model that this run trained or reused; None if it is missing or damaged."""
         path = self.model_dir()
         try:
             return ModelManifest.read(path) if path else None
-        except UserError:  # the ServingValidator refuses such a model, and says why
+        except UserError:  # the ServingValidator refuses such a model, with the reason
             return None
 
     def card(self) -> Path | None:
@@ -93,7 +93,7 @@ class RunFiles:
         return self._file("images_report", "quarantine.csv")
 
     def near_duplicates(self) -> Path | None:
-        """The listing of images that look the same: paths, distance, identities, splits."""
+        """The listing of near-duplicate images: paths, distance, identities, splits."""
         return self._file("images_report", "near_duplicates.csv")
 
     def _file(self, name: str, file: str) -> Path | None:

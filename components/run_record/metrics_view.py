@@ -1,4 +1,4 @@
-"""What TFMA measured on the test split, read back."""
+"""Reads TFMA's metrics on the test split."""
 
 import math
 from collections.abc import Iterable
@@ -13,26 +13,26 @@ Slices = dict[str, dict[str, float]]  # slice name ("" for the whole) -> measure
 
 
 def measured(evaluation: str) -> tuple[dict[str, Metric], dict[str, Metric], Slices]:
-    """(the candidate's, the baseline's, the candidate's by slice) in the ModelEvaluation at ``evaluation``."""
+    """(candidate's, baseline's, candidate's by slice) in the ModelEvaluation at ``evaluation``."""
     candidate, baseline = (by_slice(evaluation, model) for model in ("candidate", "baseline"))
     slices = {name: without_nan(measures) for name, measures in candidate.items() if name}
     return _metrics(candidate.get("", {})), _metrics(baseline.get("", {})), slices
 
 
 def by_slice(evaluation: str, model: str) -> Slices:
-    """What was measured of a model, "candidate" or "baseline"; empty where that was not evaluated."""
+    """The metrics of a model, "candidate" or "baseline"; empty if it was not evaluated."""
     slices: Slices = {}
     for record in tfma.load_metrics(evaluation):
         name = ", ".join(f"{key.column}: {_value(key)}" for key in record.slice_key.single_slice_keys)
         for measure in record.metric_keys_and_values:
-            # Without a baseline TFMA leaves the candidate's name out.
+            # Without a baseline TFMA omits the candidate's name.
             if not measure.key.is_diff and (measure.key.model_name or "candidate") == model:
                 slices.setdefault(name, {})[measure.key.name] = measure.value.double_value.value
     return slices
 
 
 def measures_among(names: Iterable[str]) -> list[str]:
-    """Those of some metrics' names that are measures, in the order in which people read them."""
+    """The verification metrics among ``names``, in the order of display."""
     found = set(names)
     usual = [name for name in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name in found]
     tars = (name for name in found if name.startswith(TAR_AT_FAR))
@@ -40,7 +40,7 @@ def measures_among(names: Iterable[str]) -> list[str]:
 
 
 def without_nan(measures: dict[str, float]) -> dict[str, float]:
-    """Without what has no meaning, such as the recall of a slice of impostors: JSON has no NaN."""
+    """Without undefined values, such as the recall of a slice of impostors: JSON has no NaN."""
     return {name: value for name, value in measures.items() if not math.isnan(value)}
 
 

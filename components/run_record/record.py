@@ -1,4 +1,4 @@
-"""Reads back what the nodes of a run left, as far as it came: verdicts, measures, counts, where the rest lies."""
+"""Reads a run back from its artifacts: outcome, metrics, counts, lineage."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,55 +8,67 @@ from typing import Any
 from tfx.types.artifact import Artifact
 
 from components.baseline.report import BaselineReport
+from components.evaluator.floors import floors_gate
 from components.model_gate.artifacts import INTERVALS_FILE
-from components.run_outcome.floors_gate import limits_gate
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import read_verdict
-from components.run_outcome.outcome import push_gates
+from components.run_outcome.artifacts import GATE_INPUTS, read_verdict
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, with_push
 from components.run_record.files import SOURCES, Given, RunFiles
 from components.run_record.lineage import Lineage, Step
 from components.run_record.metrics_view import measured
 from models.verification.intervals import MeasuredIntervals
 
-_MADE = ("images_report", "pairs_report", "model")  # for each node of which something is told in the lineage
+_MADE = ("images_report", "pairs_report", "model")  # one for each node in the lineage
 
 
 class RunRecord(RunFiles):
-    """What a run left, read back."""
+    """A run, read back from its artifacts."""
 
     @classmethod
     def of(cls, inputs: Mapping[str, Sequence[Artifact]]) -> "RunRecord":
-        """From the inputs of a component that names them as ``files.SOURCES`` does."""
-        return cls({name: Given.of(given[0].mlmd_artifact) for name, given in inputs.items() if given})
+        """From the inputs of a component that names them as ``files.SOURCES`` and ``GATE_INPUTS`` do."""
+        given = {name: Given.of(artifacts[0].mlmd_artifact) for name, artifacts in inputs.items() if artifacts}
+        return cls(given, {name: given[name] for name in GATE_INPUTS if name in given})
 
     def counts(self) -> dict[str, Any]:
-        """Of the images and of the pairs, as their components reported them."""
+        """Counts of the images and of the pairs, as their components reported them."""
         reports = {"images": "images_report", "pairs": "pairs_report"}
         return {name: counted for name, key in reports.items() if (counted := self._counted(key))}
 
     def gates(self) -> list[GateResult]:
-        """The verdicts, in the order of the graph; only of gates that were reached."""
-        gates = self._verdict("anomaly_verdict") + self._verdict("new_data_verdict")
-        if evaluation := self._artifacts.get("evaluation"):
-            gates.append(limits_gate(evaluation.uri))
-        gates += self._verdict("gate_verdict") + self._verdict("infra_verdict")
+        """The results of the gates that were reached, in the order of the graph."""
+        gates = [gate for verdict in self._verdicts.values() for gate in read_verdict(verdict.uri)]
+        evaluation = self._artifacts.get("evaluation")
+        if evaluation and "floors" not in {gate.name for gate in gates}:  # of a revision whose Evaluator has no verdict
+            on_data = sum(gate.name in ("anomalies", "new_data") for gate in gates)
+            gates.insert(on_data, floors_gate(evaluation.uri))
         pushed = self._artifacts.get("pushed_model")
-        return push_gates(gates, str(pushed.properties.get("declined", "")) if pushed else "")
+        return with_push(gates, str(pushed.properties.get("declined", "")) if pushed else "")
+
+    def outcome(self, name: str, run_id: str) -> Outcome:
+        """The outcome as the node Outcome wrote it; of a run that did not reach that node, what is known so far.
+
+        Args:
+          name: of the pipeline.
+          run_id: of the run.
+        """
+        if folder := self.folder("outcome"):
+            return Outcome.model_validate_json((folder / OUTCOME_FILE).read_text(encoding="utf-8"))
+        return Outcome.of_push(*self.push(), name=name, run_id=run_id, gates=self.gates())
 
     def metrics(self) -> tuple[dict[str, Metric], dict[str, Metric], dict[str, dict[str, float]]]:
-        """(the candidate's, the baseline's, the candidate's by slice) on the test split."""
+        """(candidate's, baseline's, candidate's by slice) on the test split."""
         evaluation = self._artifacts.get("evaluation")
         return measured(evaluation.uri) if evaluation else ({}, {}, {})
 
     def intervals(self) -> MeasuredIntervals | None:
-        """The measures with their intervals, where the scores could be measured."""
+        """The metrics with their intervals, if they could be computed."""
         found = self._artifacts.get("measures")
         text = (Path(found.uri) / INTERVALS_FILE).read_text(encoding="utf-8") if found else "{}"
         return MeasuredIntervals.model_validate_json(text) if json.loads(text) else None
 
     def baseline(self) -> BaselineReport | None:
-        """What served when the run began."""
+        """The model that served when the run began."""
         found = self._artifacts.get("baseline")
         return BaselineReport.read(found.uri) if found else None
 
@@ -70,18 +82,18 @@ class RunRecord(RunFiles):
         return now, already, int(version) if version and (now or already) else None
 
     def statistics(self) -> tuple[str, str]:
-        """(where the statistics of the images lie, the names of their splits as TFX writes them)."""
+        """(URI of the statistics of the images, names of their splits as TFX writes them)."""
         artifact = self._artifacts.get("statistics")
         if artifact is None:
             raise LookupError("no statistics: StatisticsGen has not finished")
         return artifact.uri, str(artifact.properties["split_names"])
 
     def lineage(self, run_id: str, parameters: Mapping[str, Mapping[str, Any]]) -> Lineage:
-        """What made the model, as far as artifacts tell it: not when, nor in which run.
+        """The lineage of the model as far as artifacts have it: without times and earlier runs.
 
         Args:
           run_id: of the run.
-          parameters: node -> what it was given.
+          parameters: node -> its execution parameters.
         """
         made = ((node, self._artifacts.get(name)) for name, (node, _) in SOURCES.items() if name in _MADE)
         counts = self.counts()
@@ -99,9 +111,8 @@ class RunRecord(RunFiles):
         )
 
     def fill(self, summary: RunSummary) -> None:
-        """Adds all that a summary has of artifacts; what came of the run, if it came to its end."""
+        """Adds everything that a summary takes from artifacts; the outcome is that of a run without a failure."""
         summary.counts = self.counts()
-        summary.gates = self.gates()
         if model := self.manifest():
             summary.threshold, summary.calibration, summary.tuned = model.threshold, model.calibration, model.tuned
         summary.metrics, summary.baseline_metrics, summary.slices = self.metrics()
@@ -109,12 +120,9 @@ class RunRecord(RunFiles):
             summary.baseline = baseline.model_dump()
         if intervals := self.intervals():
             summary.add_intervals(intervals)
-        pushed, summary.already_serving, summary.pushed_version = self.push()
-        summary.end(pushed)
-
-    def _verdict(self, name: str) -> list[GateResult]:
-        verdict = self._artifacts.get(name)
-        return read_verdict(verdict.uri) if verdict else []
+        summary.conclude(self.outcome(summary.config.get("name", ""), summary.run_id))
+        if outcome := self._artifacts.get("outcome"):
+            summary.alert = str(outcome.properties.get("alert", "")) or None
 
     def _counted(self, name: str) -> dict[str, Any]:
         path = self._file(name, "counts.json")

@@ -15,7 +15,7 @@ from components.model_card.artifacts import ModelCard
 from components.model_gate.artifacts import MeasuredPairs
 from components.pair_generator.artifacts import PairReport
 from components.pair_scores.artifacts import PairScores
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict, RunOutcome
 from components.run_report.artifacts import Report
 from components.run_report.executor import Executor
 
@@ -28,7 +28,6 @@ class RunReportSpec(ComponentSpec):
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "anomaly_verdict": ChannelParameter(type=GateVerdict),
-        "new_data_verdict": ChannelParameter(type=GateVerdict, optional=True),
         "pairs_report": ChannelParameter(type=PairReport),
         "pairs": ChannelParameter(type=standard_artifacts.Examples),
         "model": ChannelParameter(type=standard_artifacts.Model),
@@ -36,10 +35,9 @@ class RunReportSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "scores": ChannelParameter(type=PairScores),
         "measures": ChannelParameter(type=MeasuredPairs),
-        "gate_verdict": ChannelParameter(type=GateVerdict),
-        "infra_verdict": ChannelParameter(type=GateVerdict),
         "card": ChannelParameter(type=ModelCard),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
+        "outcome": ChannelParameter(type=RunOutcome),
         "baseline": ChannelParameter(type=BaselineFound),
     }
     OUTPUTS: ClassVar = {"report": ChannelParameter(type=Report)}

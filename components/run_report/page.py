@@ -9,7 +9,7 @@ from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from components.run_outcome.explanation import explanations, headline
+from components.run_outcome.explanation import explanations
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_report.card_html import card_html
 from components.run_report.charts import figures, plots
@@ -45,7 +45,7 @@ def render(content: Content) -> str:
     curves = read_curves(content.training) if content.training else {}
     placed = read_map(content.training, summary.seed) if content.training else None
     return template().render(
-        headline=headline(summary),
+        headline=summary.outcome.headline,
         explanations=list(explanations(summary)),
         confusion=_confusion(content),
         pictures=pictures(scores, content.pairs, chosen(scores)) if scores is not None and content.pairs else {},

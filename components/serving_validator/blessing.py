@@ -2,8 +2,8 @@
 
 from tfx.types.artifact import Artifact
 
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import write_blessing, write_verdict
+from components.run_outcome.artifacts import write_blessing, write_verdict
+from components.run_outcome.verdict import GateResult
 
 GATE = "serving"
 

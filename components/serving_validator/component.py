@@ -9,7 +9,7 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.pair_scores.artifacts import PairScores
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
 from components.serving_validator.executor import Executor
 from components.serving_validator.settings import ServingValidatorSettings
 

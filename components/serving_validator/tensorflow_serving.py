@@ -14,8 +14,8 @@ from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import kube_utils, proto_utils
 
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import GateVerdict, write_verdict
+from components.run_outcome.artifacts import GateVerdict, write_verdict
+from components.run_outcome.verdict import GateResult
 from components.serving_validator.blessing import BLESSED, GATE
 from components.serving_validator.settings import ServingValidatorSettings
 from models.data import features
@@ -94,12 +94,16 @@ def _check_platform(serialized: str) -> None:
     proto_utils.json_to_proto(serialized, spec)
     if spec.WhichOneof("serving_platform") == "kubernetes":
         if not _is_inside_kubeflow():
-            raise UserError('serving_validator.runtime: "kubernetes" works inside a Kubeflow pod only; use "process"')
+            raise UserError(
+                'serving_validator.runtime: "kubernetes" works inside a Kubeflow pod only; use "process"',
+                code="serve-no-platform",
+            )
         return
     try:
         docker.from_env().ping()
     except docker.errors.DockerException as error:
-        raise UserError(f'serving_validator.runtime: no Docker engine answers ({error}); use "process"') from None
+        message = f'serving_validator.runtime: no Docker engine answers ({error}); use "process"'
+        raise UserError(message, code="serve-no-platform") from None
 
 
 def _is_inside_kubeflow() -> bool:

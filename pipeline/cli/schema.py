@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from components.run_outcome.verdict import cause_of
 from models.data.features import SPLITS
 from models.errors import ExitCode, UserError
 from pipeline.config.configuration import Config
 from pipeline.environment.output_folder import alone, writable
-from pipeline.runners.local.run import data_fingerprint, images_of, load_site, user_error
+from pipeline.runners.local.run import data_fingerprint, images_of, load_site
 from pipeline.terminal.stages import Stages, quiet
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
                     _make(config, site, file, console, stages)
             except Exception as error:  # noqa: BLE001 - whatever was raised, one line tells it
                 traceback.print_exception(error)  # into the log
-                if mine := user_error(error):
-                    raise UserError(str(mine)) from None
+                if mine := cause_of(error, UserError):
+                    raise UserError(str(mine), mine.code) from None
                 console.print(f"[bold red]error:[/] {escape(str(error)[:500])}  [dim]{escape(str(output / LOG))}[/]")
                 return ExitCode.FAILED
     return 0

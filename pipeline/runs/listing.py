@@ -20,12 +20,11 @@ def show_runs(console: Console, summaries: Sequence[RunSummary], output: Path) -
         table.add_row(*_row(summary))
     console.print(table if summaries else f"no run under {output}")
     for summary in summaries:  # below the table: they are longer than what is left of a line
-        refused = "; ".join(gate.reason for gate in summary.gates if not gate.passed)
-        if reason := summary.error or summary.skipped or refused:
+        if reason := " ".join(summary.outcome.reasons()):
             console.print(escape(wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
 
 
 def _row(summary: RunSummary) -> tuple[str, ...]:
     values = [f"{summary.metrics[m].value:.4f}" if m in summary.metrics else "-" for m in ("accuracy", "auc")]
-    status = "already serving" if summary.already_serving else summary.status
+    status = {"serving": "already serving"}.get(summary.outcome.kind, summary.status)
     return summary.run_id, status, str(summary.pushed_version or "-"), *values, f"{summary.seconds:.0f}"

@@ -9,6 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.run_record.files import SOURCES, Given
 
+VERDICT_TYPE = "siamese.GateVerdict"  # of components.run_outcome.artifacts, which imports TFX
 _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
@@ -61,6 +62,12 @@ def given_by(nodes: Mapping[str, Node]) -> dict[str, Given]:
         if node in nodes and nodes[node].finished
     }
     return {name: Given.of(artifact) for name, artifact in found.items() if artifact}
+
+
+def verdicts_of(nodes: Mapping[str, Node]) -> dict[str, Given]:
+    """The artifacts of the type ``GateVerdict``, by node, in the order in which the nodes ran."""
+    finished = ((node.id, artifacts) for node in nodes.values() if node.finished for artifacts in node.outputs.values())
+    return {node: Given.of(one) for node, artifacts in finished for one in artifacts if one.type == VERDICT_TYPE}
 
 
 def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:

@@ -1,1 +1,1 @@
-"""What a person sees of a run: progress, errors, the summary card."""
+"""Terminal output of a run: stages, progress, summary."""

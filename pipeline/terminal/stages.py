@@ -1,4 +1,4 @@
-"""What a person sees: stages as they start and end, progress, the summary. Library noise goes to a file."""
+"""Terminal output of a run: stages, progress, summary. Library messages go to a file."""
 
 import logging
 import os
@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import GateResult, Outcome
 from models.data.features import AUGMENTED
 from models.export.manifest import CARD_FILE
 from pipeline.environment.native_libraries import prepare_native_libraries
@@ -69,7 +69,8 @@ def _flush() -> None:
 class Stages:
     """Shows each stage of a run with its time, and progress lines from the logger ``siamese.progress``.
 
-    Also notes the peak memory of this process in each stage, where Linux tells it.
+    Attributes:
+      peak_memory_mb: of this process in each stage, where Linux reports it.
     """
 
     def __init__(self, console: Console) -> None:
@@ -97,7 +98,7 @@ class Stages:
         self._name = None
 
     def on_node(self, node: str, finished: bool) -> None:
-        """What the runner tells of a node."""
+        """Callback of the runner: a node starts, or has finished."""
         if finished:
             self.finish()
         else:
@@ -142,25 +143,24 @@ def _peak_memory_mb() -> float | None:
 
 
 def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: Path) -> None:
-    """The end of a run: the data, the measures beside the served model's, the gates, the verdict."""
+    """The end of a run: data, metrics beside the served model's, gates, verdict."""
     if summary.counts:
         console.print(_counts_line(summary), soft_wrap=True)
         for note in _notes(summary, output):
             console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
     if summary.tuned:
-        told = ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
-        console.print(f"[dim]tuned: {told}[/]", soft_wrap=True)
+        values = ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
+        console.print(f"[dim]tuned: {values}[/]", soft_wrap=True)
     if summary.calibration:
         console.print(f"[dim]{escape(_threshold_line(summary))}[/]", soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
-    if summary.gates:
-        console.print(gates_table(summary.gates))
-    console.print()
-    console.print(_verdict(summary, serving_address_of(summary, output)), soft_wrap=True)
+    show_outcome(console, summary.outcome, serving_address_of(summary, output))
+    if summary.alert:
+        console.print(f"[yellow]{escape(summary.alert)}[/]", soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
         listing = escape(str(output / "quarantine" / f"{summary.run_id}.csv"))
-        console.print(f"[dim]{listing}: the files that were not used, and why[/]", soft_wrap=True)
+        console.print(f"[dim]{listing}: the files that were not used, with reasons[/]", soft_wrap=True)
     written = ("report.html", "summary.json", CARD_FILE, "log.txt", AUGMENTED)
     files = ", ".join(name for name in written if (run_dir / name).is_file())
     console.print(f"[dim]{escape(str(run_dir))}: {files}; {summary.seconds:.0f} s[/]", soft_wrap=True)
@@ -190,7 +190,7 @@ def _threshold_line(summary: RunSummary) -> str:
 
 
 def _notes(summary: RunSummary, output: Path) -> list[str]:
-    """What is odd about the images and pairs, and where to look."""
+    """Peculiarities of the images and pairs, and where to look."""
     notes = [
         f"{split}: {note}"
         for split, counted in summary.counts.get("pairs", {}).get("splits", {}).items()
@@ -199,9 +199,9 @@ def _notes(summary: RunSummary, output: Path) -> list[str]:
     near = summary.counts.get("images", {}).get("near_duplicates", {})
     odd = {what: near.get(f"across_{what}", 0) for what in ("identities", "splits")}
     if any(odd.values()):
-        told = " and ".join(f"{number:,} across {what}" for what, number in odd.items() if number)
+        across = " and ".join(f"{number:,} across {what}" for what, number in odd.items() if number)
         listing = output / "quarantine" / f"{summary.run_id}.near_duplicates.csv"
-        notes.append(f"{near['pairs']:,} pairs of images look the same, {told}: {listing}")
+        notes.append(f"{near['pairs']:,} pairs of images look the same, {across}: {listing}")
     return notes
 
 
@@ -227,8 +227,24 @@ def _with_interval(metric: Metric | None, sign: str = "") -> str:
     return f"{value} [dim]{metric.low:{sign}.3f}..{metric.high:{sign}.3f}[/]"
 
 
-def gates_table(gates: Iterable[GateResult]) -> Table:
-    """One line a gate."""
+_STYLES = {"pushed": "green", "skipped": "green", "refused": "red", "failed": "red"}
+
+
+def show_outcome(console: Console, outcome: Outcome, serving: str = "") -> None:
+    """The gates, one line each, and the verdict.
+
+    Args:
+      console: to write to.
+      outcome: of the run.
+      serving: address of the serving folder, if it is known.
+    """
+    if outcome.gates:
+        console.print(_gates_table(outcome.gates))
+    label, text = outcome.line(serving)
+    console.print(f"\n[bold {_STYLES[outcome.status]}]{label}[/] {escape(text)}", soft_wrap=True)
+
+
+def _gates_table(gates: Iterable[GateResult]) -> Table:
     table = Table(title="gates", title_justify="left", box=None, padding=(0, 1, 0, 2), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -236,16 +252,3 @@ def gates_table(gates: Iterable[GateResult]) -> Table:
     for gate in gates:
         table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
     return table
-
-
-def _verdict(summary: RunSummary, serving: str) -> str:
-    if summary.status == "pushed" and summary.already_serving:
-        return f"[bold green]Already serving:[/] version {summary.pushed_version} is this very model."
-    if summary.status == "pushed":
-        place = escape(f"{serving}/{summary.pushed_version}")
-        return f"[bold green]Pushed[/] as version {summary.pushed_version}: {place}"
-    if summary.status == "refused":
-        return "[bold red]Refused:[/] nothing was pushed; what served before still serves."
-    if summary.status == "skipped":
-        return f"[bold green]Skipped:[/] {escape(summary.skipped or '')}"
-    return f"[bold red]Failed[/] in {summary.failed_component or 'the run'}: {escape(summary.error or '')}"

@@ -27,7 +27,7 @@ from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config.configuration import Config, load_config
 from pipeline.environment.run_environment import Site
-from pipeline.graph import judge_and_push, served_model
+from pipeline.graph import gate_and_push, served_model
 from pipeline.runners.local import runner
 from pipeline.runners.local.run import run
 
@@ -208,7 +208,7 @@ class Ground:
             return Pipeline(
                 pipeline_name=config.name,
                 pipeline_root=site.artifacts,
-                components=[pairs, model, *judge_and_push(config, site, served_model(config, site), *imported)],
+                components=[pairs, model, *gate_and_push(config, site, served_model(config, site), *imported)],
                 metadata_connection_config=site.metadata,
                 beam_pipeline_args=config.beam.pipeline_args,
             )
@@ -227,7 +227,7 @@ def ground(tmp_path_factory) -> Ground:
     """One run on real digits up to the Trainer, which makes the untrained model; and a model that serves."""
     base = tmp_path_factory.mktemp("planted")
     data = write_grouped_digits(base / "data")
-    judging = {name: mock.Mock(return_value=[]) for name in ("judge_and_push", "run_report")}
+    judging = {name: mock.Mock(return_value=[]) for name in ("gate_and_push", "run_report")}
     with mock.patch.multiple(pipeline.graph, **judging):
         run(configured(data, "training.epochs=0"), base / "images")
     made = ("PairGenerator/pairs", "Transform/transform_graph", "Trainer/model")

@@ -7,8 +7,8 @@ import tensorflow_model_analysis as tfma
 from answering_model import evaluate, example
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator.floors import floors_gate
 from components.model_gate.settings import GateSettings, MeasureSettings
-from components.run_outcome.floors_gate import limits_gate
 from components.run_record.metrics_view import by_slice, measures_among
 from models.data import features
 from models.verification.metrics import verification_measures
@@ -124,7 +124,7 @@ def test_tfma_the_table_of_scores_and_the_command_line_agree(tmp_path):
             {name: of_dark[name] for name in MEASURES.names}, abs=1e-6
         )
         assert math.isnan(found["kind: genuine"]["eer"])
-    verdict = limits_gate(out)
+    verdict = floors_gate(out)
     assert not verdict.passed
     assert f"eer {expected['eer']:.4f} is above the ceiling 0.01" in verdict.reason
     assert f"auc {expected['auc']:.4f} is below the floor 0.99" in verdict.reason
@@ -140,7 +140,7 @@ def test_pairs_without_slices_and_a_model_of_nothing_but_nan_are_refused_and_not
     out = evaluate(tmp_path, examples_of(same, nothing, nothing, sliced=False), config, baseline=False)
     assert not tfma.load_validation_result(out).validation_ok
     assert set(by_slice(out, "candidate")) == {"", "kind: genuine", "kind: impostor_random"}
-    reason = limits_gate(out).reason
+    reason = floors_gate(out).reason
     assert "accuracy could not be measured: it is not a number" in reason
     assert "auc could not be measured: it is not a number" in reason
     assert "calibration_error could not be measured" in reason

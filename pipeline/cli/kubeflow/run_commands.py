@@ -156,7 +156,7 @@ def _watched(cluster: Any, operation: str, request: dict[str, Any]) -> int:
     if "state" not in result:  # only started
         console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
         return 0
-    return show_verdict(console, result, outcome_of(result, request.get("pipeline_root")), following.failure)
+    return show_verdict(console, outcome_of(result, following.failure, request.get("pipeline_root")))
 
 
 def _let_go(run_id: str | None) -> None:

@@ -4,17 +4,20 @@ import hashlib
 import shutil
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from components.image_example_gen.sources.open_source import open_source
-from components.run_outcome.summary import RunSummary
+from components.run_outcome.summary import FILE, RunSummary
+from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, served_key
 from components.storage.folders import read_file
-from models.errors import ExitCode, NotEnoughNewData, RejectedData, UserError
+from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.environment.output_folder import METADATA, alone, new_run_id, point_latest, writable
@@ -27,18 +30,33 @@ from pipeline.terminal.stages import Stages, quiet, show_summary
 if TYPE_CHECKING:
     from pipeline.environment.run_environment import Site
 
-E = TypeVar("E", bound=BaseException)
+LOG = "log.txt"
 
 
 def run(config: Config, output: Path) -> int:
     """Runs the pipeline on the images of ``config`` and writes everything under ``output``.
 
     Returns:
-      The exit code: 0 pushed, already serving or skipped, 3 refused, 2 the user's to mend, 1 anything else.
+      The exit code, one of ``models.errors.ExitCode``.
 
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
+    with _alerting(config):
+        return _run(config, output)
+
+
+@contextmanager
+def _alerting(config: Config) -> Iterator[None]:
+    """Sends the alert of a run that fails before it has a folder and a summary."""
+    try:
+        yield
+    except UserError as error:
+        _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
+        raise
+
+
+def _run(config: Config, output: Path) -> int:
     check_first_host(config, output)
     output = writable(output)
     with alone(output):
@@ -50,7 +68,7 @@ def run(config: Config, output: Path) -> int:
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
         started = time.monotonic()
-        with quiet(run_dir / "log.txt") as console:
+        with quiet(run_dir / LOG) as console:
             console.print(
                 f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
@@ -62,12 +80,15 @@ def run(config: Config, output: Path) -> int:
             summary.write(run_dir)
             point_latest(output, run_id)
             _report(output, run_dir)
+            if not_sent := summary.status == "failed" and _alert(config, summary.outcome, run_dir):
+                summary.alert = not_sent
+                summary.write(run_dir)
             show_summary(console, summary, run_dir, output)
     return summary.exit_code
 
 
 def _report(output: Path, run_dir: Path) -> None:
-    """The page beside the summary, whatever came of the run; that it cannot be drawn changes nothing."""
+    """Writes the report beside the summary, whatever the outcome; a failure to draw it changes nothing."""
     from pipeline.runs.report import write_page
 
     try:
@@ -76,17 +97,26 @@ def _report(output: Path, run_dir: Path) -> None:
         traceback.print_exception(error)
 
 
+def _alert(config: Config, outcome: Outcome, run_dir: Path | None) -> str | None:
+    """Notifies ``alerts.webhook`` of a failed run; returns why it could not. The node Outcome sends the others."""
+    from components.run_outcome.webhook import notify  # httpx
+
+    files = {"summary": FILE, "log": LOG, "report": "report.html"}
+    paths = {name: run_dir / file for name, file in files.items()} if run_dir else {}
+    return notify(config.alerts, outcome, {name: str(path) for name, path in paths.items() if path.is_file()})
+
+
 def _execute(
     config: Config, output: Path, data_root: str, data_digest: str, run_id: str, console: Console
 ) -> RunSummary:
-    """Runs the graph and tells how it ended, however it ended."""
+    """Runs the graph; returns the summary, however it ended."""
     stages = Stages(console)
     summary = RunSummary.begun(run_id, config.model_dump(mode="json"), config.digest())
     error: BaseException | None = None
     try:
         with stages.progress():
             _run_graph(config, output, data_root, data_digest, run_id, stages)
-    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - whatever was raised, the summary tells it
+    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - the summary has it
         error = raised
         traceback.print_exception(raised)  # into the log
     try:
@@ -95,11 +125,13 @@ def _execute(
         error = error or raised
         traceback.print_exception(raised)
     summary.peak_memory_mb = stages.peak_memory_mb
-    if reason := _cause(error, NotEnoughNewData):
-        summary.status, summary.exit_code, summary.skipped = "skipped", ExitCode.SKIPPED, str(reason)
-        summary.failed_component = None
-    elif error:
-        _fail(summary, error, output)
+    if error:
+        fields = {"name": config.name, "run_id": run_id, "failed_component": summary.failed_component}
+        pushed = {"already_serving": summary.already_serving, "pushed_version": summary.pushed_version}
+        summary.conclude(Outcome.of_error(error, summary.gates, **fields, **pushed))
+    if rejected := cause_of(error, RejectedData):
+        summary.counts = {"images": rejected.counts}
+        _keep_listing(output, f"{run_id}.csv", rejected.quarantine)
     return summary
 
 
@@ -110,13 +142,13 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
     try:
         runner.run(config, site, stages.on_node)
     except Exception as error:
-        if _cause(error, NotEnoughNewData):
-            stages.finish()  # it did what it is for
+        if cause_of(error, NotEnoughNewData):
+            stages.finish()  # the node did its work
         raise
 
 
 def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
-    """Where a run under ``output`` reads and writes; loads TFX, which takes ten seconds and is shown."""
+    """The environment of a run under ``output``; loads TFX, which takes ten seconds and is shown as a stage."""
     stages.start("load TFX")
     from pipeline.environment.run_environment import Site
     from pipeline.runners.local import runner
@@ -137,7 +169,7 @@ def load_site(config: Config, output: Path, data_root: str, data_digest: str, ru
 
 
 def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
-    """Adds what the metadata store holds of a run."""
+    """Adds what the metadata store has of a run."""
     if not (output / METADATA).exists():
         return
     from pipeline.runners.local import runner
@@ -157,48 +189,19 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
             shutil.copyfile(file, output / "runs" / run_id / file.name)
 
 
-def _fail(summary: RunSummary, error: BaseException, output: Path) -> None:
-    mine = user_error(error)
-    summary.status, summary.error = "failed", str(mine) if mine else _one_line(error)
-    summary.exit_code = ExitCode.USER_ERROR if mine else ExitCode.FAILED
-    if isinstance(mine, RejectedData):
-        summary.counts = {"images": mine.counts}
-        _keep_listing(output, f"{summary.run_id}.csv", mine.quarantine)
-
-
 def _keep_listing(output: Path, name: str, listing: str) -> None:
     folder = output / "quarantine"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(listing, encoding="utf-8")
 
 
-def user_error(error: BaseException) -> UserError | None:
-    """The ``UserError`` behind an exception, however often it was wrapped on its way."""
-    return _cause(error, UserError)
-
-
-def _cause(error: BaseException | None, kind: type[E]) -> E | None:
-    seen: set[int] = set()
-    current = error
-    while current and id(current) not in seen:
-        if isinstance(current, kind):
-            return current
-        seen.add(id(current))
-        current = current.__cause__ or current.__context__
-    return None
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
-
-
 def images_of(config: Config, output: Path) -> str:
-    """The address of the images: whether they are there, the source itself says."""
+    """The address of the images; the source itself checks that they exist."""
     source = config.data.source
     if source is None:
         raise UserError(
-            "no images: say --data with a folder, an archive or a manifest, or set data.source in the configuration"
+            "no images: set --data to a folder, an archive or a manifest, or data.source in the configuration",
+            code="data-no-images",
         )
     if source == DIGITS:
         return str(write_digits(output / "data" / "digits"))
@@ -211,5 +214,5 @@ def data_fingerprint(config: Config, data_root: str) -> str:
     try:
         images = open_source(data_root, config.ingest).fingerprint()
     except UserError as error:
-        raise UserError(f"--data {error}") from None
+        raise UserError(f"--data {error}", error.code) from None
     return " ".join([images, *lists])

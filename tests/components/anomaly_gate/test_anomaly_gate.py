@@ -19,6 +19,7 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.anomaly_gate.component import AnomalyGate
+from components.run_outcome.verdict import gates_on
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema
 from models.data import features
@@ -158,7 +159,9 @@ def test_bad_images_stop_the_run_as_the_users_error(run):
         run(splits)
 
     message = str(caught.value)
-    assert message.startswith("the data does not match the schema: split train, brightness: ")
+    assert caught.value.code == "data-anomalies"
+    assert [(gate.name, gate.passed, gate.reason) for gate in gates_on(caught.value)] == [("anomalies", False, message)]
+    assert "split train, brightness: " in message
     assert "\n" not in message
     for named in (
         "split train, height: ",

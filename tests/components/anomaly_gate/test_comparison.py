@@ -16,10 +16,10 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.anomaly_gate.comparison import Statistics, drift, skew
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.feature_distances import read_distances
-from components.run_outcome.gate_verdict import GateVerdict
+from components.run_outcome.artifacts import GateVerdict
+from components.run_outcome.verdict import DataRefused
 from components.schema_source.image_schema import as_text, image_schema
 from models.data import features
-from models.errors import UserError
 from models.settings import ImageSettings
 
 SCHEMA = image_schema(ImageSettings(), drift=0.25, skew=0.5)
@@ -94,9 +94,11 @@ def test_a_schema_without_comparators_compares_nothing():
     assert drift(statistics(), statistics(dark=0.3), plain, 100) == ([], "", ())
 
 
-@pytest.fixture(name="judge")
-def _judge(tmp_path):
-    def judge(splits: dict[str, Statistics]) -> str:
+@pytest.fixture(name="verdict")
+def _verdict(tmp_path):
+    """Runs the executor on statistics; returns the reason of its verdict."""
+
+    def run(splits: dict[str, Statistics]) -> str:
         made = standard_artifacts.ExampleStatistics(), standard_artifacts.ExampleAnomalies()
         for artifact, name in zip(made, ("statistics", "anomalies"), strict=True):
             artifact.uri = str(tmp_path / name)
@@ -110,30 +112,31 @@ def _judge(tmp_path):
                 folder = Path(artifact_utils.get_split_uri([artifact], split))
                 folder.mkdir(parents=True)
                 (folder / file).write_bytes(content.SerializeToString())
-        schema, verdict = standard_artifacts.Schema(), GateVerdict()
-        schema.uri, verdict.uri = str(tmp_path / "schema"), str(tmp_path / "verdict")
+        schema, out = standard_artifacts.Schema(), GateVerdict()
+        schema.uri, out.uri = str(tmp_path / "schema"), str(tmp_path / "verdict")
         Path(schema.uri).mkdir()
         (Path(schema.uri) / SCHEMA_FILE).write_text(as_text(SCHEMA))
         inputs = {"statistics": [made[0]], "anomalies": [made[1]], "schema": [schema]}
-        Executor().Do(inputs, {"verdict": [verdict]}, {"min_images": 100})
+        Executor().Do(inputs, {"verdict": [out]}, {"min_images": 100})
         return json.loads((tmp_path / "verdict" / "verdict.json").read_text())["gates"][0]["reason"]
 
-    return judge
+    return run
 
 
-def test_drift_stops_the_run_with_what_to_do(judge):
+def test_drift_stops_the_run_with_the_gates_result(verdict):
     splits = {split: statistics(seed=number) for number, split in enumerate(features.SPLITS)}
-    with pytest.raises(UserError) as caught:
-        judge({**splits, features.PREVIOUS: statistics(seed=9, dark=0.6, span=6)})
-    said = str(caught.value)
-    assert said.startswith("the images are not alike: brightness has drifted since span 6: median 0.609 now, 0.38 then")
-    assert "raise data.validation.drift" in said
-    assert "\n" not in said
+    with pytest.raises(DataRefused) as caught:
+        verdict({**splits, features.PREVIOUS: statistics(seed=9, dark=0.6, span=6)})
+    assert caught.value.code == "data-drift"
+    (gate,) = caught.value.gates
+    assert (gate.name, gate.passed, gate.reason) == ("anomalies", False, str(caught.value))
+    assert "brightness has drifted since span 6: median 0.609 now, 0.38 then" in gate.reason
+    assert "\n" not in gate.reason
 
 
-def test_what_was_not_judged_is_in_the_verdict_and_what_was_beside_it(judge, tmp_path):
+def test_what_was_not_judged_is_in_the_verdict_and_what_was_beside_it(verdict, tmp_path):
     splits = {split: statistics(seed=number) for number, split in enumerate(features.SPLITS)}
-    reason = judge({**splits, features.PREVIOUS: statistics(40)})
+    reason = verdict({**splits, features.PREVIOUS: statistics(40)})
     assert reason == "no anomaly in the images; drift not judged: span 7 has 40 images, at least 100 are needed"
     assert {one.other for one in read_distances(tmp_path / "verdict")} == {features.VAL, features.TEST}
     (tmp_path / "verdict" / "distances.json").write_text("[")

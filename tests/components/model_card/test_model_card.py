@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from components.model_card.card import model_card, text
 from components.model_card.settings import ModelCardSettings
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import GateResult
 from components.run_report.card_html import card_html
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
@@ -125,16 +125,16 @@ def test_the_caveats_are_those_of_the_figures():
     told = card()
     assert "Only 12 test identities" in told
     assert "The accuracy, 0.900, is known to within 0.840 to 0.960 only" in told
-    assert "It is weakest on group: greek: 20.0% of its 60 pairs are called wrongly, 10.0% of all." in told
-    assert "a share 0.01 of impostors may be let in, 40.0% of genuine pairs are accepted" in told
-    assert "trained on: what it does on new ones is not known" in card(by="image")
+    assert "It is weakest on group: greek: 20.0% of its 60 pairs are misclassified, 10.0% of all." in told
+    assert "a share 0.01 of impostors may be accepted, 40.0% of genuine pairs are accepted" in told
+    assert "trained on: its accuracy on new ones is not known" in card(by="image")
     good = card(
         metrics={"accuracy": Metric(value=0.99, low=0.985, high=0.995)},
         slices={},
         counts={"images": {"splits": {"test": {"images": 900, "identities": 300}}}},
     )
-    assert "Not trimmed were 1,200 images" in card(counts={"images": {"untrimmed": 1200}})
-    assert not re.search("Only|trimmed|known to within|weakest|may be let in", good)
+    assert "1,200 images were not trimmed" in card(counts={"images": {"untrimmed": 1200}})
+    assert not re.search("Only|trimmed|known to within|weakest|may be accepted", good)
 
 
 def test_a_baseline_that_knows_other_images_is_told():
@@ -142,9 +142,9 @@ def test_a_baseline_that_knows_other_images_is_told():
     config = {"data": {"split": {"by": "identity"}}, "image": images}
     better = {"baseline_metrics": {"accuracy": Metric(value=0.88)}, "config": config}
     told = card(baseline={"image": {**images, "fit": "stretch", "trim": None, "binarise": None}}, **better)
-    assert "images prepared otherwise (fit stretch, here pad; trim None, here 50) and was judged on this one's" in told
+    assert "images preprocessed differently (fit stretch, here pad; trim None, here 50)" in told
     for same in ({"image": images}, {"image": {}}, {}):
-        assert "prepared otherwise" not in card(baseline=same, **better)
+        assert "preprocessed differently" not in card(baseline=same, **better)
 
 
 def test_no_slice_is_lost_without_a_word():

@@ -20,7 +20,7 @@ from components.model_gate.executor import Executor
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.artifacts import PairScores
 from components.pair_scores.table import FILE, SCHEMA
-from components.run_outcome.gate_verdict import GateVerdict, read_verdict
+from components.run_outcome.artifacts import GateVerdict, read_verdict
 
 PAIRS = made(identities=30, pairs=10)
 SPLIT = {**SplitSettings().model_dump(), "seed": 0}

@@ -11,7 +11,8 @@ from tfx.types import standard_artifacts
 from components.baseline.artifacts import BaselineFound
 from components.baseline.report import BaselineReport
 from components.new_data.executor import Executor
-from components.run_outcome.gate_verdict import GateVerdict, read_verdict
+from components.run_outcome.artifacts import GateVerdict, read_verdict
+from components.run_outcome.verdict import GateResult, gates_on
 from models.data.features import IMAGE_DIGEST, PIXELS
 from models.errors import NotEnoughNewData
 from models.export import seen_images
@@ -77,23 +78,25 @@ def judged(tmp_path):
 def test_enough_new_images_of_train_and_val_let_the_run_go_on(tmp_path, judged):
     result = judged(SERVED, keys(tmp_path, range(5, 35)), 10)
     assert result.passed
-    assert result.reason == "10 new images since version 1795412540, 10 asked for"
+    assert result.reason == "10 new images since version 1795412540, 10 required"
 
 
 def test_too_few_end_it_with_the_figures(tmp_path, judged):
     with pytest.raises(NotEnoughNewData) as raised:
         judged(SERVED, keys(tmp_path, range(5, 35)), 11)
-    told = "10 new images since version 1795412540, 11 asked for: what serves still serves"
-    assert str(raised.value) == told
+    assert str(raised.value) == "10 new images since version 1795412540, 11 required: what serves still serves"
+    assert gates_on(raised.value) == [
+        GateResult(name="new_data", passed=False, reason="10 new images since version 1795412540, 11 required")
+    ]
     assert not (tmp_path / "verdict").exists()
 
 
-def test_a_runner_that_knows_conditions_is_told_and_ends_nothing_itself(tmp_path, judged, caplog):
+def test_with_a_runner_that_knows_conditions_the_node_finishes(tmp_path, judged, caplog):
     with caplog.at_level(logging.INFO):
         result = judged(SERVED, keys(tmp_path, range(5, 35)), 11, ends_run=0)
     assert not result.passed
     (event,) = [record for record in caplog.records if getattr(record, "event", "") == "skipped"]
-    assert event.details == {"reason": "10 new images since version 1795412540, 11 asked for: what serves still serves"}
+    assert event.details == {"reason": f"{result.reason}: what serves still serves", "gates": [result.model_dump()]}
 
 
 def test_what_was_removed_since_is_not_new(tmp_path, judged):
@@ -102,7 +105,7 @@ def test_what_was_removed_since_is_not_new(tmp_path, judged):
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "reason"),
     [
         (SERVED, "version 1795412540, which serves, has no record of the images"),
         (BaselineReport(status="none"), "nothing serves yet"),
@@ -110,11 +113,11 @@ def test_what_was_removed_since_is_not_new(tmp_path, judged):
     ],
     ids=["no record", "nothing serves", "ignored"],
 )
-def test_where_nothing_can_be_counted_the_run_goes_on_and_says_why(judged, found, told):
+def test_where_nothing_can_be_counted_the_run_goes_on_and_says_why(judged, found, reason):
     result = judged(found, None, 1000)
     assert result.passed
     assert result.reason.startswith("not counted: ")
-    assert told in result.reason
+    assert reason in result.reason
 
 
 def test_a_record_comes_back_sorted_each_image_once(tmp_path):

@@ -22,8 +22,8 @@ from components.baseline.report import BaselineReport
 from components.model_card.artifacts import ModelCard
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import GateVerdict, write_verdict
+from components.run_outcome.artifacts import GateVerdict, write_verdict
+from components.run_outcome.verdict import GateResult
 from components.serving_folder import serving_folder
 from components.serving_folder.model_files import CARD
 from components.serving_folder.rollback import roll_back
@@ -82,7 +82,7 @@ INFRA = standard_artifacts.InfraBlessing
     "inputs",
     [
         {"model_blessing": blessing(1)},
-        {"model_blessing": blessing(1), "gate_blessing": blessing(1), "infra_blessing": blessing(1, INFRA)},
+        {"model_blessing": blessing(1), "infra_blessing": blessing(1, INFRA)},
         {},
     ],
 )
@@ -105,8 +105,8 @@ def test_a_blessed_model_is_pushed(run, serving, inputs):
         {"model_blessing": blessing(None)},
         {"model_blessing": []},  # wired, never written
         {"model_blessing": blessing(1) + blessing(0)},
-        {"model_blessing": blessing(1), "gate_blessing": blessing(0)},
-        {"model_blessing": blessing(1), "gate_blessing": blessing(1), "infra_blessing": blessing(0, INFRA)},
+        {"model_blessing": blessing(1), "infra_blessing": blessing(0, INFRA)},
+        {"model_blessing": blessing(1), "gate_1": []},
     ],
 )
 def test_one_refusal_is_enough(run, serving, inputs):
@@ -149,19 +149,32 @@ def test_another_model_that_a_gate_refuses_is_refused_whatever_serves(run, servi
     assert (serving_folder.served(serving) / "saved_model.pb").read_text() == "graph"
 
 
+@pytest.mark.parametrize("refusing", [0, 1, 2])
+def test_one_gate_that_refuses_is_enough_whichever_it_is(run, serving, tmp_path, refusing):
+    inputs = {"model_blessing": blessing(1)}
+    for number in range(3):
+        verdict = GateVerdict()
+        verdict.uri = str(tmp_path / f"verdict-{number}")
+        write_verdict(verdict, [GateResult(name=f"gate {number}", passed=number != refusing, reason="r")])
+        inputs[f"gate_{number + 1}"] = [verdict]
+    pushed = run("refused", inputs)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert serving_folder.versions(serving) == []
+
+
 def test_the_history_says_which_run_pushed_why_and_old_versions_go(run, serving, tmp_path):
     verdict = GateVerdict()
     verdict.uri = str(tmp_path / "verdict")
     write_verdict(verdict, [GateResult(name="floors", passed=True, reason="every floor is reached")])
     config = json.dumps({"config_digest": "c7", "keep": 1})
     run("first", {"model_blessing": blessing(1)})
-    run("second", {"model_blessing": blessing(1), "gate_verdict": [verdict]}, "better", config, run_id="r7")
+    run("second", {"model_blessing": blessing(1), "gate_1": [verdict]}, "better", config, run_id="r7")
 
     trail = serving_folder.history(serving)
     assert [event.action for event in trail.events] == ["push", "push", "prune"]
     first, second, _ = trail.events
-    assert first.reason == "given: model_blessing"
-    assert (second.reason, second.run_id, second.config_digest) == (*("every gate agreed (floors)", "r7", "c7"),)
+    assert first.reason == "blessed by model_blessing"
+    assert (second.reason, second.run_id, second.config_digest) == (*("every gate passed (floors)", "r7", "c7"),)
     assert len(trail.complete) == 1
 
 
@@ -186,17 +199,18 @@ def test_two_models_in_one_second_are_both_pushed(run, serving):
 def test_the_components_take_what_they_need():
     model = channel_utils.as_channel([standard_artifacts.Model()])
     blessed = channel_utils.as_channel([standard_artifacts.ModelBlessing()])
+    verdict = channel_utils.as_channel([GateVerdict()])
     stock = Pusher(
         model=model,
         model_blessing=blessed,
         push_destination=pusher_pb2.PushDestination(),
         custom_executor_spec=executor_spec.ExecutorClassSpec(Executor),
     )
-    ours = ServingPusher(model, "/serving", model_blessing=blessed, gate_blessing=blessed, keep=3, run_id="run-7")
+    ours = ServingPusher(model, "/serving", gates={"gate_1": verdict}, model_blessing=blessed, keep=3, run_id="run-7")
 
     assert stock.executor_spec.executor_class is Executor
     assert ours.executor_spec.executor_class is Executor
-    assert set(ours.inputs) == {"model", "model_blessing", "gate_blessing"}
+    assert set(ours.inputs) == {"model", "model_blessing", "gate_1"}
     assert set(ours.outputs) == {"pushed_model"}
     assert ours.exec_properties["run_id"] == "run-7"  # whole, for a cluster to fill in, and for the cache
     assert json.loads(ours.exec_properties["custom_config"]) == {"config_digest": "", "keep": 3}

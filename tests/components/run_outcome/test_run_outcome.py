@@ -1,18 +1,24 @@
-import http.server
+"""The Outcome node: what it writes, whom it notifies, and when it fails the run."""
+
 import json
 import logging
-import threading
 from pathlib import Path
 
 import pytest
 from tfx.types import standard_artifacts
+from webhook_receiver import webhook_server
 
 from components.run_outcome import executor, webhook
-from components.run_outcome.artifacts import RunOutcome
-from components.run_outcome.gate_result import GateResult
-from components.run_outcome.gate_verdict import GateVerdict, write_verdict
-from components.run_outcome.outcome import OUTCOME_FILE, Outcome, push_gates, webhook_body
+from components.run_outcome.artifacts import (
+    GATE_INPUTS,
+    MOST_GATES,
+    GateVerdict,
+    RunOutcome,
+    gate_channels,
+    write_verdict,
+)
 from components.run_outcome.settings import AlertSettings
+from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome
 from models.errors import GateRefusal, UserError
 from pipeline.config.configuration import load_config
 
@@ -20,41 +26,22 @@ FLOORS = GateResult(name="floors", passed=True, reason="every floor is reached")
 BASELINE = GateResult(name="baseline accuracy", passed=False, reason="0.91 against 0.95")
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    """Answers with the next of the server's codes, and keeps what was sent."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((self.path, json.loads(body)))
-        self.send_response(self.server.codes.pop(0))
-        self.end_headers()
-
-    def log_message(self, format, *args):  # noqa: A002
-        pass
-
-
 @pytest.fixture
 def receiver():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.received, server.codes = [], [200] * 3
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.address = f"http://127.0.0.1:{server.server_port}/hook"
-    yield server
-    server.shutdown()
-    server.server_close()
+    with webhook_server() as server:
+        yield server
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs the node on verdicts and a push; returns the artifact."""
-    monkeypatch.setattr(executor, "limits_gate", lambda uri: FLOORS)  # TFMA's file has tests of its own
+def run(tmp_path):
+    """Runs the node on one verdict for each gate and a push; returns the artifact."""
 
     def ran(gates: list[GateResult], alerts: AlertSettings | None = None, **pushed) -> RunOutcome:
-        inputs = {"evaluation": [standard_artifacts.ModelEvaluation()], "pushed_model": [model(**pushed)]}
-        for key, told in (("gate_verdict", gates), ("infra_verdict", [])):
+        inputs = {"pushed_model": [model(**pushed)]}
+        for key, gate in zip(GATE_INPUTS, [FLOORS, *gates], strict=False):
             verdict = GateVerdict()
             verdict.uri = str(tmp_path / key)
-            write_verdict(verdict, told)
+            write_verdict(verdict, [gate])
             inputs[key] = [verdict]
         outcome = RunOutcome()
         outcome.uri = str(tmp_path / "outcome")
@@ -79,30 +66,32 @@ def written(artifact: RunOutcome) -> dict:
     return json.loads((Path(artifact.uri) / OUTCOME_FILE).read_text())
 
 
-def test_a_push_is_written_down_with_every_gate(run):
+def test_a_push_is_written_with_every_gate(run):
     outcome = run([BASELINE.model_copy(update={"passed": True})], pushed=1, version="42")
 
-    assert written(outcome) == {
+    fields = written(outcome)
+    assert fields["next_step"]
+    assert {key: value for key, value in fields.items() if value is not None and key != "next_step"} == {
         "name": "faces",
         "run_id": "r7",
         "status": "pushed",
+        "exit_code": 0,
+        "sentence": "faces: run r7 pushed version 42",
         "already_serving": False,
         "pushed_version": 42,
         "gates": [FLOORS.model_dump(), {**BASELINE.model_dump(), "passed": True}],
     }
     assert outcome.get_string_custom_property("status") == "pushed"
-    assert outcome.get_string_custom_property("sentence") == "faces: run r7 pushed version 42"
+    assert outcome.get_string_custom_property("sentence") == fields["sentence"]
 
 
-def test_a_refusal_says_why(run, caplog):
+def test_a_refusal_has_its_reasons(run, caplog):
     with caplog.at_level(logging.INFO, "siamese.outcome"):
         outcome = run([BASELINE])
 
-    assert outcome.get_string_custom_property("sentence") == (
-        "faces: run r7 was refused, what served before still serves: baseline accuracy: 0.91 against 0.95"
-    )
+    assert "baseline accuracy: 0.91 against 0.95" in outcome.get_string_custom_property("sentence")
     record = next(record for record in caplog.records if record.name == "siamese.outcome")
-    assert (record.event, record.details["status"]) == ("outcome", "refused")
+    assert (record.event, record.details["status"], record.details["exit_code"]) == ("outcome", "refused", 3)
 
 
 def test_a_model_that_serves_already_is_no_refusal(run):
@@ -116,27 +105,30 @@ def test_a_push_that_was_declined_is_a_refusal_of_its_own(run):
 
     assert outcome["status"] == "refused"
     assert outcome["gates"][-1] == {"name": "push", "passed": False, "reason": "another version came to serve"}
-    assert push_gates([FLOORS], "") == [FLOORS]
 
 
 @pytest.mark.parametrize(
-    ("status", "on", "told"),
+    ("status", "on", "sent"),
     [
         ({"pushed": 1, "version": "1"}, ("refused",), False),
         ({"pushed": 1, "version": "1"}, ("refused", "pushed"), True),
         ({"already_serving": 1, "version": "1"}, ("pushed",), False),
         ({"already_serving": 1, "version": "1"}, ("serving",), True),
-        ({}, ("refused",), True),
+        ({}, AlertSettings().on, True),
     ],
 )
-def test_only_what_somebody_wants_to_hear_is_told(run, receiver, status, on, told):
+def test_only_the_outcomes_of_alerts_on_are_sent(run, receiver, status, on, sent):
     outcome = run([], AlertSettings(webhook=receiver.address, on=on), **status)
 
-    assert len(receiver.received) == told
-    if told:
+    assert len(receiver.received) == sent
+    if sent:
         path, body = receiver.received[0]
         assert path == "/hook"
-        assert body == {"text": outcome.get_string_custom_property("sentence"), "outcome": written(outcome)}
+        assert body == {
+            "text": outcome.get_string_custom_property("sentence"),
+            "outcome": written(outcome),
+            "look": {},
+        }
 
 
 def test_an_address_may_be_a_secret(run, receiver, monkeypatch):
@@ -149,23 +141,29 @@ def test_an_address_may_be_a_secret(run, receiver, monkeypatch):
 def test_a_receiver_that_fails_is_tried_again(receiver):
     receiver.codes = [503, 500, 204]
 
-    assert webhook.send(receiver.address, {"a": 1}, wait=0)
+    assert webhook.send(receiver.address, {"a": 1}, wait=0) is None
     assert len(receiver.received) == 3
 
 
 @pytest.mark.parametrize(("codes", "calls"), [([404], 1), ([500, 500, 500], 3)])
-def test_a_receiver_that_refuses_fails_no_run(receiver, caplog, codes, calls):
+def test_a_receiver_that_refuses_fails_no_run(receiver, codes, calls):
     receiver.codes = list(codes)
 
-    assert not webhook.send(receiver.address, {}, wait=0)
+    assert str(codes[0]) in webhook.send(receiver.address, {}, wait=0)
     assert len(receiver.received) == calls
-    assert f"nobody was told: it answered {codes[0]}" in caplog.text
+
+
+def test_what_was_not_sent_is_noted_on_the_outcome(run, receiver):
+    receiver.codes = [404]
+    outcome = run([BASELINE], AlertSettings(webhook=receiver.address))
+    assert "404" in outcome.get_string_custom_property("alert")
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/secret-token", "http://[secret-token", "env:NO_SUCH_NAME"])
-def test_nobody_there_fails_no_run_and_shows_no_secret(address, caplog):
-    assert not webhook.send(address, {}, wait=0)
-    assert "nobody was told" in caplog.text
+def test_an_unreachable_webhook_fails_no_run_and_shows_no_secret(address, caplog):
+    why = webhook.send(address, {}, wait=0)
+    assert "not sent" in why
+    assert why in caplog.text
     assert "secret-token" not in caplog.text
 
 
@@ -176,10 +174,23 @@ def test_the_gate_fails_a_refused_run_and_no_other(run):
     gate.Do({"outcome": [run([], pushed=1, version="42")]}, {}, {})
 
 
-def test_a_refusal_without_a_gate_that_refused_says_so():
-    body = webhook_body(Outcome(name="faces", run_id="r7", status="refused"))
+def test_a_notification_says_where_to_look():
+    body = webhook.webhook_body(Outcome(run_id="r7", status="refused"), {"summary": "/r7/summary.json"}, "Note")
+    assert body["text"].endswith("it was not blessed. Note. See /r7/summary.json")
+    assert body["look"] == {"summary": "/r7/summary.json"}
 
-    assert body["text"].endswith("still serves: it was not blessed")
+
+def test_more_gates_than_there_are_inputs_are_refused():
+    class Node:
+        def __init__(self):
+            self.outputs = {"verdict": GateVerdictChannel}
+
+    class GateVerdictChannel:
+        type = GateVerdict
+
+    assert len(gate_channels([Node()] * MOST_GATES)) == MOST_GATES
+    with pytest.raises(ValueError, match=f"{MOST_GATES + 1} gates"):
+        gate_channels([Node()] * (MOST_GATES + 1))
 
 
 @pytest.mark.parametrize("address", ["ftp://x/y", "hooks.example/x", "env:", "env:A B"])

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import FILE, Metric, RunSummary, read_summaries
+from components.run_outcome.verdict import GateResult
 from models.export.manifest import CalibrationReport
 
 

@@ -13,8 +13,8 @@ from test_training_views import write_curves, write_embeddings
 
 import components.run_report
 from components.pair_scores.table import ScoredPairs
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import GateResult
 from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
 from components.run_report.page import render

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
-from components.run_outcome.explanation import explanations, headline
-from components.run_outcome.gate_result import GateResult
+from components.run_outcome.explanation import explanations
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import GateResult
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.pictures import EACH, chosen, pictures
@@ -77,19 +77,23 @@ def write_pairs(folder, count: int):
         (
             {"status": "failed", "failed_component": "Trainer", "error": "out of memory", "exit_code": 1},
             "The run failed in Trainer. Nothing was pushed.",
-            "Next: start the same run again: a training goes on where it was. If it fails again, see log.txt.",
+            "Next: start the same run again: the training resumes from its checkpoint. If it fails again, see log.txt.",
         ),
         (
             {"status": "failed", "error": "/x: no images", "exit_code": 2},
             "The run failed in its beginning. Nothing was pushed.",
             "/x: no images",
         ),
-        ({"status": "skipped", "skipped": "3 new images"}, "Nothing was trained: too little is new.", "3 new images"),
+        (
+            {"status": "skipped", "skipped": "3 new images"},
+            "Nothing was trained: too few images are new.",
+            "3 new images",
+        ),
     ],
 )
 def test_the_verdict_is_the_first_line_and_why_comes_next(given, first, among):
     told = summary(**given)
-    assert headline(told).startswith(first)
+    assert told.outcome.headline.startswith(first)
     assert not among or among in list(explanations(told))
 
 
@@ -101,7 +105,7 @@ def test_what_it_is_weakest_on_is_told_unless_that_is_no_worse():
     }
     told = summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)
     assert list(explanations(told))[:1] == [
-        "It is weakest on group: greek: 20.0% of its 200 pairs are called wrongly, 7.0% of all."
+        "It is weakest on group: greek: 20.0% of its 200 pairs are misclassified, 7.0% of all."
     ]
     del slices["group: greek"]
     told = explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices))

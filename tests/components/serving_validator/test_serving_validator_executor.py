@@ -9,7 +9,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.pair_scores.artifacts import PairScores
-from components.run_outcome.gate_verdict import GateVerdict, read_verdict
+from components.run_outcome.artifacts import GateVerdict, read_verdict
 from components.serving_validator.component import ServingValidator
 from components.serving_validator.executor import Executor
 from components.serving_validator.factory import serving_validator

@@ -9,8 +9,8 @@ from subprocess import run as run_process
 import pytest
 from typer.testing import CliRunner
 
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import GateResult
 from models.errors import UserError
 from pipeline.cli import main, model_commands
 
@@ -208,7 +208,7 @@ class TestRuns:
             "r3 failed - - - 0",
             "r4 already serving 17 - - 0",
             "r5 skipped - - - 0",
-            "r2: accuracy 0.7 is below the floor 0.8",
+            "r2: floors: accuracy 0.7 is below the floor 0.8.",
             "r3: it is empty",
             "r5: 2 new images",
         ]

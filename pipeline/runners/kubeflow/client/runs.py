@@ -138,10 +138,11 @@ def _tell(client: Client, run_id: str, before: Step | None, step: Step, workflow
 
 
 def _why(client: Client, run_id: str, workflow: str, node: str, attempt: int, graph: Graph) -> dict[str, Any]:
-    """Why an attempt failed, as its last line says: ``reason``, ``mend`` and whether it is a refusal."""
+    """Why an attempt failed, from the last line of its log: reason, error code, gates, whether it is a refusal."""
     found = logs.events(client, run_id, workflow, node, attempt, graph.metadata.get(node, (0, 0)))
     end = logs.last(found, "failed", "refused", "terminated") or {}
-    return {"reason": end.get("reason"), "mend": end.get("mend"), "refused": end.get("event") == "refused"}
+    about = {key: end.get(key) for key in ("reason", "mend", "error_code", "gates")}
+    return {**about, "refused": end.get("event") == "refused"}
 
 
 def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> dict[str, Any]:
@@ -150,9 +151,11 @@ def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> d
         return logs.last(logs.events(client, run.run_id, workflow, node, attempt, graph.metadata[node]), event)
 
     outcome, skipped = None, None
+    gates: list[dict[str, Any]] = []
     if _OUTCOME in now and now[_OUTCOME].state == SKIPPED and (run.state or "").upper() == SUCCEEDED:
         event = told(_NEW_DATA, "skipped") if _NEW_DATA in now else None
         skipped = (event or {}).get("reason") or f"its conditions do not hold: see the log of {_NEW_DATA}"
+        gates = (event or {}).get("gates") or []
     elif _OUTCOME in now:
         outcome = told(_OUTCOME, "outcome")
     return {
@@ -164,6 +167,7 @@ def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> d
         "pipeline_root": run.runtime_config.pipeline_root if run.runtime_config else None,
         "outcome": outcome,
         "skipped": skipped,
+        "gates": gates,  # of a run that was skipped
     }
 
 

@@ -10,6 +10,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from components.run_outcome.settings import FailureAlerts
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
@@ -88,14 +89,20 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
     for split, address in config.pairs.protocol.given().items():
         if "://" not in address:
             _visible(f"pairs.protocol.{split}", address, settings, "ImageExampleGen", "PairGenerator")
-    compiled = compile_tfx(pipeline, settings, image, root, _defaults(config))
+    alerts = FailureAlerts(pipeline=config.name, attempts=settings.retries.attempts + 1, alerts=config.alerts)
+    compiled = compile_tfx(pipeline, settings, image, root, _defaults(config), alerts)
     if errors := [fault for fault in compiled.faults() if fault.severity == "error"]:
         raise UserError("the cluster would not run this pipeline:\n" + "\n".join(lines(errors)))
     return compiled
 
 
 def compile_tfx(
-    pipeline: Pipeline, settings: KubeflowSettings, image: str, root: str, defaults: dict[str, str | int | float]
+    pipeline: Pipeline,
+    settings: KubeflowSettings,
+    image: str,
+    root: str,
+    defaults: dict[str, str | int | float],
+    alerts: FailureAlerts | None = None,
 ) -> CompiledPipeline:
     """Any TFX pipeline for the open-source backend, with our entrypoint in every container.
 
@@ -105,6 +112,7 @@ def compile_tfx(
       image: of every node; ``pipeline.runners.kubeflow.entrypoint`` must be importable in it.
       root: where artifacts go.
       defaults: the values of the pipeline's runtime parameters where a run gives no others.
+      alerts: what a failed node needs to report its failure; None: it reports none.
     """
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(default_image=image, default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True)
@@ -122,6 +130,7 @@ def compile_tfx(
         passes.retries(settings.retries),
         passes.resources(settings),
         passes.environment(settings),
+        *([passes.failure_alerts(alerts)] if alerts else []),
     ):
         mend(spec)
     return CompiledPipeline(spec, platform_document(spec, settings))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from components.run_outcome.settings import FailureAlerts
 from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings, quantity
 
 Spec = dict[str, Any]
@@ -175,6 +176,16 @@ def environment(settings: KubeflowSettings) -> Pass:
             variables = {**scratch, **settings.env}
             if variables:
                 container["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+    return apply
+
+
+def failure_alerts(alerts: FailureAlerts) -> Pass:
+    """Passes to the entrypoint what it needs to report a failure: an exit handler cannot take runtime parameters."""
+
+    def apply(spec: Spec) -> None:
+        for _, container in containers(spec):
+            container["args"] += ["--alerts", alerts.model_dump_json()]
 
     return apply
 

@@ -1,7 +1,7 @@
 """``python -m pipeline.runners.kubeflow.entrypoint``: the command of every container.
 
-Exit codes: 0 the node ran to its end; 2 the user's input is wrong; 3 a gate refused the model, where that is to fail
-the run; 143 it was told to stop; 1 anything else. The last line of the log says which, in a sentence.
+Exit codes are those of ``models.errors.ExitCode``: 0 the node finished; 2 the user's input is wrong; 3 a gate refused
+the model, if that is to fail the run; 143 SIGTERM; 1 anything else. The last line of the log has the reason.
 """
 
 import argparse
@@ -16,17 +16,19 @@ import warnings
 from types import FrameType
 from typing import NoReturn
 
-from models.errors import ExitCode
+from components.run_outcome.verdict import Outcome, cause_of
+from models.errors import ExitCode, GateRefusal, RejectedData
 from pipeline.environment.native_libraries import prepare_native_libraries
+from pipeline.runners.kubeflow.entrypoint.alerts import alert
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
 
 class Terminated(SystemExit):
-    """The pod is to go: raised wherever the main thread is, so that what is half done is cleaned up."""
+    """The pod is being stopped: raised in the main thread, so that unfinished work is cleaned up."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the node that the arguments describe; whatever happens, one line says it."""
+    """Runs the node that the arguments describe; the last line of the log has the outcome."""
     arguments, beam_args = _parse(argv)
     events = Events(arguments.node)
     _quieten(events)
@@ -49,8 +51,10 @@ def main(argv: list[str] | None = None) -> int:
     except Terminated:
         events.say("terminated", reason="SIGTERM", seconds=_since(started))
         return ExitCode.TERMINATED
-    except BaseException as error:  # noqa: BLE001 - whatever was raised, the log tells it and the pod fails
-        return _fail(error, events, started)
+    except BaseException as error:  # noqa: BLE001 - the log has it and the pod fails
+        outcome = _fail(error, events, started)
+        alert(outcome, arguments.alerts, arguments.json_serialized_invocation_args, events)
+        return outcome.exit_code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     events.say("finished", seconds=_since(started), peak_memory_mb=round(peak))
     return 0
@@ -62,6 +66,7 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
         parser.add_argument(name, required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parser.add_argument("--driver")
+    parser.add_argument("--alerts", help="FailureAlerts, JSON")
     return parser.parse_known_args(argv)
 
 
@@ -75,25 +80,23 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(ExitCode.TERMINATED)
 
 
-def _fail(error: BaseException, events: Events, started: float) -> int:
-    from models.errors import GateRefusal, RejectedData
-    from pipeline.runners.local.run import user_error
-
-    if isinstance(error, GateRefusal):
-        events.say("refused", reason=str(error), seconds=_since(started))
-        return ExitCode.REFUSED
-    mine = user_error(error)
-    if isinstance(mine, RejectedData):
-        events.say("rejected", counts=mine.counts)
-    told = "".join(traceback.format_exception(error)).rstrip()
-    events.say("traceback", text=told[-20_000:])
+def _fail(error: BaseException, events: Events, started: float) -> Outcome:
+    outcome = Outcome.of_error(error, run_id="", failed_component=events.node)
+    if outcome.status == "refused":
+        events.say("refused", reason=str(cause_of(error, GateRefusal)), seconds=_since(started))
+        return outcome
+    if rejected := cause_of(error, RejectedData):
+        events.say("rejected", counts=rejected.counts)
+    events.say("traceback", text="".join(traceback.format_exception(error)).rstrip()[-20_000:])
     events.say(
         "failed",
-        reason=str(mine) if mine else f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}",
-        mend="the input or the configuration" if mine else None,
+        reason=outcome.error,
+        error_code=outcome.error_code,
+        gates=[gate.model_dump() for gate in outcome.gates],
+        mend="the input or the configuration" if outcome.error_code else None,
         seconds=_since(started),
     )
-    return ExitCode.USER_ERROR if mine else ExitCode.FAILED
+    return outcome
 
 
 def _since(started: float) -> float:

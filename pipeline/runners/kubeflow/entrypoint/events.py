@@ -19,12 +19,12 @@ class Events(logging.Handler):
 
     def __init__(self, node: str, stream: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
-        self._node, self._stream, self._writing = node, stream or sys.stdout, threading.Lock()
+        self.node, self._stream, self._writing = node, stream or sys.stdout, threading.Lock()
 
     def say(self, event: str, **details: Any) -> None:
         """Writes one line; a value that is no JSON is written as text."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "event": event, "node": self._node, **details}, default=str)
+        line = json.dumps({"time": now, "event": event, "node": self.node, **details}, default=str)
         with self._writing:
             self._stream.write(line + "\n")
             self._stream.flush()

@@ -5,6 +5,7 @@ launcher (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go).
 """
 
 import os
+from typing import Any
 
 MOUNT_ROOT = "SIAMESE_MOUNT_ROOT"  # environment: above the folders below; "/" in a pod
 _FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
@@ -36,3 +37,20 @@ class LocalUris:
         for path in sorted(self._uris, key=len, reverse=True):  # a longer path may begin with a shorter one
             text = text.replace(path, self._uris[path])
         return text
+
+
+def open_root(uri: str) -> tuple[Any, str]:
+    """(fsspec's file system, path in it) of a pipeline root or of anything below it.
+
+    Raises:
+      Exception: whatever the client of an object store raises if it is missing.
+    """
+    import fsspec
+
+    scheme, _, path = uri.partition("://") if "://" in uri else ("file", "", uri)
+    options: dict[str, Any] = {}
+    if scheme == "minio":  # the backend's own name for an object store that speaks S3
+        scheme = "s3"
+        if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+            options["endpoint_url"] = endpoint
+    return fsspec.filesystem(scheme, **options), path.rstrip("/")

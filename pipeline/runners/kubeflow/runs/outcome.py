@@ -1,4 +1,4 @@
-"""What a run on the cluster came to, and how that is told: the same words and exit codes as of a local run."""
+"""The outcome of a run on the cluster, from the server's answer, pod logs and the pipeline root."""
 
 import threading
 from contextlib import suppress
@@ -6,53 +6,74 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 
-from components.run_outcome.outcome import OUTCOME_FILE, Outcome
+from components.run_outcome.verdict import Outcome
 from models.errors import ExitCode
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.terminal.stages import gates_table
-
-_NODE, _OUTPUT = "Outcome", "outcome"
+from pipeline.terminal.stages import show_outcome
 
 
 class Failure(NamedTuple):
-    """A node that failed: why, whether that is the user's to mend, whether it is a gate's refusal."""
+    """The first node that failed.
+
+    Attributes:
+      node: its id.
+      reason: in one line.
+      error_code: if a ``UserError`` ended it.
+      refused: whether it is the node that fails a refused run.
+      gates: results of the gate that stopped the run, if it is one.
+    """
 
     node: str
     reason: str
-    mend: bool
+    error_code: str | None
     refused: bool
+    gates: list[dict[str, Any]]
 
 
-def outcome_of(result: dict[str, Any], pipeline_root: str | None) -> Outcome | None:
-    """From the log of the node Outcome, where the server had it; else from the pipeline root."""
-    if result["outcome"]:
-        try:
-            return Outcome.model_validate(result["outcome"])
-        except ValidationError:
-            return None
+def outcome_of(result: dict[str, Any], failure: Failure | None, pipeline_root: str | None) -> Outcome | None:
+    """The outcome of a run that has ended; None if it succeeded and its outcome cannot be read from here.
+
+    Args:
+      result: of following the run.
+      failure: the first node that failed; None if none did.
+      pipeline_root: if the server does not return it.
+    """
+    fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
     if result["skipped"]:
-        return None  # it did not come that far, and was not to
+        return Outcome(status="skipped", skipped=result["skipped"], gates=result["gates"], **fields)
     root = result["pipeline_root"] or pipeline_root
-    return read_outcome(root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
+    if result["outcome"]:
+        with suppress(ValidationError):
+            return Outcome.model_validate(result["outcome"])
+    elif root and result["pipeline"] and (written := read_outcome(root, result["pipeline"], result["run_id"])):
+        return written
+    state = str(result["state"]).lower()
+    if failure and failure.refused:
+        return Outcome(status="refused", **fields)
+    if state == "succeeded":
+        return None
+    if failure is None:
+        return Outcome(status="failed", error=result["error"] or f"the run is {state}; see its page", **fields)
+    about = {"error": failure.reason, "error_code": failure.error_code, "gates": failure.gates}
+    return Outcome(status="failed", failed_component=failure.node, **about, **fields)
 
 
 def read_outcome(root: str, pipeline: str, run_id: str, patience: float = 30) -> Outcome | None:
-    """``<root>/<pipeline>/<run id>/Outcome/<uuid>/outcome/outcome.json``; None where it cannot be read from here.
+    """Reads ``<root>/<pipeline>/<run id>/Outcome/<uuid>/outcome/outcome.json``; None if it cannot be read from here.
 
     Args:
       root: the pipeline root.
       pipeline: its name.
       run_id: of the run.
-      patience: seconds; without credentials or a network, the libraries of object stores try for minutes.
+      patience: seconds; without credentials or a network, the clients of object stores retry for minutes.
     """
     found: list[Outcome] = []
 
     def read() -> None:
-        # No library, no credentials, no network, no such run: it is then told where to look.
+        # No library, no credentials, no network, no such run: the caller reports where to look.
         with suppress(Exception):
-            content = RunInRoot(root, pipeline, run_id).read(f"{_NODE}/*/{_OUTPUT}/{OUTCOME_FILE}")
+            content = RunInRoot(root, pipeline, run_id).outcome()
             found.extend([Outcome.model_validate_json(content)] if content else [])
 
     thread = threading.Thread(target=read, daemon=True)
@@ -61,39 +82,13 @@ def read_outcome(root: str, pipeline: str, run_id: str, patience: float = 30) ->
     return found[0] if found else None
 
 
-def show_verdict(console: Console, result: dict[str, Any], outcome: Outcome | None, failure: Failure | None) -> int:
-    """The end of a run.
-
-    Args:
-      console: to write to.
-      result: of following the run.
-      outcome: None where the run did not come that far, or it cannot be read from here.
-      failure: the first node that failed; None where none did.
-
-    Returns:
-      The exit code: 0 pushed, already serving or skipped, 3 refused, 2 the input or the configuration is wrong, 1
-      anything else.
-    """
-    if outcome and outcome.gates:
-        console.print(gates_table(outcome.gates))
-    console.print()
-    if (outcome and outcome.status == "refused") or (failure and failure.refused):
-        console.print("[bold red]Refused:[/] nothing was pushed; what served before still serves.")
-        return ExitCode.REFUSED
-    if outcome:
-        already = f"[bold green]Already serving:[/] version {outcome.pushed_version} is this very model."
-        pushed = f"[bold green]Pushed[/] as version {outcome.pushed_version}"
-        console.print(already if outcome.already_serving else pushed)
-        return ExitCode.PUSHED
-    if result["skipped"]:
-        console.print(f"[bold green]Skipped:[/] {escape(result['skipped'])}", soft_wrap=True)
-        return ExitCode.SKIPPED
-    state = str(result["state"]).lower()
-    if state == "succeeded":
-        told = "[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome"
-    elif failure:
-        told = f"[bold red]Failed[/] in {failure.node}: {escape(failure.reason)}"
-    else:
-        told = f"[bold red]{state.capitalize()}[/]: {escape(result['error'] or 'see its page')}"
-    console.print(told, soft_wrap=True)
-    return ExitCode.USER_ERROR if failure and failure.mend else ExitCode.FAILED
+def show_verdict(console: Console, outcome: Outcome | None) -> int:
+    """Prints the outcome; returns the exit code. None: the run succeeded, but its outcome cannot be read from here."""
+    if outcome is None:
+        console.print(
+            "\n[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome",
+            soft_wrap=True,
+        )
+        return ExitCode.FAILED
+    show_outcome(console, outcome)
+    return outcome.exit_code

@@ -1,17 +1,18 @@
-"""What a run left in the pipeline root, brought here as far as a report needs it."""
+"""The artifacts of a run in the pipeline root, copied as far as a report needs them."""
 
-import os
 from pathlib import Path
-from typing import Any
 
+from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE
 from components.run_record.files import SOURCES, Given
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
 from models.export.manifest import FILE as MANIFEST
+from pipeline.runners.kubeflow.entrypoint.alerts import FAILED
+from pipeline.runners.kubeflow.entrypoint.uris import open_root
 
 # Only these parts of large artifacts.
 _PARTS = {"pairs": f"Split-{TEST}", "model": f"Format-Serving/{MANIFEST}"}
-_WITHOUT = ("pushed_model",)  # a copy of the model; what came of it is in the outcome
+_WITHOUT = ("pushed_model",)  # a copy of the model; the push itself is in the outcome
 
 
 class RunInRoot:
@@ -23,26 +24,21 @@ class RunInRoot:
       run_id: of the run.
 
     Raises:
-      Exception: whatever the library of an object store raises where there is none, or no right to read.
+      Exception: whatever the client of an object store raises if it is missing or access is denied.
     """
 
     def __init__(self, root: str, pipeline: str, run_id: str) -> None:
-        import fsspec
-
-        scheme, _, rest = root.partition("://")
-        options: dict[str, Any] = {}
-        if scheme == "minio":  # which only the backend knows: an object store that speaks S3
-            scheme = "s3"
-            if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-                options["endpoint_url"] = endpoint
-        self._files = fsspec.filesystem(scheme, **options)
-        self._base = f"{rest.rstrip('/')}/{pipeline}/{run_id}"
+        self._files, base = open_root(root)
+        self._base = f"{base}/{pipeline}/{run_id}"
 
     def newest(self, pattern: str) -> str | None:
         """The newest file or folder below the run's own; of a node that was tried again there are several."""
         paths = self._files.glob(f"{self._base}/{pattern}")
-        found = sorted(paths, key=lambda path: str(self._files.info(path).get("LastModified", "")))
+        found = sorted(paths, key=self._changed)
         return found[-1] if found else None
+
+    def _changed(self, path: str) -> str:
+        return str(self._files.info(path).get("LastModified", ""))
 
     def read(self, pattern: str) -> bytes | None:
         """The content of the newest such file."""
@@ -53,16 +49,27 @@ class RunInRoot:
         """The page, of a run that came to its end."""
         return self.read(f"RunReport/*/report/{PAGE}")
 
-    def fetch(self, target: Path) -> dict[str, Given]:
-        """Brings what a report needs into ``target``; the artifacts, by the names of ``run_report.files.SOURCES``."""
+    def outcome(self) -> bytes | None:
+        """``outcome.json``: of the node Outcome, else of the pod that ended the run by its failure."""
+        return self.read(f"Outcome/*/outcome/{OUTCOME_FILE}") or self.read(f"{FAILED}/{OUTCOME_FILE}")
+
+    def fetch(self, target: Path) -> tuple[dict[str, Given], dict[str, Given]]:
+        """Copies what a report needs into ``target``; returns artifacts by the names of ``SOURCES``, and verdicts."""
         found = {}
         for name, (node, key) in SOURCES.items():
             part = _PARTS.get(name, "")
             path = self.newest(f"{node}/*/{key}/{part}".rstrip("/"))
             if path is None or name in _WITHOUT:
                 continue
-            place = target / name / part
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._files.get(path, str(place), recursive=self._files.isdir(path))
-            found[name] = Given(str(target / name), {})
-        return found
+            found[name] = self._get(path, target / name, part)
+        written = sorted(self._files.glob(f"{self._base}/*/*/*/{VERDICT_FILE}"), key=self._changed)
+        # The newest of each node, in the order in which they were written.
+        by_node = {path.split("/")[-4]: path.rpartition("/")[0] for path in written}
+        verdicts = {node: self._get(path, target / "verdicts" / node) for node, path in by_node.items()}
+        return found, verdicts
+
+    def _get(self, path: str, target: Path, part: str = "") -> Given:
+        to = target / part
+        to.parent.mkdir(parents=True, exist_ok=True)
+        self._files.get(path, str(to), recursive=self._files.isdir(path))
+        return Given(str(target), {})

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from components.run_outcome.verdict import UNKNOWN_CODE
 from pipeline.runners.kubeflow.runs.outcome import Failure
 
 _MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
@@ -73,7 +74,8 @@ class Following:
         reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
         self._print(f"    {escape(reason)}")
         if self.failure is None:
-            self.failure = Failure(event["name"], reason, bool(event.get("mend")), bool(event.get("refused")))
+            code = event.get("error_code") or (UNKNOWN_CODE if event.get("mend") else None)
+            self.failure = Failure(event["name"], reason, code, bool(event.get("refused")), event.get("gates") or [])
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.pair_scores.table import ScoredPairs
-from components.run_outcome.gate_result import GateResult
 from components.run_outcome.summary import RunSummary
+from components.run_outcome.verdict import GateResult
 from components.run_report.comparison.differences import (
     common_pairs,
     differences,

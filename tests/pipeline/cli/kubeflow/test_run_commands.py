@@ -111,7 +111,7 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
             0,
             "Skipped: its conditions do not hold: see the log of NewData",
         ),
-        ({"state": "CANCELED", "nodes": {}}, {}, 1, "Canceled: see its page"),
+        ({"state": "CANCELED", "nodes": {}}, {}, 1, "Failed: the run is canceled; see its page"),
         (
             {"state": "SUCCEEDED", "nodes": ALL},
             {},

@@ -1,15 +1,19 @@
 import fcntl
 import json
 import os
+import re
 import stat
 
 import pytest
+from webhook_receiver import webhook_server
 
+from components.run_outcome.settings import AlertSettings
 from components.run_outcome.summary import RunSummary, read_summaries
-from models.errors import RejectedData, UserError
+from components.run_outcome.verdict import DataRefused, GateResult
+from models.errors import NotEnoughNewData, RejectedData, UserError
 from pipeline.config.configuration import load_config
 from pipeline.runners.local import run as run_module
-from pipeline.runners.local.run import run, user_error
+from pipeline.runners.local.run import run
 
 
 @pytest.fixture
@@ -32,41 +36,6 @@ def executed(monkeypatch):
 
     monkeypatch.setattr(run_module, "_execute", execute)
     return ran
-
-
-def caught(raiser) -> BaseException:
-    try:
-        raiser()
-    except BaseException as error:  # noqa: BLE001
-        return error
-    raise AssertionError("nothing was raised")
-
-
-class TestUserError:
-    def test_itself(self):
-        error = UserError("x")
-        assert user_error(error) is error
-
-    @pytest.mark.parametrize("depth", [1, 4])
-    @pytest.mark.parametrize("how", ["from", "during"])
-    def test_however_often_it_was_wrapped(self, depth, how):
-        def raiser(level):
-            if not level:
-                raise UserError("the folder is empty")
-            try:
-                raiser(level - 1)
-            except Exception as error:
-                if how == "from":
-                    raise RuntimeError(f"level {level}") from error
-                raise RuntimeError(f"level {level}")  # noqa: B904
-
-        assert str(user_error(caught(lambda: raiser(depth)))) == "the folder is empty"
-
-    def test_other_errors_are_not_the_users(self):
-        error = RuntimeError("a")
-        error.__cause__ = ValueError("b")
-        error.__cause__.__context__ = error  # a circle
-        assert user_error(error) is None
 
 
 def test_a_run_leaves_a_summary_a_log_and_a_link_to_the_latest(data, tmp_path, executed, capfd):
@@ -117,8 +86,9 @@ def test_a_serving_folder_that_takes_no_push_is_told_before_the_run_begins(data,
 
 
 def test_no_source_is_the_users_error(tmp_path, executed):
-    with pytest.raises(UserError, match="no images: say --data with a folder"):
+    with pytest.raises(UserError) as error:
         run(load_config(overrides=["data.source=null"]), tmp_path)
+    assert error.value.code == "data-no-images"
     assert executed == []
 
 
@@ -159,3 +129,65 @@ def test_a_damaged_metadata_store_hides_nothing(data, tmp_path, monkeypatch):
     ending(monkeypatch, UserError("the first fault"))
     assert run(data, tmp_path / "out") == 2
     assert read_summaries(tmp_path / "out")[0].error == "the first fault"
+
+
+@pytest.fixture
+def receiver():
+    with webhook_server() as server:
+        yield server
+
+
+def alerting(config, receiver, *on):
+    alerts = AlertSettings(webhook=receiver.address, **({"on": on} if on else {}))
+    return config.model_copy(update={"alerts": alerts})
+
+
+ANOMALIES = GateResult(name="anomalies", passed=False, reason="split train, height: too large.")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "error_code"),
+    [(DataRefused("bad data", "data-anomalies", [ANOMALIES]), 2, "data-anomalies"), (ZeroDivisionError("x"), 1, None)],
+)
+def test_a_failed_run_is_sent_with_what_failed_and_where_to_look(
+    data, tmp_path, monkeypatch, receiver, capfd, raised, code, error_code
+):
+    ending(monkeypatch, raised)
+    assert run(alerting(data, receiver), tmp_path / "out") == code
+    ((_, body),) = receiver.received
+    summary = read_summaries(tmp_path / "out")[0]
+    run_dir = tmp_path / "out" / "runs" / summary.run_id
+    assert body["outcome"] == json.loads(summary.outcome.model_dump_json())
+    assert (body["outcome"]["status"], body["outcome"]["error_code"]) == ("failed", error_code)
+    assert body["look"].items() >= {"summary": str(run_dir / "summary.json"), "log": str(run_dir / "log.txt")}.items()
+    assert summary.alert is None
+    assert summary.gates == ([ANOMALIES] if error_code else [])  # though the node left no artifact
+    shown = capfd.readouterr().out
+    assert str(raised) in shown
+    assert bool(re.search(r"anomalies +refused +split train", shown)) == bool(error_code)
+
+
+def test_a_webhook_that_fails_changes_no_exit_code_and_is_in_the_summary(data, tmp_path, monkeypatch, receiver):
+    receiver.codes = [404]
+    ending(monkeypatch, UserError("wrong", "data-no-images"))
+    assert run(alerting(data, receiver), tmp_path / "out") == 2
+    assert "404" in read_summaries(tmp_path / "out")[0].alert
+
+
+def test_a_run_that_never_began_is_sent_too(tmp_path, receiver):
+    config = alerting(load_config(overrides=["data.source=null"]), receiver)
+    with pytest.raises(UserError):
+        run(config, tmp_path)
+    ((_, body),) = receiver.received
+    assert (body["outcome"]["error_code"], body["look"]) == ("data-no-images", {})
+
+
+def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of(data, tmp_path, monkeypatch, receiver):
+    ending(monkeypatch, UserError("wrong"))
+    run(alerting(data, receiver, "refused"), tmp_path / "out")
+    few = GateResult(name="new_data", passed=False, reason="3 new images")
+    ending(monkeypatch, NotEnoughNewData("3 new images", [few]))
+    assert run(alerting(data, receiver), tmp_path / "out") == 0
+    assert receiver.received == []
+    skipped = read_summaries(tmp_path / "out")[1]
+    assert (skipped.status, skipped.skipped, skipped.gates) == ("skipped", "3 new images", [few])

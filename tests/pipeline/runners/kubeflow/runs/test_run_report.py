@@ -5,7 +5,7 @@ import json
 import pytest
 from kfp_api.argo import pod_name
 
-from components.run_outcome.gate_verdict import VERDICT_FILE
+from components.run_outcome.verdict import VERDICT_FILE
 
 REASON = "CollapseError: every distance is 0"
 
@@ -85,7 +85,7 @@ def test_a_run_that_left_nothing_is_one_line(siamese, ended, tmp_path):
     run_id = ended("SUCCEEDED", ALL, f"file://{tmp_path}/root")
     code, _, err = siamese("report", run_id, "--to", tmp_path / "page.html", "--poll", 0.1)
     assert (code, err.count("\n")) == (2, 1)
-    assert "left neither its page nor its outcome" in err
+    assert "[kubeflow-no-outcome]" in err
 
 
 def test_a_root_that_cannot_be_read_is_one_line(siamese, ended, tmp_path):
