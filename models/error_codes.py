@@ -17,4 +17,8 @@ class ErrorCode(NamedTuple):
 CODES: dict[str, ErrorCode] = {
     # The rooms: command line and configuration (config-), images and lists (data-), pushed models and serving folders
     # (model-), training and weights (train-), servers and clients (serve-), the cluster (kubeflow-), Beam (beam-).
+    "beam-unknown-runner": ErrorCode(
+        "`beam.runner` (or `--beam`) names no runner that this Beam has",
+        "take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs",
+    ),
 }
