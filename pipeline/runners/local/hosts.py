@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.summary import RunSummary
+from models.code_digest import code_digest
 from models.errors import ExitCode, UserError
 from models.settings import EncoderSettings
 from models.training.hosts.chief import announced
@@ -17,7 +18,7 @@ from models.training.hosts.cluster import Hosts, hosts
 from models.training.hosts.process import Ended
 from models.training.hosts.rendezvous import FirstNotice
 from models.training.hosts.worker import OtherHost
-from pipeline.config.configuration import Config, code_digest
+from pipeline.config.configuration import Config
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
 from pipeline.terminal.stages import Stages
@@ -119,7 +120,7 @@ def _said_by_first(first: FirstNotice) -> Ended:
 def _refusal(arguments: Mapping[str, Any]) -> str | None:
     """Why this host would not train what the first one does; None where it would."""
     config = arguments["custom_config"]
-    if config["code_digest"] != code_digest("models"):
+    if config["code_digest"] != code_digest("models.training.trainer"):
         return "its code, or a library of it, is not the first host's; let all hosts have the same"
     encoder = EncoderSettings.model_validate(config["model"]["encoder"])
     if config["weights_digest"] != weights_digest(encoder):

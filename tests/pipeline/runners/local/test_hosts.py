@@ -7,11 +7,12 @@ import time
 import pytest
 
 from components.run_outcome.summary import RunSummary
+from models.code_digest import code_digest
 from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline.cli import main
-from pipeline.config.configuration import code_digest, load_config
+from pipeline.config.configuration import load_config
 from pipeline.runners.local import hosts
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.hosts import join, place_of_hosts
@@ -186,7 +187,7 @@ class TestWhatWouldNotTrainTheSame:
         custom = {
             "model": model.model_dump(mode="json"),
             "weights_digest": digest,
-            "code_digest": code_digest("models"),
+            "code_digest": code_digest("models.training.trainer"),
         }
         return {"custom_config": custom | config}
 
