@@ -30,6 +30,7 @@ from components.pair_generator.transforms import (
     PairsToWrite,
     ShardToIndex,
     WritePairs,
+    part_file,
     read_table,
     write_table,
 )
@@ -37,6 +38,7 @@ from components.pair_list.reading import read_lists
 from components.storage.links import is_local, link_or_copy, must_copy
 from components.storage.tfrecords import find_shards
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
+from models.data.pairs_artifact import MANIFEST, PROPERTY, PartFile, images_part, manifest_text
 from models.errors import UserError
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
@@ -73,7 +75,7 @@ class Executor(BaseBeamExecutor):
         fileio.makedirs(pairs.uri)
         work = FileSystems.join(pairs.uri, _WORK)
         try:
-            indices = self._index(shards, work)
+            indices, files = self._index(shards, work)
             check_apart(indices)
             model = next(iter(input_dict.get("baseline_model", [])), None)
             chosen = _choose(
@@ -83,12 +85,16 @@ class Executor(BaseBeamExecutor):
             pairs.splits = list(shards)
             examples_utils.set_payload_format(pairs, examples_utils.get_payload_format(images))
             self._write(shards, indices, chosen, pairs, work)
+            _declare_images(pairs, files)
         finally:
             if fileio.exists(work):
                 fileio.rmtree(work)
         _report(indices, chosen, settings, seed, report.uri)
 
-    def _index(self, shards: dict[str, list[str]], work: str) -> dict[str, ImageIndex]:
+    def _index(
+        self, shards: dict[str, list[str]], work: str
+    ) -> tuple[dict[str, ImageIndex], dict[str, list[PartFile]]]:
+        """The images of each split, and the checksums of its shards."""
         tasks = {
             split: [
                 ShardToIndex(shard, number, FileSystems.join(work, f"{split}-{number:05}.index"))
@@ -99,9 +105,9 @@ class Executor(BaseBeamExecutor):
         fileio.makedirs(work)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create([task for some in tasks.values() for task in some]) | IndexShards()
-        return {
-            split: ImageIndex.of(split, [read_table(task.target) for task in some]) for split, some in tasks.items()
-        }
+        tables = {split: [read_table(task.target) for task in some] for split, some in tasks.items()}
+        indices = {split: ImageIndex.of(split, parts) for split, parts in tables.items()}
+        return indices, {split: [part_file(table) for table in parts] for split, parts in tables.items()}
 
     def _write(
         self,
@@ -119,10 +125,18 @@ class Executor(BaseBeamExecutor):
                 tasks += _ranges(split, indices[split], selection, folder, work, tuple(shards[split]))
             else:
                 tasks += _ranges(split, indices[split], selection, folder, work)
-                linked = link_or_copy(shards[split], FileSystems.join(pairs.uri, "images", split))
+                linked = link_or_copy(shards[split], FileSystems.join(pairs.uri, images_part(split)))
                 logging.info("%s: %d image files, %d of them linked", split, len(shards[split]), linked)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(tasks) | WritePairs()
+
+
+def _declare_images(pairs: Artifact, files: dict[str, list[PartFile]]) -> None:
+    """Writes the manifest of the images that the artifact carries beside its splits, and names them as a property."""
+    parts = {images_part(split): some for split, some in files.items() if split != TEST}
+    with fileio.open(FileSystems.join(pairs.uri, MANIFEST), "w") as file:
+        file.write(manifest_text(parts))
+    pairs.set_string_custom_property(PROPERTY, " ".join(parts))
 
 
 def _choose(

@@ -4,6 +4,7 @@ Neither shuffles a record: an element is a file to read, or a file to write. Eve
 and then renamed, with the same bytes at every attempt, so that a retry does no harm.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from models.data.features import (
     WIDTH,
     side,
 )
+from models.data.pairs_artifact import PartFile, checksum
 
 _NAMESPACE = "PairGenerator"
 _ROWS = 8192  # of a table in memory as Python objects
@@ -59,13 +61,15 @@ _INDEXED = {
     **{key: tf.io.FixedLenFeature([], tf.float32) for key in _MEASURED[:2]},
     **{key: tf.io.FixedLenFeature([], tf.int64) for key in _MEASURED[2:]},
 }
+_CHECKSUM = b"file"  # key of the table's metadata
+_BLOCK = 1 << 20
 _PARSED = 512  # Examples parsed together
 Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel features by shard number and offset
 
 
 @dataclass(frozen=True)
 class ShardToIndex:
-    """One image shard, and where its rows go (an Arrow stream of ``index.SCHEMA``)."""
+    """One image shard, and where its rows go: an Arrow stream of ``index.SCHEMA``, whose metadata has the checksum."""
 
     shard: str
     number: int  # in the split's sorted list of shards
@@ -115,6 +119,11 @@ def write_table(path: str, table: pa.Table) -> None:
         stream.write_table(table)
 
 
+def part_file(table: pa.Table) -> PartFile:
+    """The name, the length and the checksum of the shard that ``IndexShards`` made a table of."""
+    return PartFile(*json.loads(table.schema.metadata[_CHECKSUM]))
+
+
 class _IndexShard(beam.DoFn):
     def __init__(self) -> None:
         self._images = Metrics.counter(_NAMESPACE, "images_indexed")
@@ -131,7 +140,7 @@ class _IndexShard(beam.DoFn):
             rows[index.OFFSET].extend(offsets)
             rows[index.LENGTH].extend(map(len, examples))
             rows[QUALITY].extend(starmap(_quality, zip(*(values[key] for key in _MEASURED), strict=True)))
-        table = pa.table(rows, schema=index.SCHEMA)
+        table = pa.table(rows, schema=index.SCHEMA.with_metadata({_CHECKSUM: json.dumps(_checksum(element.shard))}))
         _write_once(element.target, lambda path: write_table(path, table))
         self._images.inc(len(table))
         yield element.target
@@ -153,6 +162,11 @@ class _WritePairs(beam.DoFn):
         _write_once(element.target, write)
         self._pairs.inc(len(table))
         yield element.target
+
+
+def _checksum(shard: str) -> PartFile:
+    with open_records(shard) as file:
+        return checksum(FileSystems.split(shard)[1], iter(lambda: file.read(_BLOCK), b""))
 
 
 def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:

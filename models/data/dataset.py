@@ -69,24 +69,6 @@ class PairTable:
     same: Ints
 
 
-def split_files(pattern: str) -> tuple[list[str], list[str]]:
-    """The pair shards and the image shards of a split.
-
-    Args:
-      pattern: of the pair shards as TFX gives it: ``<artifact>/Split-<name>/*``.
-
-    Raises:
-      FileNotFoundError: either is missing.
-    """
-    folder = Path(pattern).parent
-    images = str(folder.parent / "images" / folder.name.removeprefix("Split-") / "*")
-    found = sorted(tf.io.gfile.glob(pattern)), sorted(tf.io.gfile.glob(images))
-    for wanted, files in zip((pattern, images), found, strict=True):
-        if not files:
-            raise FileNotFoundError(f"no shard matches {wanted}")
-    return found
-
-
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
     """Reads image Examples into a table whose pixels lie in a file under ``scratch``; without one, in memory."""
     spec = {

@@ -15,6 +15,7 @@ from components.pair_generator.artifacts import PairReport
 from components.pair_generator.component import PairGenerator
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
+from models.data.pairs_artifact import PROPERTY, check_images, split_files
 from models.errors import UserError
 from models.export.inference import LoadedModel
 
@@ -40,6 +41,8 @@ def generate(
         {"settings": PairSettings(**settings).model_dump_json(), "seed": seed, "code_digest": ""},
     )
     assert pairs.splits == examples.splits
+    declared = [f"images/{split}" for split in examples.splits if split != "test"]
+    assert pairs.get_string_custom_property(PROPERTY).split() == declared
     return output
 
 
@@ -57,11 +60,16 @@ def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, split
         "pairs/Split-train/pairs-00000-of-00001.tfrecord",
         "pairs/Split-val/pairs-00000-of-00001.tfrecord",
         *(f"pairs/images/{split}/images-0000{n}-of-00002.tfrecord" for split in ("train", "val") for n in (0, 1)),
+        "pairs/parts.json",
         "report/counts.json",
         "report/counts.md",
     ]
     shard = "images-00000-of-00002.tfrecord"
     assert (out / "pairs/images/train" / shard).samefile(images / "Split-train" / shard), "stored once"
+    for split in ("train", "val"):
+        pattern = str(out / "pairs" / f"Split-{split}" / "*")
+        assert len(split_files(pattern)[1]) == 2
+        check_images(pattern)
     assert set(read_examples(out / "pairs/Split-train")[0]) == {
         "pair_id", "kind", "same", *(f"{which}_{key}" for which in "ab" for key in ("image_id", "identity", "group")),
     }  # fmt: skip
