@@ -15,8 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE
-from components.pair_generator.counts import as_markdown, count_all, count_split
+from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE, as_markdown, count_all, count_split
 from components.pair_generator.image_embeddings import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
 from components.pair_generator.listed_pairs import choose_listed

@@ -8,7 +8,7 @@ import io
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -62,11 +62,19 @@ def to_raw(pixels: NDArray[np.uint8]) -> NDArray[np.object_]:
 
 @dataclass(frozen=True)
 class PairTable:
-    """The pairs of a split as rows of its ``ImageTable``: ``a``, ``b`` and ``same``, all [n]."""
+    """The pairs of a split as rows of its ``ImageTable``.
+
+    Attributes:
+      a: the row of the first image, [n].
+      b: of the second, [n].
+      same: 1 genuine, 0 impostor, [n].
+      mined: whether it is a mined impostor pair, [n]; None where none is.
+    """
 
     a: Ints
     b: Ints
     same: Ints
+    mined: NDArray[np.bool_] | None = None
 
 
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
@@ -110,13 +118,17 @@ def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:
         a: tf.io.FixedLenFeature([], tf.string),
         b: tf.io.FixedLenFeature([], tf.string),
         features.SAME: tf.io.FixedLenFeature([], tf.int64),
+        features.KIND: tf.io.FixedLenFeature([], tf.string, default_value=b""),
     }
-    columns: dict[str, list[int]] = {a: [], b: [], features.SAME: []}
+    columns: dict[str, list[int]] = {a: [], b: [], features.SAME: [], features.KIND: []}
     for batch in _parsed(files, spec):
         columns[a].extend(images.row_of[image_id] for image_id in batch[a])
         columns[b].extend(images.row_of[image_id] for image_id in batch[b])
         columns[features.SAME].extend(batch[features.SAME])
-    return PairTable(*(np.array(columns[key], np.int64) for key in (a, b, features.SAME)))
+        columns[features.KIND].extend(kind == features.MINED.encode() for kind in batch[features.KIND])
+    mined = np.array(columns.pop(features.KIND), bool)
+    table = PairTable(*(np.array(values, np.int64) for values in columns.values()))
+    return replace(table, mined=mined) if mined.any() else table
 
 
 def _parsed(files: Sequence[str], spec: dict[str, tf.io.FixedLenFeature]):  # type: ignore[no-untyped-def]

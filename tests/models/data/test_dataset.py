@@ -79,6 +79,21 @@ def test_images_and_pairs_are_read_as_they_were_written(split, tmp_path):
     assert found == [(0, 6, 1), (1, 2, 0), (0, 3, 0), (5, 4, 0)]
 
 
+def test_mined_pairs_are_marked(split, tmp_path):
+    folder, _, names = split
+    assert read(folder, tmp_path)[1].mined is None
+    mined = example(
+        **{
+            features.side(features.IMAGE_ID, "a"): names[1],
+            features.side(features.IMAGE_ID, "b"): names[5],
+            features.SAME: 0,
+            features.KIND: features.MINED.encode(),
+        }
+    )
+    write(folder / "Split-train" / "pairs-2", [mined])
+    assert read(folder, tmp_path)[1].mined.tolist() == [False] * 4 + [True]
+
+
 def test_in_memory_is_the_same(split, tmp_path):
     folder, *_ = split
     mapped, held = (read(folder, scratch)[0] for scratch in (tmp_path, None))
