@@ -23,7 +23,7 @@ from components.pair_generator.selection import Selection, SplitImages, choose_p
 from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (
     ID_COLUMNS,
-    PLACE_COLUMNS,
+    RECORD_COLUMNS,
     SLICE_COLUMNS,
     IndexShards,
     PairsToWrite,
@@ -161,7 +161,7 @@ def _ranges(
     split: str, index: ImageIndex, selection: Selection, folder: str, work: str, shards: tuple[str, ...] = ()
 ) -> list[PairsToWrite]:
     """Cuts the pairs into ranges that depend on nothing but the images and the settings."""
-    columns = (*ID_COLUMNS, *PLACE_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
+    columns = (*ID_COLUMNS, *RECORD_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
     table = index.sides(selection, tuple(dict.fromkeys(columns)))
     size = _RANGE_PAIRS
     if shards:
@@ -194,8 +194,9 @@ def _check_disk(
     free = shutil.disk_usage(uri).free
     if need > free:
         raise UserError(
-            f"{uri}: the pairs need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some, or lower "
-            f"pairs.count.{TEST} or pairs.per_image"
+            f"{uri}: the pairs need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free disk space, or "
+            f"lower pairs.count.{TEST} or pairs.per_image",
+            code="data-disk-space",
         )
 
 

@@ -1,7 +1,7 @@
 """Impostor pairs: given forgeries, and as many others as balance the genuine pairs. Pure numpy.
 
 Each genuine pair gives one *anchor*: an image of its identity, to be paired with an image of another one. So an
-identity is in impostor pairs as it is in genuine ones, and a model that knows identities alone cannot tell the labels.
+identity is in as many impostor as genuine pairs, and a model that knows identities alone cannot predict the labels.
 """
 
 from dataclasses import dataclass
@@ -179,7 +179,7 @@ def _round(
 
 
 def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Ints, limit: Ints, key: str) -> None:
-    """Fills ``count`` places from all impostor pairs not taken, the first ``near`` of them within a group."""
+    """Adds ``count`` of all impostor pairs not taken, the first ``near`` of them within a group."""
     first, second = np.triu_indices(chosen.size, 1)
     rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
     keys = first * chosen.size + second
@@ -196,19 +196,19 @@ def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Int
         count -= len(picked)
 
 
-def greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: Ints) -> Ints:
+def greedy(one: Ints, two: Ints, pool: Ints, wanted: int, used: Ints, limit: Ints) -> Ints:
     """Takes pairs of the pool in order while both ends are below their limit; adds to ``used``."""
     picked = [pool[:0]]
-    while places > 0:
+    while wanted > 0:
         pool = pool[(used[one[pool]] < limit[one[pool]]) & (used[two[pool]] < limit[two[pool]])]
         if not len(pool):
             break
         ends = np.stack([one[pool], two[pool]], axis=1)
         nth = occurrence(ends.ravel()).reshape(ends.shape)  # as if all before were taken: the first always is
-        takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:places]
+        takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:wanted]
         picked.append(pool[takes])
         used += np.bincount(ends[takes].ravel(), minlength=len(used))
-        places -= len(takes)
+        wanted -= len(takes)
         pool = np.delete(pool, takes)
     return np.concatenate(picked)
 

@@ -51,7 +51,7 @@ _NAMESPACE = "PairGenerator"
 _ROWS = 8192  # of a table in memory as Python objects
 
 ID_COLUMNS = (IMAGE_ID, IDENTITY, GROUP)
-PLACE_COLUMNS = (index.FILE, index.OFFSET)
+RECORD_COLUMNS = (index.FILE, index.OFFSET)
 SLICE_COLUMNS = (GROUP, index.IDENTITY_IMAGES, QUALITY)  # what pairs with pixels are sliced on, beside their kind
 
 _TEXTS = (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP, IMPOSTOR_OF)
@@ -174,8 +174,8 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
     ids = {side(key, which): columns[side(key, which)] for which in SIDES for key in ID_COLUMNS}
     id_a, id_b = (columns[side(IMAGE_ID, which)] for which in SIDES)
     kinds = [KINDS[number].encode() for number in columns[KIND]]
-    places = {
-        which: list(zip(*(columns[side(key, which)] for key in PLACE_COLUMNS), strict=True))
+    records = {
+        which: list(zip(*(columns[side(key, which)] for key in RECORD_COLUMNS), strict=True))
         for which in SIDES
         if pixels
     }
@@ -186,25 +186,25 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         features[PAIR_ID] = id_a[row] + b"|" + id_b[row]
         features[KIND] = kind
         features[SAME] = int(kind == GENUINE.encode())
-        for which, place in places.items():
-            features.update({side(key, which): value for key, value in pixels[place[row]].items()})
+        for which, record in records.items():
+            features.update({side(key, which): value for key, value in pixels[record[row]].items()})
         if slices:
             features.update(slices[row])
         write_record(file, encode_example(features))
 
 
 def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
-    """The pixel features of every image that the pairs name, by its place: shard number and offset."""
-    places: set[tuple[int, int]] = set()
+    """The pixel features of every image that the pairs name, by shard number and offset."""
+    records: set[tuple[int, int]] = set()
     for which in SIDES:
-        places.update(zip(*(table[side(key, which)].to_pylist() for key in PLACE_COLUMNS), strict=True))
+        records.update(zip(*(table[side(key, which)].to_pylist() for key in RECORD_COLUMNS), strict=True))
     pixels: Pixels = {}
     keys = (PIXELS, HEIGHT, WIDTH, CHANNELS)
-    for number, group in groupby(sorted(places), key=itemgetter(0)):
+    for number, group in groupby(sorted(records), key=itemgetter(0)):
         with open_records(shards[number]) as file:
-            for place in group:
-                example = tf.train.Example.FromString(read_record(file, place[1], shards[number]))
-                pixels[place] = {key: _scalar(example, key, shards[number], place[1]) for key in keys}
+            for record in group:
+                example = tf.train.Example.FromString(read_record(file, record[1], shards[number]))
+                pixels[record] = {key: _scalar(example, key, shards[number], record[1]) for key in keys}
     return pixels
 
 

@@ -8,7 +8,7 @@ import io
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -127,8 +127,8 @@ def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:
         columns[features.SAME].extend(batch[features.SAME])
         columns[features.KIND].extend(kind == features.MINED.encode() for kind in batch[features.KIND])
     mined = np.array(columns.pop(features.KIND), bool)
-    table = PairTable(*(np.array(values, np.int64) for values in columns.values()))
-    return replace(table, mined=mined) if mined.any() else table
+    rows_a, rows_b, same = (np.array(values, np.int64) for values in columns.values())
+    return PairTable(rows_a, rows_b, same, mined if mined.any() else None)
 
 
 def _parsed(files: Sequence[str], spec: dict[str, tf.io.FixedLenFeature]):  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ The property ``parts`` of the artifact names the declared folders in the metadat
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import google_crc32c
@@ -85,10 +85,15 @@ def check_images(pattern: str) -> None:
       ValueError: one differs: it was replaced or damaged after PairGenerator wrote the manifest.
     """
     for path, file in _declared(pattern):
-        with tf.io.gfile.GFile(path, "rb") as content:
-            found = checksum(file.name, iter(lambda content=content: content.read(_BLOCK), b""))
+        found = checksum(file.name, _blocks(path))
         if found != file:
             raise ValueError(f"{path}: has the checksum {found.crc32c}, {MANIFEST} declares {file.crc32c}")
+
+
+def _blocks(path: str) -> Iterator[bytes]:
+    with tf.io.gfile.GFile(path, "rb") as content:
+        while block := content.read(_BLOCK):
+            yield block
 
 
 def _declared(pattern: str) -> list[tuple[str, PartFile]]:
