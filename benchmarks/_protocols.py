@@ -109,11 +109,7 @@ def write_manifest(protocol: Protocol, root: Path, seed: int, path: Path) -> dic
     images = list(protocol.images(root))
     if not images:
         raise SystemExit(f"{root}: no image of this set")
-    units = sorted({image.unit for image in images}, key=lambda unit: _hash("test", unit))
-    test = list(protocol.test) if isinstance(protocol.test, tuple) else units[: protocol.test]
-    others = [unit for unit in units if unit not in test]
-    val = set(sorted(others, key=lambda unit: _hash(f"val {seed}", unit))[: protocol.val])
-    split = dict.fromkeys(test, "test") | {unit: "val" if unit in val else "train" for unit in others}
+    split = split_of(protocol, images, seed)
     copies = path.parent / "images"  # a manifest's images lie in its folder, and no link leads out of it
     if not copies.exists():
         shutil.copytree(root, copies, copy_function=_linked)
@@ -124,6 +120,15 @@ def write_manifest(protocol: Protocol, root: Path, seed: int, path: Path) -> dic
             relative = Path(copies.name) / image.path.relative_to(root)
             rows.writerow([relative, image.identity, image.group, held, image.impostor_of])
     return split
+
+
+def split_of(protocol: Protocol, images: Iterable[Image], seed: int) -> dict[str, str]:
+    """The split of each unit."""
+    units = sorted({image.unit for image in images}, key=lambda unit: _hash("test", unit))
+    test = list(protocol.test) if isinstance(protocol.test, tuple) else units[: protocol.test]
+    others = [unit for unit in units if unit not in test]
+    val = set(sorted(others, key=lambda unit: _hash(f"val {seed}", unit))[: protocol.val])
+    return dict.fromkeys(test, "test") | {unit: "val" if unit in val else "train" for unit in others}
 
 
 def in_splits(protocol: Protocol, images: Iterable[Image], split: dict[str, str]) -> Iterator[tuple[Image, str]]:

@@ -15,11 +15,13 @@ class ErrorCode(NamedTuple):
 
 
 CODES: dict[str, ErrorCode] = {
-    # The rooms: command line and configuration (config-), images and lists (data-), pushed models and serving folders
-    # (model-), training and weights (train-), servers and clients (serve-), the cluster (kubeflow-), Beam (beam-).
-    "train-weights": ErrorCode(
-        "The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.",
-        "Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.",
+    "beam-unknown-runner": ErrorCode(
+        "`beam.runner` (or `--beam`) names no runner that this Beam has",
+        "take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs",
+    ),
+    "data-anomalies": ErrorCode(
+        "the images, or their features, do not match the schema: the message names split and feature",
+        "fix the data, or review the schema (data.schema_file)",
     ),
     "data-archive-damaged": ErrorCode(
         "an archive is damaged, not completely copied, or neither zip nor tar", "copy or pack it again"
@@ -31,19 +33,33 @@ CODES: dict[str, ErrorCode] = {
     "data-disk-space": ErrorCode(
         "the images do not fit on the disk", "free disk space, or choose another output folder or `TMPDIR`"
     ),
+    "data-drift": ErrorCode(
+        "the new images differ from those of the span before, or val or test from train, by more than is allowed",
+        "check the data; if the change is intended, raise data.validation.drift or data.validation.skew",
+    ),
     "data-folder-missing": ErrorCode("the folder of the images does not exist", "correct `--data` or `data.source`"),
     "data-group-missing": ErrorCode(
         "`data.split.by: group`, but an image has no group",
         "set `data.layout: group/identity`, or fill the manifest's column `group`",
+    ),
+    "data-image-repeated": ErrorCode(
+        "an image id occurs twice in a split", "make the images again: remove the artifacts of ImageExampleGen"
     ),
     "data-label-conflicts": ErrorCode(
         "the same image lies under two identities, and `data.conflicts` is `stop`",
         "remove the wrong copies, or set `data.conflicts: drop`",
     ),
     "data-manifest": ErrorCode("lines of a manifest are wrong", "correct the lines that the message names"),
+    "data-no-genuine-pair": ErrorCode(
+        "no identity of a split has two images", "add images to the identities, or set `data.split.by: identity`"
+    ),
     "data-no-images": ErrorCode(
         "no image lies where the layout or the manifest has it",
         "correct `--data`, `data.layout` or the manifest's paths",
+    ),
+    "data-no-impostor-pair": ErrorCode(
+        "the limits of `pairs` leave no impostor pair in a split",
+        "raise `pairs.max_per_image` or `pairs.max_per_identity`",
     ),
     "data-no-records": ErrorCode("an artifact of images holds no TFRecord files", "run the pipeline again"),
     "data-not-csv": ErrorCode("a manifest or a list of pairs is not CSV", "correct the line, often a quotation mark"),
@@ -53,6 +69,10 @@ CODES: dict[str, ErrorCode] = {
         "correct the lines that the message names",
     ),
     "data-pair-list-empty": ErrorCode("a list of pairs holds no pairs", "add genuine and impostor pairs"),
+    "data-pair-list-one-sided": ErrorCode(
+        "a list of pairs has no genuine or no impostor pairs whose images are in the split",
+        "add pairs of both kinds, or see `quarantine.csv` for images that were not used",
+    ),
     "data-records-compressed": ErrorCode(
         "an artifact of images holds compressed TFRecord files", "write them without compression"
     ),
@@ -63,6 +83,10 @@ CODES: dict[str, ErrorCode] = {
     "data-split-conflict": ErrorCode(
         "splits set by the user separate what must stay together", "give it one split, or set `data.split.by: image`"
     ),
+    "data-split-empty": ErrorCode("a split has no images", "raise its share in `data.split`, or add images"),
+    "data-split-overlap": ErrorCode(
+        "the same image, by name or by content, is in two splits", "remove the duplicates, or split again"
+    ),
     "data-too-few-identities": ErrorCode(
         "a split has fewer than two identities", "add identities, or change `data.split` or `seed`"
     ),
@@ -70,28 +94,112 @@ CODES: dict[str, ErrorCode] = {
         "more images cannot be used than `data.max_quarantined` allows", "see `quarantine.csv` of the run"
     ),
     "data-unreadable": ErrorCode("a file or folder cannot be read", "check that it exists, and its permissions"),
-    "data-anomalies": ErrorCode(
-        "the images, or their features, do not match the schema: the message names split and feature",
-        "fix the data, or review the schema (data.schema_file)",
+    "kubeflow-check-failed": ErrorCode(
+        "A check of the compiled pipeline found what the backend would refuse or fail to run.",
+        "Change the setting that each line names; `siamese kubeflow check FILE` repeats the check.",
     ),
-    "data-drift": ErrorCode(
-        "the new images differ from those of the span before, or val or test from train, by more than is allowed",
-        "check the data; if the change is intended, raise data.validation.drift or data.validation.skew",
+    "kubeflow-data-source": ErrorCode(
+        "`data.source` is not set, or is only on this machine.",
+        "Set it to `gs://`, `s3://`, or a folder of a volume in `kubeflow.volumes`.",
     ),
-    "data-no-images": ErrorCode(
-        "no source of images is configured, or it has none",
-        "set --data to a folder, an archive or a manifest",
+    "kubeflow-exists": ErrorCode(
+        "The server already has an object of that name (HTTP 409).",
+        "Choose another name, or delete the existing object.",
+    ),
+    "kubeflow-file-not-a-pipeline": ErrorCode(
+        "The file is not YAML, or not a compiled pipeline.", "Compile one: `siamese kubeflow compile --config FILE`."
+    ),
+    "kubeflow-file-unreadable": ErrorCode(
+        "A file that the command needs does not exist or cannot be read.",
+        "Correct the path, or the permissions of the file.",
+    ),
+    "kubeflow-file-unwritable": ErrorCode(
+        "The compiled pipeline cannot be written to that path.",
+        "Choose another path with `--output`, or correct the permissions.",
+    ),
+    "kubeflow-folder-not-mounted": ErrorCode(
+        "A folder in the configuration is in no volume that the node's pod mounts.",
+        "Add the volume to `kubeflow.volumes`, for that node, or use an object store.",
+    ),
+    "kubeflow-no-address": ErrorCode(
+        "No server is configured, or its address is not a URL.",
+        "Set `--host`, `kubeflow.host` or `KF_PIPELINES_ENDPOINT`, such as `http://localhost:8080`.",
+    ),
+    "kubeflow-no-client": ErrorCode("The environment with the Kubeflow SDK is missing.", "Run `make kubeflow-client`."),
+    "kubeflow-no-connection": ErrorCode(
+        "The server's host is unknown, or does not accept connections.",
+        "Check the address, the proxy, and that `kubectl port-forward` runs.",
+    ),
+    "kubeflow-no-image": ErrorCode("No container image is configured.", "Set `--image` or `kubeflow.image`."),
+    "kubeflow-no-namespace": ErrorCode(
+        "A multi-user server needs a namespace.", "Set `--namespace` or `kubeflow.namespace`."
     ),
     "kubeflow-no-outcome": ErrorCode(
         "the run succeeded, but its pipeline root has neither its report nor its outcome",
         "check the pipeline root (--pipeline-root), and whether its objects were deleted",
     ),
+    "kubeflow-no-serving-folder": ErrorCode(
+        "`push.serving_dir` is not set.", "Set it to `gs://`, `s3://`, or a folder of a volume in `kubeflow.volumes`."
+    ),
+    "kubeflow-no-tls": ErrorCode(
+        "The TLS connection failed, or the server's certificate is not trusted.",
+        "Set `kubeflow.connection.ca_file`, or use the scheme that the server speaks.",
+    ),
+    "kubeflow-not-allowed": ErrorCode(
+        "The account may not do this on the server (HTTP 403).",
+        "Ask the cluster's administrator for the permission, or use another namespace.",
+    ),
+    "kubeflow-not-found": ErrorCode(
+        "The server has no such run or pipeline (HTTP 404).", "Check the id and the namespace."
+    ),
+    "kubeflow-not-logged-in": ErrorCode(
+        "The server needs credentials (HTTP 401), or a login page answered.",
+        "Set `SIAMESE_KFP_TOKEN`, `KF_PIPELINES_SA_TOKEN_PATH` or `SIAMESE_KFP_COOKIES`.",
+    ),
+    "kubeflow-parameter": ErrorCode(
+        "A `--parameter` is not `NAME=VALUE`, is unknown, or has the wrong type.",
+        "Use a parameter that the message lists, with a value of its type.",
+    ),
+    "kubeflow-pipeline-root": ErrorCode(
+        "The pipeline root is missing, or not in an object store.",
+        "Set `--pipeline-root` or `kubeflow.pipeline_root` to `gs://`, `s3://` or `minio://`.",
+    ),
+    "kubeflow-request-refused": ErrorCode(
+        "The server refused the request (HTTP 400).", "Change the value that the message names."
+    ),
     "kubeflow-root-unreadable": ErrorCode(
         "the pipeline root cannot be read from this machine",
         "set the credentials of the object store, and AWS_ENDPOINT_URL for one that is not Amazon's",
     ),
+    "kubeflow-run-without-artifacts": ErrorCode(
+        "The run succeeded, but its pipeline root has neither its report nor its outcome.",
+        "Check `--pipeline-root`, and that the artifacts were not deleted.",
+    ),
+    "kubeflow-schedule-of-another-pipeline": ErrorCode(
+        "A schedule of that name runs another pipeline.", "Choose another name, or delete the schedule."
+    ),
+    "kubeflow-serving-validator": ErrorCode(
+        "`serving_validator.runtime` cannot be compiled for Kubeflow.", "Set it to `process`."
+    ),
+    "kubeflow-unknown-node": ErrorCode(
+        "A key of `kubeflow` names a node that the pipeline does not have.",
+        "Use one of the nodes that the message lists.",
+    ),
+    "kubeflow-unknown-schedule": ErrorCode(
+        "The server has no schedule of that name.", "List the schedules: `siamese kubeflow schedule list`."
+    ),
     "serve-no-platform": ErrorCode(
         "serving_validator.runtime asks for Docker or Kubernetes, and neither is available",
         "start Docker, or set serving_validator.runtime to process",
+    ),
+    "train-hosts": ErrorCode(
+        "`TF_CONFIG` does not fit the command: a run belongs to the chief, `siamese join` to the workers",
+        "run the command that the message shows on this host",
+    ),
+    "train-hosts-tuner": ErrorCode(
+        "the trials of a Tuner are asked for where several hosts train", "tune on one host, or set `tuner.trials: 0`"
+    ),
+    "train-worker-failed": ErrorCode(
+        "another host ended the training with a user error", "see the message, and the log of that host"
     ),
 }

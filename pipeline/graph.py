@@ -25,11 +25,17 @@ from components.run_report.component import RunReport
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
 from components.serving_validator.factory import serving_validator
+from models.code_digest import code_digest
 from models.data import features
-from pipeline.config.configuration import Config, as_json, code_digest
+from pipeline.config.configuration import Config, as_json
 from pipeline.environment.pretrained import weights_digest
 from pipeline.environment.run_environment import Site
 from pipeline.evaluation import eval_config
+
+# What TFX's components import by name. Their results hold for one state of this code, as those of our components do.
+PREPROCESSING_FN = "models.data.preprocessing.preprocessing_fn"
+RUN_FN = "models.training.trainer.run_fn"
+TUNER_FN = "models.training.tuning.tuner.tuner_fn"
 
 
 def create_pipeline(config: Config, site: Site) -> Pipeline:
@@ -46,16 +52,15 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         min_images=limits.min_images,
-        code_digest=code_digest("components.anomaly_gate"),
+        code_digest=code_digest(AnomalyGate),
     )
-    code = code_digest("models")
     baseline = served_model(config, site)
     pairs = PairGenerator(
         images=images.outputs["examples"],
         gate=gate.outputs["verdict"],
         settings=config.pairs,
         seed=config.seed,
-        code_digest=code_digest("components.pair_generator", "components.pair_list", "models.data.features"),
+        code_digest=code_digest(PairGenerator),
         # Only where it is read: pairs need not be made again whenever another model serves.
         baseline_model=baseline.outputs["model"] if config.pairs.mined else None,
     )
@@ -63,12 +68,12 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     transform = Transform(
         examples=images.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="models.data.preprocessing.preprocessing_fn",
+        preprocessing_fn=PREPROCESSING_FN,
         splits_config=transform_pb2.SplitsConfig(analyze=[features.TRAIN], transform=[]),
         custom_config={
             "image": config.image.model_dump(mode="json"),
             "normalise": config.encoder.normalised,
-            "code_digest": code,
+            "code_digest": code_digest(PREPROCESSING_FN),
         },
         materialize=False,
         disable_statistics=True,
@@ -79,7 +84,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         one.add_upstream_node(gate)
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
-    trainer, *tuner = training(config, site, pairs, transform, code)
+    trainer, *tuner = training(config, site, pairs, transform)
     reports = {"images_report": images.outputs["report"], "pairs_report": pairs.outputs["report"]}
     nodes: list[BaseNode] = [
         *(images, schema, statistics, validator, gate, *enough, pairs),
@@ -92,7 +97,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
 
 
 def training(
-    config: Config, site: Site, pairs: PairGenerator, transform: Transform, code: str
+    config: Config, site: Site, pairs: PairGenerator, transform: Transform
 ) -> tuple[Trainer] | tuple[Trainer, Tuner]:
     """The Trainer, and the Tuner if a search is configured."""
     given = {
@@ -105,21 +110,21 @@ def training(
         "model": config.model.model_dump(mode="json"),
         "split": config.split_rule,
         "config_digest": config.recipe_digest(),  # with the full digest, a changed floor would retrain the model
-        "code_digest": code,
+        "code_digest": code_digest(RUN_FN),
         "weights_digest": weights_digest(config.encoder),
         "checkpoints": site.checkpoints,
         "hosts": site.hosts,
     }
     search = config.search
     if search is None:
-        return (Trainer(run_fn="models.training.trainer.run_fn", **given, custom_config=custom),)
+        return (Trainer(run_fn=RUN_FN, **given, custom_config=custom),)
     tuner = Tuner(
-        tuner_fn="models.training.tuning.tuner.tuner_fn",
+        tuner_fn=TUNER_FN,
         **given,
-        custom_config={**custom, "tuner": search.model_dump(mode="json")},
+        custom_config={**custom, "code_digest": code_digest(TUNER_FN), "tuner": search.model_dump(mode="json")},
     )
     best = tuner.outputs["best_hyperparameters"]
-    return Trainer(run_fn="models.training.trainer.run_fn", **given, hyperparameters=best, custom_config=custom), tuner
+    return Trainer(run_fn=RUN_FN, **given, hyperparameters=best, custom_config=custom), tuner
 
 
 def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
@@ -131,20 +136,12 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
         image=as_json(config.image),
         protocol=as_json(config.pairs.protocol.given()),
         seed=config.seed,
-        code_digest=code_digest(
-            "components.image_example_gen",
-            "components.storage.example_encoding",
-            "components.pair_list",
-            "models.data.image_formats",
-            "models.data.gif_frames",
-            "models.data.features",
-            "models.data.canonical_pixels",
-        ),
+        code_digest=code_digest(ImageExampleGen),
     )
     reviewed = config.data.schema_file
     limits = config.data.validation
     made = image_schema(config.image, limits.drift, limits.skew)
-    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made))
+    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made), code_digest(SchemaSource))
     statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
     return images, schema, statistics
 
@@ -160,7 +157,7 @@ def served_model(config: Config, site: Site) -> Baseline:
         site.serving_dir,
         site.served,
         config.image,
-        code_digest("components.baseline", "components.pusher", "models.export.signatures"),
+        code_digest(Baseline),
         config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
     )
 
@@ -175,7 +172,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
         ends_run=not site.conditions,
-        code_digest=code_digest("components.new_data", "models.data.features", "models.export.seen_images"),
+        code_digest=code_digest(NewData),
     )
     return [gate]
 
@@ -197,15 +194,13 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         model=model,
         baseline_model=baseline.outputs["model"],
         example_splits=[features.TEST],
-        eval_config=eval_config(
-            config.gates, config.measures, code_digest("components.evaluator", "models.verification.metrics")
-        ),
+        eval_config=eval_config(config.gates, config.measures, code_digest(Evaluator)),
     )
     scores = PairScorer(
         examples=pairs,
         model=model,
         baseline_model=baseline.outputs["model"],
-        code_digest=code_digest("components.pair_scores", "components.storage.tfrecords", "models.data.features"),
+        code_digest=code_digest(PairScorer),
     ).with_id("PairScores")
     # First, because its error names the damaged model and the damage; TFMA's comes from deep inside Beam.
     evaluator.add_upstream_node(scores)
@@ -218,14 +213,14 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         measures=config.measures,
         split=config.split_rule,
         seed=config.seed,
-        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.verification.metrics"),
+        code_digest=code_digest(ModelGate),
     )
     serving = serving_validator(
         config.serving_validator,
         model=model,
         examples=pairs,
         scores=scores.outputs["scores"],
-        code_digest=code_digest("components.serving_validator", "models"),
+        code_digest=code_digest(serving_validator),
     )
     return [
         scores,
@@ -304,7 +299,7 @@ def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> list[BaseNo
         config=as_json(config),
         config_digest=config.digest(),
         data_root=site.data_root,
-        codes=as_json({**codes, "Trainer": code_digest("models")}),
+        codes=as_json({**codes, "Trainer": code_digest(RUN_FN)}),
     )
     return [report]
 

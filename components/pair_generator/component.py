@@ -33,8 +33,8 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
     """Makes balanced pairs out of each split of the images.
 
     The ``pairs`` artifact: ``Split-train`` and ``Split-val`` name images (ids, identities, groups, kind, label), whose
-    records lie in ``images/train`` and ``images/val`` of the same artifact; ``Split-test`` carries the pixels of both
-    sides, and what its pairs are sliced on.
+    Examples are declared parts of the same artifact (``models.data.pairs_artifact``); ``Split-test`` carries the pixels
+    of both sides, and what its pairs are sliced on.
     """
 
     SPEC_CLASS = PairGeneratorSpec

@@ -15,8 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE
-from components.pair_generator.counts import as_markdown, count_all, count_split
+from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE, as_markdown, count_all, count_split
 from components.pair_generator.image_embeddings import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
 from components.pair_generator.listed_pairs import choose_listed
@@ -24,12 +23,13 @@ from components.pair_generator.selection import Selection, SplitImages, choose_p
 from components.pair_generator.settings import PairSettings
 from components.pair_generator.transforms import (
     ID_COLUMNS,
-    PLACE_COLUMNS,
+    RECORD_COLUMNS,
     SLICE_COLUMNS,
     IndexShards,
     PairsToWrite,
     ShardToIndex,
     WritePairs,
+    part_file,
     read_table,
     write_table,
 )
@@ -37,6 +37,7 @@ from components.pair_list.pair_lists import read_pair_lists
 from components.storage.links import is_local, link_or_copy, must_copy
 from components.storage.tfrecords import find_shards
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
+from models.data.pairs_artifact import MANIFEST, PROPERTY, PartFile, images_part, manifest_text
 from models.errors import UserError
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
@@ -73,7 +74,7 @@ class Executor(BaseBeamExecutor):
         fileio.makedirs(pairs.uri)
         work = FileSystems.join(pairs.uri, _WORK)
         try:
-            indices = self._index(shards, work)
+            indices, files = self._index(shards, work)
             check_apart(indices)
             model = next(iter(input_dict.get("baseline_model", [])), None)
             chosen = _choose(
@@ -83,12 +84,16 @@ class Executor(BaseBeamExecutor):
             pairs.splits = list(shards)
             examples_utils.set_payload_format(pairs, examples_utils.get_payload_format(images))
             self._write(shards, indices, chosen, pairs, work)
+            _declare_images(pairs, files)
         finally:
             if fileio.exists(work):
                 fileio.rmtree(work)
         _report(indices, chosen, settings, seed, report.uri)
 
-    def _index(self, shards: dict[str, list[str]], work: str) -> dict[str, ImageIndex]:
+    def _index(
+        self, shards: dict[str, list[str]], work: str
+    ) -> tuple[dict[str, ImageIndex], dict[str, list[PartFile]]]:
+        """The images of each split, and the checksums of its shards."""
         tasks = {
             split: [
                 ShardToIndex(shard, number, FileSystems.join(work, f"{split}-{number:05}.index"))
@@ -99,9 +104,9 @@ class Executor(BaseBeamExecutor):
         fileio.makedirs(work)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create([task for some in tasks.values() for task in some]) | IndexShards()
-        return {
-            split: ImageIndex.of(split, [read_table(task.target) for task in some]) for split, some in tasks.items()
-        }
+        tables = {split: [read_table(task.target) for task in some] for split, some in tasks.items()}
+        indices = {split: ImageIndex.of(split, parts) for split, parts in tables.items()}
+        return indices, {split: [part_file(table) for table in parts] for split, parts in tables.items()}
 
     def _write(
         self,
@@ -119,10 +124,18 @@ class Executor(BaseBeamExecutor):
                 tasks += _ranges(split, indices[split], selection, folder, work, tuple(shards[split]))
             else:
                 tasks += _ranges(split, indices[split], selection, folder, work)
-                linked = link_or_copy(shards[split], FileSystems.join(pairs.uri, "images", split))
+                linked = link_or_copy(shards[split], FileSystems.join(pairs.uri, images_part(split)))
                 logging.info("%s: %d image files, %d of them linked", split, len(shards[split]), linked)
         with self._make_beam_pipeline() as pipeline:
             pipeline | beam.Create(tasks) | WritePairs()
+
+
+def _declare_images(pairs: Artifact, files: dict[str, list[PartFile]]) -> None:
+    """Writes the manifest of the images that the artifact carries beside its splits, and names them as a property."""
+    parts = {images_part(split): some for split, some in files.items() if split != TEST}
+    with fileio.open(FileSystems.join(pairs.uri, MANIFEST), "w") as file:
+        file.write(manifest_text(parts))
+    pairs.set_string_custom_property(PROPERTY, " ".join(parts))
 
 
 def _choose(
@@ -148,7 +161,7 @@ def _ranges(
     split: str, index: ImageIndex, selection: Selection, folder: str, work: str, shards: tuple[str, ...] = ()
 ) -> list[PairsToWrite]:
     """Cuts the pairs into ranges that depend on nothing but the images and the settings."""
-    columns = (*ID_COLUMNS, *PLACE_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
+    columns = (*ID_COLUMNS, *RECORD_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
     table = index.sides(selection, tuple(dict.fromkeys(columns)))
     size = _RANGE_PAIRS
     if shards:
@@ -181,8 +194,9 @@ def _check_disk(
     free = shutil.disk_usage(uri).free
     if need > free:
         raise UserError(
-            f"{uri}: the pairs need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some, or lower "
-            f"pairs.count.{TEST} or pairs.per_image"
+            f"{uri}: the pairs need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free disk space, or "
+            f"lower pairs.count.{TEST} or pairs.per_image",
+            code="data-disk-space",
         )
 
 

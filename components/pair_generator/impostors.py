@@ -1,7 +1,7 @@
-"""Impostor pairs: as many as genuine ones, from a mix of near and far identities. Pure numpy.
+"""Impostor pairs: given forgeries, and as many others as balance the genuine pairs. Pure numpy.
 
 Each genuine pair gives one *anchor*: an image of its identity, to be paired with an image of another one. So an
-identity is in impostor pairs as it is in genuine ones, and a model that knows identities alone cannot tell the labels.
+identity is in as many impostor as genuine pairs, and a model that knows identities alone cannot predict the labels.
 """
 
 from dataclasses import dataclass
@@ -53,6 +53,38 @@ class _Chosen:
             at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
             first &= self.keys[at] != keys
         return first
+
+
+def choose_forgeries(layout: Layout, forgeries: Ints, imitated: Ints, wanted: Ints, share: float, key: str) -> Ints:
+    """As many forgery pairs of each identity as its share of impostors asks for, and as it has; all distinct.
+
+    Forgeries and images take turns, so that each is used about equally often.
+
+    Args:
+      layout: the genuine images.
+      forgeries: indices of the forged images, int64 [forgeries].
+      imitated: the identity (its rank in ``layout``) that each imitates, int64 [forgeries].
+      wanted: impostor pairs that each identity is to be the anchor of, int64 [identities].
+      share: of those that are to be forgeries.
+      key: salt of every choice.
+
+    Returns:
+      index of the image and of the forgery, int64 [pairs, 2], and of whom, int64 [pairs].
+    """
+    order = np.lexsort((hashed(f"{key}/forgeries", forgeries), imitated))
+    forgeries, imitated = forgeries[order], imitated[order]
+    there = np.bincount(imitated, minlength=len(layout.sizes))
+    starts = np.cumsum(there) - there
+    running = np.cumsum(wanted * share).round(6) + uniform(f"{key}/forgeries/offset", 1)
+    counts = np.diff(np.floor(running), prepend=0).astype(np.int64)
+    counts = np.minimum(np.minimum(counts, wanted), there * layout.sizes)
+    who = np.repeat(np.arange(len(counts)), counts)
+    turn = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Along the diagonals of the table of images x forgeries: one begins where the last came back to its own beginning.
+    cycle = np.lcm(layout.sizes[who], there[who])
+    forgery = forgeries[starts[who] + turn % there[who]]
+    image = layout.images[layout.starts[who] + (turn + turn // cycle) % layout.sizes[who]]
+    return np.column_stack([image, forgery, who])
 
 
 def choose_impostors(
@@ -147,7 +179,7 @@ def _round(
 
 
 def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Ints, limit: Ints, key: str) -> None:
-    """Fills ``count`` places from all impostor pairs not taken, the first ``near`` of them within a group."""
+    """Adds ``count`` of all impostor pairs not taken, the first ``near`` of them within a group."""
     first, second = np.triu_indices(chosen.size, 1)
     rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
     keys = first * chosen.size + second
@@ -164,19 +196,19 @@ def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Int
         count -= len(picked)
 
 
-def greedy(one: Ints, two: Ints, pool: Ints, places: int, used: Ints, limit: Ints) -> Ints:
+def greedy(one: Ints, two: Ints, pool: Ints, wanted: int, used: Ints, limit: Ints) -> Ints:
     """Takes pairs of the pool in order while both ends are below their limit; adds to ``used``."""
     picked = [pool[:0]]
-    while places > 0:
+    while wanted > 0:
         pool = pool[(used[one[pool]] < limit[one[pool]]) & (used[two[pool]] < limit[two[pool]])]
         if not len(pool):
             break
         ends = np.stack([one[pool], two[pool]], axis=1)
         nth = occurrence(ends.ravel()).reshape(ends.shape)  # as if all before were taken: the first always is
-        takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:places]
+        takes = np.flatnonzero((used[ends] + nth < limit[ends]).all(axis=1))[:wanted]
         picked.append(pool[takes])
         used += np.bincount(ends[takes].ravel(), minlength=len(used))
-        places -= len(takes)
+        wanted -= len(takes)
         pool = np.delete(pool, takes)
     return np.concatenate(picked)
 

@@ -52,12 +52,15 @@ class ImageIndex:
         """
         table = pa.concat_tables(parts).combine_chunks()
         if not len(table):
-            raise UserError(f"split {split}: no images; change the split's share, or give more data")
+            raise UserError(
+                f"split {split}: no images; change the split's share, or add images", code="data-split-empty"
+            )
         table = table.take(pc.sort_indices(table, sort_keys=[(IMAGE_ID, "ascending")])).combine_chunks()
         ids = table[IMAGE_ID]
         repeated = np.flatnonzero(pc.equal(ids[1:], ids[:-1]).to_numpy())
         if len(repeated):
-            raise UserError(f"split {split}: image {_text(ids[int(repeated[0])])} occurs twice")
+            name = _text(ids[int(repeated[0])])
+            raise UserError(f"split {split}: image {name} occurs twice", code="data-image-repeated")
         forged = pc.not_equal(table[IMPOSTOR_OF], b"").to_numpy()
         everybody, names = _codes(table[IDENTITY].filter(pa.array(~forged)))
         identities = np.full(len(table), -1, np.int64)
@@ -100,7 +103,8 @@ def check_apart(indices: Mapping[str, ImageIndex]) -> None:
                     name = _text(here[IMAGE_ID][int(shared[0])])
                     raise UserError(
                         f"{what} {name} is in both splits {one} and {other} ({len(shared)} such): "
-                        "the test would be seen in training; remove duplicates, or split again"
+                        "test images must not be trained on; remove duplicates, or split again",
+                        code="data-split-overlap",
                     )
 
 

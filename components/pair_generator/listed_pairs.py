@@ -14,7 +14,7 @@ from models.errors import UserError
 def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[str], images: SplitImages) -> Selection:
     """The listed pairs whose images are both in the split, in the list's order.
 
-    Images that ingest set aside are in no split: their pairs are left out, which is told.
+    Images that ingest set aside are in no split: their pairs are left out and counted in a note.
 
     Args:
       name: of the list, for messages.
@@ -23,7 +23,7 @@ def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[
       images: of the split.
 
     Raises:
-      UserError: a pair says what the identities do not, or no pair is left.
+      UserError: a label contradicts the identities, or genuine or impostor pairs are missing.
     """
     names = KnownImages(image_ids)
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
@@ -44,7 +44,8 @@ def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[
     kinds = {kind for _, _, kind in chosen}
     if KINDS.index(GENUINE) not in kinds or len(kinds) < 2:
         raise UserError(
-            f"{name}: {len(chosen)} pairs are left in this split; both genuine and impostor pairs are needed"
+            f"{name}: {len(chosen)} pairs are left in this split; both genuine and impostor pairs are needed",
+            code="data-pair-list-one-sided",
         )
     left_out = len(pairs) - len(chosen)
     table = np.array(chosen, np.int64)

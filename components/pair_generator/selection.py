@@ -1,4 +1,4 @@
-"""Which pairs a split gets. What the component means is written here: pure numpy, no files, no Beam.
+"""Which pairs a split gets: the decisions of the component. Pure numpy, no files, no Beam.
 
 Pairs are chosen on ids. As many impostor as genuine pairs, exactly; never an image with itself; never the same two
 images twice, in either order; no identity in more than ``max_per_identity`` genuine or twice as many impostor pairs; no
@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.forgeries import choose_forgeries
 from components.pair_generator.genuine import possible, quotas, rate_for, schedule
 from components.pair_generator.hashing import Ints, hashed
-from components.pair_generator.impostors import Layout, choose_impostors, greedy
+from components.pair_generator.impostors import Layout, choose_forgeries, choose_impostors, greedy
 from components.pair_generator.mined import choose_mined
 from components.pair_generator.settings import PairSettings
 from models.data.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP, TRAIN
@@ -44,7 +43,7 @@ class SplitImages:
 
 @dataclass(frozen=True)
 class Selection:
-    """The pairs of a split in random order, and what held identities back."""
+    """The pairs of a split in random order, and which identities have fewer than their share."""
 
     a: Ints  # index of the image, int64 [pairs]; a < b
     b: Ints
@@ -55,7 +54,7 @@ class Selection:
     few: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # with fewer genuine pairs than their share
     capped: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # held at max_per_identity
     unpaired: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # in no pair at all
-    notes: tuple[str, ...] = ()  # what could not be done as asked, in words
+    notes: tuple[str, ...] = ()  # sentences: what differs from the settings, and why
 
 
 def choose_pairs(images: SplitImages, settings: PairSettings, split: str, seed: int) -> Selection:
@@ -179,7 +178,10 @@ def _balanced(pairs: Ints, kinds: NDArray[np.int8], split: str) -> tuple[Ints, N
     genuine = kinds == KINDS.index(GENUINE)
     half = min(int(genuine.sum()), int((~genuine).sum()))
     if not half:
-        raise UserError(f"split {split}: no impostor pair is possible; raise pairs.max_per_image or max_per_identity")
+        raise UserError(
+            f"split {split}: no impostor pair is possible; raise pairs.max_per_image or pairs.max_per_identity",
+            code="data-no-impostor-pair",
+        )
     keep = np.where(genuine, np.cumsum(genuine), np.cumsum(~genuine)) <= half
     return pairs[keep], kinds[keep]
 
@@ -190,7 +192,7 @@ def _notes(images: SplitImages, settings: PairSettings, split: str) -> tuple[str
     if strays:
         notes.append(f"{strays:,} given forgeries are of identities that have no image in this split: in no pair")
     if settings.mined and split == TRAIN and images.embeddings is None:
-        notes.append("nothing mined: no model of this pipeline serves yet; other impostors took the place")
+        notes.append("nothing mined: no model of this pipeline serves yet; other impostors took their part")
     return tuple(notes)
 
 
@@ -199,12 +201,14 @@ def _check(sizes: Ints, split: str) -> None:
     if identities < 2:
         raise UserError(
             f"split {split}: {identities} identity with {images} images: an impostor pair needs two identities; "
-            "give the split more identities (the split's share, or the data)"
+            "raise the split's share, or add identities",
+            code="data-too-few-identities",
         )
     if sizes.max() < 2:
         raise UserError(
             f"split {split}: {identities} identities with one image each: a genuine pair needs two images of one "
-            "identity; give more images an identity, or split by identity instead of by image"
+            "identity; add images to the identities, or split by identity instead of by image",
+            code="data-no-genuine-pair",
         )
 
 

@@ -4,6 +4,7 @@ Neither shuffles a record: an element is a file to read, or a file to write. Eve
 and then renamed, with the same bytes at every attempt, so that a retry does no harm.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,12 +45,13 @@ from models.data.features import (
     WIDTH,
     side,
 )
+from models.data.pairs_artifact import PartFile, checksum
 
 _NAMESPACE = "PairGenerator"
 _ROWS = 8192  # of a table in memory as Python objects
 
 ID_COLUMNS = (IMAGE_ID, IDENTITY, GROUP)
-PLACE_COLUMNS = (index.FILE, index.OFFSET)
+RECORD_COLUMNS = (index.FILE, index.OFFSET)
 SLICE_COLUMNS = (GROUP, index.IDENTITY_IMAGES, QUALITY)  # what pairs with pixels are sliced on, beside their kind
 
 _TEXTS = (IMAGE_ID, IMAGE_DIGEST, IDENTITY, GROUP, IMPOSTOR_OF)
@@ -59,13 +61,15 @@ _INDEXED = {
     **{key: tf.io.FixedLenFeature([], tf.float32) for key in _MEASURED[:2]},
     **{key: tf.io.FixedLenFeature([], tf.int64) for key in _MEASURED[2:]},
 }
+_CHECKSUM = b"file"  # key of the table's metadata
+_BLOCK = 1 << 20
 _PARSED = 512  # Examples parsed together
 Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel features by shard number and offset
 
 
 @dataclass(frozen=True)
 class ShardToIndex:
-    """One image shard, and where its rows go (an Arrow stream of ``index.SCHEMA``)."""
+    """One image shard, and where its rows go: an Arrow stream of ``index.SCHEMA``, whose metadata has the checksum."""
 
     shard: str
     number: int  # in the split's sorted list of shards
@@ -115,6 +119,11 @@ def write_table(path: str, table: pa.Table) -> None:
         stream.write_table(table)
 
 
+def part_file(table: pa.Table) -> PartFile:
+    """The name, the length and the checksum of the shard that ``IndexShards`` made a table of."""
+    return PartFile(*json.loads(table.schema.metadata[_CHECKSUM]))
+
+
 class _IndexShard(beam.DoFn):
     def __init__(self) -> None:
         self._images = Metrics.counter(_NAMESPACE, "images_indexed")
@@ -131,7 +140,7 @@ class _IndexShard(beam.DoFn):
             rows[index.OFFSET].extend(offsets)
             rows[index.LENGTH].extend(map(len, examples))
             rows[QUALITY].extend(starmap(_quality, zip(*(values[key] for key in _MEASURED), strict=True)))
-        table = pa.table(rows, schema=index.SCHEMA)
+        table = pa.table(rows, schema=index.SCHEMA.with_metadata({_CHECKSUM: json.dumps(_checksum(element.shard))}))
         _write_once(element.target, lambda path: write_table(path, table))
         self._images.inc(len(table))
         yield element.target
@@ -155,13 +164,18 @@ class _WritePairs(beam.DoFn):
         yield element.target
 
 
+def _checksum(shard: str) -> PartFile:
+    with open_records(shard) as file:
+        return checksum(FileSystems.split(shard)[1], iter(lambda: file.read(_BLOCK), b""))
+
+
 def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
     columns = batch.to_pydict()
     ids = {side(key, which): columns[side(key, which)] for which in SIDES for key in ID_COLUMNS}
     id_a, id_b = (columns[side(IMAGE_ID, which)] for which in SIDES)
     kinds = [KINDS[number].encode() for number in columns[KIND]]
-    places = {
-        which: list(zip(*(columns[side(key, which)] for key in PLACE_COLUMNS), strict=True))
+    records = {
+        which: list(zip(*(columns[side(key, which)] for key in RECORD_COLUMNS), strict=True))
         for which in SIDES
         if pixels
     }
@@ -172,25 +186,25 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         features[PAIR_ID] = id_a[row] + b"|" + id_b[row]
         features[KIND] = kind
         features[SAME] = int(kind == GENUINE.encode())
-        for which, place in places.items():
-            features.update({side(key, which): value for key, value in pixels[place[row]].items()})
+        for which, record in records.items():
+            features.update({side(key, which): value for key, value in pixels[record[row]].items()})
         if slices:
             features.update(slices[row])
         write_record(file, encode_example(features))
 
 
 def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
-    """The pixel features of every image that the pairs name, by its place: shard number and offset."""
-    places: set[tuple[int, int]] = set()
+    """The pixel features of every image that the pairs name, by shard number and offset."""
+    records: set[tuple[int, int]] = set()
     for which in SIDES:
-        places.update(zip(*(table[side(key, which)].to_pylist() for key in PLACE_COLUMNS), strict=True))
+        records.update(zip(*(table[side(key, which)].to_pylist() for key in RECORD_COLUMNS), strict=True))
     pixels: Pixels = {}
     keys = (PIXELS, HEIGHT, WIDTH, CHANNELS)
-    for number, group in groupby(sorted(places), key=itemgetter(0)):
+    for number, group in groupby(sorted(records), key=itemgetter(0)):
         with open_records(shards[number]) as file:
-            for place in group:
-                example = tf.train.Example.FromString(read_record(file, place[1], shards[number]))
-                pixels[place] = {key: _scalar(example, key, shards[number], place[1]) for key in keys}
+            for record in group:
+                example = tf.train.Example.FromString(read_record(file, record[1], shards[number]))
+                pixels[record] = {key: _scalar(example, key, shards[number], record[1]) for key in keys}
     return pixels
 
 

@@ -15,7 +15,7 @@ class SchemaSourceSpec(ComponentSpec):
 
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
-    PARAMETERS: ClassVar = {"schema_text": ExecutionParameter(type=str)}
+    PARAMETERS: ClassVar = {"schema_text": ExecutionParameter(type=str), "code_digest": ExecutionParameter(type=str)}
 
 
 class SchemaSource(base_component.BaseComponent):
@@ -24,6 +24,12 @@ class SchemaSource(base_component.BaseComponent):
     SPEC_CLASS = SchemaSourceSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_text: str) -> None:
-        """``schema_text`` is a ``Schema`` in text format: ``image_schema.as_text`` and ``read_reviewed`` give it."""
-        super().__init__(SchemaSourceSpec(schema_text=schema_text, schema=Channel(type=standard_artifacts.Schema)))
+    def __init__(self, schema_text: str, code_digest: str = "") -> None:
+        """Constructs the component.
+
+        Args:
+          schema_text: a ``Schema`` in text format, of ``image_schema.as_text`` or ``read_reviewed``.
+          code_digest: a part of the cache key that changes with the code.
+        """
+        schema = Channel(type=standard_artifacts.Schema)
+        super().__init__(SchemaSourceSpec(schema_text=schema_text, code_digest=code_digest, schema=schema))

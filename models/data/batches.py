@@ -41,13 +41,17 @@ class IdentityBatches:
     asked for repeats them (augmented differently). Given forgeries are impostors to every other image and share one
     label, ``features.FORGED``.
 
+    Where the pair list has mined impostor pairs, ``settings.mined`` of the identities come as the two of such a pair,
+    with the two images of the pair among theirs. The mined pairs take turns, in a new order every time all were seen.
+
     Args:
       images: the table.
       rows: the rows that may be used (those that the train pairs name).
-      settings: identities, images, groups and forgeries a step.
+      settings: identities, images, groups and forgeries a step, and the share that mined pairs have of it.
       seed: of everything random here.
       quarter_turns: whether an image turned by a multiple of 90 degrees counts as another identity.
       mirrors: whether its mirror image does.
+      mined: rows of the images of mined impostor pairs, [pairs, 2]; without any, batches are as if there were no list.
     """
 
     signature = (tf.string, tf.int64)
@@ -60,6 +64,7 @@ class IdentityBatches:
         seed: int,
         quarter_turns: bool = False,
         mirrors: bool = False,
+        mined: Ints | None = None,
     ) -> None:
         self._images, self._seed = images, seed
         self._turns, self._sides = 4 if quarter_turns else 1, 2 if mirrors else 1
@@ -77,6 +82,9 @@ class IdentityBatches:
         self._each = max(settings.images, settings.identities * settings.images // self._identities)
         self._groups = min(settings.groups, len(self._by_group))
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
+        self._mined = np.empty((0, 2), np.int64) if mined is None else mined
+        self._mined_sets = np.searchsorted(self._members.labels, images.identity[self._mined])
+        self._mined_each = settings.mined * self._identities / 2  # pairs a step; the fractions add up over steps
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
         """(raw pixels [n], labels [n]); images of one identity lie together, forgeries at the end.
@@ -84,14 +92,20 @@ class IdentityBatches:
         Parts are of whole identities, each with its own forgeries.
         """
         draw = draws(self._seed, number)
-        chosen = self._choose(draw)
+        mined = self._mined_of(number)
+        chosen = self._choose(draw, self._mined_sets[mined].ravel().tolist())
         if parts > 1:
             chosen, draw = np.array_split(chosen, parts)[part].tolist(), draws(self._seed, number, part)
         rows = self._members.exactly(chosen, self._each, draw)
+        self._place(mined, chosen, rows.reshape(len(chosen), self._each))
         labels = np.repeat(np.array(chosen, np.int64), self._each)
         views = self._turns * self._sides
         if views > 1:
-            view = np.repeat([int(draw() * views) for _ in chosen], self._each)
+            view_of = {one: int(draw() * views) for one in chosen}
+            for one, other in self._mined_sets[mined].tolist():  # alike only if both are seen from the same side
+                if one in view_of and other in view_of:
+                    view_of[other] = view_of[one]
+            view = np.repeat([view_of[one] for one in chosen], self._each)
             raw, labels = self._seen(rows, view), labels * views + view
         else:
             raw = self._images.raw(rows)
@@ -106,10 +120,32 @@ class IdentityBatches:
         raw, labels = batch
         return normalise(raw), labels
 
-    def _choose(self, draw: Draw) -> list[int]:
+    def _choose(self, draw: Draw, mined: list[int]) -> list[int]:
+        """The identities of a step; ``mined`` are among them."""
         share = -(-self._identities // self._groups)
-        drawn = self._by_group.some(self._by_group.sets(self._groups, draw), share, draw)[: self._identities]
-        return different(self._identities, len(self._members), draw, begun=drawn.tolist())
+        drawn = self._by_group.some(self._by_group.sets(self._groups, draw), share, draw).tolist()
+        begun = list(dict.fromkeys([*mined, *drawn]))[: self._identities]
+        return different(self._identities, len(self._members), draw, begun=begun)
+
+    def _mined_of(self, number: int) -> Ints:
+        """Which mined pairs a step has: the next of them, in an order that the seed decides."""
+        count = len(self._mined)
+        if not count:
+            return np.empty(0, np.int64)
+        turns = range(int(number * self._mined_each), int((number + 1) * self._mined_each))
+        return np.array([_permutation(count, self._seed, turn // count)[turn % count] for turn in turns], np.int64)
+
+    def _place(self, mined: Ints, chosen: list[int], rows: Ints) -> None:
+        """Puts the images of mined pairs among those of their identities, ``rows`` [identities, images of each]."""
+        at = {one: position for position, one in enumerate(chosen)}
+        wanted: dict[int, list[int]] = {}
+        for sets, images in zip(self._mined_sets[mined].tolist(), self._mined[mined].tolist(), strict=True):
+            for one, image in zip(sets, images, strict=True):
+                if one in at and image not in wanted.setdefault(at[one], []):
+                    wanted[at[one]].append(image)
+        for position, images in wanted.items():
+            both = [*images, *(row for row in rows[position].tolist() if row not in images)]
+            rows[position] = (both * self._each)[: self._each]
 
     def _seen(self, rows: Ints, view: Ints) -> NDArray[np.object_]:
         """The pixels of some rows, each in a view of its own: turned, and of a mirror image."""
@@ -120,6 +156,13 @@ class IdentityBatches:
             pixels = self._images.pixels[rows[shown]]
             raw[shown] = to_raw(np.rot90(pixels[:, :, ::-1] if side else pixels, turn, (1, 2)))
         return raw
+
+
+@lru_cache(maxsize=4)  # near the end of one order steps of two are made at once
+def _permutation(size: int, seed: int, turn: int) -> list[int]:
+    """``range(size)`` in an order that the seed and the turn decide."""
+    draw = draws(seed, turn, size, -1)
+    return sorted(range(size), key=[draw() for _ in range(size)].__getitem__)
 
 
 class PairBatches:
@@ -156,7 +199,8 @@ def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) ->
         return PairBatches(images, pairs, settings.training.batch, settings.seed)
     named = np.unique(np.concatenate([pairs.a, pairs.b]))
     views = settings.augmentation.quarter_turns_are_identities, settings.augmentation.mirrors_are_identities
-    return IdentityBatches(images, named, settings.training.batch, settings.seed, *views)
+    mined = np.stack([pairs.a, pairs.b], axis=1)[pairs.mined] if pairs.mined is not None else None
+    return IdentityBatches(images, named, settings.training.batch, settings.seed, *views, mined)
 
 
 @dataclass(frozen=True)

@@ -62,29 +62,19 @@ def to_raw(pixels: NDArray[np.uint8]) -> NDArray[np.object_]:
 
 @dataclass(frozen=True)
 class PairTable:
-    """The pairs of a split as rows of its ``ImageTable``: ``a``, ``b`` and ``same``, all [n]."""
+    """The pairs of a split as rows of its ``ImageTable``.
+
+    Attributes:
+      a: the row of the first image, [n].
+      b: of the second, [n].
+      same: 1 genuine, 0 impostor, [n].
+      mined: whether it is a mined impostor pair, [n]; None where none is.
+    """
 
     a: Ints
     b: Ints
     same: Ints
-
-
-def split_files(pattern: str) -> tuple[list[str], list[str]]:
-    """The pair shards and the image shards of a split.
-
-    Args:
-      pattern: of the pair shards as TFX gives it: ``<artifact>/Split-<name>/*``.
-
-    Raises:
-      FileNotFoundError: either is missing.
-    """
-    folder = Path(pattern).parent
-    images = str(folder.parent / "images" / folder.name.removeprefix("Split-") / "*")
-    found = sorted(tf.io.gfile.glob(pattern)), sorted(tf.io.gfile.glob(images))
-    for wanted, files in zip((pattern, images), found, strict=True):
-        if not files:
-            raise FileNotFoundError(f"no shard matches {wanted}")
-    return found
+    mined: NDArray[np.bool_] | None = None
 
 
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
@@ -128,13 +118,17 @@ def read_pairs(files: Sequence[str], images: ImageTable) -> PairTable:
         a: tf.io.FixedLenFeature([], tf.string),
         b: tf.io.FixedLenFeature([], tf.string),
         features.SAME: tf.io.FixedLenFeature([], tf.int64),
+        features.KIND: tf.io.FixedLenFeature([], tf.string, default_value=b""),
     }
-    columns: dict[str, list[int]] = {a: [], b: [], features.SAME: []}
+    columns: dict[str, list[int]] = {a: [], b: [], features.SAME: [], features.KIND: []}
     for batch in _parsed(files, spec):
         columns[a].extend(images.row_of[image_id] for image_id in batch[a])
         columns[b].extend(images.row_of[image_id] for image_id in batch[b])
         columns[features.SAME].extend(batch[features.SAME])
-    return PairTable(*(np.array(columns[key], np.int64) for key in (a, b, features.SAME)))
+        columns[features.KIND].extend(kind == features.MINED.encode() for kind in batch[features.KIND])
+    mined = np.array(columns.pop(features.KIND), bool)
+    rows_a, rows_b, same = (np.array(values, np.int64) for values in columns.values())
+    return PairTable(rows_a, rows_b, same, mined if mined.any() else None)
 
 
 def _parsed(files: Sequence[str], spec: dict[str, tf.io.FixedLenFeature]):  # type: ignore[no-untyped-def]

@@ -31,7 +31,10 @@ class BatchSettings(Settings):
     identities: int = Field(24, ge=2, description="identities a step (form: batch)")
     images: int = Field(4, ge=2, description="images of each identity (form: batch)")
     groups: int = Field(4, ge=1, description="groups that the identities come from, where there are groups")
-    forgeries: int = Field(2, ge=0, description="forgeries of each identity, where there are any (form: batch)")
+    forgeries: int = Field(2, ge=0, description="given forgeries of each identity, where there are any (form: batch)")
+    mined: float = Field(
+        0, ge=0, le=1, description="share of the identities that come as mined impostor pairs (form: batch); 0: none do"
+    )
 
 
 @with_choices(optimizer=OPTIMIZERS, schedule=SCHEDULES)

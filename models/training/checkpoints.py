@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.data.dataset import split_files
+from models.data.pairs_artifact import split_files
 from models.errors import TrainingFailed
 from models.training.optimizers import steps_taken
 

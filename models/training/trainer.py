@@ -15,7 +15,8 @@ import tensorflow_transform as tft
 
 from models.data import features
 from models.data.batches import Normalise, batches_of
-from models.data.dataset import ImageTable, PairTable, read_images, read_pairs, split_files
+from models.data.dataset import ImageTable, PairTable, read_images, read_pairs
+from models.data.pairs_artifact import check_images, split_files
 from models.data.preprocessing import IMAGE
 from models.errors import TrainingFailed, UserError
 from models.export import seen_images
@@ -110,6 +111,7 @@ def scratch_folder(near: str, patterns: Iterable[str], settings: ModelSettings) 
 def load_split(pattern: str, settings: ModelSettings, scratch: Path | None) -> tuple[ImageTable, PairTable]:
     """The images and pairs of the split whose pair shards match ``pattern``."""
     pair_files, image_files = split_files(pattern)
+    check_images(pattern)
     images = read_images(image_files, settings.image, scratch)
     return images, read_pairs(pair_files, images)
 

@@ -1,10 +1,8 @@
 """The one configuration: read from YAML, checked once at the edge, passed whole."""
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +33,10 @@ from pipeline.config.errors import sentence
 from pipeline.config.kubeflow import KubeflowSettings
 from pipeline.config.user_values import DIGITS, Given, read_given
 
-__all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "code_digest", "load_config"]
+__all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "load_config"]
 
 # By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
 _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-
-_STOOD_ON = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
 
 
 class DataSettings(IngestSettings):
@@ -185,23 +181,6 @@ def checked(given: Given) -> Config:
     except ValidationError as error:
         faults = error.errors()
         raise UserError("\n".join(f"{given.name}: {sentence(fault, Config)}" for fault in faults)) from None
-
-
-def code_digest(*names: str) -> str:
-    """SHA-256 over the sources of modules and whole packages, by import name, and the versions of what they stand on.
-
-    A parameter of each node, so that old results are never mistaken for those of new code or of the other stack.
-    """
-    digest = hashlib.sha256(json.dumps([version(library) for library in _STOOD_ON]).encode())
-    for name in names:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(name)
-        origin = Path(spec.origin)
-        for file in sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]:
-            digest.update(f"{name}/{file.relative_to(origin.parent).as_posix()}\n".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def as_json(value: BaseModel | Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tiny_model import fit_transform
 
+from models.code_digest import code_digest
 from models.data import dataset
 from models.export.saved_model import export
 from models.export.signatures import ServedModel
@@ -22,7 +23,7 @@ from models.settings import ImageSettings, ModelSettings
 from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
 from models.verification.calibration import Calibration, auc, calibrate
-from pipeline.config.configuration import Config, code_digest
+from pipeline.config.configuration import Config
 from pipeline.runners.local.digits import write_digits
 
 GROUPS = {"low": range(4), "middle": range(4, 7), "high": range(7, 10)}
@@ -139,7 +140,7 @@ class Nursery:
 
     def _export(self, served: ServedModel, settings: ModelSettings, told: Calibration, artifact: Path) -> None:
         custom = {
-            "code_digest": code_digest("models"),
+            "code_digest": code_digest("models.training.trainer"),
             "config_digest": self.config.recipe_digest(),
             "split": {**self.config.data.split.model_dump(mode="json"), "seed": self.config.seed},
         }

@@ -449,7 +449,13 @@ class TestAKilledRun:
 class TestTheSameSeed:
     def test_generates_the_same_pairs_in_another_folder(self, story, output, elsewhere):
         mine, other = shards(output), shards(elsewhere[0])
-        assert {name.split("/")[0] for name in mine} == {"Split-train", "Split-val", "Split-test", "images"}
+        assert {name.split("/")[0] for name in mine} == {
+            "Split-train",
+            "Split-val",
+            "Split-test",
+            "images",
+            "parts.json",
+        }
         assert mine == other
 
     def test_generates_the_same_pairs_with_more_workers(self, story, output, resumed):

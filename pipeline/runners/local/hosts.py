@@ -1,4 +1,4 @@
-"""Several hosts that train together: what a run tells the others, and the command that they call."""
+"""Training on several hosts: what the chief announces to the workers, and the command that workers run."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.run_outcome.summary import RunSummary
+from models.code_digest import code_digest
 from models.errors import ExitCode, UserError
 from models.settings import EncoderSettings
 from models.training.hosts.chief import announced
@@ -17,7 +18,7 @@ from models.training.hosts.cluster import Hosts, hosts
 from models.training.hosts.process import Ended
 from models.training.hosts.rendezvous import FirstNotice
 from models.training.hosts.worker import OtherHost
-from pipeline.config.configuration import Config, code_digest
+from pipeline.config.configuration import Config
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
 from pipeline.terminal.stages import Stages
@@ -25,67 +26,71 @@ from pipeline.terminal.stages import Stages
 progress = logging.getLogger("siamese.progress")
 
 
-def place_of_hosts(output: Path) -> Path:
-    """Where the hosts find each other."""
+def rendezvous_folder(output: Path) -> Path:
+    """The folder in which the hosts find each other."""
     return output / "hosts"
 
 
-def check_first_host(config: Config, output: Path) -> None:
-    """Refuses a run that several hosts cannot share, before anything has run.
+def check_chief(config: Config, output: Path) -> None:
+    """Checks, before anything has run, that this host may start a run that several hosts train.
 
     Raises:
-      UserError: ``TF_CONFIG`` cannot be read or names another host than the first, or trials are asked for.
+      UserError: ``TF_CONFIG`` cannot be read or makes this host a worker, or the configuration has a Tuner.
     """
     here = hosts()
     if not here.chief:
         raise UserError(
-            f"TF_CONFIG: this is host {here.number} of {here.count}, and the first alone runs the pipeline; "
-            f"here: siamese join --output {output}"
+            f"TF_CONFIG: this is host {here.number} of {here.count}, and only the chief runs the pipeline; "
+            f"on this host: siamese join --output {output}",
+            code="train-hosts",
         )
     if here.count > 1 and config.search:
-        raise UserError("TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0")
+        raise UserError(
+            "TF_CONFIG: trials run on one host; tune without TF_CONFIG, or set tuner.trials to 0",
+            code="train-hosts-tuner",
+        )
 
 
 @contextmanager
-def told_to_other_hosts(output: Path, run_id: str) -> Iterator[Callable[[RunSummary], None]]:
-    """Tells those that wait of a run, and by what it yields how the run ended; nothing where this host is alone."""
+def announced_run(output: Path, run_id: str) -> Iterator[Callable[[RunSummary], None]]:
+    """Announces a run to the workers; yields what announces its end. Does nothing where this host is alone."""
     with ExitStack() as stack:
-        ends = stack.enter_context(announced(place_of_hosts(output), run_id)) if hosts().count > 1 else []
+        ends = stack.enter_context(announced(rendezvous_folder(output), run_id)) if hosts().count > 1 else []
         yield lambda summary: ends.append(_end(summary))
 
 
 def _end(summary: RunSummary) -> Ended:
-    """What a run that came to no training means to a host that waited for it."""
+    """How the workers of a run end that came to no training."""
     failed = summary.exit_code in (ExitCode.FAILED, ExitCode.USER_ERROR)
     return Ended(summary.exit_code if failed else 0, summary.error or summary.skipped or "nothing had to be trained")
 
 
 def join(output: Path) -> int:
-    """Waits for the training of a run under ``output``, and trains with it.
+    """Waits for the training of a run under ``output``, and takes part in it as a worker.
 
     Returns:
       The exit code: 0 trained, or there was nothing to train; 1 the training, or the run before it, failed.
 
     Raises:
-      UserError: there is no first host to join, or the input is wrong, here or there.
+      UserError: there is no chief to join, or the input is wrong, on this host or the chief.
     """
     here = _this_host(output)
     prepare_native_libraries()
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f"[bold]host {here.number}[/] of {here.count}, the first is {here.addresses[0]}; {escape(str(output))}"
+        f"[bold]host {here.number}[/] of {here.count}, the chief is {here.addresses[0]}; {escape(str(output))}"
     )
-    stages, host = Stages(console), OtherHost(place_of_hosts(output), here, _refusal, progress.info)
+    stages, host = Stages(console), OtherHost(rendezvous_folder(output), here, _refusal, progress.info)
     try:
         with stages.progress():
-            stages.start("first host")
+            stages.start("chief")
             first = host.admitted()
             stages.finish(failed=bool(first.code))
-            ended = _trained(host, first, output, here, stages) if first.state == "training" else _said_by_first(first)
+            ended = _trained(host, first, output, here, stages) if first.state == "training" else _ended_by_chief(first)
     finally:
         host.leave()
     if ended.code == ExitCode.USER_ERROR:
-        raise UserError(ended.reason)
+        raise UserError(ended.reason, code="train-worker-failed")
     if ended.code:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(ended.reason)}")
     elif ended.reason:
@@ -96,9 +101,13 @@ def join(output: Path) -> int:
 def _this_host(output: Path) -> Hosts:
     here = hosts()
     if here.count == 1:
-        raise UserError("TF_CONFIG: is not set, or names one host alone; siamese join is for several, as README has it")
+        raise UserError(
+            "TF_CONFIG: is not set, or names one host only; siamese join is for several, see README", code="train-hosts"
+        )
     if here.chief:
-        raise UserError(f"TF_CONFIG: this is the first host; here: siamese run --output {output}")
+        raise UserError(
+            f"TF_CONFIG: this host is the chief; on this host: siamese run --output {output}", code="train-hosts"
+        )
     return here
 
 
@@ -112,16 +121,16 @@ def _trained(host: OtherHost, first: FirstNotice, output: Path, here: Hosts, sta
     return ended
 
 
-def _said_by_first(first: FirstNotice) -> Ended:
-    return Ended(first.code, f"the first host: {first.reason}" if first.code else first.reason)
+def _ended_by_chief(first: FirstNotice) -> Ended:
+    return Ended(first.code, f"the chief: {first.reason}" if first.code else first.reason)
 
 
 def _refusal(arguments: Mapping[str, Any]) -> str | None:
-    """Why this host would not train what the first one does; None where it would."""
+    """Why this host would train another model than the chief; None where it would not."""
     config = arguments["custom_config"]
-    if config["code_digest"] != code_digest("models"):
-        return "its code, or a library of it, is not the first host's; let all hosts have the same"
+    if config["code_digest"] != code_digest("models.training.trainer"):
+        return "its code, or the version of a library, differs from the chief's; install the same on all hosts"
     encoder = EncoderSettings.model_validate(config["model"]["encoder"])
     if config["weights_digest"] != weights_digest(encoder):
-        return f"encoder.weights: {encoder.pretrained}: is missing here, or is not the first host's file"
+        return f"encoder.weights: {encoder.pretrained}: is missing on this host, or differs from the chief's file"
     return None

@@ -24,7 +24,7 @@ from pipeline.environment.output_folder import METADATA, alone, new_run_id, poin
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.serving_address import serving_address
 from pipeline.runners.local.digits import write_digits
-from pipeline.runners.local.hosts import check_first_host, place_of_hosts, told_to_other_hosts
+from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
 from pipeline.terminal.stages import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _alerting(config: Config) -> Iterator[None]:
 
 
 def _run(config: Config, output: Path) -> int:
-    check_first_host(config, output)
+    check_chief(config, output)
     output = writable(output)
     with alone(output):
         data_root = images_of(config, output)
@@ -73,9 +73,9 @@ def _run(config: Config, output: Path) -> int:
                 f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
             )
-            with told_to_other_hosts(output, run_id) as tell:
+            with announced_run(output, run_id) as announce_end:
                 summary = _execute(config, output, data_root, data_digest, run_id, console)
-                tell(summary)
+                announce_end(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             summary.write(run_dir)
             point_latest(output, run_id)
@@ -164,7 +164,7 @@ def load_site(config: Config, output: Path, data_root: str, data_digest: str, ru
         run_id=run_id,
         metadata=runner.sqlite(output / METADATA),
         checkpoints=str(output / "checkpoints"),
-        hosts=str(place_of_hosts(output)) if hosts().count > 1 else None,
+        hosts=str(rendezvous_folder(output)) if hosts().count > 1 else None,
     )
 
 

@@ -1,18 +1,17 @@
-"""The graph on one machine: LocalDagRunner, sqlite metadata, Beam's in-process runner."""
+"""The graph on one machine: one node after the other by TFX's launcher, sqlite metadata, Beam's in-process runner."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from apache_beam.runners.runner import create_runner
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
-from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.utils import telemetry_utils
 
 from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
@@ -29,12 +28,12 @@ def sqlite(path: Path) -> metadata_store_pb2.ConnectionConfig:
 
 
 def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, Site], Pipeline] | None = None) -> None:
-    """Runs the graph to its end under ``site.run_id``; ``on_node`` hears of each node's start and finish.
+    """Runs the graph to its end under ``site.run_id``; each node's start and finish is reported to ``on_node``.
 
     Args:
       config: of the graph.
       site: of the run.
-      on_node: is called with (node id, whether it has finished).
+      on_node: called with (node id, whether it has finished).
       create: makes the graph; default: the whole one.
 
     Raises:
@@ -46,28 +45,41 @@ def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, S
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: site.run_id}
     )
-    with _listening(on_node):
-        local_dag_runner.LocalDagRunner().run_with_ir(pipeline)
+    run_nodes(pipeline, on_node)
+
+
+def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
+    """Launches the nodes of a compiled pipeline in their order, as LocalDagRunner does, which reports no progress.
+
+    Args:
+      pipeline: compiled, with its run id substituted.
+      on_node: called with (node id, whether it has finished): before each node and after each that succeeded.
+
+    Raises:
+      Exception: what a node raised; the nodes after it are not launched.
+    """
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    store = deployment.metadata_connection_config
+    connection = getattr(store, store.WhichOneof("connection_config"))
+    with telemetry_utils.scoped_labels({telemetry_utils.LABEL_TFX_RUNNER: "local"}):
+        for node in pipeline.nodes:
+            name = node.pipeline_node.node_info.id
+            on_node(name, False)
+            launcher.Launcher(
+                pipeline_node=node.pipeline_node,
+                mlmd_connection=metadata.Metadata(connection),
+                pipeline_info=pipeline.pipeline_info,
+                pipeline_runtime_spec=pipeline.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+            ).launch()
+            on_node(name, True)
 
 
 def _check_runner(name: str) -> None:
     try:
         create_runner(name)
     except (ValueError, ImportError, AttributeError) as error:
-        raise UserError(f"beam.runner {name}: Beam has no such runner: {first_line(error)}") from None
-
-
-@contextmanager
-def _listening(on_node: OnNode) -> Iterator[None]:
-    """LocalDagRunner has no hook: for the while, the launcher that it makes for each node is one that tells."""
-
-    class TellingLauncher(launcher.Launcher):
-        def launch(self) -> Any:
-            node = self._pipeline_node.node_info.id
-            on_node(node, False)
-            result = super().launch()
-            on_node(node, True)
-            return result
-
-    with mock.patch.object(local_dag_runner.launcher, "Launcher", TellingLauncher):
-        yield
+        raise UserError(
+            f"beam.runner {name}: Beam has no such runner: {first_line(error)}", code="beam-unknown-runner"
+        ) from None

@@ -15,6 +15,7 @@ from components.pair_generator.artifacts import PairReport
 from components.pair_generator.component import PairGenerator
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings
+from models.data.pairs_artifact import PROPERTY, check_images, split_files
 from models.errors import UserError
 from models.export.inference import LoadedModel
 
@@ -40,6 +41,8 @@ def generate(
         {"settings": PairSettings(**settings).model_dump_json(), "seed": seed, "code_digest": ""},
     )
     assert pairs.splits == examples.splits
+    declared = [f"images/{split}" for split in examples.splits if split != "test"]
+    assert pairs.get_string_custom_property(PROPERTY).split() == declared
     return output
 
 
@@ -57,11 +60,16 @@ def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, split
         "pairs/Split-train/pairs-00000-of-00001.tfrecord",
         "pairs/Split-val/pairs-00000-of-00001.tfrecord",
         *(f"pairs/images/{split}/images-0000{n}-of-00002.tfrecord" for split in ("train", "val") for n in (0, 1)),
+        "pairs/parts.json",
         "report/counts.json",
         "report/counts.md",
     ]
     shard = "images-00000-of-00002.tfrecord"
     assert (out / "pairs/images/train" / shard).samefile(images / "Split-train" / shard), "stored once"
+    for split in ("train", "val"):
+        pattern = str(out / "pairs" / f"Split-{split}" / "*")
+        assert len(split_files(pattern)[1]) == 2
+        check_images(pattern)
     assert set(read_examples(out / "pairs/Split-train")[0]) == {
         "pair_id", "kind", "same", *(f"{which}_{key}" for which in "ab" for key in ("image_id", "identity", "group")),
     }  # fmt: skip
@@ -126,31 +134,35 @@ def test_an_identity_with_one_image_is_reported(write_images, splits, tmp_path: 
 
 
 def test_user_errors_arrive_unwrapped_and_leave_nothing_behind(write_images, splits, tmp_path: Path):
-    one = {**splits, "val": [image for image in splits["val"] if image[1] == "val-p00"]}
-    with pytest.raises(UserError, match="split val: 1 identity with 4 images"):
-        generate(write_images(one, "one"), tmp_path / "out")
-    assert list((tmp_path / "out" / "pairs").iterdir()) == []
-    with pytest.raises(UserError, match=r"images-00000-of-00002.tfrecord.gz: compressed"):
-        generate(write_images(splits, "gz", gz=True), tmp_path / "out")
-    crossing = {**splits, "test": [*splits["test"], splits["train"][3]]}
-    with pytest.raises(UserError, match=r"image train/p00/3.png is in both splits test and train \(1 such\)"):
-        generate(write_images(crossing, "crossing"), tmp_path / "out")
-    twice = {**splits, "val": [*splits["val"], splits["val"][0]]}
-    with pytest.raises(UserError, match=r"split val: image val/p00/0.png occurs twice"):
-        generate(write_images(twice, "twice"), tmp_path / "out")
-    with pytest.raises(UserError, match="split val: no images"):
-        generate(write_images({**splits, "val": []}, "empty"), tmp_path / "out")
+    def error_of(name: str, changed: dict[str, list], gz: bool = False) -> tuple[str, str]:
+        with pytest.raises(UserError) as error:
+            generate(write_images({**splits, **changed}, name, gz=gz), tmp_path / "out")
+        assert list((tmp_path / "out" / "pairs").iterdir()) == []
+        return error.value.code, str(error.value)
+
+    code, message = error_of("one", {"val": [image for image in splits["val"] if image[1] == "val-p00"]})
+    assert code == "data-too-few-identities"
+    assert "split val: 1 identity with 4 images" in message
+    assert "images-00000-of-00002.tfrecord.gz: compressed" in error_of("gz", {}, gz=True)[1]
+    code, message = error_of("crossing", {"test": [*splits["test"], splits["train"][3]]})
+    assert code == "data-split-overlap"
+    assert "image train/p00/3.png is in both splits test and train (1 such)" in message
+    code, message = error_of("twice", {"val": [*splits["val"], splits["val"][0]]})
+    assert code == "data-image-repeated"
+    assert "val/p00/0.png" in message
+    assert error_of("empty", {"val": []})[0] == "data-split-empty"
 
 
 def test_a_disk_too_small_is_found_before_writing(
     write_images, splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(UserError, match=r"the pairs need about 0\.0 GB"):
+    with pytest.raises(UserError) as error:
         generate(write_images(splits), tmp_path / "out")
+    assert error.value.code == "data-disk-space"
 
 
-def test_the_component_takes_its_settings_whole():
+def test_the_settings_are_a_parameter_of_the_component():
     images = channel_utils.as_channel([standard_artifacts.Examples()])
     settings = PairSettings(per_image=2, count={"test": 60})
     component = PairGenerator(images=images, settings=settings, seed=3, code_digest="abc")
@@ -158,7 +170,7 @@ def test_the_component_takes_its_settings_whole():
     assert component.outputs["report"].type is PairReport
 
 
-def test_hard_impostors_are_those_that_the_served_model_takes_for_alike(
+def test_hard_impostors_are_those_nearest_to_the_served_model(
     write_images, read_examples, splits, exported, tmp_path: Path
 ):
     images = write_images(splits)

@@ -31,11 +31,13 @@ def problems(draw):
         mined=draw(st.floats(0, 0.4)),
     )
     forged = draw(st.lists(st.integers(-1, len(sizes) - 1), max_size=10))
-    places = np.array(draw(st.lists(st.integers(0, len(identities)), min_size=len(forged), max_size=len(forged))), int)
+    positions = np.array(
+        draw(st.lists(st.integers(0, len(identities)), min_size=len(forged), max_size=len(forged))), int
+    )
     images = SplitImages(
-        identities=np.insert(identities, places, -1),
-        groups=np.insert(np.array(group_of)[identities], places, -1),
-        imitated=np.insert(np.full(len(identities), -1), places, forged),
+        identities=np.insert(identities, positions, -1),
+        groups=np.insert(np.array(group_of)[identities], positions, -1),
+        imitated=np.insert(np.full(len(identities), -1), positions, forged),
         embeddings=draw(st.none() | st.integers(0, 9).map(lambda seed: _points(len(identities) + len(forged), seed))),
     )
     return images, wanted
@@ -212,15 +214,16 @@ def test_seeds_and_splits_differ():
 
 
 @pytest.mark.parametrize(
-    ("identities", "message"),
+    ("identities", "code", "fact"),
     [
-        (np.zeros(40, int), "split val: 1 identity with 40 images: an impostor pair needs two"),
-        (np.arange(30), "split val: 30 identities with one image each: a genuine pair needs two"),
+        (np.zeros(40, int), "data-too-few-identities", "1 identity with 40 images"),
+        (np.arange(30), "data-no-genuine-pair", "30 identities with one image each"),
     ],
 )
-def test_a_split_that_can_give_no_pairs_is_the_users_to_mend(identities, message):
-    with pytest.raises(UserError, match=message):
+def test_a_split_that_can_have_no_pairs_is_the_users_error(identities, code, fact):
+    with pytest.raises(UserError, match=f"split val: {fact}") as error:
         choose(identities, np.full(len(identities), -1), PairSettings(), "val", 0)
+    assert error.value.code == code
 
 
 def test_a_huge_identity_costs_what_it_gives():

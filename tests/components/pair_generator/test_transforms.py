@@ -9,7 +9,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from components.pair_generator import index
 from components.pair_generator.transforms import (
     ID_COLUMNS,
-    PLACE_COLUMNS,
+    RECORD_COLUMNS,
     SLICE_COLUMNS,
     IndexShards,
     PairsToWrite,
@@ -48,7 +48,7 @@ def test_pairs_are_written_with_the_pixels_of_their_own_images(
     root = write_images({"test": splits["test"]})
     shards, table = indexed(root, tmp_path)
     table = table.append_column(index.IDENTITY_IMAGES, pa.array([1 + n for n in range(len(table))], pa.int32()))
-    columns = dict.fromkeys((*ID_COLUMNS, *PLACE_COLUMNS, *SLICE_COLUMNS))
+    columns = dict.fromkeys((*ID_COLUMNS, *RECORD_COLUMNS, *SLICE_COLUMNS))
     ends = {"a": [0, 3, 0], "b": [7, 5, 19]}
     pairs = {side(name, which): table[name].take(pa.array(ends[which])) for which in SIDES for name in columns}
     write_table(str(tmp_path / "pairs"), pa.table({**pairs, KIND: pa.array([0, 1, 2], pa.int8())}))

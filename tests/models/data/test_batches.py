@@ -27,6 +27,11 @@ def batches(given: ImageTable, turns: bool = False, seed: int = 0, rows=None, **
     return IdentityBatches(given, rows, BatchSettings(**settings), seed, turns)
 
 
+def mined_batches(given: ImageTable, pairs: np.ndarray, share: float, turns: bool = False, **settings):
+    rows = np.arange(len(given.pixels))
+    return IdentityBatches(given, rows, BatchSettings(mined=share, **settings), 0, turns, mined=pairs)
+
+
 TEN_EACH = [identity for identity in range(12) for _ in range(10)]
 
 
@@ -108,6 +113,59 @@ class TestIdentityBatches:
             np.testing.assert_array_equal(part, same)
         assert not np.array_equal(late[0], one.step(8)[0])
         assert not np.array_equal(late[0], other.step(7)[0])
+
+    @pytest.mark.parametrize("share", [0.25, 0.4, 1.0])
+    def test_mined_pairs_arrive_in_their_share_and_in_turn(self, share):
+        images = table([identity for identity in range(24) for _ in range(6)])
+        both = [(one, other % 24) for one in range(24) for other in (one - 1, one - 7)]
+        mined = np.array([[6 * one + one % 6, 6 * other + other % 5] for one, other in both])
+        made = mined_batches(images, mined, share, identities=10, images=3)
+        steps = round(3 * len(mined) / (share * 5))  # each comes three times
+        arrived = []
+        for number in range(steps):
+            raw, labels = made.step(number)
+            assert sorted(np.unique(labels, return_counts=True)[1]) == [3] * 10
+            rows = seen(raw)[:, 0, 0]
+            np.testing.assert_array_equal(images.identity[rows], labels)
+            both = np.isin(mined, rows).all(axis=1)
+            arrived.append(both)
+            whole = share * 5
+            assert both.sum() >= int(whole)
+        times = np.sum(arrived, axis=0)
+        assert times.min() >= 2
+        assert len(mined) * 3 <= times.sum()
+
+    def test_without_mined_pairs_and_without_a_share_the_batches_are_as_ever(self):
+        images = table(TEN_EACH)
+        plain = batches(images, identities=5, images=4, turns=True)
+        mined = np.array([[0, 11], [25, 36]])
+        for other in (
+            mined_batches(images, mined, 0, identities=5, images=4, turns=True),
+            mined_batches(images, mined[:0], 0.5, identities=5, images=4, turns=True),
+        ):
+            for number in range(8):
+                for part, same in zip(plain.step(number), other.step(number), strict=True):
+                    np.testing.assert_array_equal(part, same)
+
+    def test_mined_pairs_are_seen_from_the_same_side(self):
+        images = table(TEN_EACH)
+        made = mined_batches(images, np.array([[3, 47]]), 0.5, identities=4, images=2, turns=True)
+        for number in range(10):
+            raw, labels = made.step(number)
+            shown = {
+                identity: (turn, {int(np.rot90(one, -turn)[0, 0]) for one in seen(raw[labels == identity * 4 + turn])})
+                for identity, turn in (divmod(label, 4) for label in set(labels.tolist()))
+            }
+            assert shown[0][0] == shown[4][0]
+            assert 3 in shown[0][1]
+            assert 47 in shown[4][1]
+
+    def test_an_identity_with_one_image_can_be_mined(self):
+        images = table([0, 1, 1, 1, 1, 1, 1])
+        raw, labels = mined_batches(images, np.array([[0, 5]]), 1.0, identities=2, images=4).step(0)
+        rows = seen(raw)[:, 0, 0]
+        assert set(rows[labels == 0]) == {0}
+        assert 5 in rows[labels == 1]
 
     def test_the_batches_of_a_seed_are_these(self):
         """Whatever the machine and the release of numpy: a training may go on elsewhere."""

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from pair_parts import declare_images
 
 from models.data import features
-from models.data.dataset import read_images, read_pairs, split_files, to_raw
+from models.data.dataset import read_images, read_pairs, to_raw
+from models.data.pairs_artifact import split_files
 from models.settings import ImageSettings
 
 IMAGE = ImageSettings(height=8, width=9, channels=3)
@@ -56,6 +58,7 @@ def split(tmp_path):
     for number in range(2):
         write(tmp_path / "images" / "train" / f"images-{number}", images[number::2])
         write(tmp_path / "Split-train" / f"pairs-{number}", pairs[number * 2 : number * 2 + 2])
+    declare_images(tmp_path, "train")
     return tmp_path, pixels, names
 
 
@@ -74,6 +77,21 @@ def test_images_and_pairs_are_read_as_they_were_written(split, tmp_path):
     id_of = {row: names.index(name) for name, row in images.row_of.items()}
     found = [(id_of[a], id_of[b], same) for a, b, same in zip(pairs.a, pairs.b, pairs.same, strict=True)]
     assert found == [(0, 6, 1), (1, 2, 0), (0, 3, 0), (5, 4, 0)]
+
+
+def test_mined_pairs_are_marked(split, tmp_path):
+    folder, _, names = split
+    assert read(folder, tmp_path)[1].mined is None
+    mined = example(
+        **{
+            features.side(features.IMAGE_ID, "a"): names[1],
+            features.side(features.IMAGE_ID, "b"): names[5],
+            features.SAME: 0,
+            features.KIND: features.MINED.encode(),
+        }
+    )
+    write(folder / "Split-train" / "pairs-2", [mined])
+    assert read(folder, tmp_path)[1].mined.tolist() == [False] * 4 + [True]
 
 
 def test_in_memory_is_the_same(split, tmp_path):
@@ -137,15 +155,6 @@ def test_pixels_lie_on_disk(split, tmp_path):
     images, _ = read(folder, scratch)
     assert isinstance(images.pixels, np.memmap)
     assert [path.stat().st_size for path in scratch.iterdir()] == [7 * 8 * 9 * 3]
-
-
-@pytest.mark.parametrize("missing", ["images/train", "Split-train"])
-def test_a_missing_shard_is_named(split, missing):
-    folder, _, _ = split
-    for path in (folder / missing).iterdir():
-        path.unlink()
-    with pytest.raises(FileNotFoundError, match=f"no shard matches .*{missing}"):
-        split_files(str(folder / "Split-train" / "*"))
 
 
 def test_a_pair_of_an_image_that_is_not_there_is_an_error(split, tmp_path):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pair_parts import declare_images
 
 from models.data.dataset import ImageTable, PairTable
 from models.errors import TrainingFailed
@@ -239,6 +240,7 @@ def test_a_training_is_known_by_what_shapes_its_weights_and_not_by_what_comes_af
     for file in (tmp_path / "Split-train" / "pairs", tmp_path / "images" / "train" / "images"):
         file.parent.mkdir(parents=True)
         file.write_bytes(b"a")
+    declare_images(tmp_path, "train")
     config = {
         "checkpoints": str(tmp_path / "kept"),
         "model": recipe("batch").model_dump(mode="json"),

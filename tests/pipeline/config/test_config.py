@@ -1,5 +1,4 @@
 import json
-import shutil
 import sys
 from importlib import resources
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import yaml
 
 from models.errors import UserError
-from pipeline.config.configuration import DIGITS, Config, as_json, code_digest, load_config
+from pipeline.config.configuration import DIGITS, Config, as_json, load_config
 
 CONFIGS = sorted(path.name for path in resources.files("configs").iterdir() if path.name.endswith(".yaml"))
 
@@ -196,21 +195,6 @@ def test_beam_runs_in_this_process_unless_told_otherwise():
     assert elsewhere == ["--runner=FlinkRunner", "--parallelism=4"]
 
 
-def test_the_code_digest_changes_with_a_source_and_with_nothing_else(tmp_path, monkeypatch):
-    package = tmp_path / "some_package"
-    (package / "inner").mkdir(parents=True)
-    for name in ("__init__.py", "inner/__init__.py", "inner/part.py"):
-        (package / name).write_text("x = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    before = code_digest("some_package")
-    (package / "notes.txt").write_text("no code")
-    assert code_digest("some_package") == before
-    (package / "inner" / "part.py").write_text("x = 2\n")
-    edited = code_digest("some_package")
-    shutil.move(package / "inner" / "part.py", package / "inner" / "other.py")
-    assert len({before, edited, code_digest("some_package")}) == 3
-
-
 def test_settings_are_canonical_json():
     assert as_json({"b": 1, "a": 2}) == as_json({"a": 2, "b": 1})
     assert json.loads(as_json(load_config().pairs)) == load_config().pairs.model_dump(mode="json")
@@ -254,12 +238,6 @@ def test_the_recipe_is_what_shapes_a_model():
         assert load_config(overrides=[change]).recipe_digest() != recipe
     for change in ("calibration.objective=best_f1", "augmentation.scale=0.3"):
         assert load_config(overrides=[change]).recipe_digest() != recipe
-
-
-def test_the_code_digest_knows_the_stack(monkeypatch):
-    before = code_digest("models.data.features")
-    monkeypatch.setattr("pipeline.config.configuration.version", lambda library: "another")
-    assert code_digest("models.data.features") != before
 
 
 @pytest.mark.parametrize("text", ["alerts: {on: [pushed]}", "alerts:\n  on: [pushed]", "alerts:\n  'on': [pushed]"])

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from pair_parts import declare_images
 from tfx.components.trainer.executor import GenericExecutor as Trainer
 from tfx.components.tuner.executor import Executor as Tuner
 from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -80,6 +81,7 @@ def given(tmp_path_factory, transform_of):
         ]
         write(folder / "images" / split / "images-0", images)
         write(folder / f"Split-{split}" / "pairs-0", pairs)
+    declare_images(folder, "train", "val")
     examples, graph = standard_artifacts.Examples(), standard_artifacts.TransformGraph()
     examples.uri, examples.split_names = str(folder), artifact_utils.encode_split_names(["train", "val"])
     graph.uri = str(transform_of(GREY).transform_savedmodel_dir).rpartition("/")[0]

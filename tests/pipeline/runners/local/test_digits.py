@@ -19,13 +19,13 @@ def test_the_files_are_the_digits(tmp_path):
 
 def test_a_second_time_nothing_is_written(tmp_path):
     folder = write_digits(tmp_path / "digits")
-    # Times are part of what tells a run whether its images have changed.
+    # Modification times are a part of the fingerprint of the images.
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
     assert write_digits(folder) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")} == before
 
 
-def test_an_interrupted_writing_is_begun_anew(tmp_path, monkeypatch):
+def test_an_interrupted_run_starts_again(tmp_path, monkeypatch):
     calls = iter(range(1000))
     save = Image.Image.save
 

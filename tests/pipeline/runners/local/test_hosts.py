@@ -7,14 +7,15 @@ import time
 import pytest
 
 from components.run_outcome.summary import RunSummary
+from models.code_digest import code_digest
 from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline.cli import main
-from pipeline.config.configuration import code_digest, load_config
+from pipeline.config.configuration import load_config
 from pipeline.runners.local import hosts
 from pipeline.runners.local import run as run_module
-from pipeline.runners.local.hosts import join, place_of_hosts
+from pipeline.runners.local.hosts import join, rendezvous_folder
 from pipeline.runners.local.run import run
 
 ADDRESSES = ("a:1", "b:1")
@@ -38,8 +39,8 @@ def siamese(monkeypatch, capfd):
 def as_host(monkeypatch):
     def becomes(number, *addresses):
         task = {"type": "worker", "index": number}
-        told = {"cluster": {"worker": addresses or ADDRESSES}, "task": task}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(told))
+        cluster = {"worker": addresses or ADDRESSES}
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
 
     return becomes
 
@@ -58,18 +59,22 @@ def one_line(answer) -> str:
     return err.removeprefix("error: ").rstrip("\n")
 
 
+def code_of(answer) -> str:
+    return one_line(answer).rpartition("[")[2].rstrip("]")
+
+
 class TestWhoMayCallWhat:
     def test_join_without_several_hosts(self, siamese, as_host, monkeypatch, tmp_path):
-        wanted = "TF_CONFIG: is not set, or names one host alone; siamese join is for several, as README has it"
         monkeypatch.delenv("TF_CONFIG", raising=False)
-        assert one_line(siamese("join", "--output", tmp_path)) == wanted
+        assert code_of(siamese("join", "--output", tmp_path)) == "train-hosts"
         as_host(0, "a:1")
-        assert one_line(siamese("join", "--output", tmp_path)) == wanted
+        assert code_of(siamese("join", "--output", tmp_path)) == "train-hosts"
 
-    def test_join_on_the_first_host(self, siamese, as_host, tmp_path):
+    def test_join_on_the_chief(self, siamese, as_host, tmp_path):
         as_host(0)
-        line = one_line(siamese("join", "--output", tmp_path))
-        assert line == f"TF_CONFIG: this is the first host; here: siamese run --output {tmp_path}"
+        answer = siamese("join", "--output", tmp_path)
+        assert code_of(answer) == "train-hosts"
+        assert f"siamese run --output {tmp_path}" in one_line(answer)
 
     def test_join_with_what_is_no_cluster(self, siamese, monkeypatch, tmp_path):
         monkeypatch.setenv("TF_CONFIG", "worker 1")
@@ -86,20 +91,18 @@ class TestWhoMayCallWhat:
         assert code == 2
         assert "--output" in err
 
-    def test_run_on_another_host_than_the_first(self, siamese, as_host, tmp_path, data):
+    def test_run_on_a_worker(self, siamese, as_host, tmp_path, data):
         as_host(1)
-        line = one_line(siamese("run", "--set", data, "--output", tmp_path / "out"))
-        assert line == (
-            "TF_CONFIG: this is host 1 of 2, and the first alone runs the pipeline; "
-            f"here: siamese join --output {tmp_path / 'out'}"
-        )
+        answer = siamese("run", "--set", data, "--output", tmp_path / "out")
+        assert code_of(answer) == "train-hosts"
+        assert f"siamese join --output {tmp_path / 'out'}" in one_line(answer)
         assert not (tmp_path / "out").exists()
 
     def test_run_with_trials(self, siamese, as_host, tmp_path, data):
         as_host(0)
         tuner = "tuner={trials: 2, learning_rate: {min: 0.001, max: 0.01}}"
-        line = one_line(siamese("run", "--set", data, "--set", tuner, "--output", tmp_path / "out"))
-        assert line == "TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0"
+        answer = siamese("run", "--set", data, "--set", tuner, "--output", tmp_path / "out")
+        assert code_of(answer) == "train-hosts-tuner"
 
 
 def test_waiting_imports_neither_tensorflow_nor_tfx(as_host, tmp_path):
@@ -123,13 +126,13 @@ def test_waiting_imports_neither_tensorflow_nor_tfx(as_host, tmp_path):
 
 
 def made(output):
-    place = place_of_hosts(output)
+    place = rendezvous_folder(output)
     place.mkdir(parents=True, exist_ok=True)
     return place
 
 
 class TestARunThatNeedsNoTraining:
-    """The graph is stood for; the joining host waits in a thread."""
+    """The graph is replaced; the worker waits in a thread."""
 
     def joined(self, monkeypatch, as_host, tmp_path, data, **summary):
         as_host(1)
@@ -154,7 +157,7 @@ class TestARunThatNeedsNoTraining:
         run(load_config(overrides=[data]), tmp_path / "out")
         waiting.join(10)
         assert not waiting.is_alive()
-        assert read(FirstNotice, path_of(place_of_hosts(tmp_path / "out"), 0)).state == "over"
+        assert read(FirstNotice, path_of(rendezvous_folder(tmp_path / "out"), 0)).state == "over"
         return codes[0]
 
     @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ class TestARunThatNeedsNoTraining:
             ({"status": "refused", "exit_code": 3}, 0),
             ({"status": "skipped", "exit_code": 0, "skipped": "0 new images"}, 0),
             ({"status": "failed", "exit_code": 1, "error": "no room"}, 1),
-            ({"status": "failed", "exit_code": 2, "error": "it is empty"}, "the first host: it is empty"),
+            ({"status": "failed", "exit_code": 2, "error": "it is empty"}, "the chief: it is empty"),
         ],
     )
     def test_lets_the_others_go(self, monkeypatch, as_host, tmp_path, data, summary, code):
@@ -176,7 +179,7 @@ def test_a_run_on_one_host_leaves_no_folder_of_hosts(monkeypatch, tmp_path, data
     summary = RunSummary(run_id="r", status="refused", exit_code=3, seed=1, config_digest="d")
     monkeypatch.setattr(run_module, "_execute", lambda *given: summary)
     assert run(load_config(overrides=[data]), tmp_path / "out") == 3
-    assert not place_of_hosts(tmp_path / "out").exists()
+    assert not rendezvous_folder(tmp_path / "out").exists()
 
 
 class TestWhatWouldNotTrainTheSame:
@@ -186,7 +189,7 @@ class TestWhatWouldNotTrainTheSame:
         custom = {
             "model": model.model_dump(mode="json"),
             "weights_digest": digest,
-            "code_digest": code_digest("models"),
+            "code_digest": code_digest("models.training.trainer"),
         }
         return {"custom_config": custom | config}
 
@@ -194,8 +197,8 @@ class TestWhatWouldNotTrainTheSame:
         assert hosts._refusal(self.arguments()) is None
 
     def test_other_code(self):
-        assert "is not the first host's" in hosts._refusal(self.arguments(code_digest="0" * 64))
+        assert "differs from the chief's" in hosts._refusal(self.arguments(code_digest="0" * 64))
 
     def test_weights_that_are_not_here(self, tmp_path):
         line = hosts._refusal(self.arguments(str(tmp_path / "b0.weights.h5"), "0" * 64))
-        assert line.startswith(f"encoder.weights: {tmp_path}/b0.weights.h5: is missing here, or is not")
+        assert line.startswith(f"encoder.weights: {tmp_path}/b0.weights.h5: is missing on this host, or differs")

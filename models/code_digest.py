@@ -1,0 +1,272 @@
+"""The digest of the code that a component runs: a part of its cache key, so that no result of older code is reused.
+
+The code of a component is the closure of its imports within this project, found by reading the sources, not by running
+them. A module depends on
+
+- every module that it imports, at its top or within a function (but not under ``if TYPE_CHECKING``), and the
+  ``__init__`` of each package around it;
+- every module whose dotted name is in one of its strings (``run_fn="models.training.trainer.run_fn"``,
+  ``python -m components.serving_validator.smoke_test``); a package so named counts with all its modules;
+- all modules of its own package and of the packages that it imports, where it discovers modules: it imports
+  ``pkgutil``, reads ``__path__`` or, in an ``__init__``, ``__name__``;
+- the data files beside it (templates, pages): what is not Python in its package's folder, and in subfolders of that
+  which are no packages.
+
+An ``__init__`` of nothing but ``from ... import`` lines is a table of contents: whoever imports a name from it depends
+on the module that defines the name, not on the table nor on what else it lists.
+"""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_PACKAGES = ("components", "models", "pipeline")
+_LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
+_NAMED = re.compile(rf"(?<![\w.])(?:{'|'.join(_PACKAGES)})(?:\.[a-zA-Z_]\w*)+")
+
+
+class _Reference(NamedTuple):
+    """A module, and what is taken from it: a name, or everything."""
+
+    module: str
+    name: str | None = None
+    with_submodules: bool = False
+
+
+class _Source(NamedTuple):
+    """A module as far as its dependencies go.
+
+    Attributes:
+      references: what it depends on.
+      contents: of an ``__init__`` of imports alone: what each of its names refers to; None of any other module.
+    """
+
+    references: list[_Reference]
+    contents: dict[str, _Reference] | None
+
+
+@cache
+def code_digest(*code: Any) -> str:
+    """SHA-256 of the closure of some code, and of the versions of the libraries that it stands on.
+
+    Args:
+      *code: classes or functions; or, where TFX takes a name too, the dotted name of a module or of what is in it.
+
+    Raises:
+      ModuleNotFoundError: a name is not of this project.
+    """
+    names = [one if isinstance(one, str) else one.__module__ for one in code]
+    return _project().digest(*names)
+
+
+@cache
+def _library_versions() -> list[str]:
+    return [version(library) for library in _LIBRARIES]
+
+
+@cache
+def _project() -> "SourceTree":
+    return SourceTree(Path(__file__).resolve().parents[1])
+
+
+class SourceTree:
+    """The sources of the project below a folder. Each is read once.
+
+    Args:
+      root: where ``components``, ``models`` and ``pipeline`` are imported from.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._content: dict[Path, bytes] = {}
+        self._sources: dict[str, _Source] = {}
+
+    def digest(self, *names: str) -> str:
+        """SHA-256 over the closure and the versions of libraries."""
+        modules, taken = self._followed(names)
+        digest = hashlib.sha256(json.dumps([_library_versions(), sorted(taken)]).encode())
+        for file in self._files(modules):
+            content = self._read(file)
+            digest.update(f"{file.relative_to(self._root).as_posix()} {len(content)}\n".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def closure(self, *names: str) -> list[str]:
+        """The paths that the digest is made of, relative to the root, sorted.
+
+        Raises:
+          ModuleNotFoundError: a name is no module of the project, nor in one.
+        """
+        return [file.relative_to(self._root).as_posix() for file in self._files(self._followed(names)[0])]
+
+    def _followed(self, names: Iterable[str]) -> tuple[set[str], set[tuple[str, ...]]]:
+        """The modules of the closure, without tables of contents, and what is taken by way of those."""
+        waiting = [self._reference(name) for name in names]
+        modules: set[str] = set()
+        taken: set[tuple[str, ...]] = set()
+        seen: set[_Reference] = set()
+        while waiting:
+            reference = waiting.pop()
+            if reference in seen:
+                continue
+            seen.add(reference)
+            module, name, with_submodules = reference
+            if package := module.rpartition(".")[0]:
+                waiting.append(_Reference(package, ""))  # importing a module runs the packages around it
+            if with_submodules:
+                waiting.extend(_Reference(one) for one in self._submodules(module))
+            source = self._source(module)
+            if source.contents is None:
+                modules.add(module)
+            if source.contents is None or name is None:
+                waiting.extend(source.references)
+            elif found := source.contents.get(name):
+                waiting.append(found)
+                taken.add((module, name, found.module, found.name or ""))
+        return modules, taken
+
+    def _files(self, modules: set[str]) -> list[Path]:
+        files = {file for module in modules if (file := self._file(module))}
+        return sorted(files | {data for folder in {file.parent for file in files} for data in _data_files(folder)})
+
+    def _reference(self, name: str) -> _Reference:
+        """The module that a dotted name is of, or is in."""
+        if self._file(name):
+            return _Reference(name)
+        module, _, attribute = name.rpartition(".")
+        if not module or not self._file(module):
+            raise ModuleNotFoundError(name)
+        return _Reference(module, attribute)
+
+    def _file(self, module: str) -> Path | None:
+        if module.partition(".")[0] not in _PACKAGES:
+            return None
+        path = self._root.joinpath(*module.split("."))
+        return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+    def _read(self, file: Path) -> bytes:
+        if file not in self._content:
+            self._content[file] = file.read_bytes()
+        return self._content[file]
+
+    def _submodules(self, module: str) -> Iterator[str]:
+        """All modules below a package, however deep; none of a module that is no package."""
+        file = self._file(module)
+        if file and file.name == "__init__.py":
+            for one in file.parent.rglob("*.py"):
+                parts = one.relative_to(self._root).with_suffix("").parts
+                yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    def _source(self, module: str) -> _Source:
+        if module not in self._sources:
+            file = self._file(module)
+            self._sources[module] = self._parsed(module, file) if file else _Source([], None)
+        return self._sources[module]
+
+    def _parsed(self, module: str, file: Path) -> _Source:
+        content = self._read(file)
+        tree = ast.parse(content, str(file))
+        is_package = file.name == "__init__.py"
+        package = module if is_package else module.rpartition(".")[0]
+        references: list[_Reference] = []
+        imports = 0  # dotted names of the project that import statements hold
+        discovers = False
+        for node in _statements(tree):
+            if isinstance(node, ast.Import):
+                references += [_Reference(one.name) for one in node.names if self._file(one.name)]
+                imports += sum(bool(_NAMED.match(one.name)) for one in node.names)
+                discovers |= any(one.name == "pkgutil" for one in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                references += [one for name in node.names if (one := self._imported(node, name.name, package))]
+                imports += bool(_NAMED.match(node.module or ""))
+                discovers |= node.module == "pkgutil"
+        text = content.decode()
+        if len(_NAMED.findall(text)) > imports:  # expressions are searched only where there is something to find
+            references += [one for string in _strings(tree) for one in self._named(string)]
+        discovers |= "__path__" in text or ("__name__" in text and is_package)
+        contents = None
+        if discovers:
+            packages = {package, *(one.module for one in references)}
+            references += [_Reference(one, None, True) for one in packages]
+        elif is_package and all(map(_is_listing, tree.body)):
+            contents = {
+                name.asname or name.name: reference
+                for node in tree.body
+                if isinstance(node, ast.ImportFrom)
+                for name in node.names
+                if (reference := self._imported(node, name.name, package))
+            }
+        return _Source(references, contents)
+
+    def _imported(self, node: ast.ImportFrom, name: str, package: str) -> _Reference | None:
+        """What ``from ... import name`` refers to; None outside the project."""
+        around = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+        module = ".".join([*around, *([node.module] if node.module else [])])
+        if self._file(f"{module}.{name}"):
+            return _Reference(f"{module}.{name}")
+        if self._file(module):
+            return _Reference(module, None if name == "*" else name)
+        return None
+
+    def _named(self, text: str) -> Iterator[_Reference]:
+        """The modules that a string names; of a package so named, all."""
+        for name in _NAMED.findall(text):
+            while "." in name and not self._file(name):
+                name = name.rpartition(".")[0]  # noqa: PLW2901 - what follows the module: a function, a sentence's end
+            if "." in name:
+                yield _Reference(name, None, True)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """All statements, within functions too, but for those that only type checkers read."""
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        only_checked = isinstance(node, ast.If) and _is_type_checking(node.test)
+        for key in ("orelse",) if only_checked else ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, key, None)
+            if isinstance(inner, list):  # of an expression it is none
+                waiting.extend(inner)
+
+
+def _strings(tree: ast.Module) -> Iterator[str]:
+    """All strings but docstrings."""
+    docstrings = {id(node.value) for node in _statements(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return "TYPE_CHECKING" in (getattr(test, "id", ""), getattr(test, "attr", ""))
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_listing(node: ast.stmt) -> bool:
+    """Whether a statement of an ``__init__`` only says what is in the package."""
+    assigned = node.targets if isinstance(node, ast.Assign) else []
+    is_all = [one.id for one in assigned if isinstance(one, ast.Name)] == ["__all__"]
+    return is_all or isinstance(node, ast.ImportFrom) or _is_docstring(node)
+
+
+def _data_files(folder: Path) -> Iterator[Path]:
+    """What is not Python in a package's folder, and below it where no package is."""
+    for path in folder.iterdir():
+        if path.name.startswith((".", "__pycache__")):
+            continue
+        if path.is_dir():
+            if not (path / "__init__.py").exists():
+                yield from _data_files(path)
+        elif path.suffix not in (".py", ".pyc"):
+            yield path

@@ -1,0 +1,78 @@
+"""The runner on a small pipeline of its own: what it reports, what it runs again, and where it stops."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tfx.dsl.compiler import compiler, constants
+from tfx.dsl.component.experimental.annotations import OutputDict, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.portable import runtime_parameter_utils
+
+from models.errors import UserError
+from pipeline.config.configuration import load_config
+from pipeline.runners.local import runner
+
+
+@component
+def Writer(file: Parameter[str], line: Parameter[str]) -> OutputDict(written=str):  # noqa: N802
+    with Path(file).open("a", encoding="utf-8") as lines:
+        lines.write(f"{line}\n")
+    return {"written": line}
+
+
+@component
+def Failer(reason: Parameter[str]) -> OutputDict(written=str):  # noqa: N802
+    raise UserError(reason)
+
+
+def launch(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tuple[str, bool]]:
+    """What the runner reports of the nodes, one after the other."""
+    for first, second in pairwise(nodes):
+        second.add_upstream_node(first)
+    pipeline = compiler.Compiler().compile(
+        Pipeline("small", str(folder / "artifacts"), runner.sqlite(folder / "m.sqlite"), nodes, enable_cache=True)
+    )
+    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    reported: list[tuple[str, bool]] = []
+    try:
+        runner.run_nodes(pipeline, lambda node, finished: reported.append((node, finished)))
+    except Exception as error:
+        error.reported = reported
+        raise
+    return reported
+
+
+def write(folder: Path, line: str, name: str) -> BaseNode:
+    return Writer(file=str(folder / "lines"), line=line).with_id(name)
+
+
+def test_the_start_and_the_finish_of_each_node_are_reported(tmp_path):
+    reported = launch(tmp_path, [write(tmp_path, "1", "One"), write(tmp_path, "2", "Two")])
+    assert reported == [("One", False), ("One", True), ("Two", False), ("Two", True)]
+    assert (tmp_path / "lines").read_text() == "1\n2\n"
+
+
+def test_a_node_that_fails_ends_the_run(tmp_path):
+    failer = Failer(reason="wrong").with_id("Two")
+    with pytest.raises(Exception, match="wrong") as error:
+        launch(tmp_path, [write(tmp_path, "1", "One"), failer, write(tmp_path, "3", "Three")])
+    assert error.value.reported == [("One", False), ("One", True), ("Two", False)]
+    assert (tmp_path / "lines").read_text() == "1\n"
+
+
+def test_a_node_with_the_same_parameters_is_taken_from_the_cache(tmp_path):
+    launch(tmp_path, [write(tmp_path, "1", "One"), write(tmp_path, "2", "Two")], "first")
+    reported = launch(tmp_path, [write(tmp_path, "1", "One"), write(tmp_path, "3", "Two")], "second")
+    assert reported[-1] == ("Two", True)
+    assert (tmp_path / "lines").read_text() == "1\n2\n3\n"
+
+
+def test_an_unknown_beam_runner_is_the_users_error(tmp_path):
+    config = load_config(overrides=["beam.runner=NoSuchRunner"])
+    with pytest.raises(UserError) as error:
+        runner.run(config, None, lambda *_: None)
+    assert error.value.code == "beam-unknown-runner"
+    assert "NoSuchRunner" in str(error.value)
