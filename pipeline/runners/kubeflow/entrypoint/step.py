@@ -20,7 +20,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.standard_artifacts import Boolean, Float, Integer, String
 from tfx.utils import import_utils
 
-from pipeline.runners.kubeflow.compile.passes import CONDITION
+from pipeline.runners.kubeflow.compile.specification import CONDITION
 from pipeline.runners.kubeflow.entrypoint import artifacts
 from pipeline.runners.kubeflow.entrypoint.events import Events
 from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
