@@ -12,18 +12,18 @@ PYTHON = ROOT / ".venv-kubeflow" / "bin" / "python"
 
 
 class Server:
-    """The server, as tests steer it."""
+    """The server, controlled by tests."""
 
     def __init__(self, port):
         self.address = f"http://127.0.0.1:{port}"
 
     def set(self, **order):
-        """Sets what it is to do; gives all that it knows: calls, experiments, pipelines, versions, runs, recurring.
+        """Sets its behaviour; returns its state: calls, experiments, pipelines, versions, runs, recurring.
 
-        ``reset``: everything anew. ``rules``: [{"call": pattern of "METHOD /path", "do": status | "drop" | "hang" |
-        "page" (a login page) | "lose" (do it, then drop) | "hold" (do it, answer when released) | "twin" (somebody else
-        enables another one of that name), "after": calls that go through first, "times": how often}].
-        ``header``: [name, value] that every call must have. ``multi_user``. ``frames``: how a run looks at each look.
+        ``reset``: start over. ``rules``: [{"call": pattern of "METHOD /path", "do": status | "drop" | "hang" |
+        "page" (a login page) | "lose" (do it, then drop) | "hold" (do it, answer when released) | "twin" (another
+        client enables one of the same name), "after": calls that succeed first, "times": how often}].
+        ``header``: [name, value] that every call must have. ``multi_user``. ``frames``: of a run, one a request.
         ``logs``: pod -> text. ``wait_held``: until a call is held. ``release``: it.
         """
         request = urllib.request.Request(f"{self.address}/control", json.dumps(order).encode(), method="POST")
@@ -31,7 +31,7 @@ class Server:
             return json.load(answer)
 
     def post(self, path, body):
-        """What another client would ask."""
+        """A request of another client."""
         request = urllib.request.Request(
             f"{self.address}/apis/v2beta1/{path}", json.dumps(body).encode(), method="POST"
         )
@@ -39,7 +39,7 @@ class Server:
             return json.load(answer)
 
     def calls(self, method="", part=""):
-        """What was asked, in order."""
+        """The calls that it received, in order."""
         return [call for call in self.set()["calls"] if call["call"].startswith(method) and part in call["call"]]
 
     def schedules(self):
@@ -48,20 +48,20 @@ class Server:
 
 
 class Client:
-    """The client's operations, without the seconds that a process of its own takes each time."""
+    """The client's operations in one process: a process for each takes seconds."""
 
     def __init__(self, process):
         self._process = process
 
     def ask(self, operation, connection, environment=None, **arguments):
-        """(exit code, all that it said)."""
+        """(exit code, all its output lines)."""
         request = {"operation": operation, "connection": connection, "environment": environment or {}, **arguments}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         said = []
-        while "code" not in (line := json.loads(self._process.stdout.readline())):
+        while "exit_code" not in (line := json.loads(self._process.stdout.readline())):
             said.append(line)
-        return line["code"], said
+        return line["exit_code"], said
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _process(*command, **variables):
 
 @contextmanager
 def serving():
-    """A server, for as long as it is needed."""
+    """A running server."""
     with _process(Path(__file__).with_name("server.py")) as process:
         yield Server(int(process.stdout.readline()))
 

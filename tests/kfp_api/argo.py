@@ -1,4 +1,4 @@
-"""What the API tells of a run's nodes, as the backend makes it from Argo's workflow. Runs in ``.venv-kubeflow``.
+"""The API's view of a run's nodes, which the backend makes from Argo's workflow. Runs in ``.venv-kubeflow``.
 
 Written from backend/src/v2/compiler/argocompiler/{dag,container}.go, backend/src/common/util/workflow.go and
 backend/src/apiserver/server/api_converter.go, not from our client.

@@ -18,4 +18,4 @@ def say(line):
 for line in sys.stdin:
     request = json.loads(line)
     os.environ.update(request.pop("environment", {}))
-    say({"code": answer(request, say)})
+    say({"exit_code": answer(request, say)})

@@ -1,6 +1,6 @@
 """A server that speaks the Kubeflow Pipelines API v2beta1 on this machine. Runs in ``.venv-kubeflow``.
 
-It prints its port. ``/control`` sets what it is to do and tells what it was asked: see ``kfp_api.Server``.
+It prints its port. ``/control`` sets its behaviour and returns the calls it received: see ``kfp_api.Server``.
 """
 
 import json
@@ -20,7 +20,7 @@ V2 = "/apis/v2beta1"
 
 
 class State:
-    """What the tests set and read."""
+    """The state that tests set and read."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         if do == "page":
             return self._answer(200, "<html>Log in</html>", "text/html; charset=utf-8")
         if isinstance(do, int):
-            return self._answer(do, {"error": f"told to answer {do}", "code": 13, "message": f"told to answer {do}"})
+            return self._answer(do, {"error": f"rule {do}", "code": 13, "message": f"rule {do}"})
         try:
             if STATE.header and self.headers.get(STATE.header[0]) != STATE.header[1]:
                 raise Bad(401, "Request header error: there is no user identity header.")
@@ -78,12 +78,12 @@ class Handler(BaseHTTPRequestHandler):
                 answer = _route(self.command, path, query, raw, self.headers)
         except Bad as error:
             return self._answer(error.status, {"error": str(error), "code": 3, "message": str(error), "details": []})
-        if do == "lose":  # done, but nobody is told
+        if do == "lose":  # done, without an answer
             return self._drop()
-        if do == "hold":  # done, and nobody is told before the test says so
+        if do == "hold":  # done, and answered when the test releases it
             STATE.held.set()
             STATE.release.wait(60)
-        if do == "twin":  # done, and somebody else has put one of that name in place
+        if do == "twin":  # done, and another client has enabled one of the same name
             with STATE.lock:
                 store = STATE.store
                 own = store.recurring[path.rpartition("/")[2].partition(":")[0]]

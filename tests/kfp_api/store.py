@@ -1,4 +1,4 @@
-"""What the server remembers, and its rules. Runs in ``.venv-kubeflow``.
+"""The server's objects, and its rules for them. Runs in ``.venv-kubeflow``.
 
 The rules are those of backend/src/apiserver/server/{run,job,pipeline,experiment}_server.go and of api_converter.go.
 """
@@ -24,12 +24,12 @@ class Store:
         self.runs: dict[str, Thing] = {}
         self.recurring: dict[str, Thing] = {}
         self.multi_user = False
-        self.frames: list[Thing] = []  # how a run looks at each look: state, nodes
+        self.frames: list[Thing] = []  # of a run, one a request: state, nodes
         self.logs: dict[str, str] = {}  # pod -> its log
         self._clock = 0
 
     def now(self) -> str:
-        """A second later than the last one: what is made in one test is told apart by age."""
+        """A second later than the last one: objects of one test differ in age."""
         self._clock += 1
         return f"2026-11-23T{self._clock // 3600:02d}:{self._clock // 60 % 60:02d}:{self._clock % 60:02d}Z"
 
@@ -87,7 +87,7 @@ class Store:
         return self.runs.setdefault(made["run_id"], made)
 
     def look(self, run_id: str) -> Thing:
-        """The run as it is told at this look; each look is a frame further."""
+        """The run at this request; each request advances by one frame."""
         run = self.one(self.runs, run_id)
         if self.frames and run["state"] not in ("CANCELED", "CANCELING"):
             frame = self.frames[min(run["looks"], len(self.frames) - 1)]

@@ -140,12 +140,14 @@ def test_there_are_snippets():
 
 @pytest.mark.parametrize("snippet", ["{}", *SNIPPETS])
 def test_what_it_says_compiles_and_would_run(configuration, snippet):
-    from pipeline.runners.kubeflow.check.check import faults
+    from pipeline.runners.kubeflow.check.check import findings
     from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
     config = merged(configuration, snippet)
     compiled = compile_pipeline(config, IMAGE)
-    assert [str(fault) for fault in faults([compiled.spec, compiled.platform]) if fault.severity == "error"] == []
+    assert [
+        str(finding) for finding in findings([compiled.spec, compiled.platform]) if finding.severity == "error"
+    ] == []
     assert "siamese-images" in compiled.text()
     assert config.kubeflow.schedule.trigger(datetime.now(timezone.utc))["cron_expression"] == "0 0 3 * * *"
 

@@ -36,7 +36,7 @@ def compile_command(
 
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):
-        from pipeline.runners.kubeflow.check.finding import lines
+        from pipeline.runners.kubeflow.check.compiled import lines
         from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
         compiled = compile_pipeline(loaded, image, pipeline_root)
@@ -44,7 +44,7 @@ def compile_command(
     parameters = compiled.spec["root"]["inputDefinitions"]["parameters"]
     told = ", ".join(f"{name}={parameter['defaultValue']}" for name, parameter in sorted(parameters.items()))
     nodes = len(compiled.spec["root"]["dag"]["tasks"])
-    told_warnings = "".join(f"\n{escape(line)}" for line in lines(compiled.faults()))
+    told_warnings = "".join(f"\n{escape(line)}" for line in lines(compiled.findings()))
     Console(highlight=False, soft_wrap=True).print(
         f"{escape(str(output))}: {nodes} nodes, artifacts in {compiled.spec['defaultPipelineRoot']}\n"
         f"parameters of a run: {escape(told)}{told_warnings}"
@@ -60,16 +60,16 @@ def check_command(
 
     Exit code 0: it would run; warnings may be told. 2: it would not.
     """
-    from pipeline.runners.kubeflow.check.check import file_faults
-    from pipeline.runners.kubeflow.check.finding import lines
+    from pipeline.runners.kubeflow.check.check import file_findings
+    from pipeline.runners.kubeflow.check.compiled import lines
 
-    found = file_faults(file, pipeline_root)
+    found = file_findings(file, pipeline_root)
     for line in lines(found):
         print(line)
-    errors = sum(fault.severity == "error" for fault in found)
+    errors = sum(finding.severity == "error" for finding in found)
     if errors:
         raise typer.Exit(2)
-    print(f"{file}: no fault found" + (f"; warnings: {len(lines(found))}" if found else ""))
+    print(f"{file}: no errors found" + (f"; warnings: {len(lines(found))}" if found else ""))
 
 
 run_commands.add_to(app)

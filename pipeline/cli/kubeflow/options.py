@@ -107,10 +107,10 @@ def compiled(
 
 def _check(pipeline: Path, pipeline_root: str | None) -> None:
     from models.errors import UserError
-    from pipeline.runners.kubeflow.check.check import file_faults
-    from pipeline.runners.kubeflow.check.finding import lines
+    from pipeline.runners.kubeflow.check.check import file_findings
+    from pipeline.runners.kubeflow.check.compiled import lines
 
-    errors = lines(fault for fault in file_faults(pipeline, pipeline_root) if fault.severity == "error")
+    errors = lines(finding for finding in file_findings(pipeline, pipeline_root) if finding.severity == "error")
     if errors:
         told = "\n".join(line.removeprefix("error: ") for line in errors)
         raise UserError(f"{told}\n{pipeline}: would not run, so it is not sent (--no-check sends it all the same)")

@@ -97,7 +97,7 @@ def _show_created(done: Mapping[str, Any], trigger: Mapping[str, Any], zone: str
 
 
 def _show_left(done: Mapping[str, Any]) -> None:
-    for sentence in done.get("left", ()):
+    for sentence in done.get("undeleted", ()):
         options.stderr().print(f"[yellow]warning:[/] an old one is left, {escape(sentence)}; run this once more")
 
 

@@ -1,1 +1,1 @@
-"""Why the open-source backend (2.5 to 2.17) would refuse a compiled pipeline or fail to run it, in sentences."""
+"""Checks of a compiled pipeline: what the open-source backend (2.5 to 2.17) would refuse or fail to run."""

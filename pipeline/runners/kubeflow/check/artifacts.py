@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import yaml
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Message
-from pipeline.runners.kubeflow.check.finding import Fault, warning
+from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, Message, check, warning
 
 # Vertex AI's; the open-source backend records any title.
 _TITLE = re.compile(r"[a-z][a-z0-9-_]{2,20}\.[A-Z][a-zA-Z0-9-_]{2,49}")
 
 
-def artifact_faults(compiled: Compiled) -> Iterator[Fault]:
-    """Everything about the schemas of inputs, outputs and imports."""
+@check
+def check_artifacts(compiled: Compiled) -> Iterator[Finding]:
+    """The schemas of inputs, outputs and imports."""
     for dag, name, task, component in compiled.steps():
         if component.HasField("dag"):
             continue
@@ -24,15 +24,15 @@ def artifact_faults(compiled: Compiled) -> Iterator[Fault]:
             yield from _schema(dag.where(name), executor.importer.type_schema)
         for key, input_ in sorted(task.inputs.artifacts.items()):
             if key not in component.input_definitions.artifacts:
-                yield Fault(f"{dag.where(name)}, input {key}", "is none that its component declares")
+                yield Finding(f"{dag.where(name)}, input {key}", "is not declared by its component")
             elif input_.HasField("task_output_artifact"):
                 wanted = _title(component.input_definitions.artifacts[key].artifact_type)
-                given = _given(compiled, dag.tasks, input_.task_output_artifact)
-                if wanted and given and wanted != given and not wanted.endswith(".Artifact"):
-                    yield warning(f"{dag.where(name)}, input {key}", f"wants {wanted} and is given {given}")
+                produced = _produced(compiled, dag.tasks, input_.task_output_artifact)
+                if wanted and produced and wanted != produced and not wanted.endswith(".Artifact"):
+                    yield warning(f"{dag.where(name)}, input {key}", f"must be of type {wanted}, got {produced}")
 
 
-def _given(compiled: Compiled, tasks: object, source: Message) -> str:
+def _produced(compiled: Compiled, tasks: object, source: Message) -> str:
     if source.producer_task not in tasks:  # type: ignore[operator]
         return ""
     component = compiled.component(tasks[source.producer_task])  # type: ignore[index]
@@ -51,14 +51,17 @@ def _title(schema: Message) -> str:
     return str(parsed.get("title") or "") if isinstance(parsed, dict) else ""
 
 
-def _schema(where: str, schema: Message) -> Iterator[Fault]:
+def _schema(where: str, schema: Message) -> Iterator[Finding]:
     kind = schema.WhichOneof("kind")
     title = _title(schema)
     if kind == "schema_uri":
-        yield Fault(where, "has a schemaUri, which the launcher does not support: write schemaTitle or instanceSchema")
+        yield Finding(
+            where, "has a schemaUri, which the launcher does not support: write schemaTitle or instanceSchema"
+        )
     elif kind is None or not title:
-        yield Fault(where, "its type has no title: the launcher stops with: No title specified")
+        yield Finding(where, "its type has no title: the launcher stops with: No title specified")
     elif not _TITLE.fullmatch(title):
         yield warning(
-            where, f"its type is called {title}: only Vertex AI refuses it; set TYPE_NAME to such as name.Type"
+            where,
+            f"its type is called {title}, which only Vertex AI refuses; set TYPE_NAME to a name such as name.Type",
         )

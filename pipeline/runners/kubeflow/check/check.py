@@ -1,5 +1,7 @@
-"""All of it: a compiled pipeline, or its file, and what is wrong with it."""
+"""Checks a compiled pipeline, or its file, against what the backend accepts and runs."""
 
+import importlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,42 +9,41 @@ from typing import Any
 import yaml
 
 from models.errors import UserError
+from pipeline.runners.kubeflow import check as room
 from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.artifacts import artifact_faults
-from pipeline.runners.kubeflow.check.executors import executor_faults
-from pipeline.runners.kubeflow.check.finding import Fault
-from pipeline.runners.kubeflow.check.parameters import parameter_faults
+from pipeline.runners.kubeflow.check.compiled import CHECKS, Finding
 from pipeline.runners.kubeflow.check.pipeline_file import parse
-from pipeline.runners.kubeflow.check.platform import platform_faults
-from pipeline.runners.kubeflow.check.tasks import graph_faults
 
 
-def faults(documents: Sequence[Mapping[str, Any]], pipeline_root: str | None = None) -> list[Fault]:
+def findings(documents: Sequence[Mapping[str, Any]], pipeline_root: str | None = None) -> list[Finding]:
     """Why the backend would refuse a compiled pipeline or fail to run it; errors first.
 
     Args:
       documents: the pipeline specification and, where there is one, the platform specification.
-      pipeline_root: given at submission; None where the file's own is to do.
+      pipeline_root: of the submission; None where the file's own is used.
     """
+    for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+        importlib.import_module(module.name)
     compiled, found = parse(documents, pipeline_root)
     if compiled is not None:
-        for look in (graph_faults, parameter_faults, artifact_faults, executor_faults, platform_faults):
-            found += look(compiled)
-    return sorted(dict.fromkeys(found), key=lambda fault: fault.severity != "error")
+        for run in CHECKS:
+            found += run(compiled)
+    return sorted(dict.fromkeys(found), key=lambda finding: finding.severity != "error")
 
 
-def file_faults(path: Path, pipeline_root: str | None = None) -> list[Fault]:
-    """The same of a file, and what the backend would read differently in it.
+def file_findings(path: Path, pipeline_root: str | None = None) -> list[Finding]:
+    """The findings of a file, and what the backend would read differently in its YAML.
 
     Raises:
-      UserError: it cannot be read, or is no YAML.
+      UserError: it cannot be read, or is not YAML.
     """
     try:
         text = path.read_text(encoding="utf-8")
         documents = list(yaml.safe_load_all(text))
         misread = go_yaml.misread(text)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UserError(f"{path}: is no YAML: {' '.join(str(error).split())[:200]}") from None
-    return [Fault("the file", sentence) for sentence in misread] + faults(documents, pipeline_root)
+        message = f"{path}: is not YAML: {' '.join(str(error).split())[:200]}"
+        raise UserError(message, code="kubeflow-file-not-a-pipeline") from None
+    return [Finding("the file", message) for message in misread] + findings(documents, pipeline_root)

@@ -1,11 +1,46 @@
-"""A compiled pipeline as the backend parses it."""
+"""A compiled pipeline as the backend parses it, and what a check of it finds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 # Messages of kfp.pipeline_spec.pipeline_spec_pb2, whose generated module has no types.
 Message = Any
+
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of a compiled pipeline.
+
+    Attributes:
+      where: the part: a task, an executor, a parameter, the file.
+      message: what is wrong and what would be right, without the part's name.
+      severity: "error" where the upload is refused, the run fails, or something that is requested is dropped;
+        "warning" where the pipeline runs, with a risk.
+    """
+
+    where: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+
+def warning(where: str, message: str) -> Finding:
+    """A finding with which a pipeline runs."""
+    return Finding(where, message, "warning")
+
+
+def lines(findings: Iterable[Finding]) -> list[str]:
+    """One line a message, with all the parts that it holds for."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        parts.setdefault((finding.severity, finding.message), []).append(finding.where)
+    found = []
+    for (severity, message), where in parts.items():
+        more = f" and {len(where) - _NAMED} more" if len(where) > _NAMED else ""
+        found.append(f"{severity}: {', '.join(where[:_NAMED])}{more}: {message}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -27,7 +62,7 @@ class Dag:
         return tasks
 
     def where(self, task: str) -> str:
-        """How a task of this graph is called in a fault."""
+        """The name of a task of this graph in a finding."""
         return f"task {task}" if self.name == "root" else f"task {task} in {self.name}"
 
 
@@ -81,3 +116,14 @@ class Compiled:
         for label in sorted(used):
             if label in self.executors and self.executors[label].HasField("container"):
                 yield label, self.executors[label].container
+
+
+Check = Callable[[Compiled], Iterator[Finding]]
+
+CHECKS: list[Check] = []
+
+
+def check(function: Check) -> Check:
+    """Registers a check. Every module of this folder is imported, so a check is complete with its one file."""
+    CHECKS.append(function)
+    return function

@@ -1,4 +1,4 @@
-"""What the containers run and with what: backend/src/v2/driver/driver.go, component/launcher_v2.go, Kubernetes."""
+"""The containers, their arguments and resources: backend/src/v2/{driver/driver,component/launcher_v2}.go."""
 
 import json
 import re
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from google.protobuf import json_format
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Message
-from pipeline.runners.kubeflow.check.finding import Fault, warning
+from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, Message, check, warning
 
 ENTRYPOINT = "pipeline.runners.kubeflow.entrypoint"
 _STOCK = ("kubeflow_v2_run_executor", "tfx.orchestration.kubeflow.v2.container")
@@ -17,12 +16,13 @@ _RESOURCE = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a
 _EXPANDED = re.compile(r"\$\$|\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)")
 _TFX_IMAGE = re.compile(r"(^|/)(tensorflow|tfx-oss-public)/tfx[:@]")
 
-# They read or write what no cache key knows: by the import path of the executor. TFX's own are among them.
+# Executors whose inputs or outputs are in no cache key, by import path; TFX's own are among them.
 _STATEFUL = re.compile(r"example_gen\b|\bcomponents\.(baseline|pusher|run_outcome)\.executor\.Executor$")
 
 
-def executor_faults(compiled: Compiled) -> Iterator[Fault]:
-    """Everything about images, commands, arguments, resources and caching."""
+@check
+def check_executors(compiled: Compiled) -> Iterator[Finding]:
+    """Images, commands, arguments, resources and caching."""
     for label, container in compiled.containers():
         where = f"executor {label}"
         yield from _image(where, container)
@@ -40,91 +40,89 @@ def executor_faults(compiled: Compiled) -> Iterator[Fault]:
             yield from _expansions(where, task, executor.container)
 
 
-def _image(where: str, container: Message) -> Iterator[Fault]:
+def _image(where: str, container: Message) -> Iterator[Finding]:
     image = container.image
     if not image:
-        yield Fault(where, "has no image")
+        yield Finding(where, "has no image")
         return
     name, at, _ = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     if not at and tag in ("", "latest"):
-        yield warning(
-            where, f"its image {image} may be another one tomorrow: name it by digest, or by a tag that stays"
-        )
+        yield warning(where, f"its image {image} may change: name it by digest, or by a fixed tag")
     if _TFX_IMAGE.search(image if at or tag else f"{image}:"):
-        yield warning(where, f"its image {image} runs as root, which KFP 2.16.1 and later does not start")
+        yield warning(where, f"its image {image} runs as root, which KFP 2.16.1 and later refuses")
 
 
-def _command(where: str, container: Message) -> Iterator[Fault]:
+def _command(where: str, container: Message) -> Iterator[Finding]:
     if not container.command:
-        yield Fault(where, "has no command: the launcher runs command and args, and never the image's ENTRYPOINT")
+        yield Finding(where, "has no command: the launcher runs command and args, not the image's ENTRYPOINT")
         return
     if any(part in text for text in container.command for part in _STOCK):
-        yield Fault(
+        yield Finding(
             where,
-            "runs TFX's own entrypoint, which stops at input artifacts without a type, takes gs://, s3:// and minio:// "
-            "for places to write to itself, runs no driver and loses empty outputs; run python -m " + ENTRYPOINT,
+            "runs TFX's own entrypoint, which fails on input artifacts without a type, writes to gs://, s3:// and "
+            "minio:// itself, runs no driver and loses empty outputs; run python -m " + ENTRYPOINT,
         )
     elif ENTRYPOINT in container.command:
         for argument in (_CLASS, _TYPES, "--node"):
             if argument not in container.args:
-                yield Fault(where, f"the entrypoint wants {argument}")
+                yield Finding(where, f"the entrypoint requires {argument}")
     else:
         return
     if list(container.args).count(_INVOCATION) != 1:
-        yield Fault(
+        yield Finding(
             where, f"must have {_INVOCATION} as one argument, which the launcher replaces by inputs and outputs"
         )
 
 
-def _lifecycle(where: str, container: Message) -> Iterator[Fault]:
+def _lifecycle(where: str, container: Message) -> Iterator[Finding]:
     if container.lifecycle.HasField("pre_cache_check"):
-        yield Fault(
+        yield Finding(
             where,
-            "has a lifecycle.preCacheCheck, which the backend never runs: {SPAN} is never resolved; let the entrypoint "
-            "run it: --driver",
+            "has a lifecycle.preCacheCheck, which the backend never runs: {SPAN} is never resolved; run it "
+            "in the entrypoint: --driver",
         )
 
 
-def _resources(where: str, resources: Message) -> Iterator[Fault]:
+def _resources(where: str, resources: Message) -> Iterator[Finding]:
     asked = {field.name for field, _ in resources.ListFields()}
     for name, fields in (
         ("CPU", {"cpu_request", "cpu_limit"}),
         ("memory", {"memory_request", "memory_limit"}),
     ):
         if not asked & fields and not _newer(resources, fields):
-            yield warning(where, f"asks for no {name} (TFX drops what an ExampleGen asks for): the first to be evicted")
+            yield warning(where, f"requests no {name} (TFX drops the requests of an ExampleGen): it is evicted first")
     for name in ("cpu", "memory"):
         request, limit = getattr(resources, f"{name}_request"), getattr(resources, f"{name}_limit")
         if limit and request > limit:
-            yield Fault(where, f"asks for more {name} ({request:g}) than its limit ({limit:g}): no pod is made")
+            yield Finding(where, f"requests more {name} ({request:g}) than its limit ({limit:g}): no pod is created")
     if not resources.HasField("accelerator"):
         return
     kind, count = resources.accelerator.type, resources.accelerator.count
     if kind and not _RESOURCE.fullmatch(kind):
-        yield Fault(
+        yield Finding(
             where,
-            f"its accelerator {kind} is taken as it stands for the name of a resource, and no pod is made; it must be "
+            f"its accelerator {kind} is used as the name of a resource, and no pod is created; it must be "
             "one of the cluster's, such as nvidia.com/gpu",
         )
     if kind and count < 1:
-        yield Fault(where, f"asks for {kind} without a count: the backend asks for none")
+        yield Finding(where, f"requests {kind} without a count: the backend requests none")
 
 
 def _newer(resources: Message, fields: set[str]) -> bool:
-    """Whether the message has the texts of newer backends, where its protos know them."""
+    """Whether the message has the string fields of newer backends, where the protos have them."""
     return any(getattr(resources, f"resource_{field}", "") for field in fields)
 
 
-def _variables(where: str, container: Message) -> Iterator[Fault]:
+def _variables(where: str, container: Message) -> Iterator[Finding]:
     names = [variable.name for variable in container.env]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Fault(where, f"its variable {name} is there twice")
+        yield Finding(where, f"its variable {name} occurs twice")
     if "" in names:
-        yield Fault(where, "has a variable without a name")
+        yield Finding(where, "has a variable without a name")
 
 
-def _types(where: str, task: Message, component: Message, container: Message) -> Iterator[Fault]:
+def _types(where: str, task: Message, component: Message, container: Message) -> Iterator[Finding]:
     args = list(container.args)
     if ENTRYPOINT not in container.command or _TYPES not in args:
         return
@@ -132,7 +130,7 @@ def _types(where: str, task: Message, component: Message, container: Message) ->
         types = json.loads(args[args.index(_TYPES) + 1])
         known = {direction: set(types[direction]) for direction in ("inputs", "outputs")}
     except (IndexError, ValueError, KeyError, TypeError):
-        yield Fault(
+        yield Finding(
             where, f'{_TYPES} must be JSON such as {{"inputs": {{"model": "import.path.Of"}}, "outputs": {{}}}}'
         )
         return
@@ -141,13 +139,13 @@ def _types(where: str, task: Message, component: Message, container: Message) ->
         ("outputs", set(component.output_definitions.artifacts)),
     ):
         for key in sorted(keys - known[direction]):
-            yield Fault(
+            yield Finding(
                 where,
-                f"{_TYPES} lacks its {direction.removesuffix('s')} {key}, which arrives without a type of its own",
+                f"{_TYPES} lacks its {direction.removesuffix('s')} {key}, which arrives without a type",
             )
 
 
-def _caching(where: str, name: str, task: Message, container: Message) -> Iterator[Fault]:
+def _caching(where: str, name: str, task: Message, container: Message) -> Iterator[Finding]:
     if not task.caching_options.enable_cache:
         return
     args = list(container.args)
@@ -155,32 +153,33 @@ def _caching(where: str, name: str, task: Message, container: Message) -> Iterat
     reads_folders = "--driver" in args or container.lifecycle.HasField("pre_cache_check")  # any FileBasedExampleGen
     named = name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "ModelCard", "RunReport")
     if reads_folders or named or _STATEFUL.search(path):
-        yield Fault(
-            where, "is cached, and reads or writes what no cache key knows: set cachingOptions.enableCache to false"
+        yield Finding(
+            where,
+            "is cached, though its cache key lacks what it reads or writes: set cachingOptions.enableCache to false",
         )
 
 
-def _sizes(where: str, task: Message, component: Message, container: Message) -> Iterator[Fault]:
+def _sizes(where: str, task: Message, component: Message, container: Message) -> Iterator[Finding]:
     for argument in (*container.command, *container.args):
         if len(argument.encode()) > _LONGEST:
-            yield Fault(where, f"has an argument of {_kib(argument)} KiB: Linux starts nothing with one over 128 KiB")
+            yield Finding(where, f"has an argument of {_kib(argument)} KiB: Linux allows 128 KiB")
     inputs = json_format.MessageToJson(task.inputs, indent=None)
     if len(inputs.encode()) > _LONGEST:
-        yield Fault(where, f"has {_kib(inputs)} KiB of parameters, handed over as one argument: Linux takes 128 KiB")
+        yield Finding(where, f"has {_kib(inputs)} KiB of parameters, passed as one argument: Linux allows 128 KiB")
     for what, message in (("component", component), ("container", container)):
         text = json_format.MessageToJson(message, indent=None)
         if len(text.encode()) > _LONGEST:
-            yield Fault(
-                where, f"its {what} is {_kib(text)} KiB, handed to its driver as one argument: Linux takes 128 KiB"
+            yield Finding(
+                where, f"its {what} is {_kib(text)} KiB, passed to its driver as one argument: Linux allows 128 KiB"
             )
 
 
-def _expansions(where: str, task: Message, container: Message) -> Iterator[Fault]:
-    """Kubernetes replaces $(NAME) and $$ in what a pod is started with, the inputs among it."""
+def _expansions(where: str, task: Message, container: Message) -> Iterator[Finding]:
+    """Kubernetes expands $(NAME) and $$ in the arguments of a pod, inputs included."""
     constants = [parameter.runtime_value.constant.string_value for parameter in task.inputs.parameters.values()]
     for text in (*container.command, *container.args, *constants):
         for found in sorted(set(_EXPANDED.findall(text))):
-            yield warning(where, f"holds {found} in a command or a parameter, which Kubernetes does not leave as it is")
+            yield warning(where, f"contains {found} in a command or a parameter, which Kubernetes expands")
 
 
 def _kib(text: str) -> int:

@@ -7,8 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Message
-from pipeline.runners.kubeflow.check.finding import Fault
+from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
 _TYPES = {"string_value": ("STRING",), "number_value": _NUMBERS, "bool_value": ("BOOLEAN",)}
@@ -28,8 +27,9 @@ _INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']*)'\]\}\}")
 _TFX_PARAMETER = re.compile(r'__class__\\*"\s*:\s*\\*"RuntimeParameter')
 
 
-def parameter_faults(compiled: Compiled) -> Iterator[Fault]:
-    """Everything about values: of the run, of the tasks, in commands."""
+@check
+def check_parameters(compiled: Compiled) -> Iterator[Finding]:
+    """The values of parameters: of the run, of the tasks, in commands."""
     for name, parameter in sorted(compiled.spec.root.input_definitions.parameters.items()):
         yield from _of_the_run(name, parameter)
     yield from _exit_handler(compiled)
@@ -47,19 +47,19 @@ def _type(parameter: Message) -> str:
     return str(known.name if known else parameter.parameter_type)
 
 
-def _of_the_run(name: str, parameter: Message) -> Iterator[Fault]:
+def _of_the_run(name: str, parameter: Message) -> Iterator[Finding]:
     where, kind = f"parameter {name}", _type(parameter)
     if parameter.parameter_type == 0:
-        yield Fault(where, "has no parameterType (schema 2.0 calls it type): a run that gives it a value is refused")
+        yield Finding(where, "has no parameterType (schema 2.0 calls it type): a run that sets it is refused")
     elif kind not in ("STRING", *_NUMBERS):
-        yield Fault(where, f"is of the type {kind}: TFX reads texts, whole numbers and floats only")
+        yield Finding(where, f"is of the type {kind}: TFX reads strings, integers and floats only")
     if not parameter.HasField("default_value"):
         if not parameter.is_optional:
-            yield Fault(
+            yield Finding(
                 where, "has no defaultValue (TFX drops a RuntimeParameter's): a run without a value for it is refused"
             )
     elif parameter.parameter_type and kind not in _kinds(parameter.default_value):
-        yield Fault(where, f"is of the type {kind}, its defaultValue {_plain(parameter.default_value)!r} is not")
+        yield Finding(where, f"is of the type {kind}, its defaultValue {_plain(parameter.default_value)!r} is not")
 
 
 def _kinds(value: Message) -> tuple[str, ...]:
@@ -70,10 +70,10 @@ def _plain(value: Message) -> Any:
     return json_format.MessageToDict(value)
 
 
-def _exit_handler(compiled: Compiled) -> Iterator[Fault]:
-    """TFX moves the other nodes into a graph of their own, and hands no parameter of the run down to it."""
+def _exit_handler(compiled: Compiled) -> Iterator[Finding]:
+    """TFX moves the other nodes into a graph of their own, without the parameters of the run."""
     for dag in compiled.dags():
-        wanting = sorted(
+        missing = sorted(
             {
                 value.component_input_parameter
                 for task in dag.tasks.values()
@@ -82,61 +82,63 @@ def _exit_handler(compiled: Compiled) -> Iterator[Fault]:
                 and value.component_input_parameter not in dag.component.input_definitions.parameters
             }
         )
-        if dag.name != "root" and wanting:
-            yield Fault(
+        if dag.name != "root" and missing:
+            yield Finding(
                 f"component {dag.name}",
-                f"is not handed {', '.join(wanting)}: with an exit handler TFX's runtime parameters fail with: parent "
-                "DAG does not have input parameter; do without one or the other",
+                f"does not receive {', '.join(missing)}: with an exit handler TFX's runtime parameters fail with: "
+                "parent DAG does not have input parameter; remove one of them",
             )
 
 
-def _value(dag: Dag, where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Fault]:
+def _value(dag: Dag, where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Finding]:
     kind = value.WhichOneof("kind")
     if kind == "component_input_parameter":
         name = value.component_input_parameter
         if dag.name == "root" and name not in dag.component.input_definitions.parameters:
-            yield Fault(where, f"is the run's parameter {name or '(none)'}, which the root does not declare")
+            yield Finding(where, f"is the run's parameter {name or '(none)'}, which the root does not declare")
     elif kind == "runtime_value":
         yield from _runtime_value(where, key, value.runtime_value, task, component)
     elif kind is None:
-        yield Fault(where, "has no value: its driver fails")
+        yield Finding(where, "has no value: its driver fails")
 
 
-def _runtime_value(where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Fault]:
+def _runtime_value(where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Finding]:
     kind = value.WhichOneof("value")
     if kind != "constant":
-        yield Fault(where, f"its value is a {kind or 'nothing'}, as of schema 2.0: drivers read constant only")
+        yield Finding(where, f"its value is a {kind or 'nothing'}, as of schema 2.0: drivers read constant only")
         return
     constant = value.constant
     if key in component.input_definitions.parameters:
         declared = component.input_definitions.parameters[key]
         if declared.parameter_type and _type(declared) != "STRING" and _type(declared) not in _kinds(constant):
-            yield Fault(where, f"is declared as {_type(declared)}, its value {_plain(constant)!r} is not")
+            yield Finding(where, f"is declared as {_type(declared)}, its value {_plain(constant)!r} is not")
     if constant.WhichOneof("kind") in (None, "null_value"):
-        yield Fault(where, "is null: the launcher knows no such value; leave the parameter out")
+        yield Finding(where, "is null, which the launcher does not support: omit the parameter")
     text = constant.string_value
     if _TFX_PARAMETER.search(text):
-        yield Fault(
-            where, "holds a RuntimeParameter within a longer text, which nobody replaces: make it the whole value"
+        yield Finding(
+            where, "contains a RuntimeParameter within a longer text, which is never replaced: make it the whole value"
         )
         return
     for placeholder in _PLACEHOLDER.findall(text):
-        given = _INPUT.fullmatch(placeholder)
-        if placeholder == _ANYWHERE or text in _WHOLE or (given and given[1] in task.inputs.parameters):
+        match = _INPUT.fullmatch(placeholder)
+        if placeholder == _ANYWHERE or text in _WHOLE or (match and match[1] in task.inputs.parameters):
             continue
         why = (
-            "stands in a longer text: drivers replace whole values only" if placeholder in _WHOLE else "nobody replaces"
+            "is part of a longer text: drivers replace entire values only"
+            if placeholder in _WHOLE
+            else "is never replaced"
         )
-        yield Fault(where, f"holds {placeholder}, which {why}")
+        yield Finding(where, f"contains {placeholder}, which {why}")
 
 
-def _missing(where: str, task: Message, component: Message) -> Iterator[Fault]:
+def _missing(where: str, task: Message, component: Message) -> Iterator[Finding]:
     for key, parameter in sorted(component.input_definitions.parameters.items()):
         if key not in task.inputs.parameters and not parameter.is_optional and not parameter.HasField("default_value"):
-            yield Fault(where, f"its component wants the parameter {key}, which it is not given")
+            yield Finding(where, f"its component requires the parameter {key}, which is not set")
 
 
-def _in_command(where: str, task: Message, component: Message, container: Message) -> Iterator[Fault]:
+def _in_command(where: str, task: Message, component: Message, container: Message) -> Iterator[Finding]:
     known = {
         "inputs.parameters": set(task.inputs.parameters) | set(component.input_definitions.parameters),
         "inputs.artifacts": set(task.inputs.artifacts),
@@ -146,6 +148,7 @@ def _in_command(where: str, task: Message, component: Message, container: Messag
     for text in (*container.command, *container.args):
         for kind, name in re.findall(r"\{\{\$\.((?:in|out)puts\.\w+)\['([^']*)'\]", text):
             if name not in known.get(kind, ()):
-                yield Fault(
-                    where, f"its command holds {{{{$.{kind}['{name}']}}}}, and it has no such one: it stays as it is"
+                yield Finding(
+                    where,
+                    f"its command contains {{{{$.{kind}['{name}']}}}}, which it does not have: it is not replaced",
                 )

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow.check.compiled import Compiled
-from pipeline.runners.kubeflow.check.finding import Fault, warning
+from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, check, warning
 from pipeline.runners.kubeflow.check.platform_fields import (
     FLAG,
     MAP,
@@ -34,13 +33,14 @@ _OWN = {"kfp-launcher", "gcs-scratch", "s3-scratch", "minio-scratch", "ca-bundle
 }
 
 
-def platform_faults(compiled: Compiled) -> Iterator[Fault]:
-    """Everything about what only Kubernetes knows of."""
+@check
+def check_platform(compiled: Compiled) -> Iterator[Finding]:
+    """The pods' Kubernetes settings."""
     for label, config in sorted(compiled.platform.items()):
         where = f"platform of {label}"
         if label not in compiled.executors:
             has = ", ".join(sorted(compiled.executors))
-            yield Fault(where, f"is of no executor, so nothing of it is done; the executors: {has}")
+            yield Finding(where, f"matches no executor, so it is ignored; the executors: {has}")
         yield from _message(where, config, PLATFORM_FIELDS, "")
         yield from _volumes(where, config)
         yield from _user(where, config)
@@ -49,24 +49,24 @@ def platform_faults(compiled: Compiled) -> Iterator[Fault]:
         if not any(_entries(compiled.platform.get(label, {}), "emptyDirMounts", "genericEphemeralVolume")):
             yield warning(
                 f"executor {label}",
-                "has no volume for temporary files: they fill the disk of its node, and a pod may be evicted for it",
+                "has no volume for temporary files: they fill the disk of its node, and the pod may be evicted",
             )
 
 
-def _message(where: str, document: Any, fields: Mapping[str, Any], path: str) -> Iterator[Fault]:
+def _message(where: str, document: Any, fields: Mapping[str, Any], path: str) -> Iterator[Finding]:
     if not isinstance(document, Mapping):
-        yield Fault(where, f"{path.rstrip('.')} must be a mapping, got {document!r}")
+        yield Finding(where, f"{path.rstrip('.')} must be a mapping, got {document!r}")
         return
     for key, value in document.items():
         name = f"{path}{key}"
         if key not in fields:
-            home = "; it belongs into the first document, deploymentSpec.executors" if key in _CONTAINER else ""
-            yield Fault(where, f"has no field {name}, and its driver refuses what it does not know{home}")
+            home = "; it belongs in the first document, deploymentSpec.executors" if key in _CONTAINER else ""
+            yield Finding(where, f"has no field {name}, and its driver refuses unknown fields{home}")
         elif isinstance(fields[key], Mapping):
             yield from _message(where, value, fields[key], f"{name}.")
         elif isinstance(fields[key], list):
             if not isinstance(value, list):
-                yield Fault(where, f"{name} must be a list, got {value!r}")
+                yield Finding(where, f"{name} must be a list, got {value!r}")
                 continue
             for item in value:
                 yield from _message(where, item, fields[key][0], f"{name}.")
@@ -74,7 +74,7 @@ def _message(where: str, document: Any, fields: Mapping[str, Any], path: str) ->
             yield from _scalar(where, name, key, value, fields[key])
 
 
-def _scalar(where: str, name: str, key: str, value: Any, kind: str) -> Iterator[Fault]:
+def _scalar(where: str, name: str, key: str, value: Any, kind: str) -> Iterator[Finding]:
     right = {
         TEXT: isinstance(value, str),
         FLAG: isinstance(value, bool),
@@ -84,11 +84,11 @@ def _scalar(where: str, name: str, key: str, value: Any, kind: str) -> Iterator[
         PARAMETER: isinstance(value, Mapping),
     }[kind]
     if not right:
-        yield Fault(where, f"{name} must be {kind}, got {value!r}")
+        yield Finding(where, f"{name} must be {kind}, got {value!r}")
     elif key in _VALUES and value not in _VALUES[key]:
-        yield Fault(where, f"{name} must be one of {', '.join(filter(None, _VALUES[key]))}, got {value}")
+        yield Finding(where, f"{name} must be one of {', '.join(filter(None, _VALUES[key]))}, got {value}")
     elif key in ("sizeLimit", "size") and value and not _QUANTITY.fullmatch(value):
-        yield Fault(where, f"{name} must be a quantity such as 10Gi, got {value}: its driver breaks off")
+        yield Finding(where, f"{name} must be a quantity such as 10Gi, got {value}: its driver breaks off")
 
 
 def _entries(config: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:
@@ -109,52 +109,52 @@ _NAMED = {
 }
 
 
-def _volumes(where: str, config: Mapping[str, Any]) -> Iterator[Fault]:
+def _volumes(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
     volumes: dict[str, str] = {}
     paths: set[str] = set()
     for field, names in _NAMED.items():
         for entry in _entries(config, field):
-            given = [entry[name] for name in names if entry.get(name)]
-            if not given:
-                yield Fault(where, f"{field}: an entry has no {names[0]}: its driver fails")
+            named = [entry[name] for name in names if entry.get(name)]
+            if not named:
+                yield Finding(where, f"{field}: an entry has no {names[0]}: its driver fails")
                 continue
             path = str(entry.get("mountPath") or "").rstrip("/")
             if not path:
-                yield Fault(where, f"{field}: {given[0]} has no mountPath")
+                yield Finding(where, f"{field}: {named[0]} has no mountPath")
             elif path in paths:
-                yield Fault(where, f"mounts two volumes at {path}")
+                yield Finding(where, f"mounts two volumes at {path}")
             elif path in _TAKEN:
-                yield Fault(where, f"mounts {given[0]} at {path}, where the backend mounts a folder of its own")
+                yield Finding(where, f"mounts {named[0]} at {path}, where the backend mounts its own folder")
             paths.add(path)
             name = entry.get(names[0])
             if not isinstance(name, str):
                 continue
             if not _LABEL.fullmatch(name):
-                yield Fault(
+                yield Finding(
                     where,
                     f"{field}: {name} becomes a volume's name: lower-case letters, digits and -, 63 at most, no dots",
                 )
             elif name in _OWN or volumes.get(name, field) != field:
                 other = "the backend's own" if name in _OWN else f"of {volumes[name]} too"
-                yield Fault(where, f"{field}: {name} is the name of a volume that is {other}: no pod is made")
+                yield Finding(where, f"{field}: {name} is the name of a volume that is {other}: no pod is created")
             volumes[name] = field
     for entry in _entries(config, "secretAsEnv", "configMapAsEnv", "imagePullSecret"):
         if not any(str(key).endswith(("Name", "NameParameter")) and value for key, value in entry.items()):
-            yield Fault(where, f"an entry names no secret and no config map: its driver fails: {dict(entry)}")
+            yield Finding(where, f"an entry has no secret and no config map: its driver fails: {dict(entry)}")
 
 
-def _user(where: str, config: Mapping[str, Any]) -> Iterator[Fault]:
+def _user(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
     context = config.get("securityContext")
     if isinstance(context, Mapping) and (str(context.get("runAsUser")) == "0" or context.get("runAsNonRoot") is False):
-        yield Fault(where, "runs as root, which KFP 2.16.1 and later does not start: set runAsUser to another user")
+        yield Finding(where, "runs as root, which KFP 2.16.1 and later refuses: set runAsUser to another user")
 
 
-def _age(where: str, config: Mapping[str, Any]) -> Iterator[Fault]:
+def _age(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
     for field, instead in NEVER_READ.items():
         if field in config:
-            yield Fault(where, f"{field} is read by no backend up to 2.17; {instead}")
+            yield Finding(where, f"{field} is read by no backend up to 2.17; {instead}")
     for path, version in SINCE.items():
         field, _, inner = path.partition(".")
         there = any(inner in entry for entry in _entries(config, field)) if inner else field in config
         if there:
-            yield warning(where, f"{path} is known to KFP {version} and later: an earlier one refuses to run the node")
+            yield warning(where, f"{path} needs KFP {version} or later: an earlier one refuses to run the node")

@@ -1,9 +1,9 @@
-"""What KubernetesExecutorConfig has (kubernetes_platform/proto/kubernetes_executor_config.proto), up to KFP 2.17."""
+"""Fields of KubernetesExecutorConfig up to KFP 2.17 (kubernetes_platform/proto/kubernetes_executor_config.proto)."""
 
 from collections.abc import Mapping
 from typing import Any
 
-TEXT, FLAG, NUMBER, TEXTS, MAP = "a text", "true or false", "a whole number", "a list of texts", "a map of texts"
+TEXT, FLAG, NUMBER, TEXTS, MAP = "a string", "true or false", "an integer", "a list of strings", "a map of strings"
 PARAMETER = "a parameter"  # ml_pipelines.TaskInputsSpec.InputParameterSpec
 
 # Field -> its type; a dict is a message, a list of one is a repeated message.

@@ -1,10 +1,9 @@
-"""The tasks and what ties them: backend/src/v2/compiler/{visitor.go,argocompiler/dag.go}, backend/src/v2/driver."""
+"""The tasks and their dependencies: backend/src/v2/compiler/{visitor.go,argocompiler/dag.go}, backend/src/v2/driver."""
 
 import re
 from collections.abc import Iterator, Mapping
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Message
-from pipeline.runners.kubeflow.check.finding import Fault, warning
+from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check, warning
 
 _TASK_ID = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _ON_EXIT = 2  # PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
@@ -14,8 +13,9 @@ _COMPARABLE = {"'": (3,), "true": (4,), "false": (4,)}  # ParameterType.STRING, 
 _CONDITION_INPUT = re.compile(r"inputs\.(artifacts|parameters|parameter_values)\[\s*'([^']*)'\s*\]")
 
 
-def graph_faults(compiled: Compiled) -> Iterator[Fault]:
-    """Everything about ids, order, components, retries and conditions."""
+@check
+def check_tasks(compiled: Compiled) -> Iterator[Finding]:
+    """Ids, order, components, retries and conditions of the tasks."""
     yield from _components(compiled)
     for dag in compiled.dags():
         yield from _names(dag)
@@ -24,7 +24,7 @@ def graph_faults(compiled: Compiled) -> Iterator[Fault]:
             where = dag.where(name)
             component = compiled.component(task)
             if component is None:
-                yield Fault(where, f"runs the component {task.component_ref.name or '(none)'}, which is not there")
+                yield Finding(where, f"runs the component {task.component_ref.name or '(none)'}, which does not exist")
                 continue
             yield from _producers(compiled, dag, where, task)
             yield from _executor(compiled, where, task, component)
@@ -32,15 +32,15 @@ def graph_faults(compiled: Compiled) -> Iterator[Fault]:
             yield from _trigger(where, task, component)
 
 
-def _components(compiled: Compiled) -> Iterator[Fault]:
+def _components(compiled: Compiled) -> Iterator[Finding]:
     if "root" in compiled.spec.components:
-        yield Fault("component root", "has a name that is reserved: the backend refuses it")
+        yield Finding("component root", "has a reserved name, which the backend refuses")
     seen: dict[bytes, tuple[str, Message]] = {}
     for _, _, task, component in compiled.steps():
         name = task.component_ref.name
         if component.HasField("dag"):
             if name in _uses(compiled, component, set()):
-                yield Fault(f"component {name}", "is made of itself, which the backend refuses")
+                yield Finding(f"component {name}", "contains itself, which the backend refuses")
             continue
         executor = compiled.executors.get(component.executor_label)
         if executor is None or not executor.HasField("container"):
@@ -49,10 +49,10 @@ def _components(compiled: Compiled) -> Iterator[Fault]:
         other, same = seen.setdefault(key, (name, component))
         definitions = [(one.input_definitions, one.output_definitions) for one in (same, component)]
         if definitions[0] != definitions[1]:
-            yield Fault(
+            yield Finding(
                 f"component {name}",
-                f"has the very container of {other} but other inputs or outputs: the backend tells components apart by "
-                f"their containers, and gives both those of one; let an argument differ",
+                f"has the same container as {other} but other inputs or outputs: the backend identifies components by "
+                f"their containers, and would use one definition for both; make an argument differ",
             )
 
 
@@ -65,47 +65,47 @@ def _uses(compiled: Compiled, component: Message, seen: set[str]) -> set[str]:
     return seen
 
 
-def _names(dag: Dag) -> Iterator[Fault]:
+def _names(dag: Dag) -> Iterator[Finding]:
     for name, task in sorted(dag.tasks.items()):
         if not _TASK_ID.fullmatch(name):
-            yield Fault(
+            yield Finding(
                 dag.where(name),
-                "Argo takes ids of letters, digits and - only; give the node another one: with_id()",
+                "Argo takes ids of letters, digits and - only; rename the node: with_id()",
             )
         if name.endswith("-driver") and name.removesuffix("-driver") in dag.tasks:
-            yield Fault(dag.where(name), f"has the name of the pod that prepares {name.removesuffix('-driver')}")
+            yield Finding(dag.where(name), f"has the name of the driver pod of {name.removesuffix('-driver')}")
         info = task.task_info.name
         if not info:
-            yield Fault(dag.where(name), "taskInfo.name is empty: its driver fails with: task spec is required")
+            yield Finding(dag.where(name), "taskInfo.name is empty: its driver fails with: task spec is required")
         elif info != name:
-            yield Fault(
+            yield Finding(
                 dag.where(name),
                 f"taskInfo.name is {info}: drivers look outputs up by one or the other; make them equal",
             )
 
 
-def _order(dag: Dag) -> Iterator[Fault]:
+def _order(dag: Dag) -> Iterator[Finding]:
     tasks = dag.tasks
     upstream: dict[str, set[str]] = {}
     for name, task in tasks.items():
         for other in task.dependent_tasks:
             if other not in tasks:
-                yield Fault(dag.where(name), f"waits for {other}, which is no task: Argo refuses the graph")
+                yield Finding(dag.where(name), f"depends on {other}, which is not a task: Argo refuses the graph")
         upstream[name] = {other for other in (*task.dependent_tasks, *_named_producers(task)) if other in tasks}
     done: set[str] = set()
     while ready := {name for name in upstream if name not in done and upstream[name] <= done}:
         done |= ready
-    if circle := sorted(_on_circles(upstream, set(upstream) - done)):
-        yield Fault(f"tasks {', '.join(circle)}", "wait for one another: Argo refuses a circle")
+    if cycle := sorted(_on_cycles(upstream, set(upstream) - done)):
+        yield Finding(f"tasks {', '.join(cycle)}", "depend on one another: Argo refuses a cycle")
 
 
-def _on_circles(upstream: Mapping[str, set[str]], left: set[str]) -> set[str]:
-    """Of those that never get ready, the ones that others of them wait for in turn: not what merely comes after."""
+def _on_cycles(upstream: Mapping[str, set[str]], blocked: set[str]) -> set[str]:
+    """The tasks on cycles, of all that never get ready: not those that only come after a cycle."""
     while True:
-        needed = {other for name in left for other in upstream[name]} & left
-        if needed == left:
-            return left
-        left = needed
+        needed = {other for name in blocked for other in upstream[name]} & blocked
+        if needed == blocked:
+            return blocked
+        blocked = needed
 
 
 def _named_producers(task: Message) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _named_producers(task: Message) -> Iterator[str]:
             yield parameter.task_output_parameter.producer_task
 
 
-def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Iterator[Fault]:
+def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Iterator[Finding]:
     for key, artifact in sorted(task.inputs.artifacts.items()):
         if artifact.HasField("task_output_artifact"):
             source = artifact.task_output_artifact
@@ -126,9 +126,9 @@ def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Itera
             )
         elif artifact.HasField("component_input_artifact"):
             if artifact.component_input_artifact not in dag.component.input_definitions.artifacts:
-                yield Fault(f"{where}, input {key}", f"{dag.name} has no input {artifact.component_input_artifact}")
+                yield Finding(f"{where}, input {key}", f"{dag.name} has no input {artifact.component_input_artifact}")
         else:
-            yield Fault(f"{where}, input {key}", "comes from nowhere: its driver fails")
+            yield Finding(f"{where}, input {key}", "has no source: its driver fails")
     for key, parameter in sorted(task.inputs.parameters.items()):
         if parameter.HasField("task_output_parameter"):
             value = parameter.task_output_parameter
@@ -142,77 +142,77 @@ def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Itera
             )
 
 
-def _output(compiled: Compiled, dag: Dag, where: str, producer: str, kind: str, key: str) -> Iterator[Fault]:
+def _output(compiled: Compiled, dag: Dag, where: str, producer: str, kind: str, key: str) -> Iterator[Finding]:
     if producer not in dag.tasks:
         meant = producer.removesuffix("_task")
         why = f"; TFX writes {meant}_task for a value of a node: avoid dynamic exec properties"
-        yield Fault(where, f"comes from {producer}, which is no task" + (why if meant in dag.tasks else ""))
+        yield Finding(where, f"comes from {producer}, which is not a task" + (why if meant in dag.tasks else ""))
         return
     component = compiled.component(dag.tasks[producer])
     if component is not None and key not in getattr(component.output_definitions, kind):
         has = ", ".join(sorted(getattr(component.output_definitions, kind))) or "none"
-        yield Fault(where, f"is {producer}'s output {key}, which it does not declare; its {kind}: {has}")
+        yield Finding(where, f"is {producer}'s output {key}, which it does not declare; its {kind}: {has}")
 
 
-def _executor(compiled: Compiled, where: str, task: Message, component: Message) -> Iterator[Fault]:
+def _executor(compiled: Compiled, where: str, task: Message, component: Message) -> Iterator[Finding]:
     if component.HasField("dag"):
         return
     label = component.executor_label
     if not label:
-        yield Fault(where, "its component has neither an executor nor tasks")
+        yield Finding(where, "its component has neither an executor nor tasks")
         return
     executor = compiled.executors.get(label)
     if executor is None:
-        yield Fault(where, f"its executor {label} is not in the deploymentSpec")
+        yield Finding(where, f"its executor {label} is not in the deploymentSpec")
         return
     kind = executor.WhichOneof("spec")
     if kind == "importer":
         yield from _importer(where, task, executor.importer)
     elif kind == "resolver":
-        yield Fault(
+        yield Finding(
             where,
             "is a Resolver, which the backend does not implement (non-container and non-importer executor); find the "
             "artifact in a component",
         )
     elif kind != "container":
-        yield Fault(where, f"has an executor of the kind {kind or 'none'}: the backend runs containers and importers")
+        yield Finding(where, f"has an executor of the kind {kind or 'none'}: the backend runs containers and importers")
 
 
-def _importer(where: str, task: Message, importer: Message) -> Iterator[Fault]:
+def _importer(where: str, task: Message, importer: Message) -> Iterator[Finding]:
     uri = importer.artifact_uri
     if uri.WhichOneof("value") == "runtime_parameter":
         if uri.runtime_parameter not in task.inputs.parameters:
-            yield Fault(where, f"imports from the parameter {uri.runtime_parameter}, which is not among its inputs")
+            yield Finding(where, f"imports from the parameter {uri.runtime_parameter}, which is not among its inputs")
     elif not (uri.constant.string_value or uri.constant_value.string_value):
-        yield Fault(where, "is an importer without artifactUri: it fails with: artifact uri not provided")
+        yield Finding(where, "is an importer without artifactUri: it fails with: artifact uri not provided")
     elif not uri.constant.string_value:
-        yield Fault(where, "its artifactUri is a constantValue of schema 2.0, which no backend reads: write constant")
+        yield Finding(where, "its artifactUri is a constantValue of schema 2.0, which no backend reads: write constant")
     if task.trigger_policy.condition:
-        yield Fault(where, "is an importer under a condition, which the backend refuses")
+        yield Finding(where, "is an importer under a condition, which the backend refuses")
 
 
-def _retries(where: str, task: Message) -> Iterator[Fault]:
+def _retries(where: str, task: Message) -> Iterator[Finding]:
     if not task.HasField("retry_policy"):
         return
     policy = task.retry_policy
     if policy.backoff_factor != int(policy.backoff_factor):
-        yield Fault(where, f"retryPolicy.backoffFactor is {policy.backoff_factor}: Argo reads whole numbers only")
+        yield Finding(where, f"retryPolicy.backoffFactor is {policy.backoff_factor}: Argo reads whole numbers only")
     within = policy.backoff_max_duration.seconds
     if policy.max_retry_count and not within:
-        yield Fault(where, "is never tried again: without retryPolicy.backoffMaxDuration Argo gives up at once")
+        yield Finding(where, "is never retried: without retryPolicy.backoffMaxDuration Argo gives up at once")
     elif policy.max_retry_count and within < _SHORT:
         yield warning(
             where,
-            f"retryPolicy.backoffMaxDuration is {within} s: Argo counts it from the first attempt's start, tries "
-            "nothing again after it and ends a retry that still runs then",
+            f"retryPolicy.backoffMaxDuration is {within} s: Argo counts it from the first attempt's start, retries "
+            "nothing after it and ends a retry that still runs then",
         )
 
 
-def _trigger(where: str, task: Message, component: Message) -> Iterator[Fault]:
+def _trigger(where: str, task: Message, component: Message) -> Iterator[Finding]:
     if task.HasField("artifact_iterator"):
-        yield Fault(where, "iterates over artifacts, which the backend does not implement")
+        yield Finding(where, "iterates over artifacts, which the backend does not implement")
     if task.trigger_policy.strategy == _ON_EXIT and not task.dependent_tasks:
-        yield Fault(where, "is an exit handler of nothing: dependentTasks must name what it follows")
+        yield Finding(where, "is an exit handler of nothing: dependentTasks must name the tasks before it")
     condition = task.trigger_policy.condition
     if not condition:
         return
@@ -222,12 +222,12 @@ def _trigger(where: str, task: Message, component: Message) -> Iterator[Fault]:
         if name not in (task.inputs.artifacts if kind == "artifacts" else task.inputs.parameters)
     ]
     if re.search(r"Unknown \w+( \w+)? Operation", condition):
-        yield Fault(where, f"TFX could not put its condition into CEL: {condition}")
+        yield Finding(where, f"TFX could not put its condition into CEL: {condition}")
     elif unknown:
-        yield Fault(where, f"its condition asks for inputs that it does not have: {', '.join(unknown)}")
+        yield Finding(where, f"its condition reads inputs that the task does not have: {', '.join(unknown)}")
     elif never := sorted(_never_alike(condition, component)):
-        yield Fault(
-            where, f"its condition compares {', '.join(never)} with a value of another type: CEL has no such =="
+        yield Finding(
+            where, f"its condition compares {', '.join(never)} with a value of another type, which CEL does not support"
         )
     elif ".metadata" in condition:
         yield warning(

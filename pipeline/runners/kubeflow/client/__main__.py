@@ -2,7 +2,7 @@
 
 The request is a JSON object on standard input: ``operation``, ``connection`` and the operation's own arguments. Every
 line of standard output is a JSON object: events as they happen ({"event": ...}), and last either {"result": ...} or
-{"error": one sentence, "mend": whether it is the user's to mend}.
+{"error": one line, "code": of an error that the user can fix, or null}.
 """
 
 import json
@@ -19,7 +19,7 @@ def main() -> int:
     """Answers the request on standard input."""
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # the SDK prints; only what is said here is an answer
+    os.dup2(2, 1)  # the SDK prints; only these lines are answers
 
     def say(line: dict[str, Any]) -> None:
         answers.write(json.dumps(line, default=str) + "\n")
@@ -29,8 +29,8 @@ def main() -> int:
 
 
 def answer(request: dict[str, Any], say: Say) -> int:
-    """Carries the request out; whatever happens, the last line says how it ended."""
-    from pipeline.runners.kubeflow.client.failures import told  # a second or two: the SDK
+    """Carries out the request; the last line is always its result or its error."""
+    from pipeline.runners.kubeflow.client.failures import explain  # a second or two: the SDK
 
     address = request["connection"].get("host") or ""
     try:
@@ -41,10 +41,10 @@ def answer(request: dict[str, Any], say: Say) -> int:
         client = connect(**request["connection"])
         address = client.address
         say({"result": operations[request["operation"]](client, request, say)})
-    except Exception as error:  # noqa: BLE001 - whatever was raised is told in a sentence
-        sentence, mend = told(error, address)
-        say({"error": sentence, "mend": mend})
-        return 2 if mend else 1
+    except Exception as error:  # noqa: BLE001 - every failure is reported in one line
+        message, code = explain(error, address)
+        say({"error": message, "code": code})
+        return 2 if code else 1
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A client of the server, with the credentials that the environment offers."""
+"""The SDK's client, with the credentials of the environment."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.runners.kubeflow.client.failures import CREDENTIALS, Refused
 
 
 class _Rest(kfp_server_api.rest.RESTClientObject):
-    """Calls that come to an end, and no web page taken for an answer."""
+    """Calls with a timeout; a web page is not an answer."""
 
     timeout = (10.0, 60.0)  # seconds: to connect, to answer
 
@@ -21,10 +21,11 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
         answer = super().request(method, url, **options)
         if "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
-            raise Refused(
-                f"{address}: a web page answered, not the API: a login page, most likely; set {CREDENTIALS}, or go "
-                "past the gateway: kubectl port-forward -n kubeflow svc/ml-pipeline 8888"
+            message = (
+                f"{address}: a web page answered, not the API (probably a login page): set {CREDENTIALS}, or bypass "
+                "the gateway: kubectl port-forward -n kubeflow svc/ml-pipeline 8888"
             )
+            raise Refused(message, code="kubeflow-not-logged-in")
         return answer
 
 
@@ -37,28 +38,29 @@ class Client(kfp.client.Client):
         super().__init__(host=host, **options)
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:  # noqa: ARG002 - the SDK's signature
-        """One call: the SDK's own tries for 25 seconds, whatever the answer is.
+        """One call: the SDK's own retries for 25 seconds, whatever the answer is.
 
         Raises:
           Refused: no address is known.
         """
         if not self._named and self.address == kfp_server_api.Configuration().host:
-            raise Refused("no address: say --host, set kubeflow.host or KF_PIPELINES_ENDPOINT, or have a kubeconfig")
+            message = "no address: set --host, kubeflow.host or KF_PIPELINES_ENDPOINT, or provide a kubeconfig"
+            raise Refused(message, code="kubeflow-no-address")
         self._healthz = self._healthz or self._healthz_api.healthz_service_get_healthz()
         return self._healthz
 
     def set_user_namespace(self, namespace: str) -> None:
-        """Of this client: the SDK's own writes it into the user's home for all later ones."""
+        """Sets the namespace of this client: the SDK's own method writes it into the user's home, for all clients."""
         self._context_setting["namespace"] = namespace
 
     @property
     def address(self) -> str:
-        """Where the API is."""
+        """The address of the API."""
         return str(self._existing_config.host)
 
     @property
     def api(self) -> Any:
-        """What the SDK's own calls go through, for calls that it has no method for."""
+        """The API client below the SDK's methods, for calls that have no method."""
         return self._run_api.api_client
 
     def link(self, kind: str, identity: str) -> str:
@@ -82,7 +84,7 @@ def connect(
       namespace: of a server of many users.
 
     Raises:
-      Refused: the user has to say more; of the SDK and of HTTP, whatever the first call comes to.
+      Refused: an option is missing. Also the errors of the SDK and of HTTP in the first call.
     """
     _Rest.timeout = (min(10, timeout), timeout)
     kfp_server_api.api_client.rest.RESTClientObject = _Rest
@@ -98,18 +100,19 @@ def connect(
     if namespace:
         client.set_user_namespace(namespace)
     if healthz.multi_user and not client.get_user_namespace():
-        raise Refused(f"{client.address}: a server of many users: say --namespace, or set kubeflow.namespace")
+        message = f"{client.address}: a multi-user server needs a namespace: set --namespace or kubeflow.namespace"
+        raise Refused(message, code="kubeflow-no-namespace")
     return client
 
 
 def _credentials(named: bool) -> dict[str, Any]:
-    """What the SDK takes as arguments; what it reads from the environment by itself is left to it."""
-    given: dict[str, Any] = {}
+    """The credentials that the SDK takes as arguments; others it reads from the environment itself."""
+    found: dict[str, Any] = {}
     if cookies := os.environ.get("SIAMESE_KFP_COOKIES"):
-        given["cookies"] = cookies
+        found["cookies"] = cookies
     if token := os.environ.get("SIAMESE_KFP_TOKEN"):
-        given["existing_token"] = token
+        found["existing_token"] = token
     elif os.environ.get(KF_PIPELINES_SA_TOKEN_ENV) or (named and Path(KF_PIPELINES_SA_TOKEN_PATH).is_file()):
-        # Read anew for every call: the kubelet renews it. (Without an address the SDK does this by itself.)
-        given["credentials"] = kfp.client.ServiceAccountTokenVolumeCredentials()
-    return given
+        # Read again for every call: the kubelet renews it. (Without an address the SDK does this itself.)
+        found["credentials"] = kfp.client.ServiceAccountTokenVolumeCredentials()
+    return found

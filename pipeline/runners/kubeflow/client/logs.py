@@ -1,4 +1,4 @@
-"""What a node wrote, read from its pod through the server; pods that are gone may still have an archived log."""
+"""The log of a node, read from its pod through the server; deleted pods may still have an archived log."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _LOG = "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"
 
 
 def events(client: Client, run_id: str, workflow: str, node: str, attempt: int, metadata: Any) -> list[dict[str, Any]]:
-    """The events that an attempt of a node wrote; none where its log cannot be had.
+    """The events in the log of a node's attempt; empty where the log is not available.
 
     Args:
       client: of the server.
@@ -42,12 +42,12 @@ def _read(client: Client, run_id: str, pod: str) -> list[dict[str, Any]] | None:
             _return_http_data_only=True,
         )
     except (kfp_server_api.ApiException, HTTPError, Refused):
-        return None  # no pod of that name, or no log of it: a help, never a need
+        return None  # no pod of that name, or no log of it: logs are optional
     return parse(answer.data.decode(errors="replace"))
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """The lines that are events; what the launcher writes between them is left out."""
+    """The lines that are events; other lines, which the launcher writes between them, are ignored."""
     found = []
     for line in text.splitlines():
         if line.startswith("{"):

@@ -1,4 +1,4 @@
-"""One run: started, followed to its end, stopped."""
+"""One run: start it, watch it to its end, stop it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from pipeline.runners.kubeflow.client import logs
 from pipeline.runners.kubeflow.client.connection import Client
-from pipeline.runners.kubeflow.client.failures import Failed, passing, told
+from pipeline.runners.kubeflow.client.failures import Failed, explain, is_temporary
 from pipeline.runners.kubeflow.client.steps import ENDED, FAILED, SKIPPED, SUCCEEDED, Step, steps, workflow_of
 
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]
 
-_OUTCOME = "Outcome"  # the node whose log tells what the run came to
-_NEW_DATA = "NewData"  # the node whose log tells why there was nothing to do
+_OUTCOME = "Outcome"  # the node whose log has the run's outcome
+_NEW_DATA = "NewData"  # the node whose log has the reason of a skipped run
 
 
 class Graph(NamedTuple):
@@ -32,7 +32,7 @@ class Graph(NamedTuple):
 
 
 def start(client: Client, request: Request, say: Say) -> dict[str, Any]:
-    """Starts a run of a compiled file, and follows it if asked to."""
+    """Starts a run of a compiled file, and watches it if requested."""
     experiment = client.create_experiment(request["experiment"], namespace=client.get_user_namespace() or None)
     run = client.run_pipeline(
         experiment_id=experiment.experiment_id,
@@ -49,16 +49,16 @@ def start(client: Client, request: Request, say: Say) -> dict[str, Any]:
 
 
 def stop(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Stops a run; its pods are told to end."""
+    """Stops a run: its pods receive SIGTERM."""
     client.terminate_run(request["run_id"])
     return {"run_id": request["run_id"]}
 
 
 def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
-    """Tells each change of each node until the run has ended; then how it ended.
+    """Reports each change of each node until the run has ended; the result is how it ended.
 
     Raises:
-      Failed: the server did not answer for ``patience`` seconds; the run goes on.
+      Failed: the server did not answer for ``patience`` seconds; the run continues.
     """
     run_id: str = request["run_id"]
     before: Mapping[str, Step] = {}
@@ -70,7 +70,7 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
         tasks = _tasks(run)
         now = steps(graph.nodes, tasks)
         for name, step in now.items():
-            _tell(client, run_id, before.get(name), step, workflow_of(tasks), graph, say)
+            _report(client, run_id, before.get(name), step, workflow_of(tasks), graph, say)
         before = now
         if (run.state or "").upper() in ENDED:
             return _ended(client, run, graph, now)
@@ -78,21 +78,21 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
 
 
 def _polled(client: Client, run_id: str, poll: float, patience: float, say: Say) -> Iterator[Any]:
-    """The run again and again, past failures that may pass."""
+    """The run, polled, past temporary failures."""
     silent_since, wait = None, poll
     while True:
         try:
             run = client.get_run(run_id)
         except Exception as error:
-            if not passing(error):
+            if not is_temporary(error):
                 raise
             now = time.monotonic()
-            sentence, _ = told(error, client.address)
+            message, _ = explain(error, client.address)
             if silent_since is None:
                 silent_since = now
-                say({"event": "waiting", "reason": sentence})
+                say({"event": "waiting", "reason": message})
             if now - silent_since >= patience:
-                raise Failed(f"{sentence}; given up after {patience:g} seconds") from error
+                raise Failed(f"{message}; gave up after {patience:g} seconds") from error
             time.sleep(min(wait, 60))
             wait *= 2
             continue
@@ -125,7 +125,9 @@ def _tasks(run: Any) -> list[dict[str, Any]]:
     return [task.to_dict() for task in details or ()]
 
 
-def _tell(client: Client, run_id: str, before: Step | None, step: Step, workflow: str, graph: Graph, say: Say) -> None:
+def _report(
+    client: Client, run_id: str, before: Step | None, step: Step, workflow: str, graph: Graph, say: Say
+) -> None:
     for attempt in range(before.attempt if before else 1, step.attempt):
         why = _why(client, run_id, workflow, step.name, attempt, graph)
         say({"event": "retry", "node": step.name, "attempt": attempt, **why})

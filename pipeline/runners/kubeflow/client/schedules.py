@@ -1,8 +1,8 @@
-"""Schedules: recurring runs that go by a name, of which one at most is enabled.
+"""Schedules: recurring runs with a name, of which at most one is enabled.
 
 The API can neither change a recurring run nor keep its name unique. A schedule is replaced in four steps, in this
 order: the new one is created disabled; the old ones are disabled; the new one is enabled; the old ones are deleted.
-Cut off after any of them (kill -9), at most one is enabled, and the same command again mends it:
+Interrupted after any of them (kill -9), at most one is enabled, and running the same command again completes it:
 
 - after the first, the old one still runs, beside a new one that does not;
 - after the second, none runs;
@@ -16,20 +16,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from pipeline.runners.kubeflow.client.catalog import deploy, is_enabled, list_schedules, note_of, of_name
 from pipeline.runners.kubeflow.client.connection import Client
-from pipeline.runners.kubeflow.client.failures import Failed, Refused, told
-from pipeline.runners.kubeflow.client.listing import every, is_enabled, note_of, of_name
-from pipeline.runners.kubeflow.client.pipelines import deploy
+from pipeline.runners.kubeflow.client.failures import Failed, Refused, explain
 
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]
 
 _MADE_BY = "siamese kubeflow schedule"
-_PAUSED = "stays paused"  # of one that was made while its forerunner was paused
+_PAUSED = "stays paused"  # in the description of one that replaced a paused one
 
 
 def create(client: Client, request: Request, say: Say) -> dict[str, Any]:
-    """Deploys the file and puts a new schedule in the place of those of its name."""
+    """Deploys the file and replaces the schedules of that name by a new one."""
     name = request["name"]
     pipeline_id, version_id, version, reused = deploy(client, request["pipeline"], request["file"])
     say({"event": "deployed", "pipeline": request["pipeline"], "version": version, "reused": reused})
@@ -37,19 +36,19 @@ def create(client: Client, request: Request, say: Say) -> dict[str, Any]:
     _same_pipeline(name, before, pipeline_id)
     digest = _digest(version_id, request)
     paused = bool(before) and not any(map(is_enabled, before)) and (len(before) == 1 or _PAUSED in note_of(before[-1]))
-    done = {"name": name, "version": version, "reused": reused, "paused": paused, "left": []}
+    done = {"name": name, "version": version, "reused": reused, "paused": paused, "undeleted": []}
     if len(before) == 1 and f"({digest})" in note_of(before[0]):
         return {**done, "recurring_run_id": before[0].recurring_run_id, "replaced": 0, "unchanged": True}
     note = f"{_MADE_BY} ({digest})" + (f", {_PAUSED}" if paused else "")
     new = _create_disabled(client, request, note, pipeline_id, version_id)
     with _uninterrupted():
-        left = _put_in_place(client, name, new, paused)
+        undeleted = _switch_to(client, name, new, paused)
     replaced = len({other.recurring_run_id for other in before})
-    return {**done, "recurring_run_id": new, "replaced": replaced, "unchanged": False, "left": left}
+    return {**done, "recurring_run_id": new, "replaced": replaced, "unchanged": False, "undeleted": undeleted}
 
 
 def _digest(version_id: str, request: Request) -> str:
-    """Of all that makes a schedule what it is; a schedule's description has it."""
+    """The digest of a schedule's settings, which is kept in its description."""
     keys = ("trigger", "catch_up", "max_concurrency", "parameters", "pipeline_root", "service_account", "experiment")
     settings = [version_id, *(request[key] for key in keys)]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
@@ -74,14 +73,14 @@ def _create_disabled(client: Client, request: Request, note: str, pipeline_id: s
     return str(made.recurring_run_id)
 
 
-def _put_in_place(client: Client, name: str, new: str, paused: bool) -> list[str]:
+def _switch_to(client: Client, name: str, new: str, paused: bool) -> list[str]:
     """The steps after the first.
 
     Returns:
-      What is left of the old ones, in a sentence each: disabled, but not deleted.
+      The old ones that are disabled, but could not be deleted, with the reason.
 
     Raises:
-      Failed: the new one is not in place; the sentence says what is.
+      Failed: the new one is not enabled; the message says which one is.
     """
     stopped: list[str] = []
     try:
@@ -92,35 +91,43 @@ def _put_in_place(client: Client, name: str, new: str, paused: bool) -> list[str
         if not paused:
             client.enable_recurring_run(new)
     except Exception as error:
-        sentence, _ = told(error, client.address)
-        raise Failed(f"{sentence}; {_undone(client, new, stopped)}") from error
-    left = _delete(client, others)
-    _alone(client, name, new)
-    return left
+        message, _ = explain(error, client.address)
+        raise Failed(f"{message}; {_undo(client, new, stopped)}") from error
+    undeleted = _delete(client, others)
+    _check_alone(client, name, new)
+    return undeleted
 
 
-def _left(client: Client, old: str) -> str:
-    """Deletes one that is disabled; why it could not be, which is no reason to fail."""
+def _delete(client: Client, found: list[Any]) -> list[str]:
+    """Deletes disabled ones.
+
+    Returns:
+      Those that could not be deleted, with the reason: a warning, not a failure.
+    """
+    return list(filter(None, (_delete_one(client, one.recurring_run_id) for one in found)))
+
+
+def _delete_one(client: Client, schedule: str) -> str | None:
     try:
-        client.delete_recurring_run(old)
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is told
-        return f"{old}: disabled, but not deleted: {told(error, client.address)[0]}"
-    return ""
+        client.delete_recurring_run(schedule)
+    except Exception as error:  # noqa: BLE001 - every failure is a warning
+        return f"{schedule}: disabled, but not deleted: {explain(error, client.address)[0]}"
+    return None
 
 
-def _undone(client: Client, new: str, stopped: list[str]) -> str:
-    """Takes the new one away and lets the old one run again; what came of it, in words."""
+def _undo(client: Client, new: str, stopped: list[str]) -> str:
+    """Deletes the new one and enables the old one again; returns a message about the result."""
     try:
         client.delete_recurring_run(new)  # first: it may be enabled, where only the answer was lost
         for old in stopped:
             client.enable_recurring_run(old)
     except Exception:  # noqa: BLE001 - the server that did not answer before
-        running = "the schedule may be stopped" if stopped else "the old schedule goes on"
-        return f"{running}; the same command again mends it"
-    return "the old schedule goes on as before"
+        running = "the schedule may be stopped" if stopped else "the old schedule is still active"
+        return f"{running}; run the same command again"
+    return "the old schedule is still active"
 
 
-def _alone(client: Client, name: str, new: str) -> None:
+def _check_alone(client: Client, name: str, new: str) -> None:
     """Raises Failed where a command elsewhere replaced the schedule at the same time."""
     others = [other for other in of_name(client, name) if other.recurring_run_id != new and is_enabled(other)]
     if others:
@@ -129,23 +136,23 @@ def _alone(client: Client, name: str, new: str) -> None:
 
 
 def pause(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Disables all of the name; the newest stays."""
+    """Disables all of the name, and deletes all but the newest."""
     found = _some(client, request["name"])
     _disable(client, found)
-    return {"name": request["name"], "left": _delete(client, found[:-1])}
+    return {"name": request["name"], "undeleted": _delete(client, found[:-1])}
 
 
 def resume(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Enables the newest of the name, after all others are disabled; it alone stays."""
+    """Enables the newest of the name, after disabling all others, which are deleted."""
     *others, newest = _some(client, request["name"])
     with _uninterrupted():
         _disable(client, others)
         client.enable_recurring_run(newest.recurring_run_id)
-    return {"name": request["name"], "left": _delete(client, others)}
+    return {"name": request["name"], "undeleted": _delete(client, others)}
 
 
 def delete(client: Client, request: Request, _say: Say) -> dict[str, Any]:
-    """Deletes all of the name, after all are disabled."""
+    """Deletes all of the name, after disabling them."""
     found = _some(client, request["name"])
     _disable(client, found)
     for one in found:
@@ -158,15 +165,11 @@ def _disable(client: Client, found: list[Any]) -> None:
         client.disable_recurring_run(one.recurring_run_id)
 
 
-def _delete(client: Client, found: list[Any]) -> list[str]:
-    """Deletes what is disabled; what is left of it, in a sentence each: no reason to fail."""
-    return [sentence for one in found if (sentence := _left(client, one.recurring_run_id))]
-
-
 def _some(client: Client, name: str) -> list[Any]:
     found = of_name(client, name)
     if not found:
-        raise Refused(f"schedule {name}: there is none of that name (siamese kubeflow schedule list)")
+        message = f"schedule {name}: no such schedule; list them: siamese kubeflow schedule list"
+        raise Refused(message, code="kubeflow-unknown-schedule")
     return found
 
 
@@ -174,15 +177,16 @@ def _same_pipeline(name: str, found: list[Any], pipeline_id: str) -> None:
     for one in found:
         reference = one.pipeline_version_reference
         if reference is None or reference.pipeline_id != pipeline_id:
-            raise Refused(
-                f"schedule {name}: one of that name runs another pipeline; choose another name, or delete it first "
-                f"(siamese kubeflow schedule delete {name})"
+            message = (
+                f"schedule {name}: exists, and runs another pipeline; choose another name, or delete it: "
+                f"siamese kubeflow schedule delete {name}"
             )
+            raise Refused(message, code="kubeflow-schedule-of-another-pipeline")
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """No Ctrl-C, no polite end between disabling the old and enabling the new."""
+    """Ignores SIGINT and SIGTERM between disabling the old ones and enabling the new one."""
     kinds = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(kind, signal.SIG_IGN) for kind in kinds]
     try:
@@ -195,7 +199,7 @@ def _uninterrupted() -> Iterator[None]:
 
 OPERATIONS = {
     "schedule": create,
-    "schedules": every,
+    "schedules": list_schedules,
     "pause": pause,
     "resume": resume,
     "delete": delete,

@@ -1,4 +1,4 @@
-"""How far the nodes of a run are, from what the server tells of Argo's workflow. Pure: no SDK, no network.
+"""The states of a run's nodes, from the server's view of Argo's workflow. Pure: no SDK, no network.
 
 For a task ``Trainer`` the backend makes the Argo nodes ``Trainer-driver``, ``Trainer`` (a group), in it ``executor``
 and, where the task has a retry policy, in that ``executor(0)``, ``executor(1)``, ... one an attempt
@@ -41,15 +41,15 @@ class Step(NamedTuple):
 
 
 def steps(names: Iterable[str], tasks: Iterable[Mapping[str, Any]]) -> dict[str, Step]:
-    """The state of each node in ``names``; one that nothing is known of is pending.
+    """The state of each node in ``names``; an unknown one is pending.
 
     Args:
       names: of the pipeline's nodes.
-      tasks: what the API tells: ``display_name``, ``state``, ``start_time``, ``end_time`` and ``child_tasks``.
+      tasks: of the API: ``display_name``, ``state``, ``start_time``, ``end_time`` and ``child_tasks``.
     """
-    told = list(tasks)
-    by_name = {str(task["display_name"]): task for task in told}
-    children = {child for task in told for child in _children(task)}
+    listed = list(tasks)
+    by_name = {str(task["display_name"]): task for task in listed}
+    children = {child for task in listed for child in _children(task)}
     workflow = workflow_name(children)
     return {name: _step(name, by_name, children, workflow) for name in names}
 
@@ -66,13 +66,13 @@ def _step(name: str, tasks: Mapping[str, Mapping[str, Any]], children: set[str],
         return Step(name, FAILED, seconds=_seconds(driver), before=True)
     attempts = [n for n in range(_MOST_ATTEMPTS) if node_id(workflow, f"{name}.executor({n})") in children]
     seconds = _seconds(group) if state in ENDED else None
-    # No container of ours is through in two seconds: it was left out, for what it gives is there.
+    # None of our containers ends within two seconds: its outputs are those of an earlier run.
     cached = state == SUCCEEDED and not attempts and seconds is not None and seconds < 2
     return Step(name, state, attempt=max(attempts, default=0) + 1, seconds=seconds, cached=cached)
 
 
 def pods(workflow: str, name: str, attempt: int) -> list[str]:
-    """The names that the pod of an attempt may have, the likeliest first: they hang on the versions of Argo and KFP."""
+    """The possible names of an attempt's pod, likeliest first: they depend on the versions of Argo and KFP."""
     if not workflow:
         return []
     retried, only = node_id(workflow, f"{name}.executor({attempt - 1})"), node_id(workflow, f"{name}.executor")
@@ -103,7 +103,7 @@ def argo_id(workflow: str, name: str) -> str:
 
 
 def workflow_name(children: Iterable[str]) -> str:
-    """The workflow that all these ids are of; empty where there are none."""
+    """The workflow of all these ids; empty without ids."""
     names = [match[1] for child in children if (match := re.fullmatch(r"(.+)-\d+", child))]
     return max(set(names), key=names.count) if names else ""
 
@@ -123,7 +123,7 @@ def _state(task: Mapping[str, Any]) -> str:
 
 def _seconds(task: Mapping[str, Any]) -> float | None:
     start, end = task.get("start_time"), task.get("end_time")
-    # A time that is not known is that of an empty one in Go: 1970, or the year 1.
+    # An unknown time is Go's zero time: 1970, or the year 1.
     if isinstance(start, datetime) and isinstance(end, datetime) and start.year > 1970 and end.year > 1970:
         return max((end - start).total_seconds(), 0.0)
     return None

@@ -1,1 +1,1 @@
-"""From the configuration to the file that the open-source backend runs."""
+"""Compiles a configuration into the file that the open-source backend runs."""

@@ -1,5 +1,7 @@
-"""From the configuration to the file that the open-source backend runs: the same graph, compiled and mended."""
+"""Compiles a configuration for Kubeflow Pipelines: the same graph, adapted to the open-source backend."""
 
+import importlib
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,15 +19,16 @@ from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
 from pipeline.environment.run_environment import Site
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.check import faults
-from pipeline.runners.kubeflow.check.finding import Fault, lines
+from pipeline.runners.kubeflow.check.check import findings
+from pipeline.runners.kubeflow.check.compiled import Finding, lines
 from pipeline.runners.kubeflow.compile import passes
 from pipeline.runners.kubeflow.compile.platform import platform_document
+from pipeline.runners.kubeflow.compile.specification import PASSES, Target
 
 ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
-RUN_ID = "{{$.pipeline_job_uuid}}"  # which the backend replaces in a parameter that is this and nothing else
-CONDITIONS = {"NewData": "enough"}  # node -> the Boolean of its outputs without which what waits for it is skipped
-AT_RUN_TIME = "read when the node runs"  # what a local run puts into cache keys; here those nodes are never cached
+SCHEMA_VERSION = "2.1.0"  # the only one that the backend accepts
+RUN_ID = "{{$.pipeline_job_uuid}}"  # replaced by the backend where it is the entire value of a parameter
+AT_RUN_TIME = "read when the node runs"  # in place of a local run's cache keys: on a cluster these nodes are not cached
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,14 @@ class CompiledPipeline:
             staging.write_text(self.text(), encoding="utf-8")
             staging.replace(path)
         except OSError as error:
-            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+            raise UserError(f"{path}: cannot be written: {error.strerror}", code="kubeflow-file-unwritable") from None
 
-    def faults(self) -> list[Fault]:
-        """What the backend would refuse, or somebody may be sorry for."""
-        return faults([self.spec, self.platform])
+    def findings(self) -> list[Finding]:
+        """What the backend would refuse or fail to run, and warnings."""
+        return findings([self.spec, self.platform])
 
     def text(self) -> str:
-        """The YAML: the pipeline, then what only Kubernetes knows of."""
+        """The YAML: the pipeline specification, then the platform specification."""
         return go_yaml.dump_all([self.spec, self.platform])
 
 
@@ -67,22 +70,21 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
     """The graph of ``config`` for a cluster.
 
     Args:
-      config: its ``kubeflow`` section says what the pods are like.
+      config: its ``kubeflow`` section describes the pods.
       image: of every node; default: ``kubeflow.image``.
       pipeline_root: where artifacts go; default: ``kubeflow.pipeline_root``.
 
     Raises:
-      UserError: something that a cluster needs is not configured, or is a place that the pods do not see; or the
-        backend would refuse the outcome.
+      UserError: a setting that a cluster needs is missing, or is a folder that the pods do not mount; or the backend
+        would refuse the compiled pipeline.
     """
     settings = config.kubeflow
     image, root = image or settings.image, pipeline_root or settings.pipeline_root
     if not image:
-        raise UserError("no container image: say --image, or set kubeflow.image")
+        raise UserError("no container image: set --image or kubeflow.image", code="kubeflow-no-image")
     if not root or root.partition("://")[0] not in ("gs", "s3", "minio"):
-        raise UserError(
-            f"--pipeline-root {root or ''}: must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
-        )
+        message = "must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
+        raise UserError(f"--pipeline-root {root or ''}: {message}", code="kubeflow-pipeline-root")
     pipeline = create_pipeline(config, _site(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)
@@ -91,8 +93,9 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
             _visible(f"pairs.protocol.{split}", address, settings, "ImageExampleGen", "PairGenerator")
     alerts = FailureAlerts(pipeline=config.name, attempts=settings.retries.attempts + 1, alerts=config.alerts)
     compiled = compile_tfx(pipeline, settings, image, root, _defaults(config), alerts)
-    if errors := [fault for fault in compiled.faults() if fault.severity == "error"]:
-        raise UserError("the cluster would not run this pipeline:\n" + "\n".join(lines(errors)))
+    if errors := [finding for finding in compiled.findings() if finding.severity == "error"]:
+        message = "the cluster would not run this pipeline:\n" + "\n".join(lines(errors))
+        raise UserError(message, code="kubeflow-check-failed")
     return compiled
 
 
@@ -108,31 +111,26 @@ def compile_tfx(
 
     Args:
       pipeline: without Resolvers, which the backend does not implement.
-      settings: what the pods are like.
+      settings: of the pods.
       image: of every node; ``pipeline.runners.kubeflow.entrypoint`` must be importable in it.
       root: where artifacts go.
-      defaults: the values of the pipeline's runtime parameters where a run gives no others.
+      defaults: of the pipeline's runtime parameters.
       alerts: what a failed node needs to report its failure; None: it reports none.
+
+    Raises:
+      ValueError: TFX compiled for another schema version, or a runtime parameter has no default.
     """
+    for module in pkgutil.iter_modules(passes.__path__, f"{passes.__name__}."):
+        importlib.import_module(module.name)
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(default_image=image, default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True)
     )
     spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
-    types = {node.id: _types(node) for node in pipeline.components}
-    for mend in (
-        passes.schema_2_1,
-        passes.pipeline_root(root),
-        passes.drivers_in_the_entrypoint,
-        passes.entrypoint_arguments(types),
-        passes.parameter_defaults(defaults),
-        passes.caching,
-        passes.conditions(CONDITIONS),
-        passes.retries(settings.retries),
-        passes.resources(settings),
-        passes.environment(settings),
-        *([passes.failure_alerts(alerts)] if alerts else []),
-    ):
-        mend(spec)
+    if spec.get("schemaVersion") != SCHEMA_VERSION:
+        raise ValueError(f"TFX compiled for schema {spec.get('schemaVersion')}; the backend accepts {SCHEMA_VERSION}")
+    target = Target(settings, root, defaults, {node.id: _types(node) for node in pipeline.components}, alerts)
+    for adapt in PASSES:
+        adapt(spec, target)
     return CompiledPipeline(spec, platform_document(spec, settings))
 
 
@@ -167,10 +165,8 @@ def _site(config: Config, root: str) -> Site:
 def _data_root(config: Config) -> str:
     source = config.data.source
     if source is None or source == DIGITS:
-        raise UserError(
-            "no images that a pod could see: set data.source to gs://, s3://, or a folder of a volume "
-            "(kubeflow.volumes)"
-        )
+        message = "data.source: must be gs://, s3://, or a folder of a volume (kubeflow.volumes) that the pods mount"
+        raise UserError(message, code="kubeflow-data-source")
     if "://" in source:
         return source
     return _visible("data.source", source, config.kubeflow, "ImageExampleGen")
@@ -179,7 +175,8 @@ def _data_root(config: Config) -> str:
 def _serving_dir(config: Config) -> str:
     folder = config.push.serving_dir
     if folder is None:
-        raise UserError("no serving folder: set push.serving_dir to gs://, s3://, or a folder of a volume")
+        message = "no serving folder: set push.serving_dir to gs://, s3://, or a folder of a volume"
+        raise UserError(message, code="kubeflow-no-serving-folder")
     return folder if "://" in folder else _visible("push.serving_dir", folder, config.kubeflow, "Baseline", "Pusher")
 
 
@@ -194,8 +191,8 @@ def _visible(key: str, folder: str, settings: KubeflowSettings, *nodes: str) -> 
     for node in nodes:
         mounted = [volume.path for volume in settings.volumes if volume.is_for(node)]
         if not any(PurePosixPath(folder).is_relative_to(path) for path in mounted):
-            told = ", ".join(mounted) or "none"
-            raise UserError(f"{key} {folder}: lies in no volume that {node} mounts (kubeflow.volumes: {told})")
+            message = f"is in no volume that {node} mounts (kubeflow.volumes: {', '.join(mounted) or 'none'})"
+            raise UserError(f"{key} {folder}: {message}", code="kubeflow-folder-not-mounted")
     return folder
 
 
@@ -204,14 +201,15 @@ def _check_nodes(settings: KubeflowSettings, pipeline: Pipeline) -> None:
     named = [(f"kubeflow.resources.{name}", name) for name in settings.resources if name != DEFAULT]
     for key, mounts in (("volumes", settings.volumes), ("secrets", settings.secrets)):
         named += [(f"kubeflow.{key}.nodes {name}", name) for mount in mounts for name in mount.nodes]
-    for told, name in named:
+    for key, name in named:
         if name not in nodes:
-            raise UserError(f"{told}: no such node; allowed: {', '.join(nodes)}")
+            raise UserError(f"{key}: no such node; allowed: {', '.join(nodes)}", code="kubeflow-unknown-node")
 
 
 def _check_validator(config: Config) -> None:
     if config.serving_validator.runtime != "process":
+        message = "TFX cannot compile its InfraValidator for Kubeflow v2; set it to process"
         raise UserError(
-            f"serving_validator.runtime {config.serving_validator.runtime}: TFX cannot compile its InfraValidator for "
-            "Kubeflow v2; leave it at process"
+            f"serving_validator.runtime {config.serving_validator.runtime}: {message}",
+            code="kubeflow-serving-validator",
         )

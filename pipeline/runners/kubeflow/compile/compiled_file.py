@@ -1,4 +1,4 @@
-"""A compiled pipeline, read back from its file: what a run of it can be told."""
+"""A compiled pipeline, read from its file, and the parameters of a run of it."""
 
 import json
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ Value = str | int | float | bool | list[Any] | dict[str, Any]
 
 
 class CompiledFile(NamedTuple):
-    """What a run is started from.
+    """A compiled pipeline, from which runs are started.
 
     Attributes:
       path: the file.
       name: of the pipeline.
       pipeline_root: where its artifacts go; None where the file names none.
-      parameters: name -> type of what a run can be told.
+      parameters: name -> type of the run's parameters.
       nodes: ids.
     """
 
@@ -29,25 +29,27 @@ class CompiledFile(NamedTuple):
     parameters: dict[str, str]
     nodes: list[str]
 
-    def arguments(self, given: Iterable[str]) -> dict[str, Value]:
+    def arguments(self, texts: Iterable[str]) -> dict[str, Value]:
         """``name=value`` texts as values of the pipeline's types.
 
         Raises:
           UserError: no such parameter, or a value of another type.
         """
         found: dict[str, Value] = {}
-        for text in given:
+        for text in texts:
             name, equals, value = text.partition("=")
             if not equals:
-                raise UserError(f"--parameter {text}: must be NAME=VALUE")
+                raise UserError(f"--parameter {text}: must be NAME=VALUE", code="kubeflow-parameter")
             if name not in self.parameters:
                 allowed = ", ".join(sorted(self.parameters)) or "none"
-                raise UserError(f"--parameter {name}: the pipeline has no such parameter; it has: {allowed}")
+                message = f"--parameter {name}: the pipeline has no such parameter; allowed: {allowed}"
+                raise UserError(message, code="kubeflow-parameter")
             try:
                 found[name] = _value(value, self.parameters[name])
             except ValueError:
                 kind = self.parameters[name].removeprefix("NUMBER_").lower()
-                raise UserError(f"--parameter {name}: must be of the type {kind}, got {value!r}") from None
+                message = f"--parameter {name}: must be of type {kind}, got {value!r}"
+                raise UserError(message, code="kubeflow-parameter") from None
         return found
 
 
@@ -65,17 +67,18 @@ def _value(text: str, kind: str) -> Value:
 
 
 def read_compiled(path: Path) -> CompiledFile:
-    """Reads what ``siamese kubeflow compile`` wrote.
+    """Reads the file of ``siamese kubeflow compile``.
 
     Raises:
-      UserError: it is missing, or is something else.
+      UserError: it is missing, or is not a compiled pipeline.
     """
     try:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise UserError(f"{path}: is no YAML; compile one: siamese kubeflow compile") from None
+        message = f"{path}: is not YAML; compile one: siamese kubeflow compile"
+        raise UserError(message, code="kubeflow-file-not-a-pipeline") from None
     try:
         spec = documents[0]
         tasks, name = spec["root"]["dag"]["tasks"], spec["pipelineInfo"]["name"]
@@ -83,4 +86,5 @@ def read_compiled(path: Path) -> CompiledFile:
         parameters = {key: definition["parameterType"] for key, definition in inputs.items()}
         return CompiledFile(path, name, spec.get("defaultPipelineRoot"), parameters, sorted(tasks))
     except (IndexError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path}: is no compiled pipeline; make one: siamese kubeflow compile") from None
+        message = f"{path}: is not a compiled pipeline; compile one: siamese kubeflow compile"
+        raise UserError(message, code="kubeflow-file-not-a-pipeline") from None

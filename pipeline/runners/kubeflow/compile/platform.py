@@ -1,4 +1,4 @@
-"""The second document of the YAML: what only Kubernetes knows of, such as volumes, secrets and tolerations.
+"""The platform document, the second of the YAML: Kubernetes settings such as volumes, secrets and tolerations.
 
 Keys are those of ``kfp_kubernetes.KubernetesExecutorConfig`` as protobuf's JSON has them.
 """
@@ -6,7 +6,7 @@ Keys are those of ``kfp_kubernetes.KubernetesExecutorConfig`` as protobuf's JSON
 from typing import Any
 
 from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, Toleration
-from pipeline.runners.kubeflow.compile.passes import SCRATCH, Spec, containers, executor_label
+from pipeline.runners.kubeflow.compile.specification import SCRATCH, Spec, containers, executor_label
 
 
 def platform_document(spec: Spec, settings: KubeflowSettings) -> Spec:
@@ -16,9 +16,9 @@ def platform_document(spec: Spec, settings: KubeflowSettings) -> Spec:
 
 
 def executor_config(node: str, settings: KubeflowSettings) -> Spec:
-    """What the pod of a node needs of Kubernetes; keys without a value are left out."""
-    asked = settings.resources_of(node)
-    on_gpu = asked.gpus > 0
+    """The Kubernetes settings of a node's pod; keys without a value are omitted."""
+    request = settings.resources_of(node)
+    on_gpu = request.gpus > 0
     selector = {**settings.node_selector, **(settings.gpu.node_selector if on_gpu else {})}
     tolerations = settings.tolerations + (settings.gpu.tolerations if on_gpu else ())
     secrets = [secret for secret in settings.secrets if secret.is_for(node)]
@@ -26,48 +26,48 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
     variables = [secret for secret in secrets if secret.env]
     config: Spec = {
         "pvcMount": [
-            {"constant": volume.claim, "mountPath": volume.path, **_given(subPath=volume.sub_path)}
+            {"constant": volume.claim, "mountPath": volume.path, **_present(subPath=volume.sub_path)}
             for volume in settings.volumes
             if volume.is_for(node)
         ],
         "secretAsVolume": [
-            {"secretName": secret.name, "mountPath": secret.path, **_given(optional=secret.optional)}
+            {"secretName": secret.name, "mountPath": secret.path, **_present(optional=secret.optional)}
             for secret in files
         ],
         "secretAsEnv": [_secret_variables(secret) for secret in variables],
         "nodeSelector": {"labels": selector} if selector else None,
         "tolerations": [_toleration(toleration) for toleration in tolerations],
-        "podMetadata": _given(labels=settings.labels, annotations=settings.annotations),
+        "podMetadata": _present(labels=settings.labels, annotations=settings.annotations),
         "imagePullSecret": [{"secretName": name} for name in settings.image_pull_secrets],
         "imagePullPolicy": settings.image_pull_policy,
         "activeDeadlineSeconds": str(settings.timeout) if settings.timeout else None,  # an int64
-        "emptyDirMounts": _folders(asked),
+        "emptyDirMounts": _folders(request),
         "securityContext": (
             {"runAsUser": str(settings.run_as_user), "runAsNonRoot": True} if settings.run_as_user else None
         ),
     }
-    return _given(**config)
+    return _present(**config)
 
 
-def _folders(asked: NodeResources) -> list[Spec]:
-    """Volumes of the pod's own: the specification has no field for ephemeral storage.
+def _folders(request: NodeResources) -> list[Spec]:
+    """Empty volumes of the pod: the specification has no field for ephemeral storage.
 
     The configuration's ``enabledSharedMemory`` is read by no backend up to 2.17.
     """
-    scratch = {"volumeName": "scratch", "mountPath": SCRATCH, "sizeLimit": asked.scratch}
-    memory = {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": asked.shared_memory}
+    scratch = {"volumeName": "scratch", "mountPath": SCRATCH, "sizeLimit": request.scratch}
+    memory = {"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": request.shared_memory}
     return [folder for folder in (scratch, memory) if folder["sizeLimit"]]
 
 
 def _secret_variables(secret: SecretMount) -> Spec:
     variables = [{"secretKey": key, "envVar": name} for key, name in sorted(secret.env.items())]
-    # Only where asked for: a backend before 2.15 knows no optional here, and refuses what it does not know.
-    return {"secretName": secret.name, "keyToEnv": variables, **_given(optional=secret.optional)}
+    # Only where requested: a backend before 2.15 has no such field, and refuses unknown fields.
+    return {"secretName": secret.name, "keyToEnv": variables, **_present(optional=secret.optional)}
 
 
 def _toleration(toleration: Toleration) -> Spec:
     seconds = toleration.toleration_seconds
-    return _given(
+    return _present(
         key=toleration.key,
         operator=toleration.operator,
         value=toleration.value,
@@ -76,5 +76,5 @@ def _toleration(toleration: Toleration) -> Spec:
     )
 
 
-def _given(**fields: Any) -> Spec:
+def _present(**fields: Any) -> Spec:
     return {name: value for name, value in fields.items() if value}

@@ -1,1 +1,1 @@
-"""What runs in each pod: one node of the graph, as the backend's launcher hands it over."""
+"""The command of each pod: runs one node of the graph for the backend's launcher."""

@@ -1,4 +1,4 @@
-"""Artifacts between the backend, which hands them over without types and in buckets, and TFX."""
+"""Artifacts between the backend, which passes them without types and in buckets, and TFX."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tfx.types.value_artifact import ValueArtifact
 
 from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
 
-ABSENT = "absent"  # metadata of an artifact that stands for none: every output of the backend is one artifact
+ABSENT = "absent"  # metadata key of a placeholder for no artifact: every output of the backend is one artifact
 PLACEHOLDER = ".empty"
 
 Artifacts = dict[str, list[Artifact]]
@@ -23,29 +23,29 @@ Names = dict[int, str]  # TFX's numeric ids of this execution -> the backend's n
 def prepare(
     executor_input: pipeline_spec_pb2.ExecutorInput, types: Mapping[str, Mapping[str, str]], uris: LocalUris
 ) -> None:
-    """Fills in the types, turns URIs into paths, and leaves out what is no artifact of the node.
+    """Fills in the types, turns URIs into paths, and drops what is not an artifact of the node.
 
-    That is an input which stands for none, and an output that no component declared: where the server has
+    That is an input which is only a placeholder, and an output that no component declared: where the server has
     PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself.
 
     Args:
       executor_input: changed in place.
       types: "inputs" | "outputs" -> key -> import path of the artifact's class.
-      uris: hears of every URI.
+      uris: records every URI.
 
     Raises:
-      KeyError: an input whose type the compiler did not tell.
+      KeyError: an input without a type.
     """
     for key in executor_input.outputs.artifacts.keys() - types["outputs"].keys():
         del executor_input.outputs.artifacts[key]
     directions = {"inputs": executor_input.inputs.artifacts, "outputs": executor_input.outputs.artifacts}
     for direction, lists in directions.items():
         for key, artifacts in lists.items():
-            there = [one for one in artifacts.artifacts if ABSENT not in one.metadata.fields]
+            present = [one for one in artifacts.artifacts if ABSENT not in one.metadata.fields]
             del artifacts.artifacts[:]
-            artifacts.artifacts.extend(there)
+            artifacts.artifacts.extend(present)
             for artifact in artifacts.artifacts:
-                artifact.type.schema_title = types[direction][key]  # which TFX takes for an import path
+                artifact.type.schema_title = types[direction][key]  # TFX reads it as an import path
                 artifact.uri = uris.localise(artifact.uri)
 
 
@@ -56,7 +56,7 @@ def parsed(lists: Any, names: Names) -> Artifacts:
 
 
 def make_room(outputs: Artifacts) -> None:
-    """An empty folder for every output; what an earlier attempt left is removed."""
+    """Makes an empty folder for every output; files of an earlier attempt are removed."""
     for artifact in _each(outputs):
         path = Path(artifact.uri)
         if path.is_dir():
@@ -67,11 +67,11 @@ def make_room(outputs: Artifacts) -> None:
 
 
 def fill_empty(outputs: Artifacts, folders: Mapping[str, str]) -> None:
-    """Puts a file into every output without one: object stores know no empty folders, and lose the artifact.
+    """Writes a file into every output without one: object stores have no empty folders, and would lose the artifact.
 
     Args:
-      outputs: what the executor left; an output that it cleared is still expected.
-      folders: key -> path, as they were handed out.
+      outputs: after the executor; an output that it cleared is still expected.
+      folders: key -> path, from before the executor.
     """
     for key in outputs:
         path = Path(folders[key])
@@ -83,9 +83,9 @@ def fill_empty(outputs: Artifacts, folders: Mapping[str, str]) -> None:
 def executor_output(
     outputs: Artifacts, folders: Mapping[str, str], names: Names, uris: LocalUris
 ) -> pipeline_spec_pb2.ExecutorOutput:
-    """What the executor left, in the backend's words: URIs in the buckets, in metadata too."""
+    """The executor's outputs as the backend's message, with URIs in the buckets, in metadata too."""
     output = pipeline_spec_pb2.ExecutorOutput()
-    known = {0: "", **names}  # new artifacts have no name yet, of which TFX would warn
+    known = {0: "", **names}  # new artifacts have no name yet, and TFX would warn
     for key, artifacts in outputs.items():
         if artifacts:
             runtime = tfx_side.to_runtime_artifact(artifacts[0], known)
@@ -100,7 +100,7 @@ def executor_output(
 
 
 def _restored(value: Any, uris: LocalUris) -> Any:
-    if isinstance(value, dict):  # the backend knows no null
+    if isinstance(value, dict):  # the backend has no null
         return {key: _restored(item, uris) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_restored(item, uris) for item in value]

@@ -1,4 +1,4 @@
-"""Runs one node: from the launcher's ExecutorInput to the ExecutorOutput that it picks up."""
+"""Runs one node: from the launcher's ExecutorInput to the ExecutorOutput that it reads."""
 
 import argparse
 import importlib
@@ -20,7 +20,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.standard_artifacts import Boolean, Float, Integer, String
 from tfx.utils import import_utils
 
-from pipeline.runners.kubeflow.compile.passes import CONDITION
+from pipeline.runners.kubeflow.compile.specification import CONDITION
 from pipeline.runners.kubeflow.entrypoint import artifacts
 from pipeline.runners.kubeflow.entrypoint.events import Events
 from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
@@ -28,13 +28,13 @@ from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
 
 @dataclass(frozen=True)
 class Step:
-    """One node of the graph, as its container's arguments say.
+    """One node of the graph, from its container's arguments.
 
     Attributes:
       node: its id.
       executor_class: import path of the executor.
       executor_input: the launcher's ExecutorInput, JSON.
-      inputs_spec: the component's ComponentInputsSpec, JSON: it tells integers from floats.
+      inputs_spec: the component's ComponentInputsSpec, JSON, with the types of parameters.
       types: "inputs" | "outputs" -> key -> import path of the artifact's class.
       driver: import path of the driver that runs first, of a FileBasedExampleGen; or none.
       beam_args: for the executor's Beam pipelines.
@@ -50,7 +50,7 @@ class Step:
 
 
 def run_step(step: Step, events: Events) -> None:
-    """Runs the step and writes its ExecutorOutput last, whole or not at all.
+    """Runs the step and writes its ExecutorOutput last, atomically.
 
     Raises:
       Exception: what the executor raised; the launcher then finds no output.
@@ -91,7 +91,7 @@ def run_step(step: Step, events: Events) -> None:
 
 
 def _run_driver(driver: str, executor_input: pipeline_spec_pb2.ExecutorInput, inputs_spec: str) -> None:
-    """Runs TFX's driver, which the backend does not, and takes over the parameters and artifacts that it resolved."""
+    """Runs TFX's driver, which the backend does not, and adopts the parameters and artifacts that it resolved."""
     module = importlib.import_module(driver)
     arguments = argparse.Namespace(
         json_serialized_invocation_args=json_format.MessageToJson(executor_input),

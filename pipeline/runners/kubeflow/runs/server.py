@@ -1,4 +1,4 @@
-"""The Kubeflow Pipelines server, as commands see it: a request to a process in ``.venv-kubeflow``, an answer."""
+"""Requests to the Kubeflow Pipelines server, carried out by a process in ``.venv-kubeflow``."""
 
 import json
 import os
@@ -19,14 +19,14 @@ Event = dict[str, Any]
 
 
 class ClusterError(Exception):
-    """The server failed, or nothing is known of what became of a request; one sentence."""
+    """The server failed, or the result of a request is unknown; one line."""
 
 
 class Cluster:
-    """Asks the server that the settings name.
+    """The server of the settings.
 
     Args:
-      host: its address; default: what the environment, the cluster around this process or kubectl's configuration says.
+      host: its address; default: from the environment, the cluster around this process or kubectl's configuration.
       namespace: of a server of many users.
       connection: how it is reached.
     """
@@ -35,12 +35,12 @@ class Cluster:
         self._connection = {"host": host, "namespace": namespace, **connection.model_dump()}
 
     def ask(self, operation: str, on_event: Callable[[Event], None] | None = None, **arguments: Any) -> Event:
-        """Carries an operation of ``pipeline.runners.kubeflow.client`` out; gives its answer.
+        """Carries out an operation of ``pipeline.runners.kubeflow.client`` and returns its result.
 
         Raises:
-          UserError: something the user can mend, or the environment is missing.
+          UserError: an error that the user can fix, or the environment is missing.
           ClusterError: anything else.
-          KeyboardInterrupt: Ctrl-C; the process has ended what must not be left half done.
+          KeyboardInterrupt: Ctrl-C; the process has finished what must not be interrupted.
         """
         request = {"operation": operation, "connection": self._connection, **arguments}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, _started(request, log) as process:
@@ -49,20 +49,21 @@ class Cluster:
                 if "result" in event:
                     return dict(event["result"])
                 if "error" in event:
-                    raise UserError(event["error"]) if event["mend"] else ClusterError(event["error"])
+                    message, code = event["error"], event["code"]
+                    raise UserError(message, code=code) if code else ClusterError(message)
                 if on_event:
                     on_event(event)
             process.wait()
             log.seek(0)
-            said = log.read().strip().splitlines()
-            why = f": {said[-1]}" if said else ""
-            raise ClusterError(f"the process that talks to the server ended (exit code {process.returncode}){why}")
+            lines = log.read().strip().splitlines()
+            why = f": {lines[-1]}" if lines else ""
+            raise ClusterError(f"the client process ended (exit code {process.returncode}){why}")
 
 
 @contextmanager
 def _started(request: Event, log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
-    """The process, with its request given; afterwards it is gone."""
-    # A session of its own: Ctrl-C comes here alone, and the process is then told in the one way that it may put off.
+    """The process, with the request on its standard input; ended afterwards."""
+    # A separate session: Ctrl-C comes here only, and the process receives SIGTERM, which it can defer.
     process = subprocess.Popen(
         [python(), "-m", "pipeline.runners.kubeflow.client"],
         cwd=ROOT,
@@ -87,12 +88,13 @@ def python() -> str:
     """The Python of the environment with the SDK.
 
     Raises:
-      UserError: there is none.
+      UserError: it does not exist.
     """
     path = Path(os.environ.get(PYTHON_VARIABLE) or ROOT / ".venv-kubeflow" / "bin" / "python")
     if not os.access(path, os.X_OK):
-        raise UserError(
-            f"{path}: there is no such Python, and with it the Kubeflow SDK; run `make kubeflow-client` in the "
-            f"project's folder (or name one in {PYTHON_VARIABLE})"
+        message = (
+            f"{path}: no such Python, which runs the Kubeflow SDK; run `make kubeflow-client` in the project's folder "
+            f"(or set {PYTHON_VARIABLE})"
         )
+        raise UserError(message, code="kubeflow-no-client")
     return str(path)

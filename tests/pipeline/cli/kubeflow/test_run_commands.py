@@ -61,7 +61,7 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
     assert out.splitlines()[0] == f"run {run['run_id']}  {server.address}/#/runs/details/{run['run_id']}"
     assert re.findall(r"^(?:[✓✗↻] .*|\S+: the server failed.*|connected again)$", out, re.MULTILINE) == [
         "✓ ImageExampleGen         0 s  as in an earlier run",
-        f"{server.address}: the server failed (503): told to answer 503; trying again ...",
+        f"{server.address}: the server failed (503): rule 503; trying again ...",
         "connected again",
         "↻ Trainer            attempt 1 failed: ResourceExhaustedError: out of memory",
         "✓ Trainer                65 s  attempt 2",
@@ -168,7 +168,7 @@ def test_a_server_that_stays_silent_is_given_up(ask, server, pipeline_file):
     server.set(rules=[{"call": "GET .*/runs/.*", "do": "drop"}])
     code, last = ask("follow", run_id="r", poll=0.01, patience=0.05)
     assert code == 1
-    assert last["error"].endswith("Remote end closed connection without response; given up after 0.05 seconds")
+    assert last["error"].endswith("gave up after 0.05 seconds")
 
 
 def test_a_configuration_is_compiled_and_started(siamese, server, tmp_path):
@@ -200,15 +200,15 @@ def test_a_configuration_is_compiled_and_started(siamese, server, tmp_path):
     ("arguments", "why"),
     [
         ((), "nothing to run: name a compiled file, or say --config"),
-        (("none.yaml",), "none.yaml: No such file or directory"),
+        (("none.yaml",), "none.yaml: cannot be read: No such file or directory"),
         (("FILE", "--image", "i"), "is compiled: --image and --data go with --config alone"),
-        (("FILE", "--parameter", "epochs=3"), "the pipeline has no such parameter; it has: data_root, ignore_baseline"),
+        (("FILE", "--parameter", "epochs=3"), "no such parameter; allowed: data_root, ignore_baseline"),
     ],
 )
 def test_what_cannot_be_submitted_is_told_before_anything_is_asked(siamese, server, pipeline_file, arguments, why):
     code, out, err = siamese("submit", *(pipeline_file() if word == "FILE" else word for word in arguments))
     assert (code, out) == (2, "")
-    assert re.fullmatch(rf"error: .*{re.escape(why)}\n", err), err
+    assert re.fullmatch(rf"error: .*{re.escape(why)}( \[[a-z-]+\])?\n", err), err
     assert server.calls() == []
 
 
@@ -228,15 +228,15 @@ def test_without_the_environment_the_user_is_told_how_to_make_it(siamese, pipeli
     monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", "/nowhere/python")
     code, _, err = siamese("submit", pipeline_file())
     assert code == 2
-    assert err.startswith("error: /nowhere/python: there is no such Python")
-    assert "run `make kubeflow-client`" in err
+    assert "/nowhere/python" in err
+    assert "[kubeflow-no-client]" in err
 
 
 def test_an_environment_that_is_broken_is_told(siamese, pipeline_file, monkeypatch):
     monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", sys.executable)  # one without the SDK
     code, _, err = siamese("submit", pipeline_file())
     assert code == 1
-    assert err.startswith("error: the process that talks to the server ended (exit code 1): ")
+    assert "(exit code 1)" in err
     assert "ModuleNotFoundError" in err
     assert err.count("\n") == 1
 
@@ -244,4 +244,4 @@ def test_an_environment_that_is_broken_is_told(siamese, pipeline_file, monkeypat
 def test_a_server_that_fails_is_one_line_and_exit_code_1(siamese, server, pipeline_file):
     server.set(rules=[{"call": "POST .*/runs", "do": 500}])
     code, out, err = siamese("submit", pipeline_file())
-    assert (code, out, err) == (1, "", f"error: {server.address}: the server failed (500): told to answer 500\n")
+    assert (code, out, err) == (1, "", f"error: {server.address}: the server failed (500): rule 500\n")

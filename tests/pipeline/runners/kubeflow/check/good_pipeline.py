@@ -1,4 +1,4 @@
-"""A small compiled pipeline with which nothing is wrong, to plant faults into."""
+"""A small compiled pipeline without findings, to plant problems into."""
 
 import json
 from typing import Any

@@ -1,21 +1,21 @@
-"""Plants one fault into the good pipeline and says what the validator tells."""
+"""Plants one problem into the good pipeline and checks it."""
 
 from collections.abc import Callable
 from typing import Any
 
 from good_pipeline import good
 
-from pipeline.runners.kubeflow.check.check import faults
-from pipeline.runners.kubeflow.check.finding import Fault
+from pipeline.runners.kubeflow.check.check import findings
+from pipeline.runners.kubeflow.check.compiled import Finding
 
 Plant = Callable[[dict[str, Any], dict[str, Any]], Any]
 
 
-def told(plant: Plant) -> list[Fault]:
-    """What is told of the good pipeline after ``plant(spec, executors of the platform document)``."""
+def found_after(plant: Plant) -> list[Finding]:
+    """The findings in the good pipeline after ``plant(spec, executors of the platform document)``."""
     spec, platform = good()
     plant(spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"])
-    return faults([spec, platform])
+    return findings([spec, platform])
 
 
 def tasks(spec: dict[str, Any]) -> dict[str, Any]:

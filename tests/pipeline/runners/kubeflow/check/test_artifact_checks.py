@@ -1,5 +1,5 @@
 import pytest
-from planting import tasks, told
+from planting import found_after, tasks
 
 
 def model(schema):
@@ -13,9 +13,9 @@ def model(schema):
 
 
 @pytest.mark.parametrize(
-    ("plant", "where", "sentence"),
+    ("plant", "where", "message"),
     [
-        (model({}), "task Trainer, output model", "its type has no title: the launcher stops with: No title specified"),
+        (model({}), "task Trainer, output model", "has no title: the launcher"),
         (model({"instanceSchema": "type: object"}), "task Trainer, output model", "its type has no title"),
         (model({"instanceSchema": "a: ["}), "task Trainer, output model", "its type has no title: the"),
         (
@@ -26,27 +26,27 @@ def model(schema):
         (
             lambda s, _: s["components"]["Pusher"]["inputDefinitions"]["artifacts"].pop("model"),
             "task Pusher, input model",
-            "is none that its component declares",
+            "is not declared by its component",
         ),
     ],
 )
-def test_a_planted_fault_is_the_one_error_that_is_told(plant, where, sentence):
-    errors = [fault for fault in told(plant) if fault.severity == "error"]
+def test_a_planted_problem_is_the_only_error(plant, where, message):
+    errors = [finding for finding in found_after(plant) if finding.severity == "error"]
 
-    assert [fault.where for fault in errors] == [where]
-    assert sentence in errors[0].sentence
+    assert [finding.where for finding in errors] == [where]
+    assert message in errors[0].message
 
 
 @pytest.mark.parametrize("schema", [{"schemaTitle": "system.Model"}, {"instanceSchema": "title: siamese.GateVerdict"}])
-def test_a_title_in_either_way_is_no_fault(schema):
-    assert told(model(schema)) == []
+def test_a_title_in_either_way_has_no_finding(schema):
+    assert found_after(model(schema)) == []
 
 
 def test_a_title_that_vertex_refuses_is_a_warning():
-    (found,) = told(model({"schemaTitle": "GateVerdict"}))
+    (found,) = found_after(model({"schemaTitle": "GateVerdict"}))
 
     assert (found.severity, found.where) == ("warning", "task Trainer, output model")
-    assert "is called GateVerdict: only Vertex AI refuses it" in found.sentence
+    assert "is called GateVerdict, which only Vertex AI refuses" in found.message
 
 
 def test_another_type_than_the_one_wanted_is_a_warning():
@@ -56,5 +56,5 @@ def test_another_type_than_the_one_wanted_is_a_warning():
             "outputArtifactKey": "data",
         }
 
-    (found,) = told(plant)
-    assert (found.severity, found.sentence) == ("warning", "wants tfx.Model and is given tfx.Examples")
+    (found,) = found_after(plant)
+    assert (found.severity, found.message) == ("warning", "must be of type tfx.Model, got tfx.Examples")

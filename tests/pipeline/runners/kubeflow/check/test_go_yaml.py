@@ -37,21 +37,21 @@ def test_what_is_there_twice_is_written_twice():
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "message"),
     [
         ("a:\n  - 12e45", "line 2: the backend reads 12e45 as a number; a text must be in quotes: '12e45'"),
         ("a: on", "line 1: the backend reads on as a text; write true or false"),
         ("a: 12:30", "line 1: the backend reads 12:30 as a text; put it in quotes"),
-        ("a: 1\nb: 2\na: 3", "line 3: a is there twice, which the backend refuses"),
+        ("a: 1\nb: 2\na: 3", "line 3: a occurs twice, which the backend refuses"),
         ("{}\n---\n0812: x", "line 3: the backend reads 0812 as a number"),
     ],
 )
-def test_what_would_be_misread_is_told_with_its_line(text, sentence):
-    (told,) = go_yaml.misread(text)
+def test_what_would_be_misread_is_found_with_its_line(text, message):
+    (found,) = go_yaml.misread(text)
 
-    assert told.startswith(sentence)
+    assert found.startswith(message)
 
 
 @pytest.mark.parametrize("text", ["a: true", "a: '12e45'", 'a: "12e45"', "a: 5", "a: 1.5e+3", "a: |\n  12e45", ""])
-def test_what_both_read_alike_is_not_told(text):
+def test_what_both_read_alike_is_not_a_finding(text):
     assert go_yaml.misread(text) == []

@@ -1,7 +1,7 @@
 import copy
 
 import pytest
-from planting import container, tasks, told
+from planting import container, found_after, tasks
 
 NESTED = {"componentRef": {"name": "Nested"}, "taskInfo": {"name": "Nested"}}
 
@@ -57,19 +57,27 @@ def of_itself(spec, _):
 
 
 @pytest.mark.parametrize(
-    ("plant", "where", "sentence"),
+    ("plant", "where", "message"),
     [
         (lambda s, _: rename(s, "Pusher", "push_it"), "task push_it", "ids of letters, digits and - only"),
-        (lambda s, _: rename(s, "Pusher", "Trainer-driver"), "task Trainer-driver", "the pod that prepares Trainer"),
+        (lambda s, _: rename(s, "Pusher", "Trainer-driver"), "task Trainer-driver", "the driver pod of Trainer"),
         (trainer(lambda t: t.pop("taskInfo")), "task Trainer", "taskInfo.name is empty"),
         (trainer(lambda t: t.update(taskInfo={"name": "Other"})), "task Trainer", "taskInfo.name is Other: drivers"),
-        (trainer(lambda t: t["dependentTasks"].append("Tuner")), "task Trainer", "waits for Tuner, which is no task"),
-        (circle, "tasks Source, Trainer", "wait for one another: Argo refuses a circle"),
-        (trainer(lambda t: t.update(componentRef={"name": "X"})), "task Trainer", "runs the component X, which is not"),
+        (
+            trainer(lambda t: t["dependentTasks"].append("Tuner")),
+            "task Trainer",
+            "depends on Tuner, which is not a task",
+        ),
+        (circle, "tasks Source, Trainer", "depend on one another: Argo refuses a cycle"),
+        (
+            trainer(lambda t: t.update(componentRef={"name": "X"})),
+            "task Trainer",
+            "runs the component X, which does not",
+        ),
         (
             trainer(lambda t: t["inputs"]["artifacts"]["data"]["taskOutputArtifact"].update(producerTask="Ingest")),
             "task Trainer, input data",
-            "comes from Ingest, which is no task",
+            "comes from Ingest, which is not a task",
         ),
         (
             trainer(lambda t: t["inputs"]["artifacts"]["data"]["taskOutputArtifact"].update(outputArtifactKey="rows")),
@@ -81,7 +89,7 @@ def of_itself(spec, _):
             "task Trainer, input data",
             "root has no input given",
         ),
-        (trainer(lambda t: t["inputs"]["artifacts"].update(data={})), "task Trainer, input data", "comes from nowhere"),
+        (trainer(lambda t: t["inputs"]["artifacts"].update(data={})), "task Trainer, input data", "has no source"),
         (
             trainer(
                 lambda t: t["inputs"]["parameters"].update(
@@ -89,7 +97,7 @@ def of_itself(spec, _):
                 )
             ),
             "task Trainer, parameter epochs",
-            "comes from Source_task, which is no task; TFX writes Source_task for a value of a node: avoid dynamic",
+            "comes from Source_task, which is not a task; TFX writes Source_task for a value of a node: avoid dynamic",
         ),
         (
             trainer(
@@ -126,7 +134,7 @@ def of_itself(spec, _):
             "task Trainer",
             "retryPolicy.backoffFactor is 1.5: Argo reads whole numbers only",
         ),
-        (trainer(lambda t: t["retryPolicy"].pop("backoffMaxDuration")), "task Trainer", "is never tried again"),
+        (trainer(lambda t: t["retryPolicy"].pop("backoffMaxDuration")), "task Trainer", "is never retried"),
         (trainer(lambda t: t.update(artifactIterator={"itemInput": "x"})), "task Trainer", "iterates over artifacts"),
         (
             lambda s, _: tasks(s)["Source"].update(triggerPolicy={"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}),
@@ -136,7 +144,7 @@ def of_itself(spec, _):
         (
             trainer(lambda t: t.update(triggerPolicy={"condition": "inputs.artifacts['x'].artifacts[0].uri == 'y'"})),
             "task Trainer",
-            "its condition asks for inputs that it does not have: x",
+            "its condition reads inputs that the task does not have: x",
         ),
         (
             trainer(lambda t: t.update(triggerPolicy={"condition": "Unknown Comparison Operation 9"})),
@@ -148,33 +156,33 @@ def of_itself(spec, _):
             "task Trainer",
             "its condition compares epochs with a value of another type",
         ),
-        (lambda s, _: s["components"].update(root={}), "component root", "a name that is reserved"),
-        (of_itself, "component Nested", "is made of itself"),
+        (lambda s, _: s["components"].update(root={}), "component root", "a reserved name"),
+        (of_itself, "component Nested", "contains itself"),
     ],
 )
-def test_a_planted_fault_is_the_one_error_that_is_told(plant, where, sentence):
-    errors = [fault for fault in told(plant) if fault.severity == "error"]
+def test_a_planted_problem_is_the_only_error(plant, where, message):
+    errors = [finding for finding in found_after(plant) if finding.severity == "error"]
 
-    assert [fault.where for fault in errors] == [where]
-    assert sentence in errors[0].sentence
+    assert [finding.where for finding in errors] == [where]
+    assert message in errors[0].message
 
 
 def test_two_components_with_one_container_are_one_to_the_backend():
-    found = [fault for fault in told(same_container) if fault.where.startswith("component")]
+    found = [finding for finding in found_after(same_container) if finding.where.startswith("component")]
 
     assert len(found) == 1
-    assert "has the very container of Pusher but other inputs or outputs" in found[0].sentence
+    assert "has the same container as Pusher but other inputs or outputs" in found[0].message
 
 
-def test_an_imported_artifact_is_no_fault():
-    assert told(lambda s, p: (importer(s, artifactUri={"constant": "gs://b/x"}), p.pop("Source_executor"))) == [
-        *told(lambda s, p: importer(s, artifactUri={"runtimeParameter": "root"}) or p.pop("Source_executor"))
+def test_an_imported_artifact_has_no_finding():
+    assert found_after(lambda s, p: (importer(s, artifactUri={"constant": "gs://b/x"}), p.pop("Source_executor"))) == [
+        *found_after(lambda s, p: importer(s, artifactUri={"runtimeParameter": "root"}) or p.pop("Source_executor"))
     ]
-    assert told(lambda s, p: (importer(s, artifactUri={"constant": "gs://b/x"}), p.pop("Source_executor"))) == []
+    assert found_after(lambda s, p: (importer(s, artifactUri={"constant": "gs://b/x"}), p.pop("Source_executor"))) == []
 
 
 @pytest.mark.parametrize(
-    ("plant", "sentence"),
+    ("plant", "message"),
     [
         (
             trainer(lambda t: t["retryPolicy"].update(backoffMaxDuration="600s")),
@@ -190,23 +198,23 @@ def test_an_imported_artifact_is_no_fault():
         ),
     ],
 )
-def test_what_runs_and_may_be_regretted_is_a_warning(plant, sentence):
-    (found,) = told(plant)
+def test_what_runs_with_a_risk_is_a_warning(plant, message):
+    (found,) = found_after(plant)
 
     assert (found.severity, found.where) == ("warning", "task Trainer")
-    assert sentence in found.sentence
+    assert message in found.message
 
 
-def test_a_condition_on_what_is_always_there_is_no_fault():
+def test_a_condition_on_what_is_always_there_has_no_finding():
     condition = {
         "condition": "inputs.parameter_values['epochs'] == 3.0 && inputs.artifacts['data'].artifacts[0].uri == 'y'"
     }
 
-    assert told(trainer(lambda t: t.update(triggerPolicy=condition))) == []
+    assert found_after(trainer(lambda t: t.update(triggerPolicy=condition))) == []
 
 
 def test_without_retries_the_policy_does_not_matter():
-    assert told(trainer(lambda t: t.update(retryPolicy={"maxRetryCount": 0}))) == []
+    assert found_after(trainer(lambda t: t.update(retryPolicy={"maxRetryCount": 0}))) == []
 
 
 def test_tasks_within_components_are_looked_at_too():
@@ -218,5 +226,5 @@ def test_tasks_within_components_are_looked_at_too():
         spec["components"]["Nested"] = {"dag": {"tasks": {"Source": inner}}}
         tasks(spec)["Nested"] = NESTED
 
-    (found,) = told(plant)
+    (found,) = found_after(plant)
     assert found.where == "task Source in Nested"

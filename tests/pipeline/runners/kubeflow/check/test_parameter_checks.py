@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from planting import container, tasks, told
+from planting import container, found_after, tasks
 
 
 def epochs(value):
@@ -26,7 +26,7 @@ def behind_an_exit_handler(spec, _):
 
 
 @pytest.mark.parametrize(
-    ("plant", "where", "sentence"),
+    ("plant", "where", "message"),
     [
         (
             of_the_run(parameterType="STRING"),
@@ -41,9 +41,9 @@ def behind_an_exit_handler(spec, _):
         (
             of_the_run(parameterType="LIST", defaultValue=[]),
             "parameter data_root",
-            "is of the type LIST: TFX reads texts",
+            "is of the type LIST",
         ),
-        (of_the_run(parameterType=99, isOptional=True), "parameter data_root", "is of the type 99: TFX reads texts"),
+        (of_the_run(parameterType=99, isOptional=True), "parameter data_root", "is of the type 99"),
         (of_the_run(parameterType="BOOLEAN", defaultValue=True), "parameter data_root", "is of the type BOOLEAN"),
         (
             of_the_run(parameterType="NUMBER_INTEGER", defaultValue="/d"),
@@ -76,45 +76,45 @@ def behind_an_exit_handler(spec, _):
         (
             text("run {{$.pipeline_job_uuid}}"),
             "task Pusher, parameter run_id",
-            "holds {{$.pipeline_job_uuid}}, which stands in a longer text: drivers replace whole values only",
+            "contains {{$.pipeline_job_uuid}}, which is part of a longer text",
         ),
         (
             text("{{$.inputs.parameters['data_root']}}/x"),
             "task Pusher, parameter run_id",
-            "holds {{$.inputs.parameters['data_root']}}, which nobody replaces",
+            "contains {{$.inputs.parameters['data_root']}}, which is never replaced",
         ),
         (
             text(json.dumps({"dir": json.dumps({"__class__": "RuntimeParameter", "name": "data_root"})})),
             "task Pusher, parameter run_id",
-            "holds a RuntimeParameter within a longer text",
+            "contains a RuntimeParameter within a longer text",
         ),
         (
             lambda s, _: tasks(s)["Trainer"]["inputs"]["parameters"].pop("epochs"),
             "task Trainer",
-            "its component wants the parameter epochs, which it is not given",
+            "requires the parameter epochs",
         ),
         (
             lambda s, _: container(s)["args"].append("--x={{$.inputs.parameters['steps']}}"),
             "task Trainer",
-            "its command holds {{$.inputs.parameters['steps']}}, and it has no such one",
+            "its command contains {{$.inputs.parameters['steps']}}",
         ),
         (
             lambda s, _: container(s)["args"].append("{{$.outputs.artifacts['run'].path}}"),
             "task Trainer",
-            "its command holds {{$.outputs.artifacts['run']}}, and it has no such one",
+            "its command contains {{$.outputs.artifacts['run']}}",
         ),
         (
             behind_an_exit_handler,
             "component tfx-dag",
-            "is not handed data_root: with an exit handler TFX's runtime parameters fail with: parent DAG does",
+            "does not receive data_root: with an exit handler",
         ),
     ],
 )
-def test_a_planted_fault_is_the_one_error_that_is_told(plant, where, sentence):
-    errors = [fault for fault in told(plant) if fault.severity == "error"]
+def test_a_planted_problem_is_the_only_error(plant, where, message):
+    errors = [finding for finding in found_after(plant) if finding.severity == "error"]
 
-    assert [fault.where for fault in errors] == [where]
-    assert sentence in errors[0].sentence
+    assert [finding.where for finding in errors] == [where]
+    assert message in errors[0].message
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def test_a_planted_fault_is_the_one_error_that_is_told(plant, where, sentence):
     ],
     ids=range(8),
 )
-def test_what_the_backend_fills_in_is_no_fault(plant):
-    assert told(plant) == []
+def test_what_the_backend_fills_in_has_no_finding(plant):
+    assert found_after(plant) == []

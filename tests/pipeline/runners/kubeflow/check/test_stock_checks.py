@@ -1,4 +1,4 @@
-"""What TFX's own compiler writes: the validator finds its faults without knowing ours."""
+"""Checks of what TFX's own compiler writes, without our passes."""
 
 from pathlib import Path
 
@@ -17,17 +17,17 @@ from tfx.proto import pusher_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, Schema
 
-from pipeline.runners.kubeflow.check.check import file_faults
-from pipeline.runners.kubeflow.check.finding import Fault
+from pipeline.runners.kubeflow.check.check import file_findings
+from pipeline.runners.kubeflow.check.compiled import Finding
 
 
 @exit_handler
-def tell(final_status: Parameter[str]):
+def notify(final_status: Parameter[str]):
     print(final_status)
 
 
-def stock(folder: Path, name: str, handler=None, schema_2_1: bool = True, cache: bool = False) -> list[Fault]:
-    """What is told of the file that TFX writes for a pipeline of its own components."""
+def stock(folder: Path, name: str, handler=None, schema_2_1: bool = True, cache: bool = False) -> list[Finding]:
+    """The findings in the file that TFX writes for a pipeline of its own components."""
     images = CsvExampleGen(input_base=RuntimeParameter(name="data_root", ptype=str, default="/data"))
     statistics = StatisticsGen(examples=images.outputs["examples"])
     served = Resolver(
@@ -44,15 +44,15 @@ def stock(folder: Path, name: str, handler=None, schema_2_1: bool = True, cache:
     if handler:
         runner.set_exit_handler(handler)
     runner.run(Pipeline("stock", "minio://bucket/root", components=nodes, enable_cache=cache))
-    return file_faults(folder / name)
+    return file_findings(folder / name)
 
 
-def about(found: list[Fault], where: str) -> str:
-    """All that is told of one part."""
-    return "\n".join(fault.sentence for fault in found if fault.where == where)
+def about(found: list[Finding], where: str) -> str:
+    """All messages about one part."""
+    return "\n".join(finding.message for finding in found if finding.where == where)
 
 
-def test_the_yaml_of_the_newer_schema_has_its_faults_told(tmp_path):
+def test_the_yaml_of_the_newer_schema_has_findings(tmp_path):
     found = stock(tmp_path, "p.yaml", cache=True)
 
     assert "ids of letters, digits and - only" in about(found, "task latest_blessed_model-model-resolver")
@@ -61,43 +61,43 @@ def test_the_yaml_of_the_newer_schema_has_its_faults_told(tmp_path):
     assert "has no defaultValue" in about(found, "parameter data_root")
     ingest = about(found, "executor CsvExampleGen_executor")
     for part in (
-        *("TFX's own entrypoint", "lifecycle.preCacheCheck", "asks for no CPU", "asks for no memory"),
-        *("tensorflow/tfx:latest may be another one", "runs as root", "no volume for temporary files"),
+        *("TFX's own entrypoint", "lifecycle.preCacheCheck", "requests no CPU", "requests no memory"),
+        *("tensorflow/tfx:latest may change", "runs as root", "no volume for temporary files"),
     ):
         assert part in ingest
     assert "TFX's own entrypoint" in about(found, "executor StatisticsGen_executor")
-    assert "is cached, and reads or writes what no cache key knows" in about(found, "task CsvExampleGen")
+    assert "is cached" in about(found, "task CsvExampleGen")
     assert "is cached" in about(found, "task Pusher")
     assert "is cached" not in about(found, "task StatisticsGen")
     assert "runs under a condition" in about(found, "task Pusher")
-    assert "names no pipeline root" in about(found, "the file")
+    assert "has no pipeline root" in about(found, "the file")
     assert about(found, "task schema-importer") == ""
 
 
-def test_the_json_is_no_file_for_this_backend(tmp_path):
+def test_the_json_of_a_pipeline_job_is_an_error(tmp_path):
     found = stock(tmp_path, "p.json", schema_2_1=False)
 
     assert "is a PipelineJob, as TFX writes into a .json file" in about(found, "document 1")
-    assert "takes schema version 2.1.0 only, this is 2.0.0" in about(found, "the file")
+    assert "the schema version must be 2.1.0, got 2.0.0" in about(found, "the file")
     assert "no parameterType" in about(found, "parameter data_root")
     assert "constant_value, as of schema 2.0" in about(found, "task StatisticsGen, parameter exclude_splits")
     assert "is a Resolver" in about(found, "task latest_blessed_model-model-resolver")
 
 
 def test_an_exit_handler_and_a_parameter_do_not_go_together(tmp_path):
-    found = stock(tmp_path, "p.yaml", handler=tell(final_status=FinalStatusStr()))
+    found = stock(tmp_path, "p.yaml", handler=notify(final_status=FinalStatusStr()))
 
-    assert "is not handed data_root: with an exit handler" in about(found, "component tfx-dag")
+    assert "does not receive data_root: with an exit handler" in about(found, "component tfx-dag")
 
 
-def test_the_faults_of_nodes_behind_an_exit_handler_are_told_too(tmp_path):
-    found = stock(tmp_path, "p.yaml", handler=tell(final_status=FinalStatusStr()), cache=True)
+def test_nodes_behind_an_exit_handler_are_checked(tmp_path):
+    found = stock(tmp_path, "p.yaml", handler=notify(final_status=FinalStatusStr()), cache=True)
 
     assert "is cached" in about(found, "task CsvExampleGen in tfx-dag")
     assert "TFX's own entrypoint" in about(found, "executor StatisticsGen_executor")
 
 
-def test_a_runtime_parameter_in_a_longer_text_is_told(tmp_path):
+def test_a_runtime_parameter_in_a_longer_text_is_found(tmp_path):
     inner = RuntimeParameter(name="day", ptype=str)
     images = CsvExampleGen(input_base=f"/data/{inner}")
     config = KubeflowV2DagRunnerConfig(default_image="a/b:1", use_pipeline_spec_2_1=True)
@@ -106,5 +106,5 @@ def test_a_runtime_parameter_in_a_longer_text_is_told(tmp_path):
     )
 
     assert yaml.safe_load((tmp_path / "p.yaml").read_text())["root"].get("inputDefinitions") is None
-    found = file_faults(tmp_path / "p.yaml")
+    found = file_findings(tmp_path / "p.yaml")
     assert "a RuntimeParameter within a longer text" in about(found, "task CsvExampleGen, parameter input_base")

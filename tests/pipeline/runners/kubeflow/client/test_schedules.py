@@ -1,4 +1,4 @@
-"""Schedules on a server, and what is left of them wherever their replacement is cut off."""
+"""Schedules on a server, and their state wherever a replacement is interrupted."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def test_a_schedule_is_what_was_asked_for(deploy, server):
     changes = {"trigger": trigger, "catch_up": True, "max_concurrency": 3, "service_account": "trainer"}
     code, last = deploy(parameters={"data_root": "/data/new", "ignore_baseline": 7}, **changes)
 
-    assert (code, last["result"]["unchanged"], last["result"]["left"]) == (0, False, [])
+    assert (code, last["result"]["unchanged"], last["result"]["undeleted"]) == (0, False, [])
     (made,) = server.set()["recurring"]
     assert made["trigger"] == {
         "cron_schedule": {
@@ -76,7 +76,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(deploy, server):
     assert [version_of(server, one) for one in server.set()["recurring"]] == ["image:1", "image:2"]
 
 
-def test_the_very_same_again_changes_nothing(deploy, server):
+def test_the_same_command_again_changes_nothing(deploy, server):
     deploy("1")
     before = server.set()["recurring"]
     code, last = deploy("1")
@@ -122,34 +122,33 @@ def test_what_could_not_be_deleted_does_not_undo_a_pause(deploy, ask, server):
 
 
 @pytest.mark.parametrize("operation", ["pause", "resume", "delete"])
-def test_a_name_that_nobody_has(ask, operation):
+def test_an_unknown_name_is_an_error(ask, operation):
     code, last = ask(operation, name="nightly")
-    assert (code, last["mend"]) == (2, True)
-    assert last["error"].startswith("schedule nightly: there is none of that name")
+    assert (code, last["code"]) == (2, "kubeflow-unknown-schedule")
+    assert "nightly" in last["error"]
 
 
 def test_another_pipelines_schedule_is_not_touched(deploy, server):
     deploy("1")
     code, last = deploy("1", pipeline="signatures")
-    assert (code, last["mend"]) == (2, True)
-    assert "one of that name runs another pipeline" in last["error"]
+    assert (code, last["code"]) == (2, "kubeflow-schedule-of-another-pipeline")
     assert server.schedules() == [("nightly", True)]
 
 
 def test_one_that_cannot_be_made_leaves_the_old_one_alone(deploy, server):
     deploy("1")
     code, last = deploy("2", max_concurrency=11)
-    assert (code, last["mend"]) == (2, True)
+    assert (code, last["code"]) == (2, "kubeflow-request-refused")
     assert "at most 10" in last["error"]
     assert server.schedules() == [("nightly", True)]
 
 
-def test_one_that_cannot_be_deleted_is_told_and_goes_next_time(deploy, server):
+def test_one_that_cannot_be_deleted_is_a_warning_and_is_deleted_next_time(deploy, server):
     deploy("1")
     server.set(rules=[{"call": "DELETE .*", "do": 500}])
     code, last = deploy("2")
     assert code == 0
-    assert "disabled, but not deleted" in last["result"]["left"][0]
+    assert "disabled, but not deleted" in last["result"]["undeleted"][0]
     assert server.schedules() == [("nightly", False), ("nightly", True)]
     server.set(rules=[])
     assert deploy("2")[0] == 0
@@ -160,15 +159,15 @@ def test_one_that_cannot_be_enabled_gives_way_to_the_old_one(deploy, server):
     deploy("1")
     server.set(rules=[{"call": ".*:enable", "do": 500, "times": 1}])
     code, last = deploy("2")
-    assert (code, last["mend"]) == (1, False)
-    assert last["error"].endswith("the old schedule goes on as before")
+    assert (code, last["code"]) == (1, None)
+    assert last["error"].endswith("the old schedule is still active")
     assert server.schedules() == [("nightly", True)]
     assert version_of(server, server.set()["recurring"][0]) == "image:1"
 
 
 @pytest.mark.parametrize("lost", ["drop", "lose"])  # the request, or the answer alone
 @pytest.mark.parametrize("after", range(4))  # made, disabled, enabled, deleted
-def test_cut_off_anywhere_never_two_are_enabled_and_the_same_again_mends_it(deploy, server, after, lost):
+def test_interrupted_anywhere_at_most_one_is_enabled_and_the_same_command_completes_it(deploy, server, after, lost):
     """From the moment that the server is gone, the client can do no more than a killed one."""
     deploy("1")
     last = {"call": CHANGES, "do": lost, "after": after, "times": 1}
@@ -183,7 +182,7 @@ def test_cut_off_anywhere_never_two_are_enabled_and_the_same_again_mends_it(depl
 
 
 @pytest.mark.parametrize("operation", ["pause", "resume", "delete"])
-def test_every_command_mends_what_a_killed_one_left(deploy, ask, server, operation):
+def test_every_command_completes_an_interrupted_one(deploy, ask, server, operation):
     deploy("1")
     server.set(rules=[{"call": "(POST .*able|DELETE .*)", "do": "drop"}])
     deploy("2")
@@ -231,7 +230,7 @@ def test_killed_between_disabling_and_enabling(deploy, server, pipeline_file):
     process.stdin.write(json.dumps(request))
     process.stdin.close()
     server.set(wait_held=True)
-    process.send_signal(signal.SIGINT)  # put off: nothing is left half done for a Ctrl-C
+    process.send_signal(signal.SIGINT)  # deferred: Ctrl-C interrupts nothing here
     process.send_signal(signal.SIGTERM)
     assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)

@@ -6,7 +6,7 @@ from kfp_api import argo
 from pipeline.runners.kubeflow.client.steps import Step, argo_id, pods, steps, with_metadata, workflow_of
 
 
-def told(nodes, seconds=65):
+def details(nodes, seconds=65):
     """The tasks with times as the SDK has them."""
     tasks = argo.task_details(nodes, seconds)
     for task in tasks:
@@ -34,13 +34,13 @@ def test_ids_are_those_that_argo_makes():
         (["driver failed"], Step("Trainer", "FAILED", seconds=65, before=True)),
     ],
 )
-def test_a_nodes_state_is_told_from_argos_nodes(attempts, step):
-    found = steps(["Trainer", "Outcome"], told({"Trainer": attempts}))
+def test_a_nodes_state_follows_from_argos_nodes(attempts, step):
+    found = steps(["Trainer", "Outcome"], details({"Trainer": attempts}))
     assert found == {"Trainer": step, "Outcome": Step("Outcome", "PENDING")}
 
 
 def test_attempts_of_several_nodes_are_not_mixed_up():
-    found = steps(["A", "B"], told({"A": ["failed", "failed", "running"], "B": ["succeeded"]}))
+    found = steps(["A", "B"], details({"A": ["failed", "failed", "running"], "B": ["succeeded"]}))
     assert (found["A"].attempt, found["B"].attempt) == (3, 1)
 
 
@@ -50,7 +50,7 @@ def test_nothing_known_is_pending():
 
 
 def test_the_pods_name_is_among_those_that_are_tried():
-    tasks = told({"Trainer": ["failed", "running"]})
+    tasks = details({"Trainer": ["failed", "running"]})
     for attempt in (1, 2):
         found = with_metadata(pods(workflow_of(tasks), "Trainer", attempt), annotations=0, labels=2)
         assert argo.pod_name("Trainer", attempt - 1) in found

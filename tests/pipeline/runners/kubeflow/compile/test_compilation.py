@@ -10,6 +10,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from models.errors import UserError
 from pipeline.config.configuration import Config, load_config
+from pipeline.runners.kubeflow.compile import compilation
 from pipeline.runners.kubeflow.compile.compilation import RUN_ID, CompiledPipeline, compile_pipeline
 
 IMAGE = "registry.example/siamese@sha256:" + 64 * "0"
@@ -18,8 +19,8 @@ ROOT = "s3://bucket/siamese"
 
 def config(*overrides: str) -> Config:
     mounted = ["kubeflow.volumes=[{claim: images, path: /data}, {claim: serving, path: /serving}]"]
-    places = ["push.serving_dir=/serving/faces", "data.source=/data/faces"]
-    return load_config(overrides=[*mounted, *places, *overrides])
+    folders = ["push.serving_dir=/serving/faces", "data.source=/data/faces"]
+    return load_config(overrides=[*mounted, *folders, *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +43,23 @@ def test_the_graph_is_the_local_one(compiled):
     assert {name: set(task.get("dependentTasks", [])) for name, task in tasks.items()} == local
 
 
-def test_what_too_few_new_images_leave_out_is_all_from_the_pairs_on():
+def test_too_few_new_images_skip_everything_from_the_pairs_on():
     compiled = compile_pipeline(config("data.min_new_images=5"), IMAGE, ROOT)
     tasks = compiled.spec["root"]["dag"]["tasks"]
 
-    asked = {name for name, task in tasks.items() if "triggerPolicy" in task}
-    assert asked == {name for name, task in tasks.items() if "NewData" in task.get("dependentTasks", ())}
-    left_out = set(asked)
-    while more := {name for name in tasks.keys() - left_out if left_out & set(tasks[name].get("dependentTasks", ()))}:
-        left_out |= more
+    conditional = {name for name, task in tasks.items() if "triggerPolicy" in task}
+    assert conditional == {name for name, task in tasks.items() if "NewData" in task.get("dependentTasks", ())}
+    skipped = set(conditional)
+    while more := {name for name in tasks.keys() - skipped if skipped & set(tasks[name].get("dependentTasks", ()))}:
+        skipped |= more
     before = {"ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "Baseline"}
-    assert tasks.keys() - left_out == before | {"NewData"}
-    given = tasks["NewData"]["inputs"]["parameters"]
-    assert given["ends_run"]["runtimeValue"] == {"constant": 0}
-    assert compiled.faults() == []
+    assert tasks.keys() - skipped == before | {"NewData"}
+    parameters = tasks["NewData"]["inputs"]["parameters"]
+    assert parameters["ends_run"]["runtimeValue"] == {"constant": 0}
+    assert compiled.findings() == []
 
 
-def test_a_tuner_is_there_where_one_is_asked_for_with_the_trainers_pod_and_checkpoints():
+def test_a_tuner_has_the_trainers_pod_and_checkpoints():
     overrides = ["kubeflow.checkpoints=/serving/.checkpoints", "kubeflow.resources={Trainer: {gpus: 2, memory: 9Gi}}"]
     compiled = compile_pipeline(config("tuner.trials=3", *overrides), IMAGE, ROOT)
     tasks = compiled.spec["root"]["dag"]["tasks"]
@@ -69,12 +70,13 @@ def test_a_tuner_is_there_where_one_is_asked_for_with_the_trainers_pod_and_check
     tuner, trainer = (executors[f"{name}_executor"]["container"]["resources"] for name in ("Tuner", "Trainer"))
     assert tuner == trainer
     assert tuner["accelerator"] == {"type": "nvidia.com/gpu", "count": "2"}
-    assert compiled.faults() == []
+    assert compiled.findings() == []
     elsewhere = (
         "kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Baseline, Pusher, Trainer]}]"
     )
-    with pytest.raises(UserError, match="lies in no volume that Tuner mounts"):
+    with pytest.raises(UserError, match="no volume that Tuner mounts") as error:
         compile_pipeline(config("tuner.trials=3", *overrides, elsewhere), IMAGE, ROOT)
+    assert error.value.code == "kubeflow-folder-not-mounted"
 
 
 def test_it_is_what_the_backend_parses(compiled, tmp_path):
@@ -95,7 +97,7 @@ def test_every_container_is_our_image_with_our_entrypoint(compiled):
         assert container["args"].count("{{$}}") == 1
 
 
-def test_types_are_told_as_import_paths(compiled):
+def test_types_are_import_paths(compiled):
     args = containers(compiled)["Pusher_executor"]["args"]
     types = json.loads(args[args.index("--artifact_types") + 1])
 
@@ -122,51 +124,62 @@ def test_a_run_may_name_other_images_and_a_version_to_ignore(compiled):
     assert baseline["parameters"]["ignore_version"] == {"componentInputParameter": "ignore_baseline"}
 
 
+def test_another_schema_version_of_tfx_is_an_error(monkeypatch):
+    monkeypatch.setattr(compilation, "SCHEMA_VERSION", "2.2.0")
+    with pytest.raises(ValueError, match=r"2\.1\.0.*2\.2\.0"):
+        compile_pipeline(config(), IMAGE, ROOT)
+
+
 def test_two_compilations_of_one_configuration_are_the_same_file(compiled):
     assert compile_pipeline(config(), IMAGE, ROOT).text() == compiled.text()
 
 
 @pytest.mark.parametrize(
-    ("overrides", "image", "root", "message"),
+    ("overrides", "image", "root", "code", "fact"),
     [
-        ([], None, ROOT, "no container image: say --image, or set kubeflow.image"),
-        ([], IMAGE, None, "--pipeline-root : must be a gs://, s3:// or minio:// address"),
-        ([], IMAGE, "/tmp/root", "--pipeline-root /tmp/root: must be a gs://"),
-        (["data.source=sklearn:digits"], IMAGE, ROOT, "no images that a pod could see"),
+        ([], None, ROOT, "kubeflow-no-image", "kubeflow.image"),
+        ([], IMAGE, None, "kubeflow-pipeline-root", "--pipeline-root"),
+        ([], IMAGE, "/tmp/root", "kubeflow-pipeline-root", "/tmp/root"),
+        (["data.source=sklearn:digits"], IMAGE, ROOT, "kubeflow-data-source", "data.source"),
         (
             ["data.source=/elsewhere/x"],
             IMAGE,
             ROOT,
-            r"data.source /elsewhere/x: lies in no volume that Image.* /data, /serving",
+            "kubeflow-folder-not-mounted",
+            "data.source /elsewhere/x",
         ),
-        (["push.serving_dir=null"], IMAGE, ROOT, "no serving folder: set push.serving_dir"),
+        (["push.serving_dir=null"], IMAGE, ROOT, "kubeflow-no-serving-folder", "push.serving_dir"),
         (
             ["push.serving_dir=/servings"],
             IMAGE,
             ROOT,
-            "push.serving_dir /servings: lies in no volume that B",
+            "kubeflow-folder-not-mounted",
+            "push.serving_dir /servings: is in no volume that Baseline mounts",
         ),
-        (["kubeflow.checkpoints=/tmp/x"], IMAGE, ROOT, "kubeflow.checkpoints /tmp/x: lies in no volume"),
+        (["kubeflow.checkpoints=/tmp/x"], IMAGE, ROOT, "kubeflow-folder-not-mounted", "kubeflow.checkpoints /tmp/x"),
         (
             ["kubeflow.resources={Trainr: {}}"],
             IMAGE,
             ROOT,
-            "kubeflow.resources.Trainr: no such node; allowed: Baseline, ",
+            "kubeflow-unknown-node",
+            "kubeflow.resources.Trainr",
         ),
         (
             ["kubeflow.secrets=[{name: s, path: /s, nodes: [Pushr]}]"],
-            *(IMAGE, ROOT, "kubeflow.secrets.nodes Pushr: no such node; allowed: Baseline, "),
+            *(IMAGE, ROOT, "kubeflow-unknown-node", "kubeflow.secrets.nodes Pushr"),
         ),
         (
             ["kubeflow.volumes=[{claim: a, path: /data}, {claim: b, path: /serving, nodes: [Pusher]}]"],
-            *(IMAGE, ROOT, "push.serving_dir /serving/faces: lies in no volume that Baseline mounts .*: /data"),
+            *(IMAGE, ROOT, "kubeflow-folder-not-mounted", "push.serving_dir /serving/faces"),
         ),
-        (["serving_validator.runtime=docker"], IMAGE, ROOT, "TFX cannot compile its InfraValidator"),
+        (["serving_validator.runtime=docker"], IMAGE, ROOT, "kubeflow-serving-validator", "docker"),
     ],
 )
-def test_what_a_cluster_needs_and_is_not_there_is_told(overrides, image, root, message):
-    with pytest.raises(UserError, match=message):
+def test_a_missing_or_wrong_setting_of_the_cluster_is_an_error(overrides, image, root, code, fact):
+    with pytest.raises(UserError) as error:
         compile_pipeline(config(*overrides), image, root)
+    assert error.value.code == code
+    assert fact in error.value.message
 
 
 def test_a_digest_that_looks_like_a_number_stays_a_text(compiled):
@@ -175,24 +188,23 @@ def test_a_digest_that_looks_like_a_number_stays_a_text(compiled):
     assert "sdkVersion: '12e45'" in CompiledPipeline(spec, compiled.platform).text()
 
 
-def test_the_validator_finds_nothing(compiled):
-    assert compiled.faults() == []
+def test_the_checks_find_nothing(compiled):
+    assert compiled.findings() == []
 
 
 def test_what_the_backend_would_refuse_is_not_compiled():
-    with pytest.raises(
-        UserError, match=r"would not run this pipeline:\nerror: platform of .*: scratch is the name of a"
-    ):
+    with pytest.raises(UserError, match=r"\nerror: platform of .*: scratch is the name of a") as error:
         compile_pipeline(
             config("kubeflow.volumes=[{claim: scratch, path: /data}]", "push.serving_dir=gs://m/f"), IMAGE, ROOT
         )
+    assert error.value.code == "kubeflow-check-failed"
 
 
 def test_a_bucket_to_serve_from_needs_no_volume():
     assert compile_pipeline(config("push.serving_dir=gs://models/faces"), IMAGE, ROOT)
 
 
-def test_the_command_writes_the_file_and_says_what_is_in_it(tmp_path):
+def test_the_command_writes_the_file_and_prints_its_parameters(tmp_path):
     file = tmp_path / "faces.yaml"
     file.write_text(
         "data: {source: /data/faces}\npush: {serving_dir: 'gs://models/faces'}\n"

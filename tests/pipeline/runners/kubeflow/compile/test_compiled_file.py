@@ -4,7 +4,7 @@ from models.errors import UserError
 from pipeline.runners.kubeflow.compile.compiled_file import read_compiled
 
 
-def test_what_a_run_can_be_told_is_read_back(pipeline_file):
+def test_name_root_nodes_and_parameters_are_read(pipeline_file):
     file = read_compiled(pipeline_file())
     assert (file.name, file.pipeline_root) == ("faces", "s3://bucket/faces")
     assert file.nodes == ["ImageExampleGen", "NewData", "Outcome", "Trainer"]
@@ -15,25 +15,28 @@ def test_what_a_run_can_be_told_is_read_back(pipeline_file):
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("text", "fact"),
     [
-        ("data_root", "--parameter data_root: must be NAME=VALUE"),
-        ("epochs=3", "the pipeline has no such parameter; it has: data_root, ignore_baseline"),
-        ("ignore_baseline=three", "must be of the type integer, got 'three'"),
+        ("data_root", "NAME=VALUE"),
+        ("epochs=3", "data_root, ignore_baseline"),
+        ("ignore_baseline=three", "integer, got 'three'"),
     ],
 )
-def test_a_wrong_parameter_is_named(pipeline_file, given, why):
-    with pytest.raises(UserError, match=why):
-        read_compiled(pipeline_file()).arguments([given])
+def test_a_wrong_parameter_is_named(pipeline_file, text, fact):
+    with pytest.raises(UserError, match=fact) as error:
+        read_compiled(pipeline_file()).arguments([text])
+    assert error.value.code == "kubeflow-parameter"
 
 
 @pytest.mark.parametrize("text", ["", "just text", "{", "pipelineSpec: {}", "- 1", "root: {dag: 3}"])
 def test_another_file_is_refused(tmp_path, text):
     (tmp_path / "p.yaml").write_text(text)
-    with pytest.raises(UserError, match="siamese kubeflow compile"):
+    with pytest.raises(UserError) as error:
         read_compiled(tmp_path / "p.yaml")
+    assert error.value.code == "kubeflow-file-not-a-pipeline"
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError) as error:
         read_compiled(tmp_path / "none.yaml")
+    assert error.value.code == "kubeflow-file-unreadable"

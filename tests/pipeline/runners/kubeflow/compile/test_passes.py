@@ -3,7 +3,8 @@ import copy
 import pytest
 
 from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
-from pipeline.runners.kubeflow.compile import passes
+from pipeline.runners.kubeflow.compile.passes import entrypoint, parameters, pods, scheduling
+from pipeline.runners.kubeflow.compile.specification import PASSES, Target, tasks
 
 
 def container() -> dict:
@@ -28,37 +29,31 @@ def of(spec: dict, node: str) -> dict:
     return spec["deploymentSpec"]["executors"][f"{node}_executor"]["container"]
 
 
-def test_an_older_schema_is_refused(spec):
-    passes.schema_2_1(spec)
-    spec["schemaVersion"] = "2.0.0"
-    with pytest.raises(ValueError, match=r"compiled for schema 2\.0\.0"):
-        passes.schema_2_1(spec)
-
-
 def test_the_pipeline_root_is_part_of_the_file(spec):
-    passes.pipeline_root("s3://bucket/root")(spec)
+    parameters.pipeline_root(spec, Target(pipeline_root="s3://bucket/root"))
 
     assert spec["defaultPipelineRoot"] == "s3://bucket/root"
 
 
-def test_a_driver_that_the_backend_would_not_run_is_named_to_the_entrypoint(spec):
+def test_a_driver_that_the_backend_would_not_run_is_an_argument_of_the_entrypoint(spec):
     hook = {"preCacheCheck": {"command": ["python", "-m", "some.driver"], "args": ["{{$}}"]}}
     of(spec, "ImageExampleGen")["lifecycle"] = hook
     before = copy.deepcopy(of(spec, "Trainer"))
-    passes.drivers_in_the_entrypoint(spec)
+    entrypoint.drivers_in_the_entrypoint(spec, Target())
 
     assert "lifecycle" not in of(spec, "ImageExampleGen")
     assert of(spec, "ImageExampleGen")["args"][-2:] == ["--driver", "some.driver"]
     assert of(spec, "Trainer") == before
 
 
-def test_what_waits_for_a_node_runs_only_where_its_output_is_true(spec):
+def test_tasks_downstream_of_a_condition_run_only_where_it_is_true(spec, monkeypatch):
+    monkeypatch.setattr(scheduling, "CONDITIONS", {"ImageExampleGen": "enough", "NotThere": "x"})
     tasks = spec["root"]["dag"]["tasks"]
     tasks["Trainer"]["dependentTasks"] = ["ImageExampleGen"]
     tasks["Pusher"]["dependentTasks"] = ["Trainer"]
     spec["components"]["ImageExampleGen"]["outputDefinitions"] = {"artifacts": {"enough": {}}}
     others = copy.deepcopy([tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]])
-    passes.conditions({"ImageExampleGen": "enough", "NotThere": "x"})(spec)
+    scheduling.conditions(spec, Target())
 
     name = "condition-ImageExampleGen-enough"
     source = {"producerTask": "ImageExampleGen", "outputParameterKey": "enough"}
@@ -67,40 +62,41 @@ def test_what_waits_for_a_node_runs_only_where_its_output_is_true(spec):
     declared = {"parameterType": "BOOLEAN"}
     assert spec["components"]["Trainer"]["inputDefinitions"] == {"parameters": {name: declared}}
     assert spec["components"]["ImageExampleGen"]["outputDefinitions"]["parameters"] == {"enough": declared}
-    assert [tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]] == others  # left out by Argo, or not
+    assert [tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]] == others
 
 
 def test_parameters_have_defaults(spec):
-    passes.parameter_defaults({"data_root": "/data"})(spec)
+    parameters.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
 
     assert spec["root"]["inputDefinitions"]["parameters"]["data_root"]["defaultValue"] == "/data"
 
 
 def test_a_parameter_without_a_default_is_refused(spec):
     with pytest.raises(ValueError, match="data_root has no default"):
-        passes.parameter_defaults({"seed": 1})(spec)
+        parameters.parameter_defaults(spec, Target(defaults={"seed": 1}))
 
 
 def test_a_pipeline_without_parameters_needs_no_defaults(spec):
     del spec["root"]["inputDefinitions"]
-    passes.parameter_defaults({"data_root": "/data"})(spec)
+    parameters.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
 
     assert "inputDefinitions" not in spec["root"]
 
 
 def test_nodes_whose_state_lies_outside_the_key_are_never_cached(spec):
-    for task in passes.tasks(spec).values():
+    for task in tasks(spec).values():
         task["cachingOptions"] = {"enableCache": True}
-    passes.caching(spec)
+    scheduling.caching(spec, Target())
 
-    cached = {node: task["cachingOptions"]["enableCache"] for node, task in passes.tasks(spec).items()}
+    cached = {node: task["cachingOptions"]["enableCache"] for node, task in tasks(spec).items()}
     assert cached == {"ImageExampleGen": False, "Trainer": True, "Pusher": False, "OutcomeGate": True}
 
 
-def test_every_node_but_the_last_gate_is_tried_again_later_and_later(spec):
-    passes.retries(RetrySettings(attempts=3, backoff=10, factor=3, within=3600))(spec)
+def test_every_node_but_the_last_gate_is_retried_with_growing_delay(spec):
+    retries = RetrySettings(attempts=3, backoff=10, factor=3, within=3600)
+    scheduling.retries(spec, Target(KubeflowSettings(retries=retries)))
 
-    policies = {node: task.get("retryPolicy") for node, task in passes.tasks(spec).items()}
+    policies = {node: task.get("retryPolicy") for node, task in tasks(spec).items()}
     assert policies.pop("OutcomeGate") is None  # a refusal stays one
     assert list(policies.values()) == 3 * [
         {"maxRetryCount": 3, "backoffDuration": "10s", "backoffFactor": 3, "backoffMaxDuration": "3600s"}
@@ -108,12 +104,12 @@ def test_every_node_but_the_last_gate_is_tried_again_later_and_later(spec):
 
 
 def test_without_retries_there_is_no_policy(spec):
-    passes.retries(RetrySettings(attempts=0))(spec)
+    scheduling.retries(spec, Target(KubeflowSettings(retries=RetrySettings(attempts=0))))
 
-    assert not any("retryPolicy" in task for task in passes.tasks(spec).values())
+    assert not any("retryPolicy" in task for task in tasks(spec).values())
 
 
-def test_every_node_asks_for_cores_and_memory_and_the_trainer_for_gpus(spec):
+def test_every_node_requests_cores_and_memory_and_the_trainer_for_gpus(spec):
     settings = KubeflowSettings(
         resources={
             "default": NodeResources(cpu="500m", cpu_limit="2", memory="1Gi"),
@@ -121,11 +117,11 @@ def test_every_node_asks_for_cores_and_memory_and_the_trainer_for_gpus(spec):
         },
         gpu=GpuSettings(resource="amd.com/gpu"),
     )
-    passes.resources(settings)(spec)
+    pods.resources(spec, Target(settings))
 
     gib = pytest.approx(1.073741824)
-    asked = {"cpuRequest": 0.5, "cpuLimit": 2.0, "memoryRequest": gib, "memoryLimit": gib}
-    assert of(spec, "Pusher")["resources"] == of(spec, "ImageExampleGen")["resources"] == asked
+    requests = {"cpuRequest": 0.5, "cpuLimit": 2.0, "memoryRequest": gib, "memoryLimit": gib}
+    assert of(spec, "Pusher")["resources"] == of(spec, "ImageExampleGen")["resources"] == requests
     assert of(spec, "Trainer")["resources"] == {
         "cpuRequest": 4.0,
         "memoryRequest": 16.0,
@@ -134,26 +130,33 @@ def test_every_node_asks_for_cores_and_memory_and_the_trainer_for_gpus(spec):
     }
 
 
-def test_temporary_files_go_where_there_is_room_unless_the_user_says_otherwise(spec):
+def test_temporary_files_go_to_the_scratch_volume_unless_the_user_sets_tmpdir(spec):
     settings = KubeflowSettings(
         resources={"default": NodeResources(), "Pusher": NodeResources(scratch=None)}, env={"HTTPS_PROXY": "proxy"}
     )
-    passes.environment(settings)(spec)
+    pods.environment(spec, Target(settings))
 
     assert of(spec, "Trainer")["env"] == [
         {"name": "HTTPS_PROXY", "value": "proxy"},
         {"name": "TMPDIR", "value": "/scratch"},
     ]
     assert of(spec, "Pusher")["env"] == [{"name": "HTTPS_PROXY", "value": "proxy"}]
-    passes.environment(KubeflowSettings(env={"TMPDIR": "/mine"}))(spec)
+    pods.environment(spec, Target(KubeflowSettings(env={"TMPDIR": "/mine"})))
     assert of(spec, "Trainer")["env"] == [{"name": "TMPDIR", "value": "/mine"}]
 
 
-def test_the_entrypoint_is_told_its_node_and_types(spec):
-    types = {node: {"inputs": {}, "outputs": {"model": "a.b.Model"}} for node in passes.tasks(spec)}
-    passes.entrypoint_arguments(types)(spec)
+def test_the_entrypoint_receives_its_node_and_types(spec):
+    types = {node: {"inputs": {}, "outputs": {"model": "a.b.Model"}} for node in tasks(spec)}
+    entrypoint.node_and_types(spec, Target(types=types))
 
     assert of(spec, "Trainer")["args"][2:] == [
         *("--node", "Trainer"),
         *("--artifact_types", '{"inputs": {}, "outputs": {"model": "a.b.Model"}}'),
     ]
+
+
+def test_every_pass_registers_itself():
+    registered = {function.__name__ for function in PASSES}
+
+    assert {"resources", "conditions", "parameter_defaults", "node_and_types"} <= registered
+    assert len(registered) == len(PASSES)
