@@ -29,7 +29,7 @@ from models.code_digest import code_digest
 from models.data import features
 from pipeline.config.configuration import Config, as_json
 from pipeline.environment.pretrained import weights_digest
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.evaluation import eval_config
 
 # What TFX's components import by name. Their results hold for one state of this code, as those of our components do.
@@ -38,9 +38,9 @@ RUN_FN = "models.training.trainer.run_fn"
 TUNER_FN = "models.training.tuning.tuner.tuner_fn"
 
 
-def create_pipeline(config: Config, site: Site) -> Pipeline:
+def create_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
     """The same graph for every runner: from images to a model in serving, or to the reasons against it."""
-    images, schema, statistics = ingest(config, site)
+    images, schema, statistics = ingest(config, environment)
     limits = config.data.validation
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
@@ -54,7 +54,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         min_images=limits.min_images,
         code_digest=code_digest(AnomalyGate),
     )
-    baseline = served_model(config, site)
+    baseline = served_model(config, environment)
     pairs = PairGenerator(
         images=images.outputs["examples"],
         gate=gate.outputs["verdict"],
@@ -79,25 +79,25 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
-    enough = new_data(config, site, images, baseline)
+    enough = new_data(config, environment, images, baseline)
     for one in enough:
         one.add_upstream_node(gate)
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
-    trainer, *tuner = training(config, site, pairs, transform)
+    trainer, *tuner = training(config, environment, pairs, transform)
     reports = {"images_report": images.outputs["report"], "pairs_report": pairs.outputs["report"]}
     nodes: list[BaseNode] = [
         *(images, schema, statistics, validator, gate, *enough, pairs),
         *(transform, *tuner, trainer),
         *gate_and_push(
-            config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], [gate, *enough], reports
+            config, environment, baseline, pairs.outputs["pairs"], trainer.outputs["model"], [gate, *enough], reports
         ),
     ]
-    return _pipeline(config, site, [*nodes, *run_report(config, site, nodes)])
+    return _pipeline(config, environment, [*nodes, *run_report(config, environment, nodes)])
 
 
 def training(
-    config: Config, site: Site, pairs: PairGenerator, transform: Transform
+    config: Config, environment: RunEnvironment, pairs: PairGenerator, transform: Transform
 ) -> tuple[Trainer] | tuple[Trainer, Tuner]:
     """The Trainer, and the Tuner if a search is configured."""
     given = {
@@ -112,8 +112,8 @@ def training(
         "config_digest": config.recipe_digest(),  # with the full digest, a changed floor would retrain the model
         "code_digest": code_digest(RUN_FN),
         "weights_digest": weights_digest(config.encoder),
-        "checkpoints": site.checkpoints,
-        "hosts": site.hosts,
+        "checkpoints": environment.checkpoints,
+        "hosts": environment.hosts,
     }
     search = config.search
     if search is None:
@@ -127,11 +127,11 @@ def training(
     return Trainer(run_fn=RUN_FN, **given, hyperparameters=best, custom_config=custom), tuner
 
 
-def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
+def ingest(config: Config, environment: RunEnvironment) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
     """Ingest: images, schema and statistics."""
     images = ImageExampleGen(
-        data_root=site.data_root,
-        data_digest=site.data_digest,
+        data_root=environment.data_root,
+        data_digest=environment.data_digest,
         settings=as_json(config.ingest),
         image=as_json(config.image),
         protocol=as_json(config.pairs.protocol.given()),
@@ -146,23 +146,23 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
     return images, schema, statistics
 
 
-def create_data_pipeline(config: Config, site: Site) -> Pipeline:
+def create_data_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
     """The first nodes of the same graph: a later run reuses their results."""
-    return _pipeline(config, site, list(ingest(config, site)))
+    return _pipeline(config, environment, list(ingest(config, environment)))
 
 
-def served_model(config: Config, site: Site) -> Baseline:
+def served_model(config: Config, environment: RunEnvironment) -> Baseline:
     """The model that serves, if there is one: the baseline of the candidate."""
     return Baseline(
-        site.serving_dir,
-        site.served,
+        environment.serving_dir,
+        environment.served,
         config.image,
         code_digest(Baseline),
-        config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
+        config.gates.ignore_baseline if environment.ignore_baseline is None else environment.ignore_baseline,
     )
 
 
-def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
+def new_data(config: Config, environment: RunEnvironment, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
     """The gate that ends a run on too few new images before training; empty if ``data.min_new_images`` is not set."""
     if not config.data.min_new_images:
         return []
@@ -171,7 +171,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
         baseline_model=baseline.outputs["model"],
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
-        ends_run=not site.conditions,
+        ends_run=not environment.conditions,
         code_digest=code_digest(NewData),
     )
     return [gate]
@@ -232,7 +232,7 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
 
 def gate_and_push(
     config: Config,
-    site: Site,
+    environment: RunEnvironment,
     baseline: Baseline,
     pairs: BaseChannel,
     model: BaseChannel,
@@ -243,7 +243,7 @@ def gate_and_push(
 
     Args:
       config: of the run.
-      site: of the run.
+      environment: of the run.
       baseline: the model that serves.
       pairs: Examples whose test split carries pixels.
       model: the candidate.
@@ -264,11 +264,11 @@ def gate_and_push(
         },
         as_json(config),
         config.digest(),
-        site.run_id,
+        environment.run_id,
     ).with_id("ModelCard")
     pusher = ServingPusher(
         model=model,
-        serving_dir=site.serving_dir,
+        serving_dir=environment.serving_dir,
         gates=gates,
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingValidator"]["blessing"],
@@ -276,40 +276,40 @@ def gate_and_push(
         card=card.outputs["card"],
         keep=config.push.keep,
         config_digest=config.digest(),
-        run_id=site.run_id,
+        run_id=environment.run_id,
     ).with_id("Pusher")
     outcome = OutcomeWriter(
         pushed_model=pusher.outputs["pushed_model"],
         gates=gates,
         pipeline_name=config.name,
-        run_id=site.run_id,
+        run_id=environment.run_id,
         alerts=config.alerts,
     ).with_id("Outcome")
-    last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
+    last = [OutcomeGate(outcome.outputs["outcome"])] if environment.refusal_fails else []
     return [baseline, *nodes, card, pusher, outcome, *last]
 
 
-def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> list[BaseNode]:
+def run_report(config: Config, environment: RunEnvironment, nodes: list[BaseNode]) -> list[BaseNode]:
     """The report of a run, from the outputs of all other nodes."""
     found = {node.id: node for node in nodes}
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
     report = RunReport(
         artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
-        run_id=site.run_id,
+        run_id=environment.run_id,
         config=as_json(config),
         config_digest=config.digest(),
-        data_root=site.data_root,
+        data_root=environment.data_root,
         codes=as_json({**codes, "Trainer": code_digest(RUN_FN)}),
     )
     return [report]
 
 
-def _pipeline(config: Config, site: Site, nodes: list[BaseNode]) -> Pipeline:
+def _pipeline(config: Config, environment: RunEnvironment, nodes: list[BaseNode]) -> Pipeline:
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=site.artifacts,
+        pipeline_root=environment.artifacts,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=site.metadata,
+        metadata_connection_config=environment.metadata,
         beam_pipeline_args=config.beam.pipeline_args,
     )

@@ -13,16 +13,16 @@ from models.code_digest import SourceTree
 from models.data import gif_frames
 from pipeline import graph
 from pipeline.config.configuration import load_config
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local import runner
 
 ROOT = Path(code_digest_module.__file__).parents[1]
 STOCK = {"StatisticsGen", "ExampleValidator"}  # TFX's alone: no code of this project runs in them
 
 
-def site(folder: Path, run_id: str = "run") -> Site:
+def environment(folder: Path, run_id: str = "run") -> RunEnvironment:
     store = runner.sqlite(folder / "metadata.sqlite")
-    return Site(
+    return RunEnvironment(
         str(folder / "data"), "digest", str(folder / "serving"), "none", str(folder / "artifacts"), run_id, store
     )
 
@@ -30,7 +30,7 @@ def site(folder: Path, run_id: str = "run") -> Site:
 def test_every_node_is_keyed_by_its_code_or_runs_every_time(tmp_path):
     config = load_config(overrides=["data.min_new_images=5", "tuner.trials=2"])
     keys = {}
-    for node in graph.create_pipeline(config, site(tmp_path)).components:
+    for node in graph.create_pipeline(config, environment(tmp_path)).components:
         properties = node.exec_properties
         custom = json.loads(properties.get("custom_config") or "{}")
         evaluated = "code_digest" in (properties.get("eval_config") or "")
@@ -59,11 +59,11 @@ def test_a_component_runs_again_when_a_module_three_imports_away_has_changed(scr
         Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(path)
     config = load_config(overrides=["image.height=8", "image.width=8"], data=str(tmp_path / "data"))
 
-    def only_ingest(config, site):
-        return graph._pipeline(config, site, [graph.ingest(config, site)[0]])
+    def only_ingest(config, environment):
+        return graph._pipeline(config, environment, [graph.ingest(config, environment)[0]])
 
     def executions(run_id: str) -> int:
-        runner.run(config, site(tmp_path, run_id), lambda *_: None, only_ingest)
+        runner.run(config, environment(tmp_path, run_id), lambda *_: None, only_ingest)
         return len(list((tmp_path / "artifacts" / "ImageExampleGen" / "examples").iterdir()))
 
     def change(file: Path) -> None:

@@ -28,7 +28,7 @@ from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_
 from pipeline.terminal.stages import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
 
 LOG = "log.txt"
 
@@ -136,26 +136,28 @@ def _execute(
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
-    site = load_site(config, output, data_root, data_digest, run_id, stages)
+    environment = load_environment(config, output, data_root, data_digest, run_id, stages)
     from pipeline.runners.local import runner
 
     try:
-        runner.run(config, site, stages.on_node)
+        runner.run(config, environment, stages.on_node)
     except Exception as error:
         if cause_of(error, NotEnoughNewData):
             stages.finish()  # the node did its work
         raise
 
 
-def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
+def load_environment(
+    config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages
+) -> "RunEnvironment":
     """The environment of a run under ``output``; loads TFX, which takes ten seconds and is shown as a stage."""
     stages.start("load TFX")
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
     from pipeline.runners.local import runner
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
-    return Site(
+    return RunEnvironment(
         data_root=data_root,
         data_digest=data_digest,
         serving_dir=serving,

@@ -16,7 +16,7 @@ from components.run_outcome.settings import FailureAlerts
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.check import go_yaml
 from pipeline.runners.kubeflow.check.check import findings
@@ -146,9 +146,9 @@ def _defaults(config: Config) -> dict[str, str | int | float]:
     return {"data_root": _data_root(config), "ignore_baseline": -1 if ignored is None else ignored}
 
 
-def _site(config: Config, root: str) -> Site:
+def _site(config: Config, root: str) -> RunEnvironment:
     defaults = _defaults(config)
-    return Site(
+    return RunEnvironment(
         data_root=RuntimeParameter(name="data_root", ptype=str, default=defaults["data_root"]),
         data_digest=AT_RUN_TIME,
         serving_dir=_serving_dir(config),
