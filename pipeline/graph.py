@@ -26,13 +26,13 @@ from components.serving_validator.factory import serving_validator
 from models.data import features
 from pipeline.config.configuration import Config, as_json, code_digest
 from pipeline.environment.pretrained import weights_digest
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.evaluation import eval_config
 
 
-def create_pipeline(config: Config, site: Site) -> Pipeline:
+def create_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
     """The same graph for every runner: images to a model in serving, or to the reasons why not."""
-    images, schema, statistics = ingest(config, site)
+    images, schema, statistics = ingest(config, environment)
     limits = config.data.validation
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
@@ -47,7 +47,7 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         code_digest=code_digest("components.anomaly_gate"),
     )
     code = code_digest("models")
-    baseline = served_model(config, site)
+    baseline = served_model(config, environment)
     pairs = PairGenerator(
         images=images.outputs["examples"],
         gate=gate.outputs["verdict"],
@@ -72,12 +72,12 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(gate)
-    enough = new_data(config, site, images, baseline)
+    enough = new_data(config, environment, images, baseline)
     for one in enough:
         one.add_upstream_node(gate)
         pairs.add_upstream_node(one)
         transform.add_upstream_node(one)
-    trainer, *tuner = training(config, site, pairs, transform, code)
+    trainer, *tuner = training(config, environment, pairs, transform, code)
     data = {
         "images_report": images.outputs["report"],
         "pairs_report": pairs.outputs["report"],
@@ -86,13 +86,13 @@ def create_pipeline(config: Config, site: Site) -> Pipeline:
     nodes: list[BaseNode] = [
         *(images, schema, statistics, validator, gate, *enough, pairs),
         *(transform, *tuner, trainer),
-        *judge_and_push(config, site, baseline, pairs.outputs["pairs"], trainer.outputs["model"], data),
+        *judge_and_push(config, environment, baseline, pairs.outputs["pairs"], trainer.outputs["model"], data),
     ]
-    return _pipeline(config, site, [*nodes, *run_report(config, site, nodes)])
+    return _pipeline(config, environment, [*nodes, *run_report(config, environment, nodes)])
 
 
 def training(
-    config: Config, site: Site, pairs: PairGenerator, transform: Transform, code: str
+    config: Config, environment: RunEnvironment, pairs: PairGenerator, transform: Transform, code: str
 ) -> tuple[Trainer] | tuple[Trainer, Tuner]:
     """The Trainer, and the Tuner where one is asked for."""
     given = {
@@ -107,8 +107,8 @@ def training(
         "config_digest": config.recipe_digest(),  # with the whole one, another floor would train another model
         "code_digest": code,
         "weights_digest": weights_digest(config.encoder),
-        "checkpoints": site.checkpoints,
-        "hosts": site.hosts,
+        "checkpoints": environment.checkpoints,
+        "hosts": environment.hosts,
     }
     search = config.search
     if search is None:
@@ -122,11 +122,11 @@ def training(
     return Trainer(run_fn="models.training.trainer.run_fn", **given, hyperparameters=best, custom_config=custom), tuner
 
 
-def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
+def ingest(config: Config, environment: RunEnvironment) -> tuple[ImageExampleGen, SchemaSource, StatisticsGen]:
     """From the images to what they are like."""
     images = ImageExampleGen(
-        data_root=site.data_root,
-        data_digest=site.data_digest,
+        data_root=environment.data_root,
+        data_digest=environment.data_digest,
         settings=as_json(config.ingest),
         image=as_json(config.image),
         protocol=as_json(config.pairs.protocol.given()),
@@ -149,23 +149,23 @@ def ingest(config: Config, site: Site) -> tuple[ImageExampleGen, SchemaSource, S
     return images, schema, statistics
 
 
-def create_data_pipeline(config: Config, site: Site) -> Pipeline:
+def create_data_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
     """The beginning of the same graph: its results are those that a run then reuses."""
-    return _pipeline(config, site, list(ingest(config, site)))
+    return _pipeline(config, environment, list(ingest(config, environment)))
 
 
-def served_model(config: Config, site: Site) -> Baseline:
+def served_model(config: Config, environment: RunEnvironment) -> Baseline:
     """The model that serves, if there is one: candidates are compared with it."""
     return Baseline(
-        site.serving_dir,
-        site.served,
+        environment.serving_dir,
+        environment.served,
         config.image,
         code_digest("components.baseline", "components.pusher", "models.export.signatures"),
-        config.gates.ignore_baseline if site.ignore_baseline is None else site.ignore_baseline,
+        config.gates.ignore_baseline if environment.ignore_baseline is None else environment.ignore_baseline,
     )
 
 
-def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
+def new_data(config: Config, environment: RunEnvironment, images: ImageExampleGen, baseline: Baseline) -> list[NewData]:
     """What keeps a run on too few new images from training; nothing where none is asked for."""
     if not config.data.min_new_images:
         return []
@@ -174,7 +174,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
         baseline_model=baseline.outputs["model"],
         baseline=baseline.outputs["found"],
         minimum=config.data.min_new_images,
-        ends_run=not site.conditions,
+        ends_run=not environment.conditions,
         code_digest=code_digest("components.new_data", "models.data.features", "models.export.seen_images"),
     )
     return [gate]
@@ -182,7 +182,7 @@ def new_data(config: Config, site: Site, images: ImageExampleGen, baseline: Base
 
 def judge_and_push(
     config: Config,
-    site: Site,
+    environment: RunEnvironment,
     baseline: Baseline,
     pairs: BaseChannel,
     model: BaseChannel,
@@ -192,7 +192,7 @@ def judge_and_push(
 
     Args:
       config: the gates, among others.
-      site: where it serves.
+      environment: where it serves.
       baseline: the model that serves.
       pairs: Examples whose test split carries pixels.
       model: the candidate.
@@ -242,10 +242,10 @@ def judge_and_push(
         "baseline": baseline.outputs["found"],
     }
     told = {**(data or {}), **judgement}
-    card = ModelCardWriter(told, as_json(config), config.digest(), site.run_id).with_id("ModelCard")
+    card = ModelCardWriter(told, as_json(config), config.digest(), environment.run_id).with_id("ModelCard")
     pusher = ServingPusher(
         model=model,
-        serving_dir=site.serving_dir,
+        serving_dir=environment.serving_dir,
         model_blessing=evaluator.outputs["blessing"],
         gate_blessing=judged.outputs["blessing"],
         infra_blessing=serving.outputs["blessing"],
@@ -255,7 +255,7 @@ def judge_and_push(
         card=card.outputs["card"],
         keep=config.push.keep,
         config_digest=config.digest(),
-        run_id=site.run_id,
+        run_id=environment.run_id,
     ).with_id("Pusher")
     outcome = OutcomeWriter(
         pushed_model=pusher.outputs["pushed_model"],
@@ -263,34 +263,34 @@ def judge_and_push(
         gate_verdict=judged.outputs["verdict"],
         infra_verdict=serving.outputs["verdict"],
         pipeline_name=config.name,
-        run_id=site.run_id,
+        run_id=environment.run_id,
         alerts=config.alerts,
     ).with_id("Outcome")
-    last = [OutcomeGate(outcome.outputs["outcome"])] if site.refusal_fails else []
+    last = [OutcomeGate(outcome.outputs["outcome"])] if environment.refusal_fails else []
     return [baseline, evaluator, scores, judged, serving, card, pusher, outcome, *last]
 
 
-def run_report(config: Config, site: Site, nodes: list[BaseNode]) -> list[BaseNode]:
+def run_report(config: Config, environment: RunEnvironment, nodes: list[BaseNode]) -> list[BaseNode]:
     """The page of a run, drawn from what all other nodes gave."""
     found = {node.id: node for node in nodes}
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
     report = RunReport(
         artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
-        run_id=site.run_id,
+        run_id=environment.run_id,
         config=as_json(config),
         config_digest=config.digest(),
-        data_root=site.data_root,
+        data_root=environment.data_root,
         codes=as_json({**codes, "Trainer": code_digest("models")}),
     )
     return [report]
 
 
-def _pipeline(config: Config, site: Site, nodes: list[BaseNode]) -> Pipeline:
+def _pipeline(config: Config, environment: RunEnvironment, nodes: list[BaseNode]) -> Pipeline:
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=site.artifacts,
+        pipeline_root=environment.artifacts,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=site.metadata,
+        metadata_connection_config=environment.metadata,
         beam_pipeline_args=config.beam.pipeline_args,
     )

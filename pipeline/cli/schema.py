@@ -13,11 +13,11 @@ from models.data.features import SPLITS
 from models.errors import ExitCode, UserError
 from pipeline.config.configuration import Config
 from pipeline.environment.output_folder import alone, writable
-from pipeline.runners.local.run import data_fingerprint, images_of, load_site, user_error
+from pipeline.runners.local.run import data_fingerprint, images_of, load_environment, user_error
 from pipeline.terminal.stages import Stages, quiet
 
 if TYPE_CHECKING:
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
 
 LOG = "schema.log"  # under the output folder
 
@@ -50,8 +50,10 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
             stages = Stages(console)
             try:
                 with stages.progress():
-                    site = load_site(config, output, data_root, data_digest, f"schema-{time.time_ns()}", stages)
-                    _make(config, site, file, console, stages)
+                    environment = load_environment(
+                        config, output, data_root, data_digest, f"schema-{time.time_ns()}", stages
+                    )
+                    _make(config, environment, file, console, stages)
             except Exception as error:  # noqa: BLE001 - whatever was raised, one line tells it
                 traceback.print_exception(error)  # into the log
                 if mine := user_error(error):
@@ -61,7 +63,7 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
     return 0
 
 
-def _make(config: Config, site: "Site", file: Path, console: Console, stages: Stages) -> None:
+def _make(config: Config, environment: "RunEnvironment", file: Path, console: Console, stages: Stages) -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
     from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
     from tfx.types import artifact_utils, standard_artifacts
@@ -72,8 +74,8 @@ def _make(config: Config, site: "Site", file: Path, console: Console, stages: St
     from pipeline.runners.local import runner
     from pipeline.runs.record import StoredRun
 
-    runner.run(config, site, stages.on_node, create_data_pipeline)
-    record = StoredRun(site.metadata, site.run_id)
+    runner.run(config, environment, stages.on_node, create_data_pipeline)
+    record = StoredRun(environment.metadata, environment.run_id)
     counts = record.counts()["images"]
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri, artifact.split_names = record.statistics()

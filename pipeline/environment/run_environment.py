@@ -7,7 +7,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 
 @dataclass(frozen=True)
-class Site:
+class RunEnvironment:
     """Where a run reads and writes, and what it finds there: what a cache key must know of the world outside.
 
     Attributes:

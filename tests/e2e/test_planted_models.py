@@ -26,7 +26,7 @@ from components.serving_folder.serving_folder import push, same_as_served, versi
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config.configuration import Config, load_config
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import judge_and_push, served_model
 from pipeline.runners.local import runner
 from pipeline.runners.local.run import run
@@ -200,16 +200,20 @@ class Ground:
     def judged(self, artifact: Path, output: Path, *sets: str) -> dict[str, Any]:
         """The summary of a run that judges the model."""
 
-        def graph(config: Config, site: Site) -> Pipeline:
+        def graph(config: Config, environment: RunEnvironment) -> Pipeline:
             splits = {"split_names": json.dumps(["train", "val", "test"])}
             pairs = Importer(str(self.pairs), standard_artifacts.Examples, properties=splits).with_id("pairs")
             model = Importer(str(artifact), standard_artifacts.Model).with_id("model")
             imported = pairs.outputs["result"], model.outputs["result"]
             return Pipeline(
                 pipeline_name=config.name,
-                pipeline_root=site.artifacts,
-                components=[pairs, model, *judge_and_push(config, site, served_model(config, site), *imported)],
-                metadata_connection_config=site.metadata,
+                pipeline_root=environment.artifacts,
+                components=[
+                    pairs,
+                    model,
+                    *judge_and_push(config, environment, served_model(config, environment), *imported),
+                ],
+                metadata_connection_config=environment.metadata,
                 beam_pipeline_args=config.beam.pipeline_args,
             )
 

@@ -25,7 +25,7 @@ from pipeline.runners.local.hosts import check_first_host, place_of_hosts, told_
 from pipeline.terminal.stages import Stages, quiet, show_summary
 
 if TYPE_CHECKING:
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
 
 E = TypeVar("E", bound=BaseException)
 
@@ -104,26 +104,28 @@ def _execute(
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
-    site = load_site(config, output, data_root, data_digest, run_id, stages)
+    environment = load_environment(config, output, data_root, data_digest, run_id, stages)
     from pipeline.runners.local import runner
 
     try:
-        runner.run(config, site, stages.on_node)
+        runner.run(config, environment, stages.on_node)
     except Exception as error:
         if _cause(error, NotEnoughNewData):
             stages.finish()  # it did what it is for
         raise
 
 
-def load_site(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> "Site":
+def load_environment(
+    config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages
+) -> "RunEnvironment":
     """Where a run under ``output`` reads and writes; loads TFX, which takes ten seconds and is shown."""
     stages.start("load TFX")
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
     from pipeline.runners.local import runner
 
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
-    return Site(
+    return RunEnvironment(
         data_root=data_root,
         data_digest=data_digest,
         serving_dir=serving,

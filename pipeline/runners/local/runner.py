@@ -16,7 +16,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 
 OnNode = Callable[[str, bool], None]  # (node id, whether it has finished)
@@ -28,12 +28,17 @@ def sqlite(path: Path) -> metadata_store_pb2.ConnectionConfig:
     return metadata.sqlite_metadata_connection_config(str(path))
 
 
-def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, Site], Pipeline] | None = None) -> None:
-    """Runs the graph to its end under ``site.run_id``; ``on_node`` hears of each node's start and finish.
+def run(
+    config: Config,
+    environment: RunEnvironment,
+    on_node: OnNode,
+    create: Callable[[Config, RunEnvironment], Pipeline] | None = None,
+) -> None:
+    """Runs the graph to its end under ``environment.run_id``; ``on_node`` hears of each node's start and finish.
 
     Args:
       config: of the graph.
-      site: of the run.
+      environment: of the run.
       on_node: is called with (node id, whether it has finished).
       create: makes the graph; default: the whole one.
 
@@ -42,9 +47,9 @@ def run(config: Config, site: Site, on_node: OnNode, create: Callable[[Config, S
       Exception: what a node raised; nothing downstream of it has run.
     """
     _check_runner(config.beam.runner)
-    pipeline = compiler.Compiler().compile((create or create_pipeline)(config, site))
+    pipeline = compiler.Compiler().compile((create or create_pipeline)(config, environment))
     runtime_parameter_utils.substitute_runtime_parameter(
-        pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: site.run_id}
+        pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: environment.run_id}
     )
     with _listening(on_node):
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline)

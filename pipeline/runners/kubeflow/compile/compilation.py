@@ -13,7 +13,7 @@ from tfx.utils import name_utils
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
-from pipeline.environment.run_environment import Site
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.check import go_yaml
 from pipeline.runners.kubeflow.check.check import faults
@@ -82,7 +82,7 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
         raise UserError(
             f"--pipeline-root {root or ''}: must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
         )
-    pipeline = create_pipeline(config, _site(config, root))
+    pipeline = create_pipeline(config, _environment(config, root))
     _check_nodes(settings, pipeline)
     _check_validator(config)
     for split, address in config.pairs.protocol.given().items():
@@ -139,9 +139,9 @@ def _defaults(config: Config) -> dict[str, str | int | float]:
     return {"data_root": _data_root(config), "ignore_baseline": -1 if ignored is None else ignored}
 
 
-def _site(config: Config, root: str) -> Site:
+def _environment(config: Config, root: str) -> RunEnvironment:
     defaults = _defaults(config)
-    return Site(
+    return RunEnvironment(
         data_root=RuntimeParameter(name="data_root", ptype=str, default=defaults["data_root"]),
         data_digest=AT_RUN_TIME,
         serving_dir=_serving_dir(config),

@@ -32,11 +32,13 @@ def containers(compiled: CompiledPipeline) -> dict[str, dict]:
 
 
 def test_the_graph_is_the_local_one(compiled):
-    from pipeline.environment.run_environment import Site
+    from pipeline.environment.run_environment import RunEnvironment
     from pipeline.graph import create_pipeline
 
-    site = Site("/data", "digest", "/serving", "none", "/artifacts", "run", refusal_fails=True)
-    local = {node.id: {up.id for up in node.upstream_nodes} for node in create_pipeline(config(), site).components}
+    environment = RunEnvironment("/data", "digest", "/serving", "none", "/artifacts", "run", refusal_fails=True)
+    local = {
+        node.id: {up.id for up in node.upstream_nodes} for node in create_pipeline(config(), environment).components
+    }
 
     tasks = compiled.spec["root"]["dag"]["tasks"]
     assert {name: set(task.get("dependentTasks", [])) for name, task in tasks.items()} == local
