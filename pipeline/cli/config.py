@@ -16,7 +16,7 @@ from rich.table import Table
 from models.errors import UserError
 from pipeline.config.configuration import Config, checked
 from pipeline.config.errors import is_section, section_in
-from pipeline.config.user_values import Given, change_paths
+from pipeline.config.user_values import UserValues, change_paths
 
 _WIDEST = 24  # characters of a value in one line
 
@@ -38,13 +38,13 @@ class Section(NamedTuple):
     rows: list[Row]
 
 
-def show_config(console: Console, given: Given, part: str | None = None) -> None:
+def show_config(console: Console, user_values: UserValues, part: str | None = None) -> None:
     """A table a section, whose name is the first part of its keys.
 
     Raises:
       UserError: the configuration is wrong, or there is no such ``part`` ("training", "data.split", "loss.margin").
     """
-    for section in _part(sections(given), part):
+    for section in _part(sections(user_values), part):
         table = Table(box=None, pad_edge=False)
         table.add_column("key", no_wrap=True)
         for column in ("value", "default"):
@@ -59,33 +59,33 @@ def show_config(console: Console, given: Given, part: str | None = None) -> None
         console.print()
 
 
-def config_yaml(given: Given, part: str | None = None) -> str:
+def config_yaml(user_values: UserValues, part: str | None = None) -> str:
     """A file that ``--config`` takes, wherever it lies: paths of this machine are absolute.
 
     Raises:
       UserError: as of ``show_config``.
     """
-    content: Any = checked(given).model_dump(mode="json")
+    content: Any = checked(user_values).model_dump(mode="json")
     change_paths(content, os.path.abspath)
     if part:
-        _part(sections(given), part)
+        _part(sections(user_values), part)
         content = _at(content, part)
         for name in reversed(part.split(".")):
             content = {name: content}
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def sections(given: Given) -> list[Section]:
+def sections(user_values: UserValues) -> list[Section]:
     """All sections in their order, the outermost first.
 
     Raises:
       UserError: the configuration is wrong.
     """
-    values = checked(given).model_dump(mode="json")
-    return list(_sections(Config, "", given, values))
+    values = checked(user_values).model_dump(mode="json")
+    return list(_sections(Config, "", user_values, values))
 
 
-def _sections(kind: type[BaseModel], name: str, given: Given, values: dict[str, Any]) -> Iterator[Section]:
+def _sections(kind: type[BaseModel], name: str, user_values: UserValues, values: dict[str, Any]) -> Iterator[Section]:
     prefix = f"{name}." if name else ""
     rows: list[Row] = []
     for key, field in kind.model_fields.items():
@@ -93,13 +93,13 @@ def _sections(kind: type[BaseModel], name: str, given: Given, values: dict[str, 
         if is_section(field.annotation):
             continue
         value = _at(values, path)
-        rows.append(Row(path, _line(value), _line(_default(given, path, field, value)), _meaning(field)))
+        rows.append(Row(path, _line(value), _line(_default(user_values, path, field, value)), _meaning(field)))
         rows += _rows_of_entries(path, field)
     yield Section(name, _first_line(kind), rows)
     for key, field in kind.model_fields.items():
         if is_section(field.annotation):
             inner: Any = field.annotation
-            yield from _sections(inner, f"{prefix}{key}", given, values)
+            yield from _sections(inner, f"{prefix}{key}", user_values, values)
 
 
 def _rows_of_entries(path: str, field: FieldInfo) -> list[Row]:
@@ -114,16 +114,16 @@ def _rows_of_entries(path: str, field: FieldInfo) -> list[Row]:
     ]
 
 
-def _default(given: Given, path: str, field: FieldInfo, value: Any) -> Any:
+def _default(user_values: UserValues, path: str, field: FieldInfo, value: Any) -> Any:
     """What the key is where it is not given; that may depend on other keys, as a margin does on the distance."""
     static = _static(field)
-    if value == static or not _is_given(given.content, path):
+    if value == static or not _is_given(user_values.content, path):
         return value
     *places, last = path.split(".")
-    content = copy.deepcopy(given.content)
+    content = copy.deepcopy(user_values.content)
     del (_at(content, ".".join(places)) if places else content)[last]
     try:
-        return _at(checked(Given(given.name, content)).model_dump(mode="json"), path)
+        return _at(checked(UserValues(user_values.name, content)).model_dump(mode="json"), path)
     except UserError:  # the others do not go together without it
         return static
 

@@ -116,13 +116,13 @@ def show_configuration(
 ) -> None:
     """Tell every key with its value, its default and what it means. Nothing runs."""
     from pipeline.cli.config import config_yaml, show_config
-    from pipeline.config.user_values import read_given
+    from pipeline.config.user_values import read_user_values
 
-    given = read_given(config, overrides or (), data)
+    user_values = read_user_values(config, overrides or (), data)
     if as_yaml:
-        print(config_yaml(given, section), end="")
+        print(config_yaml(user_values, section), end="")
     else:
-        show_config(Console(highlight=False), given, section)
+        show_config(Console(highlight=False), user_values, section)
 
 
 app.add_typer(model_commands.app)

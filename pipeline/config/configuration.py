@@ -31,7 +31,7 @@ from models.settings.tuner import TunerSettings
 from models.training.tuning.search_space import fitted_to
 from pipeline.config.errors import sentence
 from pipeline.config.kubeflow import KubeflowSettings
-from pipeline.config.user_values import DIGITS, Given, read_given
+from pipeline.config.user_values import DIGITS, UserValues, read_user_values
 
 __all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "load_config"]
 
@@ -167,20 +167,20 @@ def load_config(
       UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
         fault: the key, what was given, what is allowed.
     """
-    return checked(read_given(path, overrides, data, beam))
+    return checked(read_user_values(path, overrides, data, beam))
 
 
-def checked(given: Given) -> Config:
+def checked(user_values: UserValues) -> Config:
     """The configuration of what is given.
 
     Raises:
       UserError: a key is unknown, of the wrong type or out of range, or sections do not fit together.
     """
     try:
-        return Config.model_validate(given.content)
+        return Config.model_validate(user_values.content)
     except ValidationError as error:
         faults = error.errors()
-        raise UserError("\n".join(f"{given.name}: {sentence(fault, Config)}" for fault in faults)) from None
+        raise UserError("\n".join(f"{user_values.name}: {sentence(fault, Config)}" for fault in faults)) from None
 
 
 def as_json(value: BaseModel | Mapping[str, Any]) -> str:

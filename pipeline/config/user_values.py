@@ -20,7 +20,7 @@ DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship wit
 _log = logging.getLogger(__name__)
 
 
-class Given(NamedTuple):
+class UserValues(NamedTuple):
     """The content of a configuration, unchecked.
 
     Attributes:
@@ -32,9 +32,9 @@ class Given(NamedTuple):
     content: dict[str, Any]
 
 
-def read_given(
+def read_user_values(
     path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None, beam: Iterable[str] = ()
-) -> Given:
+) -> UserValues:
     """Reads a configuration file and puts in its place what is given beside it, as ``load_config`` says.
 
     A warning is logged of each choice on account of which something of the file is left out.
@@ -56,7 +56,7 @@ def read_given(
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section["source"] = data
-    return Given(name, content)
+    return UserValues(name, content)
 
 
 def _read(name: str, file: Any) -> dict[str, Any]:

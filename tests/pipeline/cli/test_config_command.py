@@ -12,7 +12,7 @@ from models.settings import Settings
 from pipeline.cli.config import config_yaml, sections
 from pipeline.cli.main import app
 from pipeline.config.configuration import Config, load_config
-from pipeline.config.user_values import read_given
+from pipeline.config.user_values import read_user_values
 
 CONFIGS = [Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")]
 
@@ -38,7 +38,7 @@ def test_every_key_is_described(kind):
 
 
 def rows(*overrides: str, path: Path | None = None) -> dict:
-    return {row.key: row for section in sections(read_given(path, overrides)) for row in section.rows}
+    return {row.key: row for section in sections(read_user_values(path, overrides)) for row in section.rows}
 
 
 def test_every_key_is_told_with_its_value_default_and_meaning():
@@ -61,9 +61,9 @@ def test_every_key_is_told_with_its_value_default_and_meaning():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("override", ["seed=3", "encoder.name=koch2015", "training.optimizer=adam", "tuner.trials=3"])
 def test_the_yaml_is_the_same_configuration(path, override, tmp_path):
-    given = read_given(path, [override])
+    user_values = read_user_values(path, [override])
     file = tmp_path / "again.yaml"
-    file.write_text(config_yaml(given), encoding="utf-8")
+    file.write_text(config_yaml(user_values), encoding="utf-8")
     again, whole = load_config(file), load_config(path, [override])
     assert again.digest() == whole.digest()
     assert again == whole
@@ -72,9 +72,9 @@ def test_the_yaml_is_the_same_configuration(path, override, tmp_path):
 def test_the_yaml_holds_paths_that_mean_the_same_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("{data: {source: photos}, push: {serving_dir: 's3://models/faces'}}")
-    given = read_given(Path("mine.yaml"), ["pairs.protocol.test=lists/pairs.txt"])
+    user_values = read_user_values(Path("mine.yaml"), ["pairs.protocol.test=lists/pairs.txt"])
     (tmp_path / "sub").mkdir()
-    Path("sub/again.yaml").write_text(config_yaml(given))
+    Path("sub/again.yaml").write_text(config_yaml(user_values))
     again = load_config(Path("sub/again.yaml"))
     assert again.data.source == str(tmp_path / "photos")
     assert again.pairs.protocol.test == str(tmp_path / "lists" / "pairs.txt")

@@ -12,22 +12,22 @@ from pipeline.serving.server.limits import Limits
 
 
 @pytest.fixture(scope="module")
-def site(exported, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
+def server(exported, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
     link_or_copy(exported.path, folder / "7")
     with serving(folder, limits=Limits(max_pixels=5000)) as found:
         yield found
 
 
 @pytest.fixture
-def page(browser, site):
+def page(browser, server):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.complaints, page.addresses = [], []
     page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("request", lambda request: page.addresses.append(request.url))
-    page.goto(site.url)
+    page.goto(server.url)
     yield page
     context.close()
 
@@ -46,7 +46,7 @@ def pick(page, first, second):
     page.get_by_label("Second image").set_input_files(second)
 
 
-def test_two_picked_images_are_compared(page, files, site, exported):
+def test_two_picked_images_are_compared(page, files, server, exported):
     expected = LoadedModel(exported.path).compare(*files)
     pick(page, *files)
     page.get_by_role("heading", name=re.compile("^(The same|Different)$")).wait_for()
@@ -60,7 +60,7 @@ def test_two_picked_images_are_compared(page, files, site, exported):
     assert page.locator(".slot img").count() == 2
     assert all(width > 0 for width in page.locator(".slot img").evaluate_all("all => all.map(one => one.naturalWidth)"))
     assert page.complaints == []
-    assert {address.startswith((site.url, "blob:", "data:")) for address in page.addresses} == {True}
+    assert {address.startswith((server.url, "blob:", "data:")) for address in page.addresses} == {True}
 
 
 def test_the_same_image_twice_is_the_same(page, files):
@@ -98,10 +98,10 @@ def test_the_keyboard_reaches_both_fields_and_they_show_it(page):
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_overflows_and_colours_can_be_told_apart(browser, site, files, width, scheme):
+def test_nothing_overflows_and_colours_can_be_told_apart(browser, server, files, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(site.url)
+    page.goto(server.url)
     pick(page, *files)
     page.locator("#verdict h2").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
