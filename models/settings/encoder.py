@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from models.settings.base import Settings
+from models.settings.base import IsPath, Settings
 
 # What each network reads beside the common options, and what it is where nothing is given.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -48,7 +48,9 @@ class EncoderSettings(Settings):
     )
     blocks: int | None = Field(None, ge=1, le=50, description="of each stage (residual, compact)")
     backbone: str | None = Field(None, description="a network of keras.applications (backbone)")
-    weights: str | None = Field(None, description="none, imagenet, a file or a URL (backbone)")
+    weights: Annotated[str | None, IsPath(unless=("none", "imagenet"))] = Field(
+        None, description="none, imagenet, a file or a URL (backbone)"
+    )
     frozen_epochs: int | None = Field(None, ge=0, description="epochs in which the backbone stays as it was")
     fine_tune_rate: float | None = Field(None, gt=0, le=1, description="after them: the share of the learning rate")
     embedding: int = Field(64, ge=2, le=4096, description="numbers that stand for an image")
