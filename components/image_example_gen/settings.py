@@ -1,12 +1,12 @@
 """What a user may set about reading and splitting the images."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from models.data import image_formats
-from models.settings import Settings
+from models.settings import Affects, Settings
 
 Layout = Literal["identity", "group/identity"]
 
@@ -37,11 +37,21 @@ class IngestSettings(Settings):
         "identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders and archives"
     )
     spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN} in it")
-    drift_sample: int = Field(2000, ge=0, description="images of the span before that the new ones are compared with")
-    max_pixels: int = Field(image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded")
-    max_bytes: int = Field(image_formats.MAX_BYTES, ge=1024, description="a longer file is set aside")
-    max_frames: int = Field(image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded")
-    max_quarantined: float = Field(0.1, ge=0, le=1, description="a larger share of unusable images stops the run")
+    drift_sample: Annotated[int, Affects.CONFIGURATION] = Field(
+        2000, ge=0, description="images of the span before that the new ones are compared with"
+    )
+    max_pixels: Annotated[int, Affects.CONFIGURATION] = Field(
+        image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
+    )
+    max_bytes: Annotated[int, Affects.CONFIGURATION] = Field(
+        image_formats.MAX_BYTES, ge=1024, description="a longer file is set aside"
+    )
+    max_frames: Annotated[int, Affects.CONFIGURATION] = Field(
+        image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded"
+    )
+    max_quarantined: Annotated[float, Affects.CONFIGURATION] = Field(
+        0.1, ge=0, le=1, description="a larger share of unusable images stops the run"
+    )
     conflicts: Literal["drop", "stop"] = Field(
         "drop", description="the same image under two identities: set all its copies aside, or stop the run"
     )

@@ -1,8 +1,10 @@
 """What a user may set about the pairs."""
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
-from models.settings import Settings
+from models.settings import IsPath, Settings
 
 
 class PairCounts(Settings):
@@ -16,9 +18,11 @@ class PairCounts(Settings):
 class PairLists(Settings):
     """Lists of the user's own pairs, each in place of the generated ones of its split."""
 
-    train: str | None = Field(None, description="of the train split, as test")
-    val: str | None = Field(None, description="of the validation split, as test")
-    test: str | None = Field(None, description="CSV image_a,image_b,same; lines 'a b 1'; or LFW's pairs.txt")
+    train: Annotated[str | None, IsPath()] = Field(None, description="of the train split, as test")
+    val: Annotated[str | None, IsPath()] = Field(None, description="of the validation split, as test")
+    test: Annotated[str | None, IsPath()] = Field(
+        None, description="CSV image_a,image_b,same; lines 'a b 1'; or LFW's pairs.txt"
+    )
 
     def given(self) -> dict[str, str]:
         """The address of each that is there, by split."""

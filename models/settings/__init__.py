@@ -4,7 +4,7 @@ Plain pydantic models without TensorFlow, so that a configuration is checked in 
 """
 
 from models.settings.augmentation import AugmentationSettings
-from models.settings.base import Settings
+from models.settings.base import Affects, IsPath, Settings
 from models.settings.calibration import CalibrationSettings
 from models.settings.encoder import EncoderSettings
 from models.settings.image import ImageSettings
@@ -13,11 +13,13 @@ from models.settings.model import ModelSettings
 from models.settings.training import BatchSettings, TrainingSettings
 
 __all__ = [
+    "Affects",
     "AugmentationSettings",
     "BatchSettings",
     "CalibrationSettings",
     "EncoderSettings",
     "ImageSettings",
+    "IsPath",
     "LossSettings",
     "ModelSettings",
     "Settings",

@@ -1,9 +1,11 @@
 """The sections that the Trainer reads, and what they need of each other."""
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from models.settings.augmentation import AugmentationSettings
-from models.settings.base import Settings
+from models.settings.base import Affects, Settings
 from models.settings.calibration import CalibrationSettings
 from models.settings.encoder import ENCODERS, EncoderSettings
 from models.settings.image import ImageSettings
@@ -19,7 +21,7 @@ class ModelSettings(Settings):
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
-    calibration: CalibrationSettings = CalibrationSettings()
+    calibration: Annotated[CalibrationSettings, Affects.RECIPE] = CalibrationSettings()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")

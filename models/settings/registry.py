@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError, create_model
 
-from models.settings.base import Settings
+from models.settings.base import Affects, IsPath, Settings
 
 
 class Choice(Settings):
@@ -102,10 +102,15 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         for name, field in declared.items():
             by_description.setdefault(field.description or "", []).append(name)
         description = "; ".join(f"{text} ({', '.join(names)})" for text, names in by_description.items())
+        markers = [one for one in first.metadata if isinstance(one, (Affects, IsPath))]
         annotation: Any = first.annotation
         for constraint in first.metadata:
-            annotation = Annotated[annotation, constraint]
-        return (annotation | None, Field(None, description=description))
+            if constraint not in markers:
+                annotation = Annotated[annotation, constraint]
+        annotation = annotation | None
+        for marker in markers:  # of the field, not of its values: outside the union
+            annotation = Annotated[annotation, marker]
+        return (annotation, Field(None, description=description))
 
 
 def with_choices(**registries: Registry[Any]) -> Callable[[type[S]], type[S]]:

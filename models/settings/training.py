@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.settings.base import Settings
+from models.settings.base import Affects, Settings
 from models.settings.encoder import EncoderSettings, lacks_norms
 from models.settings.interfaces import Optimizer, Schedule
 from models.settings.registry import Registry, discovered, with_choices
@@ -55,15 +55,23 @@ class TrainingSettings(Settings):
     accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="what the best epoch is best at, on val")
     patience: int = Field(5, ge=1, description="epochs without a better one before it stops")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="how much of a long epoch a killed training may lose")
-    join_minutes: float = Field(60.0, gt=0, description="how long the first of several hosts waits for the others")
-    in_memory: Switch = Field(
+    checkpoint_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
+        10.0, gt=0, description="how much of a long epoch a killed training may lose"
+    )
+    join_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
+        60.0, gt=0, description="how long the first of several hosts waits for the others"
+    )
+    in_memory: Annotated[Switch, Affects.CONFIGURATION] = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )
     mixed_precision: Switch = Field("auto", description="auto: on a GPU or CPU that is fast at it")
     xla: Switch = Field("auto", description="compiled steps; auto: on a GPU")
-    tensorboard: Literal["all", "scalars", "none"] = Field("all", description="what is written for it")
-    histogram_epochs: int = Field(1, ge=1, description="tensorboard all: epochs from one set of histograms to the next")
+    tensorboard: Annotated[Literal["all", "scalars", "none"], Affects.CONFIGURATION] = Field(
+        "all", description="what is written for it"
+    )
+    histogram_epochs: Annotated[int, Affects.CONFIGURATION] = Field(
+        1, ge=1, description="tensorboard all: epochs from one set of histograms to the next"
+    )
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")
     batch: BatchSettings = BatchSettings()
 

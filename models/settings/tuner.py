@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from models.settings.base import Settings
+from models.settings.base import Affects, Settings
 
 TUNED = ("margin", "learning_rate", "embedding", "dropout", "augmentation")
 
@@ -57,8 +57,12 @@ class TunerSettings(Settings):
     auto tries what lies around the recipe's own, if it has one.
     """
 
-    trials: int = Field(0, ge=0, description="how many recipes are tried; 0: none, the Tuner is no part of the graph")
-    minutes: float = Field(120.0, gt=0, description="all trials together; the one that runs then is cut short")
+    trials: Annotated[int, Affects.CONFIGURATION] = Field(
+        0, ge=0, description="how many recipes are tried; 0: none, the Tuner is no part of the graph"
+    )
+    minutes: Annotated[float, Affects.CONFIGURATION] = Field(
+        120.0, gt=0, description="all trials together; the one that runs then is cut short"
+    )
     epochs: int | None = Field(None, ge=1, description="of each trial; default: those of the training")
     search: Literal["random", "bayesian"] = Field("bayesian", description="how the next recipe is chosen")
     margin: Values = Field("auto", description="loss.margin")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 
 from models.network.lazy_keras import Model, keras
+from models.settings.base import IsPath
 from models.settings.image import ImageSettings
 from models.settings.interfaces import Encoder, PixelRange
 
@@ -53,7 +54,9 @@ class Backbone(Encoder):
     backbone: Annotated[str, AfterValidator(_known)] = Field(
         "MobileNetV3Small", description="a network of keras.applications"
     )
-    weights: str = Field("none", description="none, imagenet, a file or a URL")
+    weights: Annotated[str, IsPath(unless=("none", "imagenet"))] = Field(
+        "none", description="none, imagenet, a file or a URL"
+    )
     frozen_epochs: int = Field(0, ge=0, description="epochs in which the backbone's weights do not change")
     fine_tune_rate: float = Field(0.1, gt=0, le=1, description="after them: the share of the learning rate")
 
