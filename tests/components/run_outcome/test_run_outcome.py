@@ -14,7 +14,7 @@ from components.run_outcome.gate_verdict import GateVerdict, write_verdict
 from components.run_outcome.outcome import OUTCOME_FILE, Outcome, push_gates, webhook_body
 from components.run_outcome.settings import AlertSettings
 from models.errors import GateRefusal, UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 
 FLOORS = GateResult(name="floors", passed=True, reason="every floor is reached")
 BASELINE = GateResult(name="baseline accuracy", passed=False, reason="0.91 against 0.95")

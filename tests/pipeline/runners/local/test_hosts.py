@@ -11,7 +11,8 @@ from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline.cli import main
-from pipeline.config.configuration import code_digest, load_config
+from pipeline.config import load_config
+from pipeline.config.configuration import code_digest
 from pipeline.runners.local import hosts
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.hosts import join, place_of_hosts

@@ -7,7 +7,7 @@ import pytest
 
 from components.run_outcome.summary import RunSummary, read_summaries
 from models.errors import RejectedData, UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.run import run, user_error
 
