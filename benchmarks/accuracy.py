@@ -29,7 +29,7 @@ from scipy import stats
 from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_manifest
 from models.data import features
 from models.export.inference import LoadedModel, read_image
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.environment.output_folder import METADATA
 from pipeline.runners.local import runner
 from pipeline.runs.record import StoredRun

@@ -31,7 +31,7 @@ def bare(config_path: Path | None, first: Path) -> None:
     from models.training.compiled_model import build_model
     from models.training.hardware import precision_policy
     from models.verification.calibration import calibrate
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
 
     config = load_config(config_path)
     settings, size = config.model, config.image

@@ -30,7 +30,7 @@ from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.training.trainer import fit
 from models.verification.metrics import equal_error_rate
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 
 PROTOCOL = PROTOCOLS["omniglot"]
 MINED = 0.5  # share of the impostor pairs of the train list

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from models.errors import UserError
 from pipeline.cli.main import app
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -20,13 +20,14 @@ import tensorflow as tf
 
 from models.data.pairs_artifact import split_files
 from models.errors import TrainingFailed
+from models.settings.base import Affects, affecting
+from models.settings.model import ModelSettings
 from models.training.optimizers import steps_taken
 
 progress = logging.getLogger("siamese.progress")
 
 _STATE = "state.npz"
 _STALE = 14 * 86400  # seconds after which a training is taken to have been given up
-_NOT_OF_THE_WEIGHTS = ("join_minutes", "checkpoint_minutes", "in_memory", "tensorboard", "histogram_epochs")
 
 
 def training_key(recipe: str, files: Iterable[str]) -> str:
@@ -58,8 +59,7 @@ def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, An
     """
     if not config.get("checkpoints"):
         return None
-    model = {section: values for section, values in config["model"].items() if section != "calibration"}
-    model["training"] = {key: value for key, value in model["training"].items() if key not in _NOT_OF_THE_WEIGHTS}
+    model = affecting(Affects.WEIGHTS, ModelSettings, config["model"])
     recipe = json.dumps([model, config["code_digest"], config.get("weights_digest"), tuned], sort_keys=True)
     files = [file for pattern in patterns for several in split_files(pattern) for file in several]
     return Path(config["checkpoints"]) / training_key(recipe, files)[:16]

@@ -14,9 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
-from pipeline.config.configuration import Config, checked
-from pipeline.config.errors import is_section, section_in
-from pipeline.config.user_values import UserValues, change_paths
+from models.settings.base import change_paths, is_section, sections_in
+from pipeline.config import Config, UserValues, checked
 
 _WIDEST = 24  # characters of a value in one line
 
@@ -66,7 +65,7 @@ def config_yaml(user_values: UserValues, part: str | None = None) -> str:
       UserError: as of ``show_config``.
     """
     content: Any = checked(user_values).model_dump(mode="json")
-    change_paths(content, os.path.abspath)
+    change_paths(Config, content, os.path.abspath)
     if part:
         _part(sections(user_values), part)
         content = _at(content, part)
@@ -104,7 +103,7 @@ def _sections(kind: type[BaseModel], name: str, user_values: UserValues, values:
 
 def _rows_of_entries(path: str, field: FieldInfo) -> list[Row]:
     """The keys that each entry of a list, or of a table by name, has."""
-    origin, inner = get_origin(field.annotation), section_in(field.annotation)
+    origin, inner = get_origin(field.annotation), next(sections_in(field.annotation), None)
     if origin not in (tuple, dict) or inner is None:
         return []
     place = f"{path}[]" if origin is tuple else f"{path}.<name>"

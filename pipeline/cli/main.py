@@ -68,7 +68,7 @@ def run(
 
     Exit code 0: pushed, or this very model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
     """
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
     from pipeline.runners.local.run import run as run_pipeline
 
     raise typer.Exit(run_pipeline(load_config(config, overrides or (), data, beam or ()), output))
@@ -101,7 +101,7 @@ def schema(
 ) -> NoReturn:
     """Write a first schema of the images, for you to review: what data.schema_file then holds them to."""
     from pipeline.cli.schema import write_schema
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
 
     raise typer.Exit(write_schema(load_config(config, overrides or (), data), output, file, force))
 
@@ -116,7 +116,7 @@ def show_configuration(
 ) -> None:
     """Tell every key with its value, its default and what it means. Nothing runs."""
     from pipeline.cli.config import config_yaml, show_config
-    from pipeline.config.user_values import read_user_values
+    from pipeline.config import read_user_values
 
     user_values = read_user_values(config, overrides or (), data)
     if as_yaml:

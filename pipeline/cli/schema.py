@@ -12,7 +12,7 @@ from rich.markup import escape
 from components.run_outcome.verdict import cause_of
 from models.data.features import SPLITS
 from models.errors import ExitCode, UserError
-from pipeline.config.configuration import Config
+from pipeline.config import Config
 from pipeline.environment.output_folder import alone, writable
 from pipeline.runners.local.run import data_fingerprint, images_of, load_environment
 from pipeline.terminal.stages import Stages, quiet

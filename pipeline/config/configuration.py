@@ -1,12 +1,11 @@
-"""The one configuration: read from YAML, checked once at the edge, passed whole."""
+"""The one configuration: its sections, what spans them, and its digests."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from components.anomaly_gate.settings import ValidationSettings
 from components.image_example_gen.settings import IngestSettings
@@ -16,24 +15,24 @@ from components.pair_generator.settings import PairSettings
 from components.pusher.settings import PushSettings
 from components.run_outcome.settings import AlertSettings
 from components.serving_validator.settings import ServingValidatorSettings
-from models.errors import UserError
 from models.settings import (
+    Affects,
     AugmentationSettings,
     CalibrationSettings,
     EncoderSettings,
     ImageSettings,
+    IsPath,
     LossSettings,
     ModelSettings,
     Settings,
     TrainingSettings,
 )
+from models.settings.base import affecting
 from models.settings.tuner import TunerSettings
 from models.training.tuning.search_space import fitted_to
-from pipeline.config.errors import sentence
 from pipeline.config.kubeflow import KubeflowSettings
-from pipeline.config.user_values import DIGITS, UserValues, read_user_values
 
-__all__ = ["DIGITS", "BeamSettings", "Config", "DataSettings", "as_json", "checked", "load_config"]
+DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
 
 # By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
 _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -42,12 +41,16 @@ _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 class DataSettings(IngestSettings):
     """Where the images are and how they are read."""
 
-    source: str | None = Field(None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}")
-    validation: ValidationSettings = ValidationSettings()
-    min_new_images: int = Field(
+    source: Annotated[str | None, Affects.NOTHING, IsPath(unless=(DIGITS,))] = Field(
+        None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}"
+    )
+    validation: Annotated[ValidationSettings, Affects.CONFIGURATION] = ValidationSettings()
+    min_new_images: Annotated[int, Affects.CONFIGURATION] = Field(
         0, ge=0, description="a run on fewer images that are new to the model that serves is skipped; 0: none is"
     )
-    schema_file: str | None = Field(None, description="a reviewed schema (pbtxt); default: made from this file")
+    schema_file: Annotated[str | None, Affects.CONFIGURATION, IsPath()] = Field(
+        None, description="a reviewed schema (pbtxt); default: made from this file"
+    )
 
 
 class BeamSettings(Settings):
@@ -70,7 +73,7 @@ class BeamSettings(Settings):
 class Config(Settings):
     """Everything a run depends on, but for where it writes."""
 
-    name: str = Field(
+    name: Annotated[str, Affects.CONFIGURATION] = Field(
         "siamese", pattern=r"^[a-z][a-z0-9-]*$", description="of the pipeline: runs and artifacts are kept by it"
     )
     seed: int = Field(0, ge=0, lt=2**31, description="of splits, pairs, weights and distortions")
@@ -82,15 +85,15 @@ class Config(Settings):
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     calibration: CalibrationSettings = CalibrationSettings()
-    tuner: TunerSettings = TunerSettings()
-    measures: MeasureSettings = MeasureSettings()
-    gates: GateSettings = GateSettings()
-    serving_validator: ServingValidatorSettings = ServingValidatorSettings()
-    push: PushSettings = PushSettings()
-    model_card: ModelCardSettings = ModelCardSettings()
-    alerts: AlertSettings = AlertSettings()
-    beam: BeamSettings = BeamSettings()
-    kubeflow: KubeflowSettings = KubeflowSettings()
+    tuner: Annotated[TunerSettings, Affects.CONFIGURATION] = TunerSettings()
+    measures: Annotated[MeasureSettings, Affects.CONFIGURATION] = MeasureSettings()
+    gates: Annotated[GateSettings, Affects.CONFIGURATION] = GateSettings()
+    serving_validator: Annotated[ServingValidatorSettings, Affects.CONFIGURATION] = ServingValidatorSettings()
+    push: Annotated[PushSettings, Affects.CONFIGURATION] = PushSettings()
+    model_card: Annotated[ModelCardSettings, Affects.CONFIGURATION] = ModelCardSettings()
+    alerts: Annotated[AlertSettings, Affects.NOTHING] = AlertSettings()
+    beam: Annotated[BeamSettings, Affects.CONFIGURATION] = BeamSettings()
+    kubeflow: Annotated[KubeflowSettings, Affects.NOTHING] = KubeflowSettings()
 
     @property
     def split_rule(self) -> dict[str, Any]:
@@ -138,49 +141,16 @@ class Config(Settings):
         self.gates.check_names(self.measures.names)
 
     def digest(self) -> str:
-        """SHA-256 of what is configured; left out: the place of the images and of the run, and who hears of it."""
-        return self._digest({"data": {"source"}, "alerts": True, "kubeflow": True})
+        """SHA-256 of the fields that affect the configuration (``models.settings.Affects``)."""
+        return self._digest(Affects.CONFIGURATION)
 
     def recipe_digest(self) -> str:
-        """SHA-256 of what shapes a model: not what it must reach, nor how Beam runs, nor which files are refused."""
-        limits = {"source", "min_new_images", "schema_file", "validation", "drift_sample", "max_quarantined"}
-        limits |= {"max_pixels", "max_bytes", "max_frames"}
-        after = ("name", "tuner", "measures", "gates", "serving_validator", "push", "model_card", "alerts", "beam")
-        return self._digest({**dict.fromkeys((*after, "kubeflow"), True), "data": limits})
+        """SHA-256 of the fields that affect the recipe: what makes a model, not what it must reach or how Beam runs."""
+        return self._digest(Affects.RECIPE)
 
-    def _digest(self, exclude: dict[str, Any]) -> str:
-        content = self.model_dump(mode="json", exclude=exclude)
+    def _digest(self, level: Affects) -> str:
+        content = affecting(level, type(self), self.model_dump(mode="json"))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def load_config(
-    path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None, beam: Iterable[str] = ()
-) -> Config:
-    """Reads a configuration file, takes ``data`` for the images, applies ``a.b=value`` overrides and Beam's options.
-
-    What of the file an override leaves without a meaning is left out, and a warning is logged that says so.
-
-    Without a file: the embedded digits; with images of the user's own, the defaults of ``Config`` instead, since a
-    recipe for 8x8 digits of ten known classes fits nobody else's.
-
-    Raises:
-      UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
-        fault: the key, what was given, what is allowed.
-    """
-    return checked(read_user_values(path, overrides, data, beam))
-
-
-def checked(user_values: UserValues) -> Config:
-    """The configuration of what is given.
-
-    Raises:
-      UserError: a key is unknown, of the wrong type or out of range, or sections do not fit together.
-    """
-    try:
-        return Config.model_validate(user_values.content)
-    except ValidationError as error:
-        faults = error.errors()
-        raise UserError("\n".join(f"{user_values.name}: {sentence(fault, Config)}" for fault in faults)) from None
 
 
 def as_json(value: BaseModel | Mapping[str, Any]) -> str:

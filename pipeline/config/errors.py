@@ -2,10 +2,12 @@
 
 import difflib
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from models.settings.base import is_section, sections_in
 
 
 def sentence(fault: ErrorDetails, whole: type[BaseModel]) -> str:
@@ -26,17 +28,9 @@ def _keys_at(loc: tuple[int | str, ...], whole: type[BaseModel]) -> list[str]:
     section: Any = whole
     for part in loc:
         # Where it is no section, the part is the key of a table of sections, or the index in a list of them.
-        section = section.model_fields[str(part)].annotation if is_section(section) else section_in(section)
+        section = (
+            section.model_fields[str(part)].annotation if is_section(section) else next(sections_in(section), None)
+        )
         if get_origin(section) in (Union, UnionType):  # a section that may be left out
-            section = section_in(section)
+            section = next(sections_in(section), None)
     return list(section.model_fields) if is_section(section) else []
-
-
-def section_in(annotation: Any) -> Any:
-    """The section that a list, a table or a key that may be left out is of; None where it is of none."""
-    return next(filter(is_section, get_args(annotation)), None)
-
-
-def is_section(annotation: Any) -> bool:
-    """Whether it is a class of settings."""
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

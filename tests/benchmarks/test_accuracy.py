@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.accuracy import ABLATIONS, TUTORIAL, ablations_of, show
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 
 
 @pytest.mark.parametrize("name", ["tutorial", *ABLATIONS])

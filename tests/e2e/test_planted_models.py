@@ -25,7 +25,7 @@ from components.serving_folder.model_files import FolderFiles, file_digests
 from components.serving_folder.serving_folder import push, same_as_served, versions
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
-from pipeline.config.configuration import Config, load_config
+from pipeline.config import Config, load_config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import gate_and_push, served_model
 from pipeline.runners.local import runner

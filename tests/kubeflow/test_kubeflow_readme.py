@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 from pipeline.cli.main import app
-from pipeline.config.configuration import Config, load_config
+from pipeline.config import Config, load_config
 from pipeline.config.yaml_reader import parse_yaml
 
 ROOT = Path(__file__).parents[2]

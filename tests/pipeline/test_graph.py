@@ -12,7 +12,7 @@ from models import code_digest as code_digest_module
 from models.code_digest import SourceTree
 from models.data import gif_frames
 from pipeline import graph
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local import runner
 

@@ -12,6 +12,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from models.errors import UserError
 from models.settings import CalibrationSettings, ModelSettings
+from models.settings.base import Affects, affecting
 from models.settings.tuner import TunerSettings
 from models.training.checkpoints import kept_in
 from models.training.hosts.cluster import hosts
@@ -39,7 +40,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     patterns = (fn_args.train_files[0], fn_args.eval_files[0])
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    kept = kept_in(config, patterns, tuner.model_dump(mode="json", exclude={"trials", "minutes"}))  # more go on
+    kept = kept_in(config, patterns, affecting(Affects.WEIGHTS, TunerSettings, tuner.model_dump(mode="json")))
     passing = Path(fn_args.working_dir)
     passing.mkdir(parents=True, exist_ok=True)
     folder = kept.with_name(f"trials-{kept.name}") if kept else passing / "trials"

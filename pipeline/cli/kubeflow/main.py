@@ -31,7 +31,7 @@ def compile_command(
     overrides: Overrides = None,
 ) -> None:
     """Compile the pipeline into the file that the cluster runs, and check it."""
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
     from pipeline.terminal.stages import quiet
 
     loaded = load_config(config, overrides or (), data)

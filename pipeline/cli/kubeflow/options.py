@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from pipeline.config.configuration import Config
+    from pipeline.config import Config
     from pipeline.runners.kubeflow.compile.compiled_file import CompiledFile
     from pipeline.runners.kubeflow.runs.server import Cluster
 
@@ -58,7 +58,7 @@ class Where(NamedTuple):
 
 def where(config: Path | None, overrides: list[str] | None, host: str | None, namespace: str | None) -> Where:
     """The configuration, and the server that options and configuration name."""
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
     from pipeline.runners.kubeflow.runs.server import Cluster
 
     loaded = load_config(config, overrides or ())
@@ -92,7 +92,7 @@ def compiled(
         return
     if not config:
         raise UserError("nothing to run: name a compiled file, or say --config")
-    from pipeline.config.configuration import load_config
+    from pipeline.config import load_config
     from pipeline.terminal.stages import quiet
 
     loaded = load_config(config, overrides or (), data)

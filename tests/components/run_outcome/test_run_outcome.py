@@ -20,7 +20,7 @@ from components.run_outcome.artifacts import (
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome
 from models.errors import GateRefusal, UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 
 FLOORS = GateResult(name="floors", passed=True, reason="every floor is reached")
 BASELINE = GateResult(name="baseline accuracy", passed=False, reason="0.91 against 0.95")

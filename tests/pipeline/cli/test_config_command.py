@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 from models.settings import Settings
 from pipeline.cli.config import config_yaml, sections
 from pipeline.cli.main import app
-from pipeline.config.configuration import Config, load_config
-from pipeline.config.user_values import read_user_values
+from pipeline.config import Config, load_config, read_user_values
 
 CONFIGS = [Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")]
 

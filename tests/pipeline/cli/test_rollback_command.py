@@ -12,7 +12,7 @@ from rich.console import Console
 from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import Pushed, history, push, served, versions
 from pipeline.cli import main, model_commands
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
 from pipeline.runs.serving_history import show_trail
 from pipeline.serving.fetched_model import store_address

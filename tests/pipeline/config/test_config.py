@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from models.errors import UserError
-from pipeline.config.configuration import DIGITS, Config, as_json, load_config
+from models.settings import TrainingSettings
+from pipeline.config import DIGITS, Config, as_json, load_config
 
 CONFIGS = sorted(path.name for path in resources.files("configs").iterdir() if path.name.endswith(".yaml"))
 
@@ -238,6 +239,22 @@ def test_the_recipe_is_what_shapes_a_model():
         assert load_config(overrides=[change]).recipe_digest() != recipe
     for change in ("calibration.objective=best_f1", "augmentation.scale=0.3"):
         assert load_config(overrides=[change]).recipe_digest() != recipe
+
+
+class WiderTraining(TrainingSettings):
+    added: int = 0
+
+
+class Wider(Config):
+    training: WiderTraining = WiderTraining()
+    added: int = 0
+
+
+@pytest.mark.parametrize("change", [{"added": 1}, {"training": {"added": 1}}])
+def test_a_field_that_is_added_changes_both_digests(change):
+    before, after = Wider(), Wider.model_validate(change)
+    assert before.digest() != after.digest()
+    assert before.recipe_digest() != after.recipe_digest()
 
 
 @pytest.mark.parametrize("text", ["alerts: {on: [pushed]}", "alerts:\n  on: [pushed]", "alerts:\n  'on': [pushed]"])

@@ -3,7 +3,7 @@ from datetime import datetime, timezone
 import pytest
 
 from models.errors import UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.config.kubeflow_client import ScheduleSettings, interval_seconds, moment
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=timezone.utc)

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, quantity
 
 

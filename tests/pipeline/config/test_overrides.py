@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import UserError
 from models.settings import AugmentationSettings, EncoderSettings, LossSettings, TrainingSettings
-from pipeline.config.configuration import Config, load_config
+from pipeline.config import Config, load_config
 
 CONFIGS = sorted(
     (Path(str(file)) for file in resources.files("configs").iterdir() if file.name.endswith(".yaml")),

@@ -12,7 +12,7 @@ from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
 from pipeline.cli import main
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.runners.local import hosts
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.hosts import join, rendezvous_folder

@@ -12,7 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 
 from models.errors import UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.runners.local import runner
 
 

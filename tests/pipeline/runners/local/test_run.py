@@ -11,7 +11,7 @@ from components.run_outcome.settings import AlertSettings
 from components.run_outcome.summary import RunSummary, read_summaries
 from components.run_outcome.verdict import DataRefused, GateResult
 from models.errors import NotEnoughNewData, RejectedData, UserError
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.run import run
 

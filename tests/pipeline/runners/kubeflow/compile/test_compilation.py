@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from models.errors import UserError
-from pipeline.config.configuration import Config, load_config
+from pipeline.config import Config, load_config
 from pipeline.runners.kubeflow.compile import compilation
 from pipeline.runners.kubeflow.compile.compilation import RUN_ID, CompiledPipeline, compile_pipeline
 
