@@ -1,4 +1,4 @@
-"""A user's own list of pairs, scored by a pushed model."""
+"""Distances and scores of a user's list of pairs, by a pushed model."""
 
 import csv
 import glob
@@ -20,7 +20,7 @@ from models.verification.calibration import Floats
 
 @dataclass(frozen=True)
 class Protocol:
-    """Pairs of image files: ``a`` and ``b`` as written in the list, ``same`` [n] 1 genuine, 0 impostor."""
+    """A list of pairs of image files below ``root``: ``a``, ``b``, and ``same`` [n], 1 genuine or 0 impostor."""
 
     root: Path
     a: list[str]
@@ -32,7 +32,7 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     """Reads a list of pairs: CSV, lines, or LFW's; see ``components.pair_list.parsing``.
 
     Raises:
-      UserError: the file, or the line, and what is wrong with it.
+      UserError: the file cannot be read, or a line is malformed; names it.
     """
     pairs = parse_pairs(str(path), read_bytes(str(path)), distinct=False)
     found = {name: _file(root, name) for pair in pairs for name in (pair.a, pair.b)}
@@ -41,7 +41,7 @@ def read_protocol(path: Path, root: Path) -> Protocol:
 
 
 def _file(root: Path, name: str) -> str:
-    """The file that a name stands for: LFW leaves the ending out."""
+    """The file of a name: LFW's names have no extension."""
     if (root / name).exists() or PurePosixPath(name).suffix:
         return name
     beside = sorted((root / name).parent.glob(f"{glob.escape(PurePosixPath(name).name)}.*"))
@@ -49,7 +49,7 @@ def _file(root: Path, name: str) -> str:
 
 
 def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:
-    """(distances [n], scores [n]); every image is read and embedded once, however many pairs it is in.
+    """Distances [n] and scores [n]; every image is embedded once, however many pairs it is in.
 
     Raises:
       UserError: an image cannot be read.
@@ -62,13 +62,13 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
         embeddings = model.embed(encoded, lambda count: progress.advance(task, count))
     damaged = np.isnan(embeddings).any(axis=1)
     if damaged.any():
-        raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}")
+        raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}", code="data-unreadable-image")
     a, b = (embeddings[[row_of[name] for name in side]] for side in (protocol.a, protocol.b))
     return model.judge(a, b)
 
 
 def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats) -> None:
-    """Writes the list again with a distance and a score for each pair.
+    """Writes the list with a distance and a score for each pair.
 
     Raises:
       UserError: the file cannot be written.
@@ -80,4 +80,4 @@ def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats
             for row in zip(protocol.a, protocol.b, protocol.same, distance, score, strict=True):
                 writer.writerow([*row[:3], f"{row[3]:.6f}", f"{row[4]:.6f}"])
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: {error.strerror}", code="config-not-writable") from None

@@ -30,7 +30,7 @@ def file(tmp_path):
 def test_a_good_pipeline_is_told_in_one_line(file):
     done = check(file(), "p.yaml")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "p.yaml: no fault found\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "p.yaml: no errors found\n", "")
 
 
 def test_each_fault_is_a_line(file):
@@ -52,8 +52,8 @@ def test_warnings_alone_are_no_failure(file):
     folder = file(lambda spec: spec.pop("defaultPipelineRoot"))
 
     done = check(folder, "p.yaml")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "p.yaml: no fault found; warnings: 1")
-    assert check(folder, "p.yaml", "--pipeline-root", "gs://b/r").stdout == "p.yaml: no fault found\n"
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "p.yaml: no errors found; warnings: 1")
+    assert check(folder, "p.yaml", "--pipeline-root", "gs://b/r").stdout == "p.yaml: no errors found\n"
 
 
 def test_a_file_that_is_not_there_is_told_in_one_line(tmp_path):
