@@ -19,6 +19,29 @@ CODES: dict[str, ErrorCode] = {
         "`beam.runner` (or `--beam`) names no runner that this Beam has",
         "take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs",
     ),
+    "config-conflicting-options": ErrorCode("two options exclude each other", "leave one of them out"),
+    "config-file-exists": ErrorCode("the file to write exists already", "choose another file, or give --force"),
+    "config-invalid-option": ErrorCode("the value of an option is malformed", "write it as the message shows"),
+    "config-invalid-override": ErrorCode(
+        "--set is not KEY=VALUE, or its value is not YAML", "write for example --set training.epochs=20"
+    ),
+    "config-invalid-value": ErrorCode(
+        "a value has the wrong type, is out of range, or is inconsistent with other keys",
+        "choose a value that the message allows; siamese config SECTION lists them",
+    ),
+    "config-no-output-folder": ErrorCode("nothing has run in the folder of --output", "give the folder of the runs"),
+    "config-not-writable": ErrorCode(
+        "a file or folder cannot be created or written to", "check the path, its permissions and the free space"
+    ),
+    "config-not-yaml": ErrorCode("the configuration file is not a YAML table of sections", "correct the YAML"),
+    "config-output-locked": ErrorCode(
+        "another run is in progress in the same output folder", "wait for it, or give another --output"
+    ),
+    "config-unknown-key": ErrorCode(
+        "a section or key of the configuration is misspelt or does not exist",
+        "use the suggested key, or list all of them: siamese config",
+    ),
+    "config-unreadable": ErrorCode("the configuration file is missing or cannot be read", "check the path of --config"),
     "data-anomalies": ErrorCode(
         "the images, or their features, do not match the schema: the message names split and feature",
         "fix the data, or review the schema (data.schema_file)",
@@ -63,6 +86,7 @@ CODES: dict[str, ErrorCode] = {
     ),
     "data-no-records": ErrorCode("an artifact of images holds no TFRecord files", "run the pipeline again"),
     "data-not-csv": ErrorCode("a manifest or a list of pairs is not CSV", "correct the line, often a quotation mark"),
+    "data-not-found": ErrorCode("the file or folder of images does not exist", "check the path"),
     "data-not-utf8": ErrorCode("a manifest or a list of pairs is not UTF-8", "save it as UTF-8"),
     "data-pair-list": ErrorCode(
         "lines of a list of pairs are wrong, or name images that do not exist",
@@ -94,6 +118,9 @@ CODES: dict[str, ErrorCode] = {
         "more images cannot be used than `data.max_quarantined` allows", "see `quarantine.csv` of the run"
     ),
     "data-unreadable": ErrorCode("a file or folder cannot be read", "check that it exists, and its permissions"),
+    "data-unreadable-image": ErrorCode(
+        "an image is missing, damaged or in an unknown format", "replace the image, or take it from the list"
+    ),
     "kubeflow-check-failed": ErrorCode(
         "A check of the compiled pipeline found what the backend would refuse or fail to run.",
         "Change the setting that each line names; `siamese kubeflow check FILE` repeats the check.",
@@ -121,6 +148,9 @@ CODES: dict[str, ErrorCode] = {
         "A folder in the configuration is in no volume that the node's pod mounts.",
         "Add the volume to `kubeflow.volumes`, for that node, or use an object store.",
     ),
+    "kubeflow-invalid-schedule": ErrorCode(
+        "a time, interval or time zone of a schedule is malformed or inconsistent", "write it as the message shows"
+    ),
     "kubeflow-no-address": ErrorCode(
         "No server is configured, or its address is not a URL.",
         "Set `--host`, `kubeflow.host` or `KF_PIPELINES_ENDPOINT`, such as `http://localhost:8080`.",
@@ -137,6 +167,10 @@ CODES: dict[str, ErrorCode] = {
     "kubeflow-no-outcome": ErrorCode(
         "the run succeeded, but its pipeline root has neither its report nor its outcome",
         "check the pipeline root (--pipeline-root), and whether its objects were deleted",
+    ),
+    "kubeflow-no-pipeline": ErrorCode("there is nothing to submit", "give a compiled file or --config"),
+    "kubeflow-no-pipeline-root": ErrorCode(
+        "the address for artifacts is unknown", "give --pipeline-root, or set kubeflow.pipeline_root"
     ),
     "kubeflow-no-serving-folder": ErrorCode(
         "`push.serving_dir` is not set.", "Set it to `gs://`, `s3://`, or a folder of a volume in `kubeflow.volumes`."
@@ -155,6 +189,9 @@ CODES: dict[str, ErrorCode] = {
     "kubeflow-not-logged-in": ErrorCode(
         "The server needs credentials (HTTP 401), or a login page answered.",
         "Set `SIAMESE_KFP_TOKEN`, `KF_PIPELINES_SA_TOKEN_PATH` or `SIAMESE_KFP_COOKIES`.",
+    ),
+    "kubeflow-not-runnable": ErrorCode(
+        "the backend would refuse the compiled file or fail to run it", "correct the findings, or give --no-check"
     ),
     "kubeflow-parameter": ErrorCode(
         "A `--parameter` is not `NAME=VALUE`, is unknown, or has the wrong type.",
@@ -188,16 +225,36 @@ CODES: dict[str, ErrorCode] = {
     "kubeflow-unknown-schedule": ErrorCode(
         "The server has no schedule of that name.", "List the schedules: `siamese kubeflow schedule list`."
     ),
+    "model-not-found": ErrorCode(
+        "--model has no version of a model, or none that loads", "give a serving folder, or a version in it"
+    ),
+    "model-not-servable": ErrorCode(
+        "the SavedModel is damaged or not one of this pipeline", "push the model again, or serve another version"
+    ),
+    "model-unknown-run": ErrorCode(
+        "nothing serves, or the serving version was not pushed by a known run", "name a run of siamese runs"
+    ),
+    "serve-invalid-answer": ErrorCode("the server's model is not one of this pipeline", "check the name of the model"),
+    "serve-no-answer": ErrorCode("no server answers at the address of --model", "check that it runs, and the address"),
     "serve-no-platform": ErrorCode(
         "serving_validator.runtime asks for Docker or Kubernetes, and neither is available",
         "start Docker, or set serving_validator.runtime to process",
     ),
+    "serve-port-unavailable": ErrorCode(
+        "the port is in use, or the address is not one of this machine", "choose another --port or --host"
+    ),
+    "serve-refused": ErrorCode("the server refused the request", "see the reason in the message"),
     "train-hosts": ErrorCode(
         "`TF_CONFIG` does not fit the command: a run belongs to the chief, `siamese join` to the workers",
         "run the command that the message shows on this host",
     ),
     "train-hosts-tuner": ErrorCode(
         "the trials of a Tuner are asked for where several hosts train", "tune on one host, or set `tuner.trials: 0`"
+    ),
+    "train-weights-not-found": ErrorCode("the file of encoder.weights does not exist", "check the path"),
+    "train-weights-unusable": ErrorCode(
+        "encoder.weights cannot be downloaded, or are of another network",
+        "give weights of encoder.backbone without its top",
     ),
     "train-worker-failed": ErrorCode(
         "another host ended the training with a user error", "see the message, and the log of that host"

@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     FAILED = 1  # anything that is neither below: a collapsed training, a defect
     USER_ERROR = 2  # the input, the data or the configuration is wrong
     REFUSED = 3  # a gate refused the model; what served still serves
+    INTERRUPTED = 130  # 128 + SIGINT
     TERMINATED = 143  # 128 + SIGTERM
 
 

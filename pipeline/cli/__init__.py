@@ -1,1 +1,1 @@
-"""The ``siamese`` command: one module a command."""
+"""The ``siamese`` command line: one module a command, which registers itself; ``main`` finds and runs them."""

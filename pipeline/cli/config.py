@@ -1,191 +1,53 @@
-"""``siamese config``: every key of a configuration with its value, its default and what it means."""
+"""``siamese config``: the keys of the configuration, as a table or as a file."""
 
-import copy
-import difflib
-import os
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated
 
-import yaml
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.errors import UserError
-from models.settings.base import change_paths, is_section, sections_in
-from pipeline.config import Config, UserValues, checked
+from pipeline.cli.app import TRAINING, ConfigFile, Data, Overrides, app
+
+if TYPE_CHECKING:
+    from pipeline.config.reference import Section
 
 _WIDEST = 24  # characters of a value in one line
 
 
-class Row(NamedTuple):
-    """A key as it is told; value and default are YAML in one line, the value empty for keys of a list's entries."""
+@app.command("config", rich_help_panel=TRAINING)
+def show_configuration(
+    section: Annotated[
+        str | None, typer.Argument(help="A section or key: training, data.split, loss.margin; default: all.")
+    ] = None,
+    config: ConfigFile = None,
+    data: Data = None,
+    overrides: Overrides = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="As a file for --config.")] = False,
+) -> None:
+    """Show every key with its value, its default and its meaning."""
+    from pipeline.config import read_user_values
+    from pipeline.config.reference import config_yaml, sections
 
-    key: str
-    value: str
-    default: str
-    meaning: str
-
-
-class Section(NamedTuple):
-    """A section and its keys; the outermost has no name."""
-
-    name: str
-    meaning: str
-    rows: list[Row]
-
-
-def show_config(console: Console, user_values: UserValues, part: str | None = None) -> None:
-    """A table a section, whose name is the first part of its keys.
-
-    Raises:
-      UserError: the configuration is wrong, or there is no such ``part`` ("training", "data.split", "loss.margin").
-    """
-    for section in _part(sections(user_values), part):
-        table = Table(box=None, pad_edge=False)
-        table.add_column("key", no_wrap=True)
-        for column in ("value", "default"):
-            table.add_column(column, overflow="fold", max_width=_WIDEST)
-        table.add_column("meaning", overflow="fold")
-        for row in section.rows:
-            value = escape(row.value) if row.value in ("", row.default) else f"[bold]{escape(row.value)}[/]"
-            key = row.key.removeprefix(f"{section.name}.")  # of what the line above names
-            table.add_row(key, value, f"[dim]{escape(row.default)}[/]", escape(row.meaning))
-        console.print(f"[bold cyan]{section.name or 'configuration'}[/]  {escape(section.meaning)}")
-        console.print(table)
+    user_values = read_user_values(config, overrides or (), data)
+    if as_yaml:
+        print(config_yaml(user_values, section), end="")
+        return
+    console = Console(highlight=False)
+    for one in sections(user_values, section):
+        console.print(f"[bold cyan]{one.name or 'configuration'}[/]  {escape(one.meaning)}")
+        console.print(_table(one))
         console.print()
 
 
-def config_yaml(user_values: UserValues, part: str | None = None) -> str:
-    """A file that ``--config`` takes, wherever it lies: paths of this machine are absolute.
-
-    Raises:
-      UserError: as of ``show_config``.
-    """
-    content: Any = checked(user_values).model_dump(mode="json")
-    change_paths(Config, content, os.path.abspath)
-    if part:
-        _part(sections(user_values), part)
-        content = _at(content, part)
-        for name in reversed(part.split(".")):
-            content = {name: content}
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
-
-
-def sections(user_values: UserValues) -> list[Section]:
-    """All sections in their order, the outermost first.
-
-    Raises:
-      UserError: the configuration is wrong.
-    """
-    values = checked(user_values).model_dump(mode="json")
-    return list(_sections(Config, "", user_values, values))
-
-
-def _sections(kind: type[BaseModel], name: str, user_values: UserValues, values: dict[str, Any]) -> Iterator[Section]:
-    prefix = f"{name}." if name else ""
-    rows: list[Row] = []
-    for key, field in kind.model_fields.items():
-        path = f"{prefix}{key}"
-        if is_section(field.annotation):
-            continue
-        value = _at(values, path)
-        rows.append(Row(path, _line(value), _line(_default(user_values, path, field, value)), _meaning(field)))
-        rows += _rows_of_entries(path, field)
-    yield Section(name, _first_line(kind), rows)
-    for key, field in kind.model_fields.items():
-        if is_section(field.annotation):
-            inner: Any = field.annotation
-            yield from _sections(inner, f"{prefix}{key}", user_values, values)
-
-
-def _rows_of_entries(path: str, field: FieldInfo) -> list[Row]:
-    """The keys that each entry of a list, or of a table by name, has."""
-    origin, inner = get_origin(field.annotation), next(sections_in(field.annotation), None)
-    if origin not in (tuple, dict) or inner is None:
-        return []
-    place = f"{path}[]" if origin is tuple else f"{path}.<name>"
-    return [
-        Row(f"{place}.{key}", "", "" if of.is_required() else _line(_static(of)), _meaning(of))
-        for key, of in inner.model_fields.items()
-    ]
-
-
-def _default(user_values: UserValues, path: str, field: FieldInfo, value: Any) -> Any:
-    """What the key is where it is not given; that may depend on other keys, as a margin does on the distance."""
-    static = _static(field)
-    if value == static or not _is_given(user_values.content, path):
-        return value
-    *places, last = path.split(".")
-    content = copy.deepcopy(user_values.content)
-    del (_at(content, ".".join(places)) if places else content)[last]
-    try:
-        return _at(checked(UserValues(user_values.name, content)).model_dump(mode="json"), path)
-    except UserError:  # the others do not go together without it
-        return static
-
-
-def _is_given(content: Any, path: str) -> bool:
-    for part in path.split("."):
-        if not isinstance(content, dict) or part not in content:
-            return False
-        content = content[part]
-    return True
-
-
-def _static(field: FieldInfo) -> Any:
-    default = field.get_default(call_default_factory=True)
-    return _plain(default)
-
-
-def _plain(value: Any) -> Any:
-    """As ``model_dump(mode="json")`` has it."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _at(content: Any, path: str) -> Any:
-    for part in path.split("."):
-        content = content[part]
-    return content
-
-
-def _line(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6).removesuffix("...\n").strip()
-
-
-def _meaning(field: FieldInfo) -> str:
-    choices = _choices(field.annotation)
-    return f"{field.description or ''} ({', '.join(choices)})" if choices else field.description or ""
-
-
-def _choices(annotation: Any) -> list[str]:
-    if get_origin(annotation) is Literal:
-        return [str(one) for one in get_args(annotation)]
-    return [choice for one in get_args(annotation) for choice in _choices(one)]
-
-
-def _first_line(kind: type[BaseModel]) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0].replace("``", "")
-
-
-def _part(all_of: list[Section], part: str | None) -> list[Section]:
-    """A section with those in it, or the one key of a section."""
-    if not part:
-        return all_of
-    if found := [section for section in all_of if f"{section.name}.".startswith(f"{part}.")]:
-        return found
-    for section in all_of:
-        if rows := [row for row in section.rows if row.key == part or row.key.startswith((f"{part}.", f"{part}["))]:
-            return [section._replace(rows=rows)]
-    known = [section.name for section in all_of if section.name]
-    near = difflib.get_close_matches(part, [*known, *(row.key for section in all_of for row in section.rows)], n=1)
-    hint = f"did you mean {near[0]}?" if near else f"sections: {', '.join(known)}"
-    raise UserError(f"{part}: no section and no key of the configuration; {hint}")
+def _table(section: "Section") -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("key", no_wrap=True)
+    for column in ("value", "default"):
+        table.add_column(column, overflow="fold", max_width=_WIDEST)
+    table.add_column("meaning", overflow="fold")
+    for row in section.rows:
+        value = escape(row.value) if row.value in ("", row.default) else f"[bold]{escape(row.value)}[/]"
+        key = row.key.removeprefix(f"{section.name}.")  # the section's name stands above
+        table.add_row(key, value, f"[dim]{escape(row.default)}[/]", escape(row.meaning))
+    return table

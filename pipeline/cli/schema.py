@@ -4,47 +4,65 @@ import time
 import traceback
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_outcome.verdict import cause_of
-from models.data.features import SPLITS
 from models.errors import ExitCode, UserError
-from pipeline.config import Config
-from pipeline.environment.output_folder import alone, writable
-from pipeline.runners.local.run import data_fingerprint, images_of, load_environment
-from pipeline.terminal.stages import Stages, quiet
+from pipeline.cli.app import TRAINING, ConfigFile, Data, Output, Overrides, app
 
 if TYPE_CHECKING:
+    from pipeline.config import Config
     from pipeline.environment.run_environment import RunEnvironment
+    from pipeline.terminal.stages import Stages
 
 LOG = "schema.log"  # under the output folder
 
 _HEAD = """\
-# What the images of "{name}" are like: written by `siamese schema` on {day}, from {images:,} images of {identities:,}
+# Schema of the images of "{name}", made by `siamese schema` on {day} from {images:,} images of {identities:,}
 # identities. Review it, commit it, and name it in the configuration: data: {{schema_file: {file}}}.
-# A run stops when an image lies outside of these bounds, and says so in a sentence. Ranges of sizes are twice as wide
-# as what was seen, those of brightness and contrast (0 to 1) wider by 0.1; formats are those seen.
-# drift_comparator: how far the images of a span may lie from those of the one before; skew_comparator: val and test
-# from train (0: the same, 1: nothing in common).
+# An image outside of these bounds stops a run, with a message. Ranges of sizes are twice as wide as observed, those of
+# brightness and contrast (0 to 1) wider by 0.1; formats are those observed.
+# drift_comparator: largest distance of the images of a span from those of the span before; skew_comparator: of val and
+# test from train (0: the same, 1: nothing in common).
 """
 
 
-def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
-    """Ingests the images under ``output``, as a run would and for later runs to reuse, and writes their schema.
+@app.command(rich_help_panel=TRAINING)
+def schema(
+    file: Annotated[Path, typer.Option(help="File to write, e.g. faces.pbtxt.")],
+    config: ConfigFile = None,
+    data: Data = None,
+    output: Output = Path("output"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    overrides: Overrides = None,
+) -> NoReturn:
+    """Write a first schema of the images, to review and to name in data.schema_file."""
+    from pipeline.config import load_config
+
+    raise typer.Exit(_write_schema(load_config(config, overrides or (), data), output, file, force))
+
+
+def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> int:
+    """Ingests the images under ``output``, as a run does and for runs to reuse, and writes their schema.
 
     Returns:
-      The exit code: 0, or 1 where something failed that is not the user's to mend.
+      The exit code: 0, or 1 for a failure that is not the user's.
 
     Raises:
-      UserError: the images cannot be ingested, or the file is there already or cannot be written.
+      UserError: the images cannot be ingested, or the file exists or cannot be written.
     """
+    from components.run_outcome.verdict import cause_of
+    from pipeline.environment.output_folder import locked, writable
+    from pipeline.runners.local.run import data_fingerprint, images_of, load_environment
+    from pipeline.terminal.stages import Stages, quiet
+
     if file.exists() and not force:
-        raise UserError(f"--file {file}: is there already; --force writes it anew, without what was reviewed")
+        raise UserError(f"--file {file}: exists; --force replaces it and what was reviewed", code="config-file-exists")
     output = writable(output)
-    with alone(output):
+    with locked(output):
         data_root = images_of(config, output)
         data_digest = data_fingerprint(config, data_root)
         with quiet(output / LOG) as console:
@@ -55,7 +73,7 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
                         config, output, data_root, data_digest, f"schema-{time.time_ns()}", stages
                     )
                     _make(config, environment, file, console, stages)
-            except Exception as error:  # noqa: BLE001 - whatever was raised, one line tells it
+            except Exception as error:  # noqa: BLE001 - any failure is one line
                 traceback.print_exception(error)  # into the log
                 if mine := cause_of(error, UserError):
                     raise UserError(str(mine), mine.code) from None
@@ -64,13 +82,14 @@ def write_schema(config: Config, output: Path, file: Path, force: bool) -> int:
     return 0
 
 
-def _make(config: Config, environment: "RunEnvironment", file: Path, console: Console, stages: Stages) -> None:
+def _make(config: "Config", environment: "RunEnvironment", file: Path, console: Console, stages: "Stages") -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
     from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
     from tfx.types import artifact_utils, standard_artifacts
 
     from components.schema_source.image_schema import as_text, image_schema
     from components.schema_source.observed import with_observed
+    from models.data.features import SPLITS
     from pipeline.graph import create_data_pipeline
     from pipeline.runners.local import runner
     from pipeline.runs.record import StoredRun
@@ -83,15 +102,15 @@ def _make(config: Config, environment: "RunEnvironment", file: Path, console: Co
     folders = [Path(artifact_utils.get_split_uri([artifact], split)) for split in SPLITS]
     read = statistics_pb2.DatasetFeatureStatisticsList.FromString
     limits = config.data.validation
-    schema = with_observed(
+    made = with_observed(
         image_schema(config.image, limits.drift, limits.skew),
         [read((folder / DEFAULT_FILE_NAME).read_bytes()) for folder in folders],
     )
     facts = {"name": config.name, "file": file.name, "images": counts["images"], "identities": counts["identities"]}
     try:
-        file.write_text(_HEAD.format(day=date.today(), **facts) + as_text(schema), encoding="utf-8")  # noqa: DTZ011
+        file.write_text(_HEAD.format(day=date.today(), **facts) + as_text(made), encoding="utf-8")  # noqa: DTZ011
     except OSError as error:
-        raise UserError(f"--file {file}: cannot be written: {error.strerror}") from None
+        raise UserError(f"--file {file}: cannot be written: {error.strerror}", code="config-not-writable") from None
     console.print(
         f"\nSchema of {counts['images']:,} images: {escape(str(file))}. Review it, then set data.schema_file."
     )

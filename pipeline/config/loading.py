@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from models.settings.base import change_paths
 from pipeline.config.configuration import DIGITS, Config
-from pipeline.config.errors import sentence
+from pipeline.config.errors import message_of
 from pipeline.config.overrides import override
 from pipeline.config.yaml_reader import parse_yaml
 
@@ -26,7 +26,7 @@ class UserValues(NamedTuple):
     """The content of a configuration, unchecked.
 
     Attributes:
-      name: of the file, or what stands in its place.
+      name: of the file, or of what is used without one.
       content: section -> key -> value.
     """
 
@@ -37,42 +37,43 @@ class UserValues(NamedTuple):
 def load_config(
     path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None, beam: Iterable[str] = ()
 ) -> Config:
-    """Reads a configuration file, takes ``data`` for the images, applies ``a.b=value`` overrides and Beam's options.
+    """Loads a configuration: a file, overridden by ``data`` (the images), ``a.b=value`` and options of Beam.
 
-    What of the file an override leaves without a meaning is left out, and a warning is logged that says so.
+    Keys of the file that an override makes meaningless are dropped, with a warning in the log.
 
-    Without a file: the embedded digits; with images of the user's own, the defaults of ``Config`` instead, since a
-    recipe for 8x8 digits of ten known classes fits nobody else's.
+    Without a file: the embedded digits; with ``data``, the defaults of ``Config`` instead, since a recipe for 8x8
+    digits of ten known classes fits no other images.
 
     Raises:
-      UserError: the file is missing or not YAML, or a key is unknown, of the wrong type or out of range. One line a
-        fault: the key, what was given, what is allowed.
+      UserError: the file is missing or not YAML, or keys are unknown, of the wrong type or out of range: one line for
+        each, with the key, the value and what is allowed.
     """
     return checked(read_user_values(path, overrides, data, beam))
 
 
 def checked(user_values: UserValues) -> Config:
-    """The configuration of what is given.
+    """The configuration of the user's values.
 
     Raises:
-      UserError: a key is unknown, of the wrong type or out of range, or sections do not fit together.
+      UserError: a key is unknown, of the wrong type or out of range, or sections are inconsistent.
     """
     try:
         return Config.model_validate(user_values.content)
     except ValidationError as error:
-        faults = error.errors()
-        raise UserError("\n".join(f"{user_values.name}: {sentence(fault, Config)}" for fault in faults)) from None
+        messages = [message_of(one, Config) for one in error.errors()]
+        lines = [f"{user_values.name}: {message.text}" for message in messages]
+        if len(messages) > 1:
+            lines = [f"{line} [{message.code}]" for line, message in zip(lines, messages, strict=True)]
+        raise UserError("\n".join(lines), code=messages[0].code) from None
 
 
 def read_user_values(
     path: Path | None = None, overrides: Iterable[str] = (), data: str | None = None, beam: Iterable[str] = ()
 ) -> UserValues:
-    """Reads a configuration file and puts in its place what is given beside it, as ``load_config`` says.
-
-    A warning is logged of each choice on account of which something of the file is left out.
+    """The values of ``load_config`` before they are checked.
 
     Raises:
-      UserError: the file is missing or not YAML, or an override is no ``a.b=value``.
+      UserError: the file is missing or not YAML, or an override is not ``a.b=value``.
     """
     if path:
         name, content = str(path), _read(str(path), path)
@@ -95,16 +96,19 @@ def _read(name: str, file: Any) -> dict[str, Any]:
     try:
         content = parse_yaml(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: cannot be read as a configuration: {_reason(error)}") from None
+        raise UserError(f"{name}: cannot be read: {_reason(error)}", code="config-unreadable") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}", code="config-not-yaml") from None
     if not isinstance(content, dict):
-        raise UserError(f"{name}: must hold keys such as 'image:' and 'pairs:', not {content!r}")
+        raise UserError(
+            f"{name}: must be a table of sections such as 'image:' and 'pairs:', not {content!r}",
+            code="config-not-yaml",
+        )
     return content
 
 
 def _add_beam(content: dict[str, Any], options: list[str]) -> None:
-    """Beam's own options go to those of the configuration, a runner in its place."""
+    """Appends options of Beam to those of the configuration; ``--runner`` replaces the runner."""
     section = content.setdefault("beam", {}) if options else {}
     if not isinstance(section, dict):
         return

@@ -1,4 +1,4 @@
-"""What takes the place of a file's values, a key at a time: ``--set a.b=value``."""
+"""Overrides of single keys: ``--set a.b=value``."""
 
 import copy
 from collections.abc import Iterable
@@ -14,81 +14,83 @@ Path = tuple[str, ...]
 
 
 def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
-    """Puts ``overrides`` into ``content``, and takes out what the choices in them leave without a meaning.
+    """Puts ``overrides`` into ``content``, and drops keys of the file that they make meaningless.
 
-    Whatever the user gives himself stays, for the configuration to take or refuse.
+    Keys that the overrides set themselves stay, for the configuration to accept or refuse.
 
     Args:
-      content: what a file gives; changed in place.
+      content: of a file; changed in place.
       overrides: ``a.b=value`` each.
 
     Returns:
-      A sentence for each choice on account of which something of the file was left out or switched off.
+      A message for each override because of which keys of the file were dropped or switched off.
 
     Raises:
-      UserError: one is no KEY=VALUE, the value is not YAML, or the key lies under one that holds no keys.
+      UserError: one is not KEY=VALUE, its value is not YAML, or its key lies under one that is not a section.
     """
     file = copy.deepcopy(content)
     own = [_put(content, one) for one in overrides]
     notes = _replaced_preset(content, own)
-    left_out = {key: why for key, why in orphaned(file, content).items() if _is_files(content, own, key)}
-    for key in left_out:
+    dropped = {key: why for key, why in orphaned(file, content).items() if _is_of_file(content, own, key)}
+    for key in dropped:
         section, last = key.split(".")
         del content[section][last]
-    switched_off = {key: why for key, why in impossible(file, content).items() if not _is_users(content, own, key)}
+    switched_off = {key: why for key, why in impossible(file, content).items() if not _is_overridden(content, own, key)}
     for key in switched_off:
         section, last = key.split(".")
         content[section][last] = False
-    notes += [f"{keys} left out: given for another choice than {why}" for keys, why in _by(left_out)]
-    notes += [f"{keys} switched off, which cannot be with {why}" for keys, why in _by(switched_off)]
+    notes += [f"{keys} dropped: set for another choice than {why}" for keys, why in _by(dropped)]
+    notes += [f"{keys} switched off: impossible with {why}" for keys, why in _by(switched_off)]
     return notes
 
 
 def _put(content: dict[str, Any], override: str) -> Path:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set {override}: must be KEY=VALUE, e.g. --set training.epochs=20")
+        raise UserError(
+            f"--set {override}: must be KEY=VALUE, e.g. --set training.epochs=20", code="config-invalid-override"
+        )
     *path, last = _path(key.strip())
-    place = content
+    section = content
     for part in path:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise UserError(f"--set {override}: {part} holds {place!r}, not keys")
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {override}: {part} is {section!r}, not a section", code="config-invalid-override")
     try:
-        place[last] = parse_yaml(value)
+        section[last] = parse_yaml(value)
     except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not YAML") from None
+        raise UserError(f"--set {override}: the value is not YAML", code="config-invalid-override") from None
     return (*path, last)
 
 
 def _replaced_preset(content: dict[str, Any], own: list[Path]) -> list[str]:
-    """A preset is a whole section: the file's own distortions were tried with another one."""
+    """A preset replaces the section: the file's own distortions were chosen for another one."""
     if ("augmentation", "preset") not in own:
         return []
     section = content["augmentation"]
     replaced = [f"augmentation.{key}" for key in section if not _is_own(own, ("augmentation", key))]
     for key in replaced:
         del section[_path(key)[-1]]
-    why = f"augmentation.preset={section['preset']} takes the place of the section"
-    return [f"{', '.join(replaced)} left out: {why}"] if replaced else []
+    why = f"augmentation.preset={section['preset']} replaces the section"
+    return [f"{', '.join(replaced)} dropped: {why}"] if replaced else []
 
 
-def _is_files(content: dict[str, Any], own: list[Path], key: str) -> bool:
-    return _is_given(content, key) and not _is_own(own, _path(key))
+def _is_of_file(content: dict[str, Any], own: list[Path], key: str) -> bool:
+    return _is_set(content, key) and not _is_own(own, _path(key))
 
 
-def _is_users(content: dict[str, Any], own: list[Path], key: str) -> bool:
-    return _is_given(content, key) and _is_own(own, _path(key))
+def _is_overridden(content: dict[str, Any], own: list[Path], key: str) -> bool:
+    return _is_set(content, key) and _is_own(own, _path(key))
 
 
-def _is_given(content: dict[str, Any], key: str) -> bool:
+def _is_set(content: dict[str, Any], key: str) -> bool:
     section, last = _path(key)
-    given = content.get(section)
-    return isinstance(given, dict) and given.get(last) is not None
+    keys = content.get(section)
+    return isinstance(keys, dict) and keys.get(last) is not None
 
 
 def _is_own(own: list[Path], path: Path) -> bool:
-    """Whether the user gave the key, or a section that it is in."""
+    """Whether an override set the key, or a section that it is in."""
     return any(path[: len(one)] == one for one in own)
 
 

@@ -1,4 +1,4 @@
-"""YAML as people write it."""
+"""YAML without its truth values among the keys."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Keys such as ``on`` and ``yes`` are words here, while YAML 1.1 takes them for truth values."""
+    """Reads keys such as ``on`` and ``yes`` as text; in YAML 1.1 they are truth values."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         for key, _ in node.value:
@@ -16,9 +16,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """One document.
+    """Parses one document.
 
     Raises:
-      yaml.YAMLError: it is none.
+      yaml.YAMLError: it is not YAML.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader

@@ -1,1 +1,1 @@
-"""What a run finds around it: where it reads and writes, the serving folder, libraries, pretrained weights."""
+"""The environment of a run: the output and serving folders, native libraries, pretrained weights."""

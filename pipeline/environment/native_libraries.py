@@ -1,4 +1,4 @@
-"""What libraries in C++ read from the environment as they load: set before TensorFlow is imported."""
+"""Environment variables that native libraries read as they load, to be set before TensorFlow is imported."""
 
 import os
 
@@ -7,6 +7,6 @@ _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENAB
 
 
 def prepare_native_libraries() -> None:
-    """Errors alone are printed, and training is quick; what the user has set stays."""
+    """Sets them, unless the user has: only errors are printed, and oneDNN is on."""
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)

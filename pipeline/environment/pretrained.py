@@ -1,4 +1,4 @@
-"""The weights that the user gives a backbone to begin with: are they there, and are they the same as before?"""
+"""Pretrained weights of a backbone: whether they can be loaded, and their digest."""
 
 import hashlib
 import json
@@ -19,24 +19,25 @@ _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained
 
 
 def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
-    """Refuses weights that cannot be had or are another network's, before anything has run; fetches those of elsewhere.
+    """Downloads weights and checks that they fit the backbone, before the run begins.
 
-    In a process of its own: what libraries print of it is not to be seen, and this one must not have loaded TensorFlow
+    In a process of its own: the output of libraries is discarded, and this process must not have loaded TensorFlow
     before several hosts meet.
 
     Raises:
-      UserError: ``encoder.weights`` names a file that is missing, nothing that can be fetched, or another network's.
+      UserError: ``encoder.weights`` is a missing file, an address that cannot be downloaded, or of another network.
     """
-    given = encoder.pretrained
-    if given is None:
+    weights = encoder.pretrained
+    if weights is None:
         return
-    if given != "imagenet" and "://" not in given and not Path(given).is_file():
+    if weights != "imagenet" and "://" not in weights and not Path(weights).is_file():
         raise UserError(
-            f"encoder.weights: {given}: no such file; give one of keras.applications."
-            f"{encoder.model_dump()['backbone']} (include_top=False), a URL, imagenet or none"
+            f"encoder.weights: {weights}: no such file; allowed: a file of keras.applications."
+            f"{encoder.model_dump()['backbone']} (include_top=False), a URL, imagenet or none",
+            code="train-weights-not-found",
         )
     prepare_native_libraries()
-    with Console(stderr=True).status(f"encoder.weights: {escape(given)} ..."):
+    with Console(stderr=True).status(f"encoder.weights: {escape(weights)} ..."):
         checked = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", _PROGRAM],
             input=json.dumps({"encoder": encoder.model_dump(mode="json"), "image": image.model_dump(mode="json")}),
@@ -45,17 +46,17 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
             check=False,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
         )
-    if checked.returncode == 2:  # whatever else it died of, the Trainer meets it too, and tells it in full
-        raise UserError(checked.stdout.strip())
+    if checked.returncode == 2:  # any other failure the Trainer meets too, and reports in full
+        raise UserError(checked.stdout.strip(), code="train-weights-unusable")
 
 
 def weights_digest(encoder: EncoderSettings) -> str | None:
-    """SHA-256 of the file of weights, so that another file trains another model; the address itself of all others."""
-    given = encoder.pretrained
-    if given is None or not Path(given).is_file():
-        return given
+    """SHA-256 of a file of weights, so that another file trains another model; "imagenet" or a URL as it is."""
+    weights = encoder.pretrained
+    if weights is None or not Path(weights).is_file():
+        return weights
     digest = hashlib.sha256()
-    with Path(given).open("rb") as file:
+    with Path(weights).open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

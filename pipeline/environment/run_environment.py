@@ -1,4 +1,4 @@
-"""Where a run reads and writes."""
+"""The environment of a run, as the graph takes it."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,21 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 @dataclass(frozen=True)
 class RunEnvironment:
-    """Where a run reads and writes, and what it finds there: what a cache key must know of the world outside.
+    """The folders of a run, and the state of the outside world that cache keys depend on.
 
     Attributes:
       data_root: the folder of images; on a cluster a parameter of the run.
-      data_digest: a fingerprint of what is in it.
+      data_digest: a fingerprint of its content.
       serving_dir: the folder that the model server watches.
-      served: what changes whenever the model that serves does, or "none".
+      served: changes whenever the serving model does; "none" without one.
       artifacts: TFX's pipeline root.
       run_id: of this run.
-      metadata: the metadata store; none on a cluster, which has its own.
-      ignore_baseline: in place of ``gates.ignore_baseline``: on a cluster a parameter of the run.
-      refusal_fails: whether a run whose gates refused fails, after all its work.
-      conditions: whether the runner skips by itself what waits for more new images; otherwise NewData ends the run.
-      checkpoints: a folder that outlives the run, in which a stopped training finds its state; or none.
-      hosts: a folder in which several hosts find each other for the training; none where it is this host's alone.
+      metadata: the metadata store; None on a cluster, which has its own.
+      ignore_baseline: replaces ``gates.ignore_baseline``: on a cluster a parameter of the run.
+      refusal_fails: whether a run that a gate refused ends as failed, after its last node.
+      conditions: whether the runner skips nodes by a condition; otherwise NewData ends a run on too few new images.
+      checkpoints: a folder that outlives the run, for the state of a stopped training; or None.
+      hosts: a folder in which several hosts meet for the training; None with one host.
     """
 
     data_root: str | RuntimeParameter

@@ -1,1 +1,1 @@
-"""What is done with a pushed model: the REST server, its client, the transformer, rollback."""
+"""Pushed models in use: the REST server and its client, and embeddings and scores of image files."""

@@ -1,4 +1,4 @@
-"""Two images compared by a server: this one, or TensorFlow Serving."""
+"""Client of a model server: two images compared by ``siamese serve`` or TensorFlow Serving."""
 
 import base64
 import re
@@ -15,25 +15,26 @@ _MODEL = re.compile(r"(?P<base>/v1/models/[^/:]+)(?:/(?:versions|labels)/[^/:]+)
 
 
 def compare_at(url: str, image_a: Path, image_b: Path) -> Comparison:
-    """Compares two image files; they are normalised here, so that TensorFlow Serving can decode them too.
+    """Compares two image files, normalised here so that TensorFlow Serving can decode them too.
 
-    The threshold is NaN where the server does not tell it, as TensorFlow Serving does not.
+    The threshold is NaN where the server does not report it, as TensorFlow Serving.
 
     Args:
-      url: ``http://host:port``, or with ``/v1/models/NAME[/versions/N|/labels/L]`` behind; the name is ``siamese``
-        where none is given.
+      url: ``http://host:port[/v1/models/NAME[/versions/N|/labels/L]]``; the default name is ``siamese``.
       image_a: a file.
       image_b: a file.
 
     Raises:
-      UserError: one of them cannot be read, or the server does not answer the request.
+      UserError: an image cannot be read, or the server does not answer.
     """
     images = {name: read_image(path) for name, path in (("image_a", image_a), ("image_b", image_b))}
     parsed = httpx.URL(url)
     path = parsed.path.rstrip("/") or "/v1/models/siamese"
     matched = _MODEL.fullmatch(path)
     if matched is None or not parsed.host:
-        raise UserError(f"--model {url}: must be http://host:port or http://host:port/v1/models/NAME")
+        raise UserError(
+            f"--model {url}: must be http://host:port or http://host:port/v1/models/NAME", code="config-invalid-option"
+        )
     instance = {name: {"b64": base64.b64encode(data).decode()} for name, data in images.items()}
     with httpx.Client(base_url=parsed.copy_with(path="/", query=None), timeout=_SECONDS) as server:
         answer = _answered(
@@ -43,7 +44,9 @@ def compare_at(url: str, image_a: Path, image_b: Path) -> Comparison:
             found = answer.json()["predictions"][0]
             distance, score, same = float(found["distance"]), float(found["score"]), bool(found["same"])
         except (ValueError, KeyError, IndexError, TypeError):
-            raise UserError(f"--model {url}: the answer is not that of a model of this pipeline") from None
+            raise UserError(
+                f"--model {url}: the answer is not that of a model of this pipeline", code="serve-invalid-answer"
+            ) from None
         version = answer.headers.get("X-Model-Version", "")
         return Comparison(distance, score, same, _threshold(server, f"{matched['base']}/versions/{version}", version))
 
@@ -53,7 +56,7 @@ def _threshold(server: httpx.Client, path: str, version: str) -> float:
         try:
             return float(server.get(f"{path}/manifest").raise_for_status().json()["threshold"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            pass  # let go of meanwhile
+            pass  # the version was released meanwhile
     return float("nan")
 
 
@@ -61,15 +64,16 @@ def _answered(url: str, server: httpx.Client, method: str, path: str, body: Any)
     try:
         answer = server.request(method, path, json=body)
     except httpx.TimeoutException:
-        raise UserError(f"--model {url}: no answer within {_SECONDS:.0f} s") from None
+        raise UserError(f"--model {url}: no answer within {_SECONDS:.0f} s", code="serve-no-answer") from None
     except httpx.ConnectError as error:
-        raise UserError(f"--model {url}: nothing answers at that address: {error}") from None
+        raise UserError(f"--model {url}: no server at this address: {error}", code="serve-no-answer") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"--model {url}: {str(error) or type(error).__name__}") from None
+        raise UserError(f"--model {url}: {str(error) or type(error).__name__}", code="serve-no-answer") from None
     if answer.is_success:
         return answer
     try:
         why = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         why = answer.reason_phrase
-    raise UserError(f"--model {url}: {answer.status_code}: {why.splitlines()[0] if why else 'no reason given'}")
+    reason = why.splitlines()[0] if why else "no reason given"
+    raise UserError(f"--model {url}: {answer.status_code}: {reason}", code="serve-refused")

@@ -1,4 +1,4 @@
-"""A folder of images turned into a file of embeddings."""
+"""Embeddings of a folder of images, as a file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +18,15 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
     """Embeds every image below ``images`` into ``output``: ``embeddings`` float32 [n, d] and ``paths`` [n].
 
     Returns:
-      (how many were embedded, (path, reason) of each file that could not be).
+      The number of embeddings, and (path, reason) of each file without one.
 
     Raises:
-      UserError: no folder, no readable image, or the output cannot be written.
+      UserError: there is no folder or no readable image, or the output cannot be written.
     """
     if not images.is_dir():
-        raise UserError(f"--images {images}: not a folder")
+        raise UserError(f"--images {images}: not a folder", code="data-not-found")
     if output.suffix != ".npz" or not output.absolute().parent.is_dir():
-        raise UserError(f"--output {output}: must be an .npz file in a folder that exists")
+        raise UserError(f"--output {output}: must be an .npz file in an existing folder", code="config-invalid-option")
     files, others = find_images(LocalFolder(str(images)))
     names = [file.path for file in files]
     paths: list[str] = []
@@ -52,9 +52,11 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
     paths = [path for path, good in zip(paths, whole.tolist(), strict=True) if good]
     embeddings = embeddings[whole]
     if not paths:
-        raise UserError(f"--images {images}: no image in it can be read ({len(names) + len(others)} files)")
+        raise UserError(
+            f"--images {images}: no readable image ({len(names) + len(others)} files)", code="data-no-images"
+        )
     try:
         np.savez(output, embeddings=embeddings, paths=np.array(paths))
     except OSError as error:
-        raise UserError(f"--output {output}: {error.strerror}") from None
+        raise UserError(f"--output {output}: {error.strerror}", code="config-not-writable") from None
     return len(paths), unreadable

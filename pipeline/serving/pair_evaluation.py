@@ -1,4 +1,4 @@
-"""A user's own list of pairs, scored by a pushed model."""
+"""Distances and scores of a user's list of pairs, by a pushed model."""
 
 import csv
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.verification.calibration import Floats
 
 @dataclass(frozen=True)
 class Protocol:
-    """Pairs of image files: ``a`` and ``b`` as written in the list, ``same`` [n] 1 genuine, 0 impostor."""
+    """A list of pairs of image files below ``root``: ``a``, ``b``, and ``same`` [n], 1 genuine or 0 impostor."""
 
     root: Path
     a: list[str]
@@ -31,7 +31,7 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     """Reads a list of pairs in any form of ``components.pair_list.pair_lists``.
 
     Raises:
-      UserError: the file, or the line, and what is wrong with it.
+      UserError: the file cannot be read, or a line is malformed; names it.
     """
     pairs = read_pair_list(str(path), distinct=False)
     found = resolve(str(path), pairs, ImagesOnDisk(root))
@@ -40,7 +40,7 @@ def read_protocol(path: Path, root: Path) -> Protocol:
 
 
 def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:
-    """(distances [n], scores [n]); every image is read and embedded once, however many pairs it is in.
+    """Distances [n] and scores [n]; every image is embedded once, however many pairs it is in.
 
     Raises:
       UserError: an image cannot be read.
@@ -53,13 +53,13 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
         embeddings = model.embed(encoded, lambda count: progress.advance(task, count))
     damaged = np.isnan(embeddings).any(axis=1)
     if damaged.any():
-        raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}")
+        raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}", code="data-unreadable-image")
     a, b = (embeddings[[row_of[name] for name in side]] for side in (protocol.a, protocol.b))
     return model.judge(a, b)
 
 
 def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats) -> None:
-    """Writes the list again with a distance and a score for each pair.
+    """Writes the list with a distance and a score for each pair.
 
     Raises:
       UserError: the file cannot be written.
@@ -71,4 +71,4 @@ def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats
             for row in zip(protocol.a, protocol.b, protocol.same, distance, score, strict=True):
                 writer.writerow([*row[:3], f"{row[3]:.6f}", f"{row[4]:.6f}"])
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: {error.strerror}", code="config-not-writable") from None

@@ -1,1 +1,1 @@
-"""``siamese kubeflow``: compile, check, submit, follow, schedule."""
+"""``siamese kubeflow``: the same pipeline on Kubeflow Pipelines; one module a command, as in ``pipeline.cli``."""

@@ -20,7 +20,7 @@ from components.storage.folders import read_file
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import DIGITS, Config
-from pipeline.environment.output_folder import METADATA, alone, new_run_id, point_latest, writable
+from pipeline.environment.output_folder import METADATA, locked, new_run_id, point_latest, writable
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.serving_address import serving_address
 from pipeline.runners.local.digits import write_digits
@@ -59,7 +59,7 @@ def _alerting(config: Config) -> Iterator[None]:
 def _run(config: Config, output: Path) -> int:
     check_chief(config, output)
     output = writable(output)
-    with alone(output):
+    with locked(output):
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root)

@@ -1,1 +1,1 @@
-"""A model server that speaks TensorFlow Serving's REST: on one machine, without Docker."""
+"""A model server with TensorFlow Serving's REST API, and the transformer in front of TensorFlow Serving."""

@@ -1,7 +1,7 @@
-"""The model server's endpoints: TensorFlow Serving's REST, health, metrics and a page.
+"""The model server's endpoints: TensorFlow Serving's REST API, health, metrics and a page.
 
-FastAPI rather than kserve's ModelServer, which on both stacks lacks ``/metadata`` and ``/versions/N``, answers a bad
-body with a 500, and pins its own FastAPI and uvicorn beside TFX's libraries.
+FastAPI rather than kserve's ModelServer, which on both stacks has no ``/metadata`` and ``/versions/N``, answers a
+malformed body with a 500, and pins other versions of FastAPI and uvicorn than TFX's libraries.
 """
 
 import asyncio
@@ -18,14 +18,12 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from pipeline.serving.server.admission import Admission
+from pipeline.serving.server.admission import Admission, read_body
 from pipeline.serving.server.batching import Batcher, checked
-from pipeline.serving.server.body import read_body
 from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
-from pipeline.serving.server.errors import RequestError, bad_request
 from pipeline.serving.server.limits import Limits
 from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.responses import metadata_json, prediction_json, status_json
+from pipeline.serving.server.protocol import RequestError, bad_request, metadata_json, prediction_json, status_json
 from pipeline.serving.server.served_version import ServedVersion
 from pipeline.serving.server.versions import Versions
 
@@ -35,14 +33,14 @@ _WHICH = ("", "/versions/{version}", "/labels/{label}")
 
 
 class ModelServer:
-    """Answers for one model; ``app`` is its ASGI application.
+    """The server of one model; ``app`` is the ASGI application.
 
     Args:
       name: of the model, in the paths.
-      versions: loaded once already.
+      versions: with one loaded already.
       limits: of requests.
-      metrics: what is counted.
-      poll_seconds: between two looks at the folder.
+      metrics: of this server.
+      poll_seconds: between checks for new versions.
     """
 
     def __init__(self, name: str, versions: Versions, limits: Limits, metrics: Metrics, poll_seconds: float) -> None:
@@ -74,12 +72,12 @@ class ModelServer:
         self.app = Counted(app, metrics)
 
     async def predict(self, request: Request) -> Response:
-        """What the model says of the instances of the body."""
+        """The model's outputs for the instances of the body."""
         version = self._version(request)
         with self._admission.request() as reservation:
             body = await read_body(request, reservation, self._limits)
             loop = asyncio.get_running_loop()
-            if self._admission.alone:  # one thread does it all: each change of threads costs a part of a millisecond
+            if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
                 answer = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
             else:
                 answer = await self._answer_among_others(version, body)
@@ -103,17 +101,17 @@ class ModelServer:
         return prediction_json(rows, asked.columnar)
 
     async def no_method(self, request: Request) -> Response:
-        """Classify and regress: no signature of this model is of that kind."""
+        """Classify and regress, which no signature of this model supports."""
         self._version(request)
         method = request.url.path.rpartition(":")[2]
         kind = {"classify": "classification", "regress": "regression"}[method]
         raise bad_request(
             f"Expected {kind} signature method_name to be tensorflow/serving/{method}. "
-            "Was: tensorflow/serving/predict; ask :predict"
+            "Was: tensorflow/serving/predict; use :predict"
         )
 
     async def status(self, request: Request) -> Response:
-        """Which versions there are and whether they are available."""
+        """The versions and their states."""
         self._check_name(request)
         return JSONResponse(status_json(self._versions.states(**_which(request))))
 
@@ -123,26 +121,26 @@ class ModelServer:
         return JSONResponse(metadata_json(self._name, version.number, version.signature_def))
 
     async def manifest(self, request: Request) -> Response:
-        """What the SavedModel says of itself, its threshold among it. Not of TensorFlow Serving."""
+        """The manifest of a version, with its threshold; not an endpoint of TensorFlow Serving."""
         version = self._version(request)
         return JSONResponse({"version": version.number, **version.manifest.model_dump(mode="json")})
 
     async def healthz(self, _: Request) -> Response:
-        """Whether the process lives."""
+        """Liveness."""
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, _: Request) -> Response:
-        """Whether a model serves and the server is not about to stop."""
+        """Readiness: a model serves and the server is not stopping."""
         if self._stopping:
             raise RequestError(503, "the server is stopping")
         return JSONResponse({"status": "ready", "version": self._versions.current.number})
 
     async def metrics(self, _: Request) -> Response:
-        """For Prometheus."""
+        """Metrics for Prometheus."""
         return metrics_answer(self._metrics)
 
     async def page(self, _: Request) -> Response:
-        """Two images compared by hand."""
+        """The page that compares two images."""
         policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src blob: data:; "
         headers = {"Content-Security-Policy": f"{policy}connect-src 'self'; base-uri 'none'; form-action 'none'"}
         return HTMLResponse(self._page, headers=headers)
@@ -151,7 +149,7 @@ class ModelServer:
         self._check_name(request)
         version = self._versions.find(**_which(request))
         if not isinstance(version, ServedVersion):
-            raise TypeError(f"{type(version).__name__} is no ServedVersion")
+            raise TypeError(f"expected a ServedVersion, got {type(version).__name__}")
         return version
 
     def _check_name(self, request: Request) -> None:
@@ -181,7 +179,7 @@ class ModelServer:
             executor.shutdown(wait=False, cancel_futures=True)
 
     async def _watch(self) -> None:
-        """Follows the folder in a thread of its own: a version may take seconds to load."""
+        """Polls the folder in a thread of its own: a version may take seconds to load."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._poll_seconds)
@@ -190,7 +188,7 @@ class ModelServer:
             number = self._versions.current.number
             self._metrics.version(number)
             if number != before:
-                await loop.run_in_executor(self._watching, gc.collect)  # a model is full of cycles
+                await loop.run_in_executor(self._watching, gc.collect)  # a model has reference cycles
 
 
 def _which(request: Request) -> dict[str, Any]:

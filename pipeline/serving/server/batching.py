@@ -1,7 +1,7 @@
-"""Concurrent requests answered by one call of the model.
+"""Dynamic batching: concurrent requests are answered by one call of the model.
 
-No request waits for company: a model that is free is asked at once, and what arrives while it answers is its next
-batch. So a lone client sees the bare call, and a crowd fills the batches by itself.
+There is no batching delay: an idle model is called at once, and requests that arrive during the call form the next
+batch. So a single client sees the latency of one call, and many clients fill the batches.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from pipeline.serving.server.errors import RequestError
-from pipeline.serving.server.images import Prepared
+from pipeline.serving.server.instances import Prepared
+from pipeline.serving.server.protocol import RequestError
 
 Row = tuple[bytes, ...]
 Answer = dict[str, Any] | Exception
 
 
 class _Ticket:
-    """The answers to one request, as they come in."""
+    """The answers to one request, collected as they are computed."""
 
     def __init__(self, count: int) -> None:
         self.answers: list[Answer | None] = [None] * count
@@ -37,11 +37,11 @@ class Batcher:
 
     Args:
       answer: rows to answers, one each; runs in ``executor``.
-      executor: where the model is called.
-      calls: of the model at a time.
+      executor: runs the calls of the model.
+      calls: number of concurrent calls.
       max_batch: rows in a call.
-      max_pixels: of all images in a call, though one row is always taken.
-      on_batch: hears the number of rows of each call.
+      max_pixels: of all images in a call of more than one row.
+      on_batch: called with the number of rows of each call.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Batcher:
         """The answers to the rows of one request, in order.
 
         Raises:
-          RequestError: the model cannot take one of them; names it.
+          RequestError: the model refuses one of them; names it.
         """
         ticket = _Ticket(len(prepared.rows))
         for index, (row, pixels) in enumerate(zip(prepared.rows, prepared.pixels, strict=True)):
@@ -85,7 +85,7 @@ class Batcher:
         pixels = 0
         while self._queue and len(batch) < self._max_batch:
             item = self._queue[0]
-            if not item[0].done.done():  # its client may have gone
+            if not item[0].done.done():  # its client may have disconnected
                 pixels += item[3]
                 if batch and pixels > self._max_pixels:
                     break
@@ -103,10 +103,10 @@ class Batcher:
 
 
 def checked(answers: Sequence[Answer], first: int = 0) -> list[dict[str, Any]]:
-    """The answers to a request from its instance ``first`` on, all of them good.
+    """The answers to a request from its instance ``first`` on.
 
     Raises:
-      RequestError: the model cannot take a row; names it.
+      RequestError: the model refuses an instance; names it.
     """
     good = []
     for index, answer in enumerate(answers, first):

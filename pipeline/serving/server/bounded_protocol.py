@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections with bounded headers, which uvicorn's quick parser leaves unbounded."""
+"""HTTP/1.1 connections with bounded headers; uvicorn's fast parser does not bound them."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ _END = b"\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too long, or take too long to come."""
+    """Closes a connection whose request line and headers are too long or too slow."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -30,7 +30,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._within_headers:
             self._header_bytes += self._header_part(data)
-            if self._header_bytes > MAX_HEADER_BYTES:  # before they are parsed: they may all have come at once
+            if self._header_bytes > MAX_HEADER_BYTES:  # before they are parsed: they may arrive all at once
                 if not self.transport.is_closing():
                     self._refuse(b"431 Request Header Fields Too Large", b"the headers are too long")
                 return
@@ -53,7 +53,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._within_headers, self._header_bytes, self._tail = False, 0, b""
         self._drop_deadline()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADER_BYTES:
-            raise ValueError("the headers are too long")  # they came behind another request's end; 400 to the parser
+            raise ValueError(
+                "the headers are too long"
+            )  # in the same packet as the previous request; the parser answers 400
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -1,4 +1,4 @@
-"""What the model server and the transformer share: errors as JSON, requests counted, the answers to no endpoint."""
+"""Endpoints that the model server and the transformer share: errors as JSON, metrics, the count of requests."""
 
 import logging
 import time
@@ -9,20 +9,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.serving.server.errors import RequestError
 from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.protocol import RequestError
 
 _log = logging.getLogger("siamese.server")
 
 
 class Counted:
-    """ASGI middleware: tells the metrics of every request, by the name of its endpoint."""
+    """ASGI middleware that counts requests in the metrics, by the name of their endpoint."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything through."""
+        """Calls the wrapped application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -42,7 +42,7 @@ class Counted:
 
 
 def add_error_answers(app: FastAPI) -> None:
-    """Every error is ``{"error": why}``, as TensorFlow Serving has it."""
+    """Makes every error ``{"error": message}``, as TensorFlow Serving does."""
 
     async def refused(_: Request, error: Exception) -> Response:
         known = error if isinstance(error, RequestError) else RequestError(500, str(error))
@@ -55,7 +55,7 @@ def add_error_answers(app: FastAPI) -> None:
 
     async def failed(request: Request, error: Exception) -> Response:
         _log.error("%s %s failed", request.method, request.url.path[:200], exc_info=error)
-        return error_answer(500, f"{type(error).__name__} within the server; its log tells more")
+        return error_answer(500, f"{type(error).__name__} in the server; see its log")
 
     app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, no_such)
@@ -63,12 +63,12 @@ def add_error_answers(app: FastAPI) -> None:
 
 
 def error_answer(code: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The answer to a request that is refused; 429 and 503 say when to come again."""
+    """The answer to a refused request; 429 and 503 have a Retry-After."""
     again = {"Retry-After": "1"} if code in (429, 503) else {}
     closing = {"Connection": "close"} if code in (408, 413) else {}
     return JSONResponse({"error": message}, code, headers={**(headers or {}), **again, **closing})
 
 
 def metrics_answer(metrics: Metrics) -> Response:
-    """Prometheus's text."""
+    """The metrics in Prometheus's text format."""
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,4 +1,4 @@
-"""How much one request, and all of them together, may ask for."""
+"""Bounds on one request, and on all requests together."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ _MIB = 1024**2
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of the server; what exceeds one is refused with a 4xx.
+    """Bounds of the server; a request beyond one is answered with a 4xx.
 
     Attributes:
-      max_body: bytes of a request. The default holds two images of the largest size that ingest takes, in base64.
-      max_pixels: of one image, by its header, before anything of it is decoded.
+      max_body: bytes of a request. The default admits two images of the largest size that ingest accepts, in base64.
+      max_pixels: of one image, by its header, before it is decoded.
       max_instances: in one request.
-      max_batch: instances that one call of the model takes, from one request or several.
-      max_waiting: requests at a time; more are asked to come again.
-      upload_seconds: a request must have arrived by then.
+      max_batch: instances in one call of the model, from one request or several.
+      max_waiting: requests at a time; others are answered with 429.
+      upload_seconds: time for a request to arrive.
     """
 
     max_body: int = 2 * (MAX_BYTES * 4 // 3) + 8 * _MIB
@@ -39,10 +39,10 @@ class Limits:
 
     @property
     def max_json_values(self) -> int:
-        """Brackets and commas in a body: of one that holds nothing else, Python makes thirty times its bytes."""
+        """Brackets and commas in a body: parsed, a body of nothing else takes thirty times its bytes."""
         return 64 + 16 * self.max_instances
 
 
-def limits_of(**given: int | None) -> Limits:
-    """The default limits but for those that are given."""
-    return Limits(**{key: value for key, value in given.items() if value is not None})
+def limits_of(**limits: int | None) -> Limits:
+    """The limits, with the default for each that is None."""
+    return Limits(**{key: value for key, value in limits.items() if value is not None})

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Every label has few values, whatever clients send."""
+"""Metrics for Prometheus; every label has few values, whatever clients send."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -7,7 +7,7 @@ _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """The counters of one server."""
+    """The metrics of one server."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -17,7 +17,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "siamese_request_seconds",
-            "From a request's headers to the end of its answer",
+            "Seconds from a request's headers to the end of its answer",
             ["endpoint"],
             buckets=_SECONDS,
             registry=registry,
@@ -30,32 +30,30 @@ class Metrics:
             registry=registry,
         )
         self._version = Gauge("siamese_model_version", "The version that serves", registry=registry)
-        self._refused = Counter("siamese_images_refused", "Images not taken", ["reason"], registry=registry)
-        self._loads = Counter(
-            "siamese_versions", "Versions met, by what became of them", ["outcome"], registry=registry
-        )
+        self._refused = Counter("siamese_images_refused", "Refused images", ["reason"], registry=registry)
+        self._loads = Counter("siamese_versions", "Versions loaded or refused", ["outcome"], registry=registry)
 
     def request(self, endpoint: str, code: int, seconds: float) -> None:
-        """A request was answered."""
+        """Counts a request."""
         self._requests.labels(endpoint, str(code)).inc()
         self._seconds.labels(endpoint).observe(seconds)
 
     def batch(self, signature: str, instances: int) -> None:
-        """The model was called."""
+        """Counts a call of the model."""
         self._batch.labels(signature).observe(instances)
 
     def image_refused(self, reason: str) -> None:
-        """An image was not taken; ``reason`` is a kind of fault, not its particulars."""
+        """Counts a refused image; ``reason`` is a kind of error, without particulars."""
         self._refused.labels(reason).inc()
 
     def version(self, number: int) -> None:
-        """Another version serves."""
+        """Sets the version that serves."""
         self._version.set(number)
 
     def version_met(self, outcome: str) -> None:
-        """A version was ``loaded`` or ``refused``."""
+        """Counts a version that was ``loaded`` or ``refused``."""
         self._loads.labels(outcome).inc()
 
     def text(self) -> bytes:
-        """In Prometheus's text format."""
+        """The metrics in Prometheus's text format."""
         return generate_latest(self._registry)

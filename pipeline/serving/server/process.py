@@ -1,4 +1,4 @@
-"""The server as a process: its socket, its one line when ready, its end."""
+"""The server as a process: its socket, the line that it prints when ready, its end."""
 
 import gc
 import logging
@@ -17,6 +17,7 @@ from models.export.inference import tensorflow_alone
 from pipeline.serving.server.limits import Limits
 
 _DRAIN_SECONDS = 30
+_NO_MODEL = "neither a SavedModel nor a serving folder with versions of one"
 
 _log = logging.getLogger("siamese.server")
 
@@ -24,66 +25,66 @@ _log = logging.getLogger("siamese.server")
 def serve_model(
     model: Path, host: str, port: int, name: str, labels: Mapping[str, int], limits: Limits, poll_seconds: float
 ) -> None:
-    """Serves until SIGTERM or SIGINT; requests under way are finished first.
+    """Serves until SIGTERM or SIGINT; requests in progress are completed first.
 
     Raises:
-      UserError: no model that loads, or the port is taken.
+      UserError: there is no model that loads, or the port is in use.
     """
     if not model.is_dir():
-        raise UserError(f"--model {model}: neither a SavedModel nor a folder of versions of one")
+        raise UserError(f"--model {model}: {_NO_MODEL}", code="model-not-found")
     if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
-        raise UserError(f"--name {name}: must be made of letters, digits, '.', '-' and '_'")
+        raise UserError(f"--name {name}: must be letters, digits, '.', '-' and '_'", code="config-invalid-option")
     listener = bind(host, port)
-    _log.addHandler(logging.NullHandler())  # what is wrong with the first versions is told below
+    _log.addHandler(logging.NullHandler())  # errors of the first versions are printed below
     _log.propagate = False
     from pipeline.serving.server.app import ModelServer
     from pipeline.serving.server.metrics import Metrics
     from pipeline.serving.server.served_version import ServedVersion
     from pipeline.serving.server.versions import Versions
 
-    # Many calls at a time on one core each, rather than one on all: also the quickest for one image.
+    # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image.
     threading = tensorflow_alone().config.threading
     threading.set_intra_op_parallelism_threads(1)
     threading.set_inter_op_parallelism_threads(1)
-    gc.freeze()  # the libraries stay: to look for an old version's remains then takes no time
+    gc.freeze()  # the libraries stay: collecting an old version then takes no time
     metrics = Metrics()
     versions = Versions(model, labels, lambda number, path: ServedVersion(number, path, limits, metrics))
     versions.refresh()
     if versions.empty:
-        raise UserError(
-            f"--model {model}: {versions.faults() or 'neither a SavedModel nor a folder of versions of one'}"
-        )
+        raise UserError(f"--model {model}: {versions.errors() or _NO_MODEL}", code="model-not-found")
     _log_to_terminal()
-    if faults := versions.faults():
-        _log.warning("not taken: %s", faults)
+    if errors := versions.errors():
+        _log.warning("not loaded: %s", errors)
     server = ModelServer(name, versions, limits, metrics, poll_seconds)
     number = versions.current.number
     run(server.app, listener, lambda url: f"serving {name} version {number} at {url}")
 
 
 def serve_transformer(predictor: str, host: str, port: int, name: str, limits: Limits) -> None:
-    """Stands in front of a predictor until SIGTERM or SIGINT.
+    """Forwards requests to a predictor until SIGTERM or SIGINT.
 
     Raises:
-      UserError: the predictor's address is none, or the port is taken.
+      UserError: the predictor's address is malformed, or the port is in use.
     """
     address = predictor if "://" in predictor else f"http://{predictor}"
     if not address.startswith(("http://", "https://")) or not address.partition("://")[2].strip("/"):
-        raise UserError(f"--predictor {predictor}: must be host[:port] or http://host[:port]")
+        raise UserError(
+            f"--predictor {predictor}: must be host[:port] or http://host[:port]", code="config-invalid-option"
+        )
     listener = bind(host, port)
     _log_to_terminal()
     from pipeline.serving.server.metrics import Metrics
     from pipeline.serving.server.transformer import Transformer
 
     app = Transformer(address, name, limits, Metrics()).app
-    run(app, listener, lambda url: f"images at {url} go on to {address}, normalised")
+    run(app, listener, lambda url: f"transforming at {url} for {address}")
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket, bound before the seconds that a model takes to load.
+    """A bound socket; call it first, since a model takes seconds to load.
 
     Raises:
-      UserError: the address is taken or is none of this machine.
+      UserError: the address is in use or not one of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -92,19 +93,19 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"--host {host} --port {port}: {reason}") from None
+        raise UserError(f"--host {host} --port {port}: {reason}", code="serve-port-unavailable") from None
     return listener
 
 
 def run(app: ASGIApp, listener: socket.socket, ready: Callable[[str], str]) -> None:
-    """Answers on the socket until a signal; prints what ``ready`` makes of the address once it does."""
+    """Serves on the socket until a signal; prints ``ready(url)`` once it does."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn handles them, and raises them again when it is done
     _Announcing(configuration(app), ready).run(sockets=[listener])
 
 
 def configuration(app: ASGIApp) -> uvicorn.Config:
-    """How uvicorn serves: quick, quiet, bounded."""
+    """Settings of uvicorn: fast parser and loop, no access log, bounded headers."""
     return uvicorn.Config(
         app,
         http="pipeline.serving.server.bounded_protocol:BoundedProtocol",

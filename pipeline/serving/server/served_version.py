@@ -1,4 +1,4 @@
-"""One version of the model, loaded and warmed up."""
+"""One version of a model, loaded and warmed up."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,10 @@ from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
 from models.export.inference import LoadedModel, Undecodable
 from pipeline.serving.server.batching import Batcher
-from pipeline.serving.server.errors import RequestError, bad_request
-from pipeline.serving.server.examples import prepare_examples
-from pipeline.serving.server.images import IMAGE_INPUTS, Prepared, prepare
+from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare, prepare_examples
 from pipeline.serving.server.limits import Limits
 from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_predict
+from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, RequestError, bad_request, parse_predict
 
 _WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 
@@ -31,7 +29,7 @@ class ServedVersion:
       metrics: count the images refused.
 
     Raises:
-      UserError: it cannot serve, and why.
+      UserError: it cannot serve.
     """
 
     def __init__(self, number: int, path: Path, limits: Limits, metrics: Metrics) -> None:
@@ -42,17 +40,17 @@ class ServedVersion:
         self.signature_def = _signature_def(path)
         self.inputs = {name: _inputs_of(name, function) for name, function in self._model.signatures.items()}
         if DEFAULT_SIGNATURE not in self.inputs:
-            raise UserError(f"{path}: has no signature {DEFAULT_SIGNATURE}")
+            raise UserError(f"{path}: no signature {DEFAULT_SIGNATURE}", code="model-not-servable")
         from tensorflow.core.example.example_pb2 import Example
 
         self._example = Example
         self._warm_up(path)
 
     def prepare(self, body: bytes) -> tuple[PredictRequest, Prepared]:
-        """A body to rows that the model takes.
+        """A body to rows for the model.
 
         Raises:
-          RequestError: 4xx; says which instance and why.
+          RequestError: 4xx; names the instance.
         """
         request = parse_predict(body, self.inputs, self._limits)
         if request.signature == DEFAULT_SIGNATURE:
@@ -60,10 +58,7 @@ class ServedVersion:
         return request, prepare(request, self._limits, self._metrics.image_refused)
 
     def answer(self, signature: str, rows: Sequence[tuple[bytes, ...]]) -> list[dict[str, Any] | Exception]:
-        """What the model says of each row, ready for JSON; of a row that it cannot take, the error.
-
-        A row that it cannot take does not keep the others from their answers.
-        """
+        """The model's outputs for each row, ready for JSON, or an error for each row that it refuses."""
         names = sorted(self.inputs[signature])
         try:
             columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -77,28 +72,35 @@ class ServedVersion:
         return [dict(zip(keys, row, strict=True)) for row in zip(*(outputs[key] for key in keys), strict=True)]
 
     def _refusal(self, signature: str, row: Mapping[str, bytes], error: Undecodable) -> RequestError:
-        """Of images TensorFlow does not tell which one it cannot decode: each is asked for alone."""
+        """TensorFlow's error does not name the image that it cannot decode: each is tried alone."""
         images = [name for name in row if name in IMAGE_INPUTS.get(signature, ())]
         damaged = [name for name in images if np.isnan(self._model.embed([row[name]])).all()]
         if not damaged:
-            return bad_request(f"the model cannot take it: {error}")
+            return bad_request(f"the model refuses it: {error}")
         return bad_request(DAMAGED if len(images) == 1 else f"{' and '.join(damaged)}: {DAMAGED}")
 
     def _warm_up(self, path: Path) -> None:
         for signature, inputs in _warmup_requests(path):
             if signature not in self.inputs or inputs.keys() != set(self.inputs[signature]):
-                raise UserError(f"{path}: its warm-up file asks for what signature {signature!r} does not take")
+                raise UserError(
+                    f"{path}: the warm-up file has inputs that signature {signature!r} does not",
+                    code="model-not-servable",
+                )
             try:
                 outputs = self._model.answer(signature, inputs)
-            except Exception as error:  # noqa: BLE001 - whatever a damaged graph makes TensorFlow raise
-                raise UserError(f"{path}: signature {signature} fails: {first_line(error)}") from None
+            except Exception as error:  # noqa: BLE001 - whatever TensorFlow raises for a damaged graph
+                raise UserError(
+                    f"{path}: signature {signature} fails: {first_line(error)}", code="model-not-servable"
+                ) from None
             for name, array in outputs.items():
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    raise UserError(f"{path}: signature {signature} answers {name} = {math.nan}")
+                    raise UserError(
+                        f"{path}: signature {signature} returns {name} = {math.nan}", code="model-not-servable"
+                    )
 
 
 def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
-    """(signature, inputs) of each recorded request; none where there is no such file."""
+    """(signature, inputs) of each recorded request; empty without a warm-up file."""
     if not (path / _WARMUP).is_file():
         return []
     import tensorflow as tf
@@ -110,8 +112,8 @@ def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
             request = PredictionLog.FromString(record).predict_log.request
             inputs = {name: tf.make_ndarray(value).tolist() for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs))
-    except Exception as error:  # noqa: BLE001 - DataLossError, DecodeError: a broken file has many faces
-        raise UserError(f"{path / _WARMUP}: cannot be read: {first_line(error)}") from None
+    except Exception as error:  # noqa: BLE001 - DataLossError, DecodeError and others
+        raise UserError(f"{path / _WARMUP}: cannot be read: {first_line(error)}", code="model-not-servable") from None
     return requests
 
 
@@ -119,16 +121,16 @@ def _inputs_of(signature: str, function: Any) -> tuple[str, ...]:
     specs = function.structured_input_signature[1]
     for name, spec in specs.items():
         if spec.dtype.name != "string" or spec.shape.rank != 1:
-            raise UserError(f"signature {signature}: input {name} is not a list of strings")
+            raise UserError(f"signature {signature}: input {name} is not a list of strings", code="model-not-servable")
     return tuple(sorted(specs))
 
 
 def _signature_def(path: Path) -> dict[str, Any]:
-    """The signatures as GetModelMetadataResponse has them in JSON: every field, defaults too."""
+    """The signatures as GetModelMetadataResponse has them in JSON: every field, with defaults."""
     from tensorflow.core.framework.types_pb2 import DataType
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    def told(tensors: Any) -> dict[str, Any]:
+    def as_json(tensors: Any) -> dict[str, Any]:
         return {
             name: {
                 "dtype": DataType.Name(info.dtype),
@@ -143,6 +145,11 @@ def _signature_def(path: Path) -> dict[str, Any]:
 
     graph = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
     return {
-        name: {"inputs": told(one.inputs), "outputs": told(one.outputs), "method_name": one.method_name, "defaults": {}}
+        name: {
+            "inputs": as_json(one.inputs),
+            "outputs": as_json(one.outputs),
+            "method_name": one.method_name,
+            "defaults": {},
+        }
         for name, one in sorted(graph.signature_def.items())
     }

@@ -1,7 +1,7 @@
-"""The step in front of TensorFlow Serving: images of any kind that ingest takes become ones that TensorFlow decodes.
+"""The transformer in front of TensorFlow Serving: images in any format of ingest become ones that TensorFlow decodes.
 
-TensorFlow Serving has no Pillow. This passes everything on to it, and of ``compare`` and ``embed`` requests the images
-normalised, exactly as the model server and ingest do it. Needs no TensorFlow.
+TensorFlow Serving has no Pillow. All requests are forwarded to it; images of ``compare`` and ``embed`` requests are
+normalised first, exactly as in the model server and at ingest. Runs without TensorFlow.
 """
 
 import asyncio
@@ -18,27 +18,25 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.serving.server.admission import Admission
-from pipeline.serving.server.body import read_body
+from pipeline.serving.server.admission import Admission, read_body
 from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
-from pipeline.serving.server.errors import RequestError
-from pipeline.serving.server.images import IMAGE_INPUTS, Prepared, prepare
+from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare
 from pipeline.serving.server.limits import Limits
 from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.requests import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
+from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, RequestError, parse_json, parse_predict
 
 _SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
 _SECONDS = 60.0
 
 
 class Transformer:
-    """Passes requests on to a predictor; ``app`` is its ASGI application.
+    """Forwards requests to a predictor; ``app`` is the ASGI application.
 
     Args:
       predictor: its address, ``http://host:port``.
-      name: of the model, asked for when readiness is.
+      name: of the model, whose state is the readiness.
       limits: of requests.
-      metrics: what is counted.
+      metrics: of this server.
     """
 
     def __init__(self, predictor: str, name: str, limits: Limits, metrics: Metrics) -> None:
@@ -58,23 +56,23 @@ class Transformer:
         self.app = Counted(app, metrics)
 
     async def predict(self, request: Request) -> Response:
-        """A predict request, its images normalised."""
+        """Forwards a predict request with its images normalised."""
         with self._admission.request() as reservation:
             body = await read_body(request, reservation, self._limits)
             body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
             return await self._forward(request, body)
 
     async def other(self, request: Request) -> Response:
-        """Anything else, as it is."""
+        """Forwards any other request unchanged."""
         with self._admission.request() as reservation:
             return await self._forward(request, await read_body(request, reservation, self._limits))
 
     async def healthz(self, _: Request) -> Response:
-        """Whether the process lives."""
+        """Liveness."""
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, _: Request) -> Response:
-        """Whether the predictor has the model."""
+        """Readiness: whether the predictor has the model."""
         try:
             answer = await self._predictor.get(f"/v1/models/{self._name}")
             states = [one["state"] for one in answer.json()["model_version_status"]]
@@ -85,13 +83,13 @@ class Transformer:
         return JSONResponse({"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:
-        """For Prometheus."""
+        """Metrics for Prometheus."""
         return metrics_answer(self._metrics)
 
     def _normalised(self, body: bytes) -> bytes:
         signature = parse_json(body, self._limits).get("signature_name", DEFAULT_SIGNATURE)
         if not isinstance(signature, str) or signature not in _SIGNATURES:
-            return body  # the predictor's to judge
+            return body  # the predictor answers
         asked = parse_predict(body, _SIGNATURES, self._limits)
         return _encoded(asked, prepare(asked, self._limits, self._metrics.image_refused))
 
@@ -113,7 +111,7 @@ class Transformer:
 
 
 def _encoded(asked: PredictRequest, prepared: Prepared) -> bytes:
-    """The same request again, in the same format, with other values."""
+    """The request with other values, in the same format."""
     rows = [[{"b64": base64.b64encode(value).decode()} for value in row] for row in prepared.rows]
     if asked.columnar:
         columns = {name: list(column) for name, column in zip(asked.inputs, zip(*rows, strict=True), strict=True)}

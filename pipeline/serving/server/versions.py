@@ -1,4 +1,4 @@
-"""Which versions are loaded: the highest good one of a serving folder, and those that labels name."""
+"""The loaded versions: the highest one of a serving folder that loads, and those that labels name."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from components.serving_folder.serving_folder import versions as complete_versions
 from models.errors import UserError
-from pipeline.serving.server.errors import RequestError, bad_request
+from pipeline.serving.server.protocol import RequestError, bad_request
 
 STABLE = "stable"
 AVAILABLE, LOADING, END = "AVAILABLE", "LOADING", "END"
@@ -17,21 +17,21 @@ _HIGHEST = 2**63 - 1
 
 
 class Numbered(Protocol):
-    """What is needed of a loaded version."""
+    """A loaded version."""
 
     @property
     def number(self) -> int: ...
 
 
 class Versions:
-    """Follows a folder, as TensorFlow Serving does: the highest version serves.
+    """Polls a folder, as TensorFlow Serving does: the highest version serves.
 
-    A version that does not load is left aside until its files change, and what served goes on. A version that is gone
-    from the folder serves on until there is another one.
+    A version that does not load is ignored until its files change, and the previous one stays in service. A version
+    that is deleted from the folder serves until there is another one.
 
     Args:
-      model: a serving folder, or one SavedModel, which then never changes.
-      labels: names for versions; ``stable`` is the one that serves unless it is given.
+      model: a serving folder, or one SavedModel, which never changes.
+      labels: names for versions; the default of ``stable`` is the one that serves.
       load: (version, folder) to a loaded version; raises UserError.
     """
 
@@ -41,7 +41,7 @@ class Versions:
         self._loaded: dict[int, Numbered] = {}  # replaced, never changed: read by other threads
         self._current: Numbered | None = None
         self._loading: int | None = None
-        self._refused: dict[int, tuple[object, str]] = {}  # version: (state of its files, why)
+        self._refused: dict[int, tuple[object, str]] = {}  # version: (state of its files, error)
 
     @property
     def current(self) -> Numbered:
@@ -60,12 +60,12 @@ class Versions:
         return self._current is None
 
     def refresh(self) -> None:
-        """Looks at the folder; loads what is new and lets go of what is not wanted any longer. Takes as long as that.
+        """Loads new versions of the folder and releases those no longer needed; returns when they are loaded.
 
-        Whoever is answering with a version that is let go keeps it until then.
+        A request in progress keeps its version until it is answered.
         """
         found = self._found()
-        self._refused = {number: fault for number, fault in self._refused.items() if number in found}
+        self._refused = {number: error for number, error in self._refused.items() if number in found}
         newest = next((one for number in sorted(found, reverse=True) if (one := self._loadable(number, found))), None)
         if newest is None:
             return
@@ -97,10 +97,10 @@ class Versions:
         return self._loaded[number]
 
     def states(self, version: str | None = None, label: str | None = None) -> list[tuple[int, str, str]]:
-        """(version, state, fault) of all versions, highest first, or of one.
+        """(version, state, error) of all versions, highest first, or of one.
 
         Raises:
-          RequestError: 404, there is none such.
+          RequestError: 404, there is no such version.
         """
         known = {number: (number, END, reason) for number, (_, reason) in self._refused.items()}
         if (loading := self._loading) is not None:
@@ -115,8 +115,8 @@ class Versions:
             raise RequestError(404, f"Could not find version {number} of the model")
         return [known[number]]
 
-    def faults(self) -> str:
-        """Why versions were left aside, on one line."""
+    def errors(self) -> str:
+        """The errors of versions that did not load, in one line."""
         return "; ".join(reason for _, reason in self._refused.values())
 
     def _loadable(self, number: int, found: Mapping[int, Path]) -> Numbered | None:
@@ -128,10 +128,10 @@ class Versions:
         self._loading = number
         try:
             loaded = self._load(number, found[number])
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one goes on
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one serves
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             self._refused[number] = state, reason
-            _log.warning("version %d is not taken: %s", number, reason)
+            _log.warning("version %d not loaded: %s", number, reason)
             return None
         finally:
             self._loading = None
@@ -155,17 +155,17 @@ class Versions:
         return int(text)
 
 
-def parse_labels(given: Iterable[str]) -> dict[str, int]:
-    """``name=version`` each.
+def parse_labels(options: Iterable[str]) -> dict[str, int]:
+    """Parses ``label=version`` options.
 
     Raises:
-      UserError: one of them is not.
+      UserError: one is malformed.
     """
     labels = {}
-    for one in given:
+    for one in options:
         label, _, number = one.partition("=")
         if not label or not _is_number(number):
-            raise UserError(f"--label {one}: must be LABEL=VERSION, such as canary=3")
+            raise UserError(f"--label {one}: must be LABEL=VERSION, such as canary=3", code="config-invalid-option")
         labels[label] = int(number)
     return labels
 
@@ -175,7 +175,7 @@ def _is_number(text: str) -> bool:
 
 
 def _state_of(folder: Path) -> object:
-    """Differs once a file below differs in size or time."""
+    """Changes with the size or time of any file below."""
     try:
         files = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from components.run_outcome.summary import RunSummary
 from components.serving_folder.serving_folder import Pushed, history, push, served, versions
-from pipeline.cli import main, model_commands
+from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
 from pipeline.runs.serving_history import show_trail
-from pipeline.serving.fetched_model import store_address
+from pipeline.serving.model_folder import model_folder, store_address
 
 
 @pytest.fixture
@@ -100,14 +100,15 @@ class TestRollback:
 
     def test_a_missing_folder(self, siamese, output):
         _, _, err = siamese("rollback", "--output", output)
-        assert err == f"error: --output {output}: there is no such folder; nothing has run there\n"
+        assert err.startswith(f"error: --output {output}: ")
+        assert err.endswith("[config-no-output-folder]\n")
 
-    def test_not_while_a_run_is_at_work(self, siamese, output, two):
+    def test_not_while_a_run_is_in_progress(self, siamese, output, two):
         with (output / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             code, _, err = siamese("rollback", "--output", output)
         assert code == 2
-        assert "another run is at work there; wait for it" in err
+        assert err.endswith("[config-output-locked]\n")
         assert versions(output / "serving") == list(two)
 
     def test_a_serving_folder_elsewhere_is_the_one_of_the_newest_run_or_the_one_named(self, siamese, output, two):
@@ -198,19 +199,20 @@ class TestHistory:
         assert "nothing serves" in siamese("runs", "--output", output, "--history")[1]
 
 
-class TestFetchedModel:
-    def test_a_model_in_a_store_is_brought_here(self, tmp_path):
+class TestModelFolder:
+    def test_a_model_in_a_store_is_downloaded(self, tmp_path):
         model = tmp_path / "model"
         model.mkdir()
         (model / "saved_model.pb").write_text("graph")
         push(model, "memory://fetched/serving")
         for address in ("memory://fetched/serving", Path("memory://fetched/serving")):
-            assert (model_commands.resolved(address) / "saved_model.pb").read_text() == "graph"
+            assert (model_folder(address) / "saved_model.pb").read_text() == "graph"
 
     def test_nothing_serves_there(self, siamese):
         code, _, err = siamese("embed", "--model", "memory://none", "--images", "x", "--output", "x.npz")
         assert code == 2
-        assert err.startswith("error: --model memory://none: no version of a model is there; name the serving folder")
+        assert err.startswith("error: --model memory://none: ")
+        assert err.endswith("[model-not-found]\n")
 
     def test_a_path_is_a_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

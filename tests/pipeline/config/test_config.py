@@ -25,9 +25,11 @@ def write(tmp_path):
     return written
 
 
-def refusal(path=None, overrides=()) -> str:
+def refusal(path=None, overrides=(), code="config-invalid-value") -> str:
+    """The message of the error with this code."""
     with pytest.raises(UserError) as caught:
         load_config(path, overrides)
+    assert caught.value.code == code
     return str(caught.value)
 
 
@@ -64,73 +66,82 @@ def test_the_parts_that_components_read_are_those_of_the_whole():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "message"),
+    ("override", "hint"),
     [
-        (["training.epoch=3"], "digits.yaml: training.epoch: unknown key; did you mean epochs?"),
-        (["trainin.epochs=3"], "digits.yaml: trainin: unknown key; did you mean training?"),
-        (["data.split.bye=image"], "digits.yaml: data.split.bye: unknown key; did you mean by?"),
-        (["training.batch.image=4"], "digits.yaml: training.batch.image: unknown key; did you mean images?"),
-        (
-            ["loss.zzz=3"],
-            "digits.yaml: loss.zzz: unknown key; allowed: distance, name, form, margin, positive_margin",
-        ),
-        (
-            ["loss.distance=hamming"],
-            (
-                "digits.yaml: loss.distance: got 'hamming'; input should be 'cosine', 'euclidean', 'manhattan' "
-                "or 'weighted_manhattan'"
-            ),
-        ),
-        (["image.channels=2"], "digits.yaml: image.channels: got 2; input should be 1 or 3"),
-        (["training.epochs=-1"], "digits.yaml: training.epochs: got -1; input should be greater than or equal to 0"),
-        (["image.height=tall"], "digits.yaml: image.height: got 'tall'; input should be a valid integer"),
-        (["image=3"], "digits.yaml: image: got 3; input should be a valid dictionary"),
-        (["gates.floors={}"], "digits.yaml: gates: floors is empty; a gate needs at least one"),
-        (["gates.floors={speed: 1}"], "digits.yaml: gates.floors.speed is not a metric; allowed: accuracy, precision"),
-        (
-            ["gates.max_drop={auc: 5}"],
-            "digits.yaml: gates.max_drop.auc: got 5; input should be less than or equal to 1",
-        ),
-        (["data.split.test=0.5"], "digits.yaml: data.split: train, val and test must sum to 1, not 1.35"),
-        (["loss.positive_margin=2"], "digits.yaml: loss.positive_margin 2.0 must be below margin 1.1"),
-        (
-            ["image.width=16", "augmentation.quarter_turns_are_identities=true"],
-            "augmentation.quarter_turns_are_identities needs square images and loss.form: batch",
-        ),
-        (
-            ["augmentation.mirrors_are_identities=true", "augmentation.mirror=true"],
-            "augmentation.mirrors_are_identities needs loss.form: batch, and augmentation.mirror off",
-        ),
-        (["loss.margin=2.5"], "digits.yaml: loss.margin 2.5 is never reached: the euclidean distance of these"),
-        (
-            ["training.optimizer=adam", "training.weight_decay=0.1"],
-            "digits.yaml: training: weight_decay is not an option of optimizer: adam; it is for optimizer: adamw or",
-        ),
-        (["name=Has Spaces"], "digits.yaml: name: got 'Has Spaces'; string should match pattern"),
-        (["pairs.count.train=7"], "digits.yaml: pairs: count.train is 7: half of the pairs are genuine"),
+        ("training.epoch=3", "did you mean epochs?"),
+        ("trainin.epochs=3", "did you mean training?"),
+        ("data.split.bye=image", "did you mean by?"),
+        ("training.batch.image=4", "did you mean images?"),
+        ("loss.zzz=3", "allowed: distance, name, form, margin, positive_margin"),
     ],
 )
-def test_a_fault_names_the_key_what_was_given_and_what_is_allowed(overrides, message):
-    assert message in refusal(overrides=overrides)
-
-
-def test_every_fault_is_a_line():
-    lines = refusal(overrides=["training.epoch=3", "image.channels=2", "loss.margin=-1"]).splitlines()
-    assert len(lines) == 3
-    assert {line.split(": ")[1] for line in lines} == {"training.epoch", "image.channels", "loss.margin"}
+def test_an_unknown_key_is_named_with_those_that_there_are(override, hint):
+    message = refusal(overrides=[override], code="config-unknown-key")
+    key = override.partition("=")[0].removesuffix(".epochs" if override.startswith("trainin.") else "")
+    assert message.startswith(f"digits.yaml: {key}: ")
+    assert hint in message
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("overrides", "key", "allowed"),
     [
-        ("training.epochs", "--set training.epochs: must be KEY=VALUE"),
-        ("=3", "--set =3: must be KEY=VALUE"),
-        ("seed.x=3", "--set seed.x=3: seed holds 4, not keys"),
-        ("seed={", "--set seed={: the value is not YAML"),
+        (["loss.distance=hamming"], "loss.distance", "'cosine', 'euclidean', 'manhattan' or 'weighted_manhattan'"),
+        (["image.channels=2"], "image.channels", "1 or 3"),
+        (["training.epochs=-1"], "training.epochs", "greater than or equal to 0"),
+        (["image.height=tall"], "image.height", "a valid integer"),
+        (["image=3"], "image", "a valid dictionary"),
+        (["gates.floors={}"], "gates", "at least one"),
+        (["gates.floors={speed: 1}"], "gates.floors.speed", "allowed: accuracy, precision"),
+        (["gates.max_drop={auc: 5}"], "gates.max_drop.auc", "less than or equal to 1"),
+        (["data.split.test=0.5"], "data.split", "sum to 1, not 1.35"),
+        (["loss.positive_margin=2"], "loss.positive_margin", "below margin 1.1"),
+        (
+            ["image.width=16", "augmentation.quarter_turns_are_identities=true"],
+            "augmentation.quarter_turns_are_identities",
+            "square images",
+        ),
+        (
+            ["augmentation.mirrors_are_identities=true", "augmentation.mirror=true"],
+            "augmentation.mirrors_are_identities",
+            "augmentation.mirror",
+        ),
+        (["loss.margin=2.5"], "loss.margin", "2 at most"),
+        (["training.optimizer=adam", "training.weight_decay=0.1"], "training", "optimizer: adamw or"),
+        (["name=Has Spaces"], "name", "match pattern"),
+        (["pairs.count.train=7"], "pairs", "an even number"),
     ],
 )
-def test_a_set_that_is_none_is_named(override, message):
-    assert message in refusal(overrides=["seed=4", override])
+def test_an_invalid_value_is_named_with_what_is_allowed(overrides, key, allowed):
+    message = refusal(overrides=overrides)
+    assert message.startswith(f"digits.yaml: {key}")
+    assert allowed in message
+    assert "\n" not in message
+
+
+def test_every_error_is_a_line_with_its_code_and_the_exception_has_the_first():
+    changes = ["training.epoch=3", "image.channels=2", "loss.margin=-1"]
+    with pytest.raises(UserError) as caught:
+        load_config(overrides=changes)
+    lines = str(caught.value).splitlines()
+    codes = {line.split(": ")[1]: line.rpartition(" ")[2] for line in lines}
+    invalid = "[config-invalid-value]"
+    assert codes == {"training.epoch": "[config-unknown-key]", "image.channels": invalid, "loss.margin": invalid}
+    assert lines[0].endswith(f"[{caught.value.code}]")
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("training.epochs", "must be KEY=VALUE"),
+        ("=3", "must be KEY=VALUE"),
+        ("seed.x=3", "seed is 4, not a section"),
+        ("seed={", "not YAML"),
+    ],
+)
+def test_an_invalid_override_is_named(override, reason):
+    message = refusal(overrides=["seed=4", override], code="config-invalid-override")
+    assert message.startswith(f"--set {override}: ")
+    assert reason in message
 
 
 def test_set_changes_one_key_and_the_last_one_counts(write):
@@ -146,25 +157,19 @@ def test_an_empty_file_is_the_defaults(write):
     assert load_config(write("")) == Config()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: [", "mine.yaml: not YAML: "),
-        ("- a\n- b\n", "mine.yaml: must hold keys such as 'image:' and 'pairs:', not ['a', 'b']"),
-        ("digits", "mine.yaml: must hold keys"),
-    ],
-)
-def test_a_file_that_is_no_configuration_is_named(write, text, message):
-    found = refusal(write(text))
-    assert message in found
-    assert "\n" not in found
+@pytest.mark.parametrize("text", ["a: [", "- a\n- b\n", "digits"])
+def test_a_file_that_is_not_a_yaml_table_is_named(write, text):
+    path = write(text)
+    message = refusal(path, code="config-not-yaml")
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    assert "none.yaml: cannot be read as a configuration: No such file" in refusal(tmp_path / "none.yaml")
-    assert "cannot be read as a configuration: Is a directory" in refusal(tmp_path)
+    assert "none.yaml: " in refusal(tmp_path / "none.yaml", code="config-unreadable")
+    assert str(tmp_path) in refusal(tmp_path, code="config-unreadable")
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
-    assert "latin.yaml: cannot be read as a configuration: " in refusal(tmp_path / "latin.yaml")
+    assert "latin.yaml: " in refusal(tmp_path / "latin.yaml", code="config-unreadable")
 
 
 def test_paths_are_relative_to_the_file_and_overrides_to_the_caller(write, tmp_path):
@@ -189,7 +194,7 @@ def test_nothing_can_be_changed_afterwards():
         load_config().seed = 3
 
 
-def test_beam_runs_in_this_process_unless_told_otherwise():
+def test_beam_runs_in_this_process_by_default():
     in_process = load_config().beam.pipeline_args
     assert "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner" in in_process
     elsewhere = load_config(overrides=["beam.runner=FlinkRunner", "beam.args=[--parallelism=4]"]).beam.pipeline_args
@@ -273,18 +278,20 @@ def test_beams_options_are_passed_on():
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("setting", "code", "key"),
     [
-        ("tuner.margin=[0.2]", "tuner.margin 0.2: positive_margin 0.3 must be below margin 0.2"),
-        ("tuner.augmentation=[0.5, 1]", "tuner.augmentation: the recipe distorts nothing; set it to null"),
-        ("tuner.search=grid", "tuner.search: got 'grid'; input should be 'random' or 'bayesian'"),
-        ("tuner.trails=3", "tuner.trails: unknown key; did you mean trials?"),
+        ("tuner.margin=[0.2]", "config-invalid-value", "tuner.margin"),  # below the positive margin
+        ("tuner.augmentation=[0.5, 1]", "config-invalid-value", "tuner.augmentation"),  # the recipe distorts nothing
+        ("tuner.search=grid", "config-invalid-value", "tuner.search"),
+        ("tuner.trails=3", "config-unknown-key", "tuner.trails"),
     ],
 )
-def test_what_cannot_be_tuned_is_one_line(setting, message):
+def test_what_cannot_be_tuned_is_one_line(setting, code, key):
     with pytest.raises(UserError) as raised:
         load_config(data="/x", overrides=["tuner.trials=3", setting])
-    assert str(raised.value) == f"defaults: {message}"
+    assert raised.value.code == code
+    assert str(raised.value).startswith(f"defaults: {key}")
+    assert "\n" not in str(raised.value)
 
 
 def test_nothing_is_tuned_unless_trials_are_asked_for():

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -15,7 +16,7 @@ def test_an_interval_is_a_duration(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["", "6", "6 h", "1.5h", "-1h", "30s", "0h", "h"])
-def test_what_is_no_interval_is_refused(text):
+def test_other_text_is_not_an_interval(text):
     with pytest.raises(ValueError, match="must be a"):
         interval_seconds(text)
 
@@ -30,11 +31,11 @@ def test_what_is_no_interval_is_refused(text):
         ("2027-01-31T03:00+05:30", "UTC", (2027, 1, 30, 21, 30)),
     ],
 )
-def test_a_moment_is_of_the_zone_unless_it_says_otherwise(text, zone, expected):
+def test_a_moment_without_an_offset_is_in_the_zone(text, zone, expected):
     assert moment(text, zone) == datetime(*expected, tzinfo=timezone.utc)
 
 
-def test_the_trigger_is_what_the_sdk_is_told():
+def test_the_trigger_is_the_sdks():
     schedule = ScheduleSettings(cron="0 3 * * 1", time_zone="Asia/Tokyo", start="2027-01-01", end="2027-02-01")
     assert schedule.trigger(NOW) == {
         "cron_expression": "0 0 18 * * 0",
@@ -53,24 +54,25 @@ def test_a_zone_whose_clocks_change_is_refused_with_what_helps():
     assert there.trigger(NOW) == {"cron_expression": "0 0 3 * * *"}
 
 
-@pytest.mark.parametrize("given", [{}, {"cron": "0 3 * * *", "interval": "6h"}])
-def test_either_cron_or_interval(given):
+@pytest.mark.parametrize("times", [{}, {"cron": "0 3 * * *", "interval": "6h"}])
+def test_either_cron_or_interval(times):
     with pytest.raises(ValueError, match="either --cron or --interval"):
-        ScheduleSettings(**given).trigger(NOW)
+        ScheduleSettings(**times).trigger(NOW)
 
 
 @pytest.mark.parametrize(
-    ("override", "why"),
+    ("override", "key", "code"),
     [
-        ("{cron: '0 3 * *'}", r"kubeflow\.schedule\.cron: must have five fields"),
-        ("{interval: 6}", r"kubeflow\.schedule\.interval"),
-        ("{time_zone: Europe/Atlantis}", r"must be a time zone such as UTC or Europe/Berlin, got 'Europe/Atlantis'"),
-        ("{max_concurrency: 11}", r"kubeflow\.schedule\.max_concurrency"),
-        ("{start: tomorrow}", r"kubeflow\.schedule\.start: must be a time such as 2027-01-31"),
-        ("{start: 2027-02-01, end: 2027-01-01}", r"start 2027-02-01 must be before end 2027-01-01"),
-        ("{crom: '0 3 * * *'}", r"kubeflow\.schedule\.crom: unknown key; did you mean cron\?"),
+        ("{cron: '0 3 * *'}", ".cron", "config-invalid-value"),
+        ("{interval: 6}", ".interval", "config-invalid-value"),
+        ("{time_zone: Europe/Atlantis}", ".time_zone", "config-invalid-value"),
+        ("{max_concurrency: 11}", ".max_concurrency", "config-invalid-value"),
+        ("{start: tomorrow}", ".start", "config-invalid-value"),
+        ("{start: 2027-02-01, end: 2027-01-01}", "", "config-invalid-value"),
+        ("{crom: '0 3 * * *'}", ".crom", "config-unknown-key"),
     ],
 )
-def test_a_wrong_schedule_is_refused_when_it_is_read(override, why):
-    with pytest.raises(UserError, match=why):
+def test_an_invalid_schedule_is_refused_when_it_is_loaded(override, key, code):
+    with pytest.raises(UserError, match=rf"kubeflow\.schedule{re.escape(key)}: ") as refused:
         load_config(overrides=[f"kubeflow.schedule={override}"])
+    assert refused.value.code == code

@@ -15,25 +15,27 @@ def test_quantities_are_those_of_kubernetes(text, value):
 
 
 @pytest.mark.parametrize("text", ["", "4 Gi", "4GB", "-1", "two", "1e3Gi", "K"])
-def test_what_is_no_quantity_is_refused(text):
+def test_other_text_is_not_a_quantity(text):
     with pytest.raises(ValueError, match="Kubernetes quantity"):
         quantity(text)
 
 
-def test_a_wrong_key_of_the_section_is_named():
-    with pytest.raises(UserError, match=r"kubeflow\.resources\.Trainer\.gpu: unknown key; did you mean gpus\?"):
+def test_an_unknown_key_of_the_section_is_named():
+    with pytest.raises(UserError, match=r"kubeflow\.resources\.Trainer\.gpu: .*did you mean gpus\?") as refused:
         load_config(overrides=["kubeflow.resources.Trainer={gpu: 1}"])
+    assert refused.value.code == "config-unknown-key"
 
 
-def test_a_wrong_quantity_says_what_is_right():
-    with pytest.raises(UserError, match="memory: must be a Kubernetes quantity such as 500m, 2, 4Gi or 20G, got '4GB'"):
+def test_an_invalid_quantity_is_named():
+    with pytest.raises(UserError, match=r"memory: .* got '4GB'") as refused:
         load_config(overrides=["kubeflow.resources.default={memory: 4GB}"])
+    assert refused.value.code == "config-invalid-value"
 
 
-@pytest.mark.parametrize("given", [{}, {"path": "/secrets", "env": {"key": "KEY"}}])
-def test_a_secret_is_mounted_in_one_way(given):
+@pytest.mark.parametrize("mount", [{}, {"path": "/secrets", "env": {"key": "KEY"}}])
+def test_a_secret_is_mounted_in_one_way(mount):
     with pytest.raises(ValidationError, match="the secret store must have either path or env"):
-        SecretMount(name="store", **given)
+        SecretMount(name="store", **mount)
 
 
 def test_a_node_without_resources_of_its_own_takes_the_default():

@@ -1,4 +1,4 @@
-"""Weights are fetched and tried before a run begins, and what is wrong with them is one line."""
+"""Weights are downloaded and checked before a run begins; an error is one line."""
 
 import http.server
 import re
@@ -54,13 +54,14 @@ def siamese_run(monkeypatch, capfd, tmp_path):
 
 @pytest.fixture
 def refused(siamese_run):
-    """The one line that weights which will not do are; no run has begun."""
+    """The message and the code of the one line for unusable weights; no run has begun."""
 
-    def called(weights) -> str:
-        code, out, err, began = siamese_run(weights)
-        assert (code, out, began) == (2, "", [])
-        assert re.fullmatch(r"error: [^\n]+\n", err), err
-        return err.removeprefix("error: ").rstrip("\n")
+    def called(weights) -> tuple[str, str]:
+        status, out, err, began = siamese_run(weights)
+        assert (status, out, began) == (2, "", [])
+        line = re.fullmatch(r"error: ([^\n]+) \[([a-z-]+)\]\n", err)
+        assert line, err
+        return line[1], line[2]
 
     return called
 
@@ -71,8 +72,8 @@ def server(file):
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *given):
-            super().__init__(*given, directory=str(file.parent))
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(file.parent))
 
         def do_GET(self):
             asked.append(self.path)
@@ -89,29 +90,35 @@ def server(file):
 
 
 def test_a_file_that_is_missing(refused, tmp_path):
-    line = refused(tmp_path / "none.h5")
-    assert line.startswith(f"encoder.weights: {tmp_path}/none.h5: no such file; give one of keras.applications.Mobile")
+    line, code = refused(tmp_path / "none.h5")
+    assert code == "train-weights-not-found"
+    assert line.startswith(f"encoder.weights: {tmp_path}/none.h5: ")
 
 
-def test_imagenets_without_a_network(refused, monkeypatch):
+def test_imagenet_without_a_network(refused, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing answers
-    line = refused("imagenet")
-    assert line.startswith("encoder.weights: imagenet: not to be had as weights of MobileNetV3Small: URL fetch failure")
-    assert line.endswith("give a file of keras.applications.MobileNetV3Small(include_top=False), or none")
+    line, code = refused("imagenet")
+    assert code == "train-weights-unusable"
+    assert line.startswith("encoder.weights: imagenet: ")
+    assert "URL fetch failure" in line
 
 
 def test_a_url_where_there_is_nothing(refused, server):
-    line = refused(f"{server[0]}/missing.weights.h5")
-    assert re.search(r"missing\.weights\.h5: not to be had as weights of MobileNetV3Small: .*404", line)
+    line, code = refused(f"{server[0]}/missing.weights.h5")
+    assert code == "train-weights-unusable"
+    assert re.search(r"missing\.weights\.h5: .*404", line)
 
 
 def test_a_file_of_another_network(refused, tmp_path):
     other = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(other)
-    assert refused(other).startswith(f"encoder.weights: {other}: not to be had as weights of MobileNetV3Small: ")
+    line, code = refused(other)
+    assert code == "train-weights-unusable"
+    assert line.startswith(f"encoder.weights: {other}: ")
+    assert "MobileNetV3Small" in line
 
 
-def test_what_fits_is_fetched_once_without_a_word_of_it_and_the_run_begins(siamese_run, server, file, capfd):
+def test_weights_that_fit_are_downloaded_once_and_silently_and_the_run_begins(siamese_run, server, file, capfd):
     url = f"{server[0]}/{file.name}"
     code, out, err, began = siamese_run(url)
     assert (code, len(began), err) == (3, 1, "")
@@ -122,6 +129,6 @@ def test_what_fits_is_fetched_once_without_a_word_of_it_and_the_run_begins(siame
 
 
 def test_without_weights_nothing_is_loaded(monkeypatch):
-    monkeypatch.setattr("subprocess.run", lambda *given, **named: pytest.fail("a process was started"))
+    monkeypatch.setattr("subprocess.run", lambda *arguments, **named: pytest.fail("a process was started"))
     check_weights(EncoderSettings(), IMAGE)
     check_weights(EncoderSettings(name="backbone"), IMAGE)

@@ -160,7 +160,7 @@ def test_a_run_is_stopped(siamese, ask, server, pipeline_file):
     request = {"file": str(pipeline_file()), "name": "n", "experiment": "e", "parameters": {}, "pipeline_root": None}
     run_id = ask("start", **request, service_account=None, follow=False)[1]["result"]["run_id"]
     code, out, _ = siamese("stop", run_id)
-    assert (code, out) == (0, f"run {run_id} is told to stop\n")
+    assert (code, out) == (0, f"run {run_id} is being stopped\n")
     assert server.set()["runs"][0]["state"] == "CANCELING"
 
 
@@ -197,18 +197,20 @@ def test_a_configuration_is_compiled_and_started(siamese, server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "why"),
+    ("arguments", "named"),
     [
-        ((), "nothing to run: name a compiled file, or say --config"),
-        (("none.yaml",), "none.yaml: cannot be read: No such file or directory"),
-        (("FILE", "--image", "i"), "is compiled: --image and --data go with --config alone"),
-        (("FILE", "--parameter", "epochs=3"), "no such parameter; allowed: data_root, ignore_baseline"),
+        ((), "--config) [kubeflow-no-pipeline]"),
+        (("none.yaml",), "none.yaml: "),
+        (("FILE", "--image", "i"), "[config-conflicting-options]"),
+        (("FILE", "--parameter", "epochs=3"), "data_root, ignore_baseline"),
     ],
 )
-def test_what_cannot_be_submitted_is_told_before_anything_is_asked(siamese, server, pipeline_file, arguments, why):
+def test_what_cannot_be_submitted_is_refused_before_any_request(siamese, server, pipeline_file, arguments, named):
     code, out, err = siamese("submit", *(pipeline_file() if word == "FILE" else word for word in arguments))
     assert (code, out) == (2, "")
-    assert re.fullmatch(rf"error: .*{re.escape(why)}( \[[a-z-]+\])?\n", err), err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert named in err
     assert server.calls() == []
 
 
@@ -218,7 +220,7 @@ def test_a_file_that_would_not_run_is_not_sent(siamese, server, pipeline_file):
     code, out, err = siamese("submit", file)
     assert (code, out) == (2, "")
     assert "2.1.0" in err
-    assert err.endswith("would not run, so it is not sent (--no-check sends it all the same)\n")
+    assert err.endswith("[kubeflow-not-runnable]\n")
     assert server.calls() == []
     code, _, err = siamese("submit", file, "--no-check")
     assert (code, "unsupported schema version" in err) == (2, True), "the server has the last word"

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 import kfp_api
 import pytest
 
-from pipeline.cli.kubeflow.schedule_commands import next_run
+from pipeline.cli.kubeflow.schedule import next_run
 
 
 def test_from_making_to_deleting(siamese, server, pipeline_file):
@@ -19,7 +19,7 @@ def test_from_making_to_deleting(siamese, server, pipeline_file):
     code, out, err = siamese("schedule", "create", "nightly", pipeline_file(), *at, "--catch-up")
     assert (code, err) == (0, "")
     assert re.fullmatch(
-        r"schedule nightly made: 0 30 21 \* \* 0,1,2,3,4 \(UTC; seconds first\); version faces-\w{12}\n", out
+        r"schedule nightly created: 0 30 21 \* \* 0,1,2,3,4 \(UTC; seconds first\); version faces-\w{12}\n", out
     )
     (made,) = server.set()["recurring"]
     assert made["trigger"]["cron_schedule"] == {"cron": "0 30 21 * * 0,1,2,3,4", "start_time": "2026-12-31T18:30:00Z"}
@@ -63,20 +63,21 @@ def test_what_the_configuration_says_goes_without_saying(siamese, server, pipeli
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((), "either --cron or --interval must be given"),
-        (("--cron", "0 3 * *"), "--cron: must have five fields such as '0 3 * * *'"),
-        (("--interval", "6"), "--interval: must be a duration such as 6h, 90m or 1d12h, got '6'"),
+        ((), "either --cron or --interval"),
+        (("--cron", "0 3 * *"), "--cron: "),
+        (("--interval", "6"), "--interval: "),
         (("--cron", "0 3 * * *", "--time-zone", "Europe/Berlin"), "Europe/Berlin is 1 h and 2 h ahead of UTC"),
-        (("--interval", "6h", "--time-zone", "Mars"), "--time-zone: must be a time zone such as UTC"),
-        (("--interval", "6h", "--start", "soon"), "--start: must be a time such as 2027-01-31"),
+        (("--interval", "6h", "--time-zone", "Mars"), "--time-zone: "),
+        (("--interval", "6h", "--start", "soon"), "--start: "),
         (("--interval", "6h", "--max-concurrency", 0), "--max-concurrency: "),
-        (("--interval", "6h", "--start", "2027-01-02", "--end", "2027-01-01"), "start 2027-01-02 must be before"),
+        (("--interval", "6h", "--start", "2027-01-02", "--end", "2027-01-01"), "start 2027-01-02"),
     ],
 )
-def test_a_wrong_time_is_told_before_anything_is_asked(siamese, server, pipeline_file, arguments, why):
+def test_an_invalid_time_is_refused_before_any_request(siamese, server, pipeline_file, arguments, why):
     code, out, err = siamese("schedule", "create", "nightly", pipeline_file(), *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {why}"), err
+    assert err.endswith(" [kubeflow-invalid-schedule]\n")
     assert err.count("\n") == 1
     assert server.calls() == []
 
@@ -98,7 +99,7 @@ def test_ctrl_c_waits_until_nothing_is_half_done(siamese, server, pipeline_file,
     os.killpg(process.pid, signal.SIGINT)
     server.set(release=True)
     _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "interrupted; what is half done is mended by the same command\n")
+    assert (process.returncode, err) == (130, "interrupted; repeat the command to complete what it began\n")
     assert server.schedules() == [("nightly", True)]
     assert siamese("schedule", "create", "nightly", pipeline_file("2"), "--interval", "6h")[1].startswith(
         "schedule nightly unchanged"

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline.serving.server.batching import Batcher
-from pipeline.serving.server.errors import RequestError, bad_request
-from pipeline.serving.server.images import Prepared
+from pipeline.serving.server.instances import Prepared
+from pipeline.serving.server.protocol import RequestError, bad_request
 
 
 class Model:

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's predict requests: from a body to rows of bytes.
+"""TensorFlow Serving's REST in JSON: predict requests, answers and errors.
 
 Row format (``instances``) and columnar (``inputs``), as https://www.tensorflow.org/tfx/serving/api_rest has them. Every
 input of this pipeline's signatures is a list of strings, so a value is a JSON string or ``{"b64": ...}``.
@@ -9,21 +9,38 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.serving.server.errors import RequestError, bad_request
 from pipeline.serving.server.limits import Limits
 
 DEFAULT_SIGNATURE = "serving_default"
 _SHOWN = 40
 
 
-class PredictRequest(NamedTuple):
-    """What a body asks for.
+class RequestError(Exception):
+    """A request that is answered with an error.
 
     Attributes:
-      signature: its name.
+      status: the HTTP status; a client may repeat the request after 429 and 503.
+      message: what is wrong, and with which instance.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def bad_request(message: str) -> RequestError:
+    """An error of status 400."""
+    return RequestError(400, message)
+
+
+class PredictRequest(NamedTuple):
+    """A predict request.
+
+    Attributes:
+      signature: the name of the signature.
       inputs: names of the signature's inputs.
-      rows: one instance each, a value for each of ``inputs``.
-      columnar: whether the answer is to be ``outputs`` rather than ``predictions``.
+      rows: one instance each, with a value for each of ``inputs``.
+      columnar: whether the answer is ``outputs`` rather than ``predictions``.
     """
 
     signature: str
@@ -31,8 +48,8 @@ class PredictRequest(NamedTuple):
     rows: list[tuple[bytes, ...]]
     columnar: bool
 
-    def place(self, row: int, column: int) -> str:
-        """How to call a value in a message."""
+    def value_name(self, row: int, column: int) -> str:
+        """The name of a value in messages."""
         name = self.inputs[column]
         if self.columnar:
             return f"value {row} of input {name!r}" if len(self.inputs) > 1 else f"value {row} of 'inputs'"
@@ -40,15 +57,15 @@ class PredictRequest(NamedTuple):
 
 
 def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: Limits) -> PredictRequest:
-    """Reads a body.
+    """Parses the body of a predict request.
 
     Args:
       body: JSON in UTF-8.
-      signatures: the inputs of each signature that there is.
+      signatures: the inputs of each signature.
       limits: of the number of instances and of JSON values.
 
     Raises:
-      RequestError: 400 or 413; says which instance and why.
+      RequestError: 400 or 413; names the instance.
     """
     document = parse_json(body, limits)
     signature = document.get("signature_name", DEFAULT_SIGNATURE) or DEFAULT_SIGNATURE
@@ -73,7 +90,7 @@ def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: 
 
 
 def parse_json(body: bytes, limits: Limits) -> dict[str, Any]:
-    """A body that is a JSON object.
+    """Parses a body that must be a JSON object.
 
     Raises:
       RequestError: 400 or 413.
@@ -116,21 +133,21 @@ def _rows_of_instances(instances: Any, inputs: tuple[str, ...], limits: Limits) 
     return rows
 
 
-def _rows_of_columns(given: Any, inputs: tuple[str, ...], limits: Limits) -> list[tuple[bytes, ...]]:
-    if not isinstance(given, dict) or _is_b64(given):
+def _rows_of_columns(values: Any, inputs: tuple[str, ...], limits: Limits) -> list[tuple[bytes, ...]]:
+    if not isinstance(values, dict) or _is_b64(values):
         if len(inputs) > 1:
-            raise bad_request(f"'inputs' must be an object with the keys {', '.join(inputs)}, not {_kind(given)}")
-        given = {inputs[0]: given}
+            raise bad_request(f"'inputs' must be an object with the keys {', '.join(inputs)}, not {_kind(values)}")
+        values = {inputs[0]: values}
     columns = []
     for name in inputs:
-        if name not in given:
+        if name not in values:
             raise bad_request(f"Missing named input: {name} in 'inputs' object")
-        _check_list(given[name], f"input {name!r}", limits)
-        columns.append([_bytes_of(value, f"value {n} of input {name!r}") for n, value in enumerate(given[name])])
+        _check_list(values[name], f"input {name!r}", limits)
+        columns.append([_bytes_of(value, f"value {n} of input {name!r}") for n, value in enumerate(values[name])])
     lengths = {name: len(column) for name, column in zip(inputs, columns, strict=True)}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise bad_request(f"the inputs must have the same number of values: {told}")
+        counts = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise bad_request(f"the inputs must have the same number of values: {counts}")
     return list(zip(*columns, strict=True))
 
 
@@ -143,24 +160,24 @@ def _check_list(values: Any, what: str, limits: Limits) -> None:
         raise RequestError(413, f"{what} holds too many values: {len(values)} > {limits.max_instances}")
 
 
-def _bytes_of(value: Any, place: str) -> bytes:
+def _bytes_of(value: Any, name: str) -> bytes:
     try:
         if isinstance(value, str):
             return value.encode()
         if _is_b64(value):
             return decode_b64(value["b64"])
     except UnicodeEncodeError:
-        raise bad_request(f"{place}: half of a surrogate pair is no text") from None
+        raise bad_request(f"{name}: half of a surrogate pair is not text") from None
     except ValueError:
-        raise bad_request(f"{place}: not formatted correctly for base64 data") from None
-    raise bad_request(f'{place} must be a string or {{"b64": <base64>}}, not {_kind(value)}')
+        raise bad_request(f"{name}: not formatted correctly for base64 data") from None
+    raise bad_request(f'{name} must be a string or {{"b64": <base64>}}, not {_kind(value)}')
 
 
 def decode_b64(text: str) -> bytes:
-    """Base64 to bytes, as TensorFlow Serving takes it: white space is skipped, padding is optional.
+    """Base64 to bytes, as TensorFlow Serving decodes it: white space is skipped, padding is optional.
 
     Raises:
-      ValueError: anything else is in it.
+      ValueError: it is not base64.
     """
     if any(space in text for space in " \n\r\t"):
         text = "".join(text.split())
@@ -177,3 +194,37 @@ def _kind(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     names = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
     return names[type(value)]
+
+
+def prediction_json(rows: Sequence[Mapping[str, Any]], columnar: bool) -> bytes:
+    """The answer to a predict request: ``predictions`` by row or ``outputs`` by column; one output without its name."""
+    names = list(rows[0])
+    if len(names) == 1:
+        answer: Any = [row[names[0]] for row in rows]
+    elif columnar:
+        answer = {name: [row[name] for row in rows] for name in names}
+    else:
+        answer = rows
+    return json.dumps({"outputs" if columnar else "predictions": answer}, separators=(",", ":")).encode()
+
+
+def status_json(states: Sequence[tuple[int, str, str]]) -> dict[str, Any]:
+    """GetModelStatusResponse in JSON, from (number, state, error) of the versions."""
+    return {
+        "model_version_status": [
+            {
+                "version": str(number),
+                "state": state,
+                "status": {"error_code": "UNKNOWN" if error else "OK", "error_message": error},
+            }
+            for number, state, error in states
+        ]
+    }
+
+
+def metadata_json(name: str, version: int, signature_def: Mapping[str, Any]) -> dict[str, Any]:
+    """GetModelMetadataResponse in JSON."""
+    return {
+        "model_spec": {"name": name, "signature_name": "", "version": str(version)},
+        "metadata": {"signature_def": {"signature_def": signature_def}},
+    }

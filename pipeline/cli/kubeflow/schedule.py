@@ -1,4 +1,4 @@
-"""``siamese kubeflow schedule``: runs at set times."""
+"""``siamese kubeflow schedule``: recurring runs."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -8,8 +8,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.cli.kubeflow import options
-from pipeline.cli.kubeflow.options import (
+from models.errors import UserError
+from pipeline.cli.app import AsJson, Overrides
+from pipeline.cli.kubeflow.app import (
+    CREDENTIALS,
     Check,
     ConfigFile,
     Data,
@@ -21,30 +23,34 @@ from pipeline.cli.kubeflow.options import (
     Pipeline,
     PipelineRoot,
     ServiceAccount,
+    app,
 )
-from pipeline.cli.options import Overrides
+from pipeline.cli.kubeflow.cluster import compiled, errors_in_one_line, stderr, stdout, target
 
-app = typer.Typer(help="Runs at set times.", no_args_is_help=True, add_completion=False)
+group = typer.Typer(help="Recurring runs.", no_args_is_help=True, add_completion=False)
+app.add_typer(group, name="schedule")
 
-Name = Annotated[str, typer.Argument(help="The schedule's name.")]
+Name = Annotated[str, typer.Argument(help="Name of the schedule.")]
 
 
-@app.command(epilog=options.CREDENTIALS)
+@group.command(epilog=CREDENTIALS)
 def create(
     name: Name,
     pipeline: Pipeline = None,
     config: ConfigFile = None,
-    cron: Annotated[str | None, typer.Option(help="Minute, hour, day, month, weekday: '0 3 * * *'.")] = None,
-    interval: Annotated[str | None, typer.Option(help="6h, 90m, 1d12h; counted from now, or from --start.")] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="That --cron, --start and --end are written in; default: UTC.")
+    cron: Annotated[
+        str | None, typer.Option(help="Cron expression: minute, hour, day, month, weekday, as in '0 3 * * *'.")
     ] = None,
+    interval: Annotated[
+        str | None, typer.Option(help="Interval: 6h, 90m, 1d12h; counted from now, or from --start.")
+    ] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Time zone of --cron, --start and --end; default: UTC.")] = None,
     catch_up: Annotated[
-        bool | None, typer.Option(help="Run every time that was missed, not the last one alone.")
+        bool | None, typer.Option(help="Make up for every missed run, not for the last one alone.")
     ] = None,
-    max_concurrency: Annotated[int | None, typer.Option(help="Runs at once, 1 to 10; default: 1.")] = None,
-    start: Annotated[str | None, typer.Option(help="2027-01-31, or 2027-01-31T03:00.")] = None,
-    end: Annotated[str | None, typer.Option(help="Like --start.")] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Concurrent runs, 1 to 10; default: 1.")] = None,
+    start: Annotated[str | None, typer.Option(help="Start: 2027-01-31, or 2027-01-31T03:00.")] = None,
+    end: Annotated[str | None, typer.Option(help="End, written as --start.")] = None,
     image: Image = None,
     pipeline_root: PipelineRoot = None,
     data: Data = None,
@@ -56,19 +62,19 @@ def create(
     check: Check = True,
     overrides: Overrides = None,
 ) -> None:
-    """Deploy a pipeline and run it at set times, in place of what the schedule ran before.
+    """Upload a pipeline and run it on a schedule, in place of what the schedule ran before.
 
-    What is not said here comes from kubeflow.schedule. A paused schedule stays paused.
+    Defaults of the options are in kubeflow.schedule. A paused schedule stays paused.
     """
-    loaded, cluster = options.where(config, overrides, host, namespace)
+    loaded, cluster = target(config, overrides, host, namespace)
     settings = loaded.kubeflow
-    given: dict[str, Any] = {"cron": cron, "interval": interval, "time_zone": time_zone, "start": start, "end": end}
-    given |= {"catch_up": catch_up, "max_concurrency": max_concurrency}
-    schedule = _merged(settings.schedule, {key: value for key, value in given.items() if value is not None})
+    chosen: dict[str, Any] = {"cron": cron, "interval": interval, "time_zone": time_zone, "start": start, "end": end}
+    chosen |= {"catch_up": catch_up, "max_concurrency": max_concurrency}
+    schedule = _merged(settings.schedule, {key: value for key, value in chosen.items() if value is not None})
     trigger = _trigger(schedule)
     with (
-        options.one_line(),
-        options.compiled(pipeline, config, data, overrides, check, image=image, pipeline_root=pipeline_root) as file,
+        errors_in_one_line(),
+        compiled(pipeline, config, data, overrides, check, image=image, pipeline_root=pipeline_root) as file,
     ):
         done = cluster.ask(
             "schedule",
@@ -87,18 +93,18 @@ def create(
 
 
 def _show_created(done: Mapping[str, Any], trigger: Mapping[str, Any], zone: str) -> None:
-    console = options.stdout()
-    how = "unchanged" if done["unchanged"] else "replaced" if done["replaced"] else "made"
-    version = f"version {done['version']}" + (", which was there already" if done["reused"] else "")
+    console = stdout()
+    how = "unchanged" if done["unchanged"] else "replaced" if done["replaced"] else "created"
+    version = f"version {done['version']}" + (", uploaded before" if done["reused"] else "")
     console.print(f"schedule {escape(done['name'])} {how}: {escape(_when(trigger, zone))}; {version}", soft_wrap=True)
     if done["paused"]:
         console.print(f"It is paused, as before: siamese kubeflow schedule resume {escape(done['name'])}")
-    _show_left(done)
+    _warn_of_leftovers(done)
 
 
-def _show_left(done: Mapping[str, Any]) -> None:
+def _warn_of_leftovers(done: Mapping[str, Any]) -> None:
     for sentence in done.get("undeleted", ()):
-        options.stderr().print(f"[yellow]warning:[/] an old one is left, {escape(sentence)}; run this once more")
+        stderr().print(f"[yellow]warning:[/] an old one remains, {escape(sentence)}; repeat the command")
 
 
 def _when(trigger: Mapping[str, Any], zone: str) -> str:
@@ -107,20 +113,20 @@ def _when(trigger: Mapping[str, Any], zone: str) -> str:
     return f"{trigger['cron_expression']} ({zone}; seconds first)"
 
 
-@app.command("list", epilog=options.CREDENTIALS)
+@group.command("list", epilog=CREDENTIALS)
 def list_command(
     config: ConfigFile = None,
     host: Host = None,
     namespace: Namespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
+    as_json: AsJson = False,
     overrides: Overrides = None,
 ) -> None:
-    """What runs at which times, last and next."""
+    """List schedules, with their last and next runs."""
     import json
 
-    loaded, cluster = options.where(config, overrides, host, namespace)
+    loaded, cluster = target(config, overrides, host, namespace)
     zone = loaded.kubeflow.schedule.cluster_time_zone
-    with options.one_line():
+    with errors_in_one_line():
         found = cluster.ask("schedules")["schedules"]
     now = datetime.now(timezone.utc)
     for one in found:
@@ -138,16 +144,16 @@ def list_command(
             escape(one["name"]),
             "[green]enabled[/]" if one["enabled"] else "[yellow]paused[/]",
             one["cron"] or f"every {timedelta(seconds=one['interval'] or 0)}",
-            options.told(_time(one["next"])),
-            options.told(_time(last.get("scheduled") or last.get("created"))),
+            _minute(_time(one["next"])),
+            _minute(_time(last.get("scheduled") or last.get("created"))),
             str(last.get("state") or "").lower(),
             escape(one["version"] or "-"),
         )
-    options.stdout().print(table)
+    stdout().print(table)
 
 
 def next_run(one: Mapping[str, Any], zone: str, now: datetime) -> datetime | None:
-    """The next time that a schedule names; a run that is late comes before it."""
+    """The next time of a schedule after ``now``, without runs that are late; None where it has none."""
     from pipeline.config.cron import next_time, parse_cron
 
     if not one["enabled"]:
@@ -156,7 +162,7 @@ def next_run(one: Mapping[str, Any], zone: str, now: datetime) -> datetime | Non
     if one["cron"]:
         try:
             found = next_time(parse_cron(one["cron"]), max(now, start or now), zone)
-        except ValueError:  # made by others, as only the backend reads it
+        except ValueError:  # of another tool, in a form that only the backend reads
             return None
     else:
         step = timedelta(seconds=one["interval"] or 1)
@@ -170,62 +176,62 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=timezone.utc) if found and not found.tzinfo else found
 
 
-@app.command(epilog=options.CREDENTIALS)
+@group.command(epilog=CREDENTIALS)
 def pause(
     name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
 ) -> None:
-    """Start no more runs; those that run go on."""
+    """Start no more runs; runs in progress go on."""
     _change("pause", name, config, host, namespace, overrides)
 
 
-@app.command(epilog=options.CREDENTIALS)
+@group.command(epilog=CREDENTIALS)
 def resume(
     name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
 ) -> None:
-    """Start runs again: the backend makes up for the last time that was missed, with --catch-up for all."""
+    """Start runs again; the backend makes up for the last missed run, with --catch-up for all."""
     _change("resume", name, config, host, namespace, overrides)
 
 
-@app.command(epilog=options.CREDENTIALS)
+@group.command(epilog=CREDENTIALS)
 def delete(
     name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
 ) -> None:
-    """Take the schedule away; its runs stay to be seen."""
+    """Delete the schedule; its runs stay."""
     _change("delete", name, config, host, namespace, overrides)
 
 
 def _change(
     operation: str, name: str, config: Any, host: str | None, namespace: str | None, overrides: list[str] | None
 ) -> None:
-    _, cluster = options.where(config, overrides, host, namespace)
-    with options.one_line():
+    _, cluster = target(config, overrides, host, namespace)
+    with errors_in_one_line():
         done = cluster.ask(operation, name=name)
-    word = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[operation]
-    options.stdout().print(f"schedule {escape(name)} {word}", soft_wrap=True)
-    _show_left(done)
+    result = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[operation]
+    stdout().print(f"schedule {escape(name)} {result}", soft_wrap=True)
+    _warn_of_leftovers(done)
 
 
-def _merged(settings: Any, given: dict[str, Any]) -> Any:
-    """The settings with what the options say in their place; cron and interval stand for one another."""
+def _merged(settings: Any, options: dict[str, Any]) -> Any:
+    """The settings, overridden by options; cron and interval replace one another."""
     from pydantic import ValidationError
 
-    from models.errors import UserError
-
     before = settings.model_dump()
-    if "cron" in given or "interval" in given:
+    if "cron" in options or "interval" in options:
         before |= {"cron": None, "interval": None}
     try:
-        return type(settings).model_validate({**before, **given})
+        return type(settings).model_validate({**before, **options})
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
-        raise UserError(option + first["msg"].removeprefix("Value error, ")) from None
+        raise UserError(option + first["msg"].removeprefix("Value error, "), code="kubeflow-invalid-schedule") from None
 
 
 def _trigger(schedule: Any) -> dict[str, Any]:
-    from models.errors import UserError
-
     try:
         return dict(schedule.trigger(datetime.now(timezone.utc)))
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(str(error), code="kubeflow-invalid-schedule") from None
+
+
+def _minute(time: datetime | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M") if time else "-"

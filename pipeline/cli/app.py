@@ -1,0 +1,32 @@
+"""The app that every command registers itself with, and the options that several commands take.
+
+A module of this folder is imported whenever ``siamese`` starts: heavy libraries are imported inside the commands.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Siamese models from folders of images: train, gate, push, compare.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# The panels of the help, in their order.
+TRAINING, MODELS, RECORDS, CLUSTER = PANELS = ("Training", "Pushed models", "Runs and versions", "Cluster")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file, as for run.")]
+Data = Annotated[str | None, typer.Option("--data", help="Images, as for run.")]
+Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
+Output = Annotated[Path, typer.Option("--output", help="Folder that runs write to.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one key of the configuration.")
+]
+ServingDir = Annotated[
+    str | None,
+    typer.Option("--serving-dir", help="A serving folder, or a gs:// or s3:// address; default: that of the runs."),
+]

@@ -1,0 +1,25 @@
+"""``siamese embed``: a folder of images to a file of embeddings."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import MODELS, Model, app
+
+
+@app.command(rich_help_panel=MODELS)
+def embed(
+    model: Model,
+    images: Annotated[Path, typer.Option(help="A folder; every image below it is embedded.")],
+    output: Annotated[Path, typer.Option(help="An .npz file: embeddings float32 [n, d] and paths.")],
+) -> None:
+    """Write the embeddings of a folder of images."""
+    from pipeline.serving.embedding import embed_folder
+    from pipeline.serving.model_folder import model_folder
+
+    done, unreadable = embed_folder(model_folder(model), images, output)
+    for path, reason in unreadable:
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(f"{output}: {done:,} embeddings" + (f", {len(unreadable):,} images skipped" if unreadable else ""))

@@ -1,0 +1,114 @@
+"""Preparation of a request's values for the model: images are normalised, pair Examples checked.
+
+Image formats are normalised as at ingest (``models.data.image_formats``), so that every image that ingest accepts has
+an answer, with the same result.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from models.data import features
+from models.data.image_formats import UnreadableImage, normalise
+from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.protocol import PredictRequest, RequestError, bad_request
+
+IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
+
+
+class Prepared(NamedTuple):
+    """Rows for the model, and the number of pixels of each row's images."""
+
+    rows: list[tuple[bytes, ...]]
+    pixels: list[int]
+
+    def batches(self, max_batch: int, max_pixels: int) -> Iterator[list[tuple[bytes, ...]]]:
+        """The rows in batches for one call of the model each, of at least one row."""
+        batch: list[tuple[bytes, ...]] = []
+        total = 0
+        for row, pixels in zip(self.rows, self.pixels, strict=True):
+            if batch and (len(batch) == max_batch or total + pixels > max_pixels):
+                yield batch
+                batch, total = [], 0
+            batch.append(row)
+            total += pixels
+        if batch:
+            yield batch
+
+
+def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], None] = lambda _: None) -> Prepared:
+    """Normalises the images of a request.
+
+    Args:
+      request: as parsed.
+      limits: of pixels.
+      refused: called with the kind of error of an image that is refused.
+
+    Raises:
+      RequestError: 400 or 413; names the instance.
+    """
+    images = IMAGE_INPUTS.get(request.signature, frozenset())
+    rows, pixels = [], []
+    for number, row in enumerate(request.rows):
+        values, count = list(row), 0
+        for column, name in enumerate(request.inputs):
+            if name not in images:
+                continue
+            try:
+                image = normalise(row[column], max_pixels=limits.max_pixels)
+            except UnreadableImage as error:
+                refused(error.reason.partition(":")[0].partition(" (")[0])
+                raise bad_request(f"{request.value_name(number, column)}: {error.reason}") from None
+            values[column] = image.data
+            count += image.width * image.height
+        rows.append(tuple(values))
+        pixels.append(count)
+        if sum(pixels) > limits.max_request_pixels:
+            raise RequestError(
+                413, f"instance {number}: the images of one request have more than {limits.max_request_pixels} pixels"
+            )
+    return Prepared(rows, pixels)
+
+
+def prepare_examples(request: PredictRequest, example: Any, limits: Limits) -> Prepared:
+    """Checks that each value is a serialized pair Example with as many pixels as its height and width say.
+
+    TensorFlow's own error does not name the Example, and it pads pixels that are too short.
+
+    Args:
+      request: of the signature that takes Examples.
+      example: TensorFlow's message class.
+      limits: of pixels.
+
+    Raises:
+      RequestError: 400; names the instance.
+    """
+    pixels = []
+    for number, (serialized,) in enumerate(request.rows):
+        name = request.value_name(number, 0)
+        try:
+            found = example.FromString(serialized).features.feature
+        except Exception:  # noqa: BLE001 - each version of protobuf has its own DecodeError
+            raise bad_request(f"{name}: not a serialized tf.Example") from None
+        pixels.append(sum(_pixels(found, which, name, limits) for which in features.SIDES))
+    return Prepared(request.rows, pixels)
+
+
+def _pixels(found: Any, which: str, value_name: str, limits: Limits) -> int:
+    def value(key: str, kind: str) -> Any:
+        name = features.side(key, which)
+        if name not in found:
+            raise bad_request(f"{value_name}: the Example lacks the feature {name}")
+        values = getattr(found[name], kind).value
+        if len(values) != 1:
+            raise bad_request(f"{value_name}: feature {name} must be one value in a {kind}")
+        return values[0]
+
+    raw = value(features.PIXELS, "bytes_list")
+    height, width, channels = (value(key, "int64_list") for key in (features.HEIGHT, features.WIDTH, features.CHANNELS))
+    if min(height, width) < 1 or channels not in (1, 3) or height * width > limits.max_pixels:
+        raise bad_request(f"{value_name}: side {which} cannot be {height}x{width} pixels of {channels} channels")
+    if len(raw) != height * width * channels:
+        raise bad_request(
+            f"{value_name}: side {which} is {height}x{width}x{channels} but has {len(raw)} bytes of pixels"
+        )
+    return int(height * width)
