@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-ENDINGS = (".png", ".jpg", ".jpeg", ".pgm", ".bmp", ".gif", ".tif", ".webp")
 
 
 def main() -> None:
@@ -69,7 +68,9 @@ def _gather(source: Path, target: Path, limit: int, longer_side: int | None) -> 
     """One folder an identity, whatever the depth; gives how many images there are."""
     from PIL import Image
 
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS)
+    from components.storage.folders import LocalFolder, find_images
+
+    paths = [source / image.path for image in find_images(LocalFolder(str(source)))[0]]
     drawn = sorted(paths, key=lambda path: hashlib.sha256(str(path.relative_to(source)).encode()).digest())[:limit]
     if not drawn:
         raise SystemExit(f"{source}: no images")

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from components.image_example_gen.near_duplicates import find_near, perceptual_hash
+from components.storage.folders import LocalFolder, find_images
 
 DISTANCES = (0, 1, 2, 3, 4, 6, 8)
 COPIES = 200
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=1, choices=(1, 3))
     parser.add_argument("--limit", type=int, default=3000, help="images, chosen by the hash of their names")
     args = parser.parse_args()
-    names = sorted(path for path in args.images.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".pgm"))
+    names = [args.images / image.path for image in find_images(LocalFolder(str(args.images)))[0]]
     drawn = sorted(names, key=lambda path: hashlib.sha256(path.name.encode()).digest())[: args.limit]
     images = [Image.open(path).convert("RGB" if args.channels == 3 else "L") for path in drawn]
 

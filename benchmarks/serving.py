@@ -29,10 +29,11 @@ _WARM_UP = 200
 
 def pairs_of(images: Path) -> list[tuple[bytes, bytes]]:
     """Pairs of the images below a folder, spread over it."""
+    from components.storage.folders import LocalFolder, find_images
     from models.data.image_formats import UnreadableImage, normalise
 
     found: list[bytes] = []
-    paths = [path for path in sorted(images.rglob("*")) if path.is_file()]
+    paths = [images / image.path for image in find_images(LocalFolder(str(images)))[0]]
     for path in paths[:: max(1, len(paths) // (2 * _PAIRS))]:
         try:
             found.append(normalise(path.read_bytes()).data)

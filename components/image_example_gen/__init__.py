@@ -1,1 +1,1 @@
-"""ImageExampleGen: folders of images in, canonical pixels in splits out; what is unusable is set aside and reported."""
+"""ImageExampleGen: reads images, writes their canonical pixels by split, and reports every file that is not used."""

@@ -1,4 +1,4 @@
-"""Canonical pixels of several encoded images with one call of TensorFlow: of a small image the call costs most."""
+"""Canonical pixels of several encoded images by one call of TensorFlow, which is slower than decoding a small image."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from models.settings import ImageSettings
 
 
 class Decoder:
-    """Decodes one image after the other, so that no more than one is in memory in full size. Threads may share it."""
+    """Decodes one image after another, so that only one is in memory in full size. Threads may share it."""
 
     def __init__(self, image: ImageSettings) -> None:
         one = tf.TensorSpec([image.height, image.width, image.channels], tf.uint8)
@@ -28,12 +28,12 @@ class Decoder:
         self._decode = function.get_concrete_function(tf.TensorSpec([None], tf.string))
 
     def __call__(self, encoded: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
-        """The pixels of each, as ``canonical_pixels.decode`` gives them; None where TensorFlow cannot decode it."""
+        """The result of ``canonical_pixels.decode`` for each image; None where TensorFlow cannot decode it."""
         if not encoded:
             return []
         try:
             return list(self._decode(tf.constant(encoded, tf.string)).numpy())
-        except tf.errors.InvalidArgumentError:  # it does not say which
+        except tf.errors.InvalidArgumentError:  # of one image, which it does not name
             if len(encoded) == 1:
                 return [None]
             half = len(encoded) // 2

@@ -12,7 +12,7 @@ from components.image_example_gen.executor import Executor
 
 
 class ImageExampleGenSpec(ComponentSpec):
-    """What ImageExampleGen takes and gives."""
+    """Inputs, outputs and parameters of ImageExampleGen."""
 
     PARAMETERS = {
         "data_root": ExecutionParameter(type=str),
@@ -33,8 +33,8 @@ class ImageExampleGenSpec(ComponentSpec):
 class ImageExampleGen(BaseBeamComponent):
     """Folders of images in, image Examples (``models.data.features``) in the splits train, val and test out.
 
-    Not one of TFX's file-based ExampleGens: their driver, which fingerprints the input, does not run on Kubeflow, so
-    that the fingerprint is a parameter here.
+    Not one of TFX's file-based ExampleGens: their driver, which fingerprints the input, does not run on Kubeflow; here
+    the fingerprint is a parameter.
     """
 
     SPEC_CLASS = ImageExampleGenSpec
@@ -53,13 +53,13 @@ class ImageExampleGen(BaseBeamComponent):
         """Constructs the component.
 
         Args:
-          data_root: address of the images, as ``sources.opening.open_source`` takes it.
-          data_digest: the source's fingerprint and that of the lists; read by nothing but the cache.
+          data_root: address of the images, for ``sources.open_source``.
+          data_digest: the source's fingerprint and that of the lists; only the cache reads it.
           settings: ``IngestSettings`` as JSON.
           image: ``models.settings.ImageSettings`` as JSON.
           seed: of the split.
-          code_digest: changes with the code; read by nothing but the cache.
-          protocol: addresses of lists of pairs by split, JSON: the images that one names go to its split.
+          code_digest: changes with the code; only the cache reads it.
+          protocol: addresses of lists of pairs by split, JSON: the images that a list names go to its split.
         """
         super().__init__(
             spec=ImageExampleGenSpec(

@@ -1,4 +1,4 @@
-"""What a user may set about reading and splitting the images."""
+"""Settings of reading and splitting the images."""
 
 import math
 from typing import Annotated, Literal
@@ -12,15 +12,15 @@ Layout = Literal["identity", "group/identity"]
 
 
 class SplitSettings(Settings):
-    """What is held together, and how much of it goes where."""
+    """What stays together in one split, and the share of each split."""
 
     by: Literal["identity", "image", "group"] = Field(
         "identity",
         description="identity: test identities are never seen in training; image: exact copies stay together",
     )
-    train: float = Field(0.7, gt=0, lt=1, description="share of what is held together")
-    val: float = Field(0.15, gt=0, lt=1, description="its share")
-    test: float = Field(0.15, gt=0, lt=1, description="its share; the three sum to 1")
+    train: float = Field(0.7, gt=0, lt=1, description="share of the train split, in identities, images or groups")
+    val: float = Field(0.15, gt=0, lt=1, description="share of the validation split")
+    test: float = Field(0.15, gt=0, lt=1, description="share of the test split; the three sum to 1")
 
     @model_validator(mode="after")
     def _fractions_sum_to_one(self) -> "SplitSettings":
@@ -31,14 +31,14 @@ class SplitSettings(Settings):
 
 
 class IngestSettings(Settings):
-    """How the images lie in their folder, and what is refused."""
+    """The layout of the images, and limits on them."""
 
     layout: Layout = Field(
         "identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders and archives"
     )
-    spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN} in it")
+    spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN}")
     drift_sample: Annotated[int, Affects.CONFIGURATION] = Field(
-        2000, ge=0, description="images of the span before that the new ones are compared with"
+        2000, ge=0, description="images of the previous span that the new ones are compared with"
     )
     max_pixels: Annotated[int, Affects.CONFIGURATION] = Field(
         image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
@@ -56,7 +56,7 @@ class IngestSettings(Settings):
         "drop", description="the same image under two identities: set all its copies aside, or stop the run"
     )
     near_duplicates: Literal["off", "report", "together"] = Field(
-        "report", description="report names images that look the same; together also keeps them in one split"
+        "report", description="report: list images that look the same; together: keep them in one split too"
     )
     near_distance: int = Field(2, ge=0, le=8, description="bits of 64 in which hashes of near-duplicates may differ")
     split: SplitSettings = SplitSettings()

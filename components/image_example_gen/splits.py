@@ -23,7 +23,7 @@ def fraction(seed: int, key: str) -> float:
 
 
 def split_of(seed: int, key: str, settings: SplitSettings) -> str:
-    """The split of everything that shares ``key``."""
+    """The split of everything with this ``key``."""
     drawn = fraction(seed, key)
     if drawn < settings.train:
         return SPLITS[0]
@@ -62,9 +62,9 @@ def assign_listed_splits(
                 message = f"{image_id} is in both {other} and {addresses[split]}: an image belongs to one split"
                 raise UserError(message, code="data-split-conflict")
     for one in listing.found:
-        wanted = splits.get(one.image_id, one.given_split)
-        if one.given_split and wanted != one.given_split:
-            message = f"{one.image_id} has the split {one.given_split}, but {addresses[wanted]} names it for {wanted}"
+        listed = splits.get(one.image_id, one.given_split)
+        if one.given_split and listed != one.given_split:
+            message = f"{one.image_id} has the split {one.given_split}, but {addresses[listed]} names it for {listed}"
             raise UserError(message, code="data-split-conflict")
     return [one._replace(given_split=splits.get(one.image_id, one.given_split)) for one in listing.found]
 

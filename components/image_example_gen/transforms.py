@@ -1,4 +1,4 @@
-"""From the listing to files of image Examples, in Beam: an image is read and decoded once and never shuffled."""
+"""From the listing to files of image Examples, in Beam: each image is read and decoded once and never shuffled."""
 
 import os
 import threading
@@ -25,12 +25,12 @@ from models.settings import ImageSettings
 
 __all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
 
-CHUNK = 512  # files; fixed, so that the same images give the same files whatever the number of workers
+CHUNK = 512  # files; fixed, so that the files do not depend on the number of workers
 
 _MOST_THREADS = 8
-_LARGE = 16_000_000  # pixels; of images with more, one at a time is decoded in full
-_BATCH = 32  # images that one call of TensorFlow decodes,
-_BATCH_BYTES = 4 * 1024**2  # of which no more are taken once they have so many bytes, as files or as pixels
+_LARGE = 16_000_000  # pixels; of images with more, only one at a time is decoded
+_BATCH = 32  # images that one call of TensorFlow decodes at most
+_BATCH_BYTES = 4 * 1024**2  # of a batch, as files or as pixels: no image is added to more
 
 _NAMESPACE = "image_example_gen"
 
@@ -50,7 +50,7 @@ def chunked(found: list[Found], size: int = CHUNK) -> list[Chunk]:
 
 
 class _Image(NamedTuple):
-    """An image on its way: first its file's bytes, then those of its normalised container."""
+    """An image in progress: first with its file's bytes, then with those of its normalised container."""
 
     found: Found
     row: Row
@@ -61,12 +61,12 @@ class _Image(NamedTuple):
 @beam.typehints.with_input_types(Chunk)
 @beam.typehints.with_output_types(Row)
 class WriteImages(beam.PTransform):
-    """Writes the images of every chunk under ``uri`` by split; gives one small row a file, unusable files included.
+    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included.
 
     Args:
       source: the images.
       uri: the Examples artifact's.
-      settings: what is refused, and the split.
+      settings: limits on images, and the split.
       image: size and channels of the canonical pixels.
       seed: of the split.
     """
@@ -87,7 +87,7 @@ class _WriteChunk(beam.DoFn):
         self._images_unusable = beam.metrics.Metrics.counter(_NAMESPACE, "images_unusable")
 
     def setup(self) -> None:
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what Pillow notices in passing is no fault
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow's warnings are no errors
         image = self._image
         self._decode = Decoder(image)
         self._batch = max(1, min(_BATCH, _BATCH_BYTES // (image.height * image.width * image.channels)))
@@ -110,7 +110,7 @@ class _WriteChunk(beam.DoFn):
         yield from rows
 
     def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Row, bytes]]:
-        """Each image's row and record, in the chunk's order: read here, made by threads, a few batches ahead."""
+        """Each image's row and record, in the chunk's order: read here, decoded by threads, a few batches ahead."""
         ahead: deque[Future[list[tuple[Row, bytes]]]] = deque()
         for batch in self._batches(self._read(found, chunk.number, reader) for found in chunk.found):
             if len(ahead) > self._threads:
@@ -120,7 +120,7 @@ class _WriteChunk(beam.DoFn):
             yield from future.result()
 
     def _batches(self, images: Iterable[_Image]) -> Iterator[list[_Image]]:
-        """Neighbours together, so few that their bytes are no matter."""
+        """Consecutive images, as many as ``_BATCH`` and ``_BATCH_BYTES`` allow."""
         batch: list[_Image] = []
         size = 0
         for image in images:
@@ -143,7 +143,7 @@ class _WriteChunk(beam.DoFn):
         return _Image(found, row._replace(reason=reason), b"")
 
     def _make(self, batch: list[_Image]) -> list[tuple[Row, bytes]]:
-        """The rows and records of neighbours, from their files' bytes."""
+        """The rows and records of consecutive images, from their files' bytes."""
         groups = self._batches(map(self._normalised, batch))  # a file may be small and its pixels many
         return [made for images in groups for made in self._decoded(images)]
 
@@ -164,7 +164,7 @@ class _WriteChunk(beam.DoFn):
             try:
                 return image_formats.normalise(data, **{**limits, "max_pixels": _LARGE})
             except image_formats.UnreadableImage as error:
-                if not error.reason.startswith("too many pixels"):  # which its header tells
+                if not error.reason.startswith("too many pixels"):  # by its header
                     raise
             with self._large:
                 return image_formats.normalise(data, **limits)
@@ -188,11 +188,11 @@ class _WriteChunk(beam.DoFn):
             else:
                 size = self._image.height, self._image.width
                 untrimmed = self._image.trim is not None and (source.height, source.width) == size
-                whole = self._placed(row, canonical)._replace(untrimmed=untrimmed)
-                yield whole, image_example(found, source, canonical, whole.digest)
+                complete = self._with_split(row, canonical)._replace(untrimmed=untrimmed)
+                yield complete, image_example(found, source, canonical, complete.digest)
 
-    def _placed(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
-        """The row with all that its pixels decide."""
+    def _with_split(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
+        """The row with everything that follows from the pixels."""
         row = row._replace(digest=canonical_pixels.digest(canonical))
         if self._settings.near_duplicates != "off":
             row = row._replace(perceptual=perceptual_hash(canonical))

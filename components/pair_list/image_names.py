@@ -45,7 +45,7 @@ class KnownImages:
 
 
 class ImagesOnDisk:
-    """Images below a folder of this machine, looked for where a list says that they are; never listed all.
+    """Images below a folder of this machine, looked for where a list names them; the folder is not walked.
 
     Args:
       root: the folder that the names are relative to.

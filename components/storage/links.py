@@ -1,4 +1,4 @@
-"""An artifact's files in a second place, without their bytes a second time where the file system can do that."""
+"""An artifact's files in a second folder: as hard links where the file system can, else as copies."""
 
 import errno
 import os
@@ -16,24 +16,24 @@ def is_local(path: str) -> bool:
 
 
 def must_copy(source: str, folder: str) -> bool:
-    """Whether a file cannot be had in ``folder``, which exists, without copying it."""
+    """Whether a file can only be copied into ``folder``, which exists, not linked."""
     return not (is_local(source) and is_local(folder) and Path(source).stat().st_dev == Path(folder).stat().st_dev)
 
 
 def link_or_copy(sources: list[str], folder: str) -> int:
     """Puts files into a folder under their own names: hard links where possible, copies otherwise.
 
-    Artifacts are never changed once written, so a link is as good as a copy, and outlives the removal of the original.
+    Artifacts are never changed once written, so a link is as good as a copy, and stays when the original is removed.
 
     Returns:
       how many were linked.
     """
     if not FileSystems.exists(folder):
         FileSystems.mkdirs(folder)
-    return sum(_place(source, FileSystems.join(folder, FileSystems.split(source)[1])) for source in sources)
+    return sum(_link_or_copy(source, FileSystems.join(folder, FileSystems.split(source)[1])) for source in sources)
 
 
-def _place(source: str, target: str) -> bool:
+def _link_or_copy(source: str, target: str) -> bool:
     if FileSystems.exists(target):
         FileSystems.delete([target])
     if is_local(source) and is_local(target):

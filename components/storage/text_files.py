@@ -75,7 +75,7 @@ def read_csv(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, str
     value do not belong to it; empty lines are skipped.
 
     Args:
-      text: of the whole file.
+      text: of the file.
       errors: where rows are added that have more or fewer fields than the header.
 
     Raises:

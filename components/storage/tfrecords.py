@@ -69,7 +69,7 @@ def read_record(file: BinaryIO, offset: int, path: str) -> bytes:
     """The record at an offset of an open file; ``path`` is for the message.
 
     Raises:
-      ValueError: there is no whole record there.
+      ValueError: there is no complete record.
     """
     file.seek(offset)
     header = file.read(_HEADER.size)

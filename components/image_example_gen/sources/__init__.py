@@ -1,1 +1,1 @@
-"""Where images come from: each kind of place lists its images and reads them, and knows nothing of what follows."""
+"""Sources of images: a folder, a manifest, an archive, increments; each lists its images and reads them."""

@@ -1,4 +1,4 @@
-"""Images in an archive, zip or tar, read in place; a compressed tar is extracted once into a file without a name."""
+"""Images in a zip or tar archive, read without extraction, but for a compressed tar: that is extracted once."""
 
 import posixpath
 import threading

@@ -68,14 +68,14 @@ def _other_layout_hint(set_aside: list[SetAside], found: int, layout: Layout) ->
 
 
 def _nothing_found(address: str, layout: Layout, depths: Counter[int], files: int) -> str:
-    wanted = f"{address}: no image found as {FORMS[layout]} (data.layout: {layout})"
+    expected = f"{address}: no image found as {FORMS[layout]} (data.layout: {layout})"
     fitting = [other for other, depth in DEPTHS.items() if depth in depths]
     if fitting:
-        return f"{wanted}, but {depths[DEPTHS[fitting[0]]]} as {FORMS[fitting[0]]}: set data.layout: {fitting[0]}"
+        return f"{expected}, but {depths[DEPTHS[fitting[0]]]} as {FORMS[fitting[0]]}: set data.layout: {fitting[0]}"
     if 1 in depths:
-        return f"{wanted}: its {depths[1]} images lie in no identity's folder; make one folder for each identity"
+        return f"{expected}: its {depths[1]} images lie in no identity's folder; make one folder for each identity"
     if depths:
         deepest = max(depths, key=lambda depth: depths[depth])
-        return f"{wanted}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
+        return f"{expected}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
     state = f"its {files} files are not images" if files else "it is empty"
-    return f"{wanted}: {state}; expected JPEG, PNG or another image format"
+    return f"{expected}: {state}; expected JPEG, PNG or another image format"

@@ -58,7 +58,7 @@ class Listing(NamedTuple):
 
 
 class Reader(Protocol):
-    """An open source, in one worker. Used by one thread at a time unless it says otherwise."""
+    """An open source, in one worker. Used by one thread at a time unless documented otherwise."""
 
     def __enter__(self) -> "Reader": ...
     def __exit__(
@@ -66,7 +66,7 @@ class Reader(Protocol):
     ) -> None: ...
 
     def read(self, found: Found, limit: int) -> bytes:
-        """The whole file; never more than ``limit`` bytes of it come into memory.
+        """The file's content; never more than ``limit`` bytes of it are in memory.
 
         Raises:
           UnreadableImage: it is longer, or its container is damaged there.
@@ -85,7 +85,7 @@ class Source(Protocol):
         """
 
     def fingerprint(self) -> str:
-        """Changes whenever what ``list`` and ``read`` give does; SHA-256, hex.
+        """Changes whenever the results of ``list`` or ``read`` do; SHA-256, hex.
 
         Raises:
           UserError: it does not exist.

@@ -52,11 +52,11 @@ def find_spans(address: str) -> list[Span]:
     rest = "" if end < 0 else address[end:]
     digits = rf"\d{{{pattern[1]}}}" if pattern[1] else r"\d+"
     before, after = address[begin : pattern.start()], name[pattern.end() - begin :]
-    wanted = re.compile(rf"{re.escape(before)}({digits}){re.escape(after)}", re.ASCII)
+    pattern_of_name = re.compile(rf"{re.escape(before)}({digits}){re.escape(after)}", re.ASCII)
     folder = address[:begin] or "."
     spans: dict[int, Span] = {}
     for one in open_folder(folder).names():
-        if match := wanted.fullmatch(one):
+        if match := pattern_of_name.fullmatch(one):
             span = Span(int(match[1]), match[1], f"{address[:begin]}{one}{rest}")
             if span.number in spans:
                 other = spans[span.number].address

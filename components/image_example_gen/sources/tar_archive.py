@@ -1,6 +1,6 @@
 """Tar archives: their entries, the bytes of one, and the extraction of a compressed one.
 
-A compressed tar is extracted once, as a whole, into a file without a name, which nothing can leave behind.
+A compressed tar is extracted once, into a file without a name, which the system deletes even after a crash.
 """
 
 import bz2
@@ -160,9 +160,9 @@ class _View(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+    def seek(self, offset: int, origin: int = os.SEEK_SET, /) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}
-        self._position = start[whence] + offset
+        self._position = start[origin] + offset
         return self._position
 
     def tell(self) -> int:

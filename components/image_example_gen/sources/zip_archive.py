@@ -38,7 +38,7 @@ def entries(address: str, file: BinaryIO, length: int) -> Iterator[Entry]:
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
-    except Exception as error:  # zipfile raises whatever a broken directory makes it stumble over
+    except Exception as error:  # zipfile raises errors of many kinds for a broken directory
         raise UserError(
             f"{address}: damaged, or not completely copied: {error}", code="data-archive-damaged"
         ) from error
@@ -46,11 +46,11 @@ def entries(address: str, file: BinaryIO, length: int) -> Iterator[Entry]:
     _check_apart(address, infos, length)
     infos.reverse()
     while infos:
-        yield _entry(infos.pop(), file)  # what zipfile knows of each is large
+        yield _entry(infos.pop(), file)  # the record of zipfile for each is large
 
 
 def read(file: BinaryIO, located: Located) -> bytes:
-    """The bytes of one entry; never more of them come into memory than its directory says.
+    """The bytes of one entry; never more of them are in memory than the directory lists.
 
     Raises:
       UnreadableImage: the archive is damaged there.
@@ -61,7 +61,7 @@ def read(file: BinaryIO, located: Located) -> bytes:
     except (zlib.error, OSError, EOFError) as error:
         raise UnreadableImage("damaged: it cannot be decompressed") from error
     if len(data) != located.bytes:
-        raise UnreadableImage("damaged: it is not as long as the archive says")
+        raise UnreadableImage("damaged: its length is not that in the directory")
     if zlib.crc32(data) != located.crc:
         raise UnreadableImage("damaged: wrong checksum")
     return data
@@ -86,7 +86,7 @@ def _seek(file: BinaryIO, located: Located) -> None:
 
 
 def _decompress(file: BinaryIO, located: Located) -> bytes:
-    """At most one byte more than the directory says."""
+    """At most one byte more than the directory lists."""
     if located.method == zipfile.ZIP_STORED:
         return file.read(min(located.packed, located.bytes + 1))
     pieces, unread, room = [], located.packed, located.bytes + 1

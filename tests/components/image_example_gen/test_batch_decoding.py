@@ -1,4 +1,4 @@
-"""Images decoded together: the same pixels as alone, and the bad ones known by their place."""
+"""Images decoded together: the same pixels as alone, and None for each that cannot be decoded."""
 
 import io
 
@@ -36,9 +36,9 @@ def test_together_as_alone(image):
 @pytest.mark.parametrize("bad", [(), (0,), (6,), (2, 3), (0, 3, 6), tuple(range(7))], ids=str)
 def test_undecodable_ones_alone_are_none(bad):
     image = ImageSettings(height=9, width=12)
-    files = [b"no image" if place in bad else encoded(place, "PNG") for place in range(7)]
+    files = [b"no image" if index in bad else encoded(index, "PNG") for index in range(7)]
     found = Decoder(image)(files)
-    assert tuple(place for place, one in enumerate(found) if one is None) == bad
+    assert tuple(index for index, one in enumerate(found) if one is None) == bad
     for data, one in zip(files, found, strict=True):
         if one is not None:
             np.testing.assert_array_equal(one, canonical_pixels.decode(tf.constant(data), image))

@@ -64,7 +64,7 @@ def parameters(root: Path, protocol: str = "{}", seed: int = 2, **changes) -> di
 
 
 def run(root: Path, output: Path, *beam_arguments: str, **changes) -> tuple[standard_artifacts.Examples, dict, dict]:
-    """Runs the executor; gives the Examples, the counts and the reasons by path."""
+    """Runs the executor; returns the Examples, the counts and the reasons by path."""
     examples, report = standard_artifacts.Examples(), IngestReport()
     for artifact, name in ((examples, "examples"), (report, "report")):
         artifact.uri = str(output / name)

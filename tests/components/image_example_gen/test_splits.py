@@ -40,8 +40,8 @@ def test_fraction_is_a_function_into_the_unit_interval(seed, key):
 def test_proportions_are_kept(seed, fractions):
     settings = SplitSettings(**dict(zip(SPLITS, fractions, strict=True)))
     drawn = [split_of(seed, f"key {number}", settings) for number in range(3000)]
-    for split, wanted in zip(SPLITS, fractions, strict=True):
-        assert abs(drawn.count(split) / len(drawn) - wanted) < 0.06
+    for split, share in zip(SPLITS, fractions, strict=True):
+        assert abs(drawn.count(split) / len(drawn) - share) < 0.06
 
 
 def test_another_seed_is_another_split():

@@ -22,15 +22,15 @@ from models.errors import UserError
     st.dictionaries(st.text(max_size=200), st.binary(max_size=400) | st.integers(0, 2**63 - 1), min_size=1, max_size=12)
 )
 def test_the_bytes_are_those_of_protobuf(values):
-    whole = tf.train.Example()
+    all_features = tf.train.Example()
     for key, value in values.items():
         single = tf.train.Example()
-        for example in (single, whole):
+        for example in (single, all_features):
             feature = example.features.feature[key]
             (feature.bytes_list if isinstance(value, bytes) else feature.int64_list).value.append(value)
         assert encode_example({key: value}) == single.SerializeToString(deterministic=True)
     # Of several features protobuf's versions differ in the order; ours is that of the keys, whatever the version.
-    assert tf.train.Example.FromString(encode_example(values)) == whole
+    assert tf.train.Example.FromString(encode_example(values)) == all_features
     assert encode_example(values) == encode_example(dict(reversed(values.items())))
 
 
@@ -67,13 +67,15 @@ def test_damage_is_named(tmp_path: Path, change, message):
 @pytest.mark.parametrize("name", ["a.tfrecord.gz", "a.tfrecord"])
 def test_gzip_is_refused_by_name_and_by_content(tmp_path: Path, name):
     (tmp_path / name).write_bytes(gzip.compress(b"records"))
-    with pytest.raises(UserError, match=f"{name}: compressed"):
+    with pytest.raises(UserError, match=name) as caught:
         find_shards(str(tmp_path))
+    assert caught.value.code == "data-records-compressed"
 
 
 def test_a_folder_without_shards_is_named(tmp_path: Path):
-    with pytest.raises(UserError, match="no image shards"):
+    with pytest.raises(UserError, match=str(tmp_path)) as caught:
         find_shards(str(tmp_path))
+    assert caught.value.code == "data-no-records"
 
 
 def test_a_record_whose_length_looks_like_gzip_is_read(tmp_path: Path):
