@@ -97,14 +97,6 @@ CODES: dict[str, ErrorCode] = {
         "The server refused the request (HTTP 400).",
         "Change the value that the message names.",
     ),
-    "kubeflow-root-unreadable": ErrorCode(
-        "The pipeline root cannot be read from this machine.",
-        "Provide the object store's credentials, or `AWS_ENDPOINT_URL` for MinIO.",
-    ),
-    "kubeflow-run-without-artifacts": ErrorCode(
-        "The run succeeded, but its pipeline root has neither its report nor its outcome.",
-        "Check `--pipeline-root`, and that the artifacts were not deleted.",
-    ),
     "kubeflow-schedule-of-another-pipeline": ErrorCode(
         "A schedule of that name runs another pipeline.",
         "Choose another name, or delete the schedule.",
