@@ -1,6 +1,6 @@
-# Every target sets up .venv by itself the first time, and after requirements.lock or pyproject.toml changed.
+# Every target sets up .venv the first time, and after requirements.lock or pyproject.toml changed.
 #   make run ARGS="--data photos"   passes arguments on
-#   make test PYTHON=3.13           takes another Python than 3.10 (3.11-3.13: the current stack, needs glibc 2.39)
+#   make test PYTHON=3.13           uses another Python than 3.10 (3.11-3.13: the current stack, needs glibc 2.39)
 # make itself exits with 2 when a command fails; `.venv/bin/siamese run` keeps its own exit codes.
 
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ BIN := .venv/bin
 CLIENT := .venv-kubeflow
 # Without its compiled modules TensorFlow's import takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
-# Absolute names last: a pyenv shim may be all that the PATH offers, and it fails where its version is missing.
+# Absolute names last: the PATH may have only a pyenv shim, which fails where its version is missing.
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
@@ -18,31 +18,31 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
 	  printf '  make %-17s%s\n' "$$name" "$$text"; done
 
-setup: ## Make or mend .venv and stop there
+setup: ## Make or repair .venv only
 	@cd / && for python in $(PYTHONS); do \
 	  if "$$python" -S -c 'import shutil, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
 	    exec "$$python" -IS "$(CURDIR)/scripts/bootstrap.py"; \
 	  fi; \
-	done; echo "error: no Python 3.9 or later, complete with its standard library, on the PATH" >&2; exit 2
+	done; echo "error: no Python 3.9 or later with its standard library on the PATH" >&2; exit 2
 
 run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
 	@$(BIN)/siamese run $(ARGS)
 
-# By the file, for their fixtures are dear; a process that has all of TFX in it takes up to 3 GB.
+# By file, because of expensive fixtures; a process with all of TFX takes up to 3 GB.
 SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 test: setup kubeflow-client ## Run all tests (ARGS="-k gate")
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-test-fast: setup kubeflow-client ## Run the tests that take seconds: all but the whole-pipeline ones
+test-fast: setup kubeflow-client ## Run the fast tests: all but those of entire pipelines
 	@$(BIN)/python -m pytest -m "not e2e" $(SPREAD) $(ARGS)
 
-check: setup ## Lint, formatting, types and the direction of imports
+check: setup ## Lint, formatting, types and the layers of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## Format the code and mend what the linter can
+format: setup ## Format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
@@ -53,9 +53,9 @@ lock: setup ## Resolve pyproject.toml and kubeflow/*.in into their locks, both s
 	$(LOCK) --constraint requirements.lock kubeflow/gpu.in --output-file kubeflow/gpu.lock
 	$(LOCK) kubeflow/client.in --output-file kubeflow/client.lock $(ARGS)
 
-# What an environment hangs on: where it lies, its Python, the lock. Written last: one that was cut off is made anew.
+# An environment depends on its path, its Python and the lock. The stamp is written last: an interrupted one is made again.
 STAMP := { echo "$(CURDIR)"; $(BIN)/python -V; cat kubeflow/client.lock; }
-kubeflow-client: setup ## Make or mend .venv-kubeflow: the SDK that submits to a cluster, which cannot live beside TFX
+kubeflow-client: setup ## Make or repair .venv-kubeflow: the Kubeflow SDK, which conflicts with TFX
 	@$(STAMP) | cmp -s - $(CLIENT)/.installed || { \
 	  echo "Installing what kubeflow/client.lock pins into $(CLIENT) (about 60 MB) ..."; \
 	  $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(CLIENT) && \

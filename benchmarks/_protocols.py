@@ -1,4 +1,4 @@
-"""The image sets of ``accuracy``: which identities are held out, and who is what. Each becomes a manifest."""
+"""The image sets of ``accuracy`` and their held-out identities. Each becomes a manifest."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ class Image(NamedTuple):
     unit: str
     group: str = ""
     impostor_of: str = ""
-    split: str = ""  # where the set itself says so
+    split: str = ""  # where the set defines it
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ PROTOCOLS = {
 def write_manifest(protocol: Protocol, root: Path, seed: int, path: Path) -> dict[str, str]:
     """Writes the manifest of one seed to ``path``; returns the split of each unit.
 
-    Where a protocol only says how many units test, they are those whose hash is the smallest.
+    Where a protocol defines only how many units test, they are those with the smallest hash.
     """
     root = root.resolve()
     images = list(protocol.images(root))

@@ -8,9 +8,9 @@ Each row is `siamese run` on a manifest that holds out the same test identities 
 identities, the weights and the pairs change with it. The tutorial recipe is the one of keras.io and many blogs: pairs
 drawn once, plain contrastive loss at margin 1 on free embeddings, Adam at a constant 1e-3, no augmentation, images as
 they come; network, images and seconds of training are ours. Omniglot's one-shot task is 20-way within an alphabet (all
-of its characters where it has fewer), one drawer's images against another's, after Lake et al. 2015, on drawers drawn
-anew. ``koch`` is the same with drawers held out too: 12 of the 20 train, 4 others validate and 4 others test.
-``--ablations`` trains every variant, and ours beside them, for ``--epochs`` epochs where that is given.
+of its characters where it has fewer), one drawer's images against another's, after Lake et al. 2015, with newly drawn
+drawers. ``koch`` is the same with drawers held out too: 12 of the 20 train, 4 others validate and 4 others test.
+``--ablations`` trains every variant, and ours, for ``--epochs`` epochs where set.
 """
 
 import argparse
@@ -172,7 +172,7 @@ def interval(values: list[float]) -> str:
 
 
 def show(rows: dict[str, list[dict[str, Any]]]) -> None:
-    """One line a recipe; what a run found trained already says nothing of how long it takes."""
+    """One line a recipe; a run that reused a training has no time."""
     columns = list(next(iter(rows.values()))[0]["reached"])
     table = Table("recipe", "seeds", *columns, "training s")
     for name, summaries in rows.items():

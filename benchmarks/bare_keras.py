@@ -1,4 +1,4 @@
-"""What the pipeline costs over a bare script: the same pairs, the same network, the same training, nothing around it.
+"""The cost of the pipeline over a bare script with the same pairs, network and training.
 
     python benchmarks/bare_keras.py [--config configs/digits.yaml] [--runs 3]
 

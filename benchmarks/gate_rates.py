@@ -1,14 +1,14 @@
-"""How often the gate blesses a candidate that is so much worse or better, by simulation; beside what naive rules do.
+"""Simulated rates at which the gate blesses candidates of known quality, compared with naive rules.
 
-Two models judge the same simulated test pairs. Whether a model errs on a pair is a normal variable below a threshold: a
-part of it belongs to the identities of the pair (some are hard, for whatever they were trained on), the rest to the
-pair; and a part of both is common to the two models. So a model's error rate is known, and so is the true loss.
-The judging is the product's own: ``bootstrap``, ``resampled`` and ``judge_change``.
+Two models score the same simulated test pairs. Whether a model errs on a pair is a normal variable below a threshold:
+one part of it belongs to the identities of the pair (some are hard for every model), the rest to the pair; and a share
+of both is common to the two models. So a model's error rate is known, and so is the true loss. The decision is the
+gate's own code.
 
-Columns: ``loss``, the true one, over the allowed one; ``blessed``, by the gate as it is; ``unresolved``, where it says
-that the test cannot tell and the measured change decides; ``strict``, blessed with ``gates.unresolved: refuse``; then
-two rules that the gate does not use: ``point``, the measured loss is within what is allowed, and ``by pair``, the same
-lower bound as if pairs were independent. Needs no TensorFlow.
+Columns: ``loss``, the true loss over the allowed one; ``blessed``, by the gate with its defaults; ``unresolved``, the
+test split is too small to decide, and the measured change decides; ``strict``, blessed with
+``gates.unresolved: refuse``; then two rules that the gate does not use: ``point``, the measured loss is within the
+allowed one, and ``by pair``, the same lower bound with independent pairs. Needs no TensorFlow.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from models.verification.calibration import Floats
 
 LOSSES = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)  # true loss over the allowed one; negative: the candidate is better
 ERRORS = 0.08  # of the served model
-OF_UNIT = 0.5  # standard deviation of what belongs to the identities (in a closed set: images); the whole has 1
+OF_UNIT = 0.5  # standard deviation of the identities' part (in a closed set: the images'); the sum has 1
 COMMON = 0.6  # share of the variance that both models have in common
 
 Bools = NDArray[np.bool_]
@@ -38,7 +38,7 @@ _RULES: tuple[Literal["point", "refuse"], ...] = ("point", "refuse")
 
 @dataclass(frozen=True)
 class Design:
-    """A test split: ``units`` identities (in a closed set: images) with so many pairs each, half of them genuine."""
+    """A test split: ``units`` identities (in a closed set: images) with ``pairs`` pairs each, half of them genuine."""
 
     units: int
     pairs: int
@@ -47,7 +47,7 @@ class Design:
 
     @property
     def drawn(self) -> str:
-        """What the units are, in the plural."""
+        """The plural noun of the units."""
         return "images" if self.closed else "identities"
 
 
@@ -70,25 +70,26 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for design in DESIGNS:
         for loss, shares in rates(design, arguments.splits, arguments.resamples, arguments.seed).items():
-            told = " | ".join(f"{share:.3f}" for share in shares.values())
-            print(f"| {design.units:,} {design.drawn} | {design.allowed:g} | {loss:+.1f} | {told} |", flush=True)
+            cells = " | ".join(f"{share:.3f}" for share in shares.values())
+            print(f"| {design.units:,} {design.drawn} | {design.allowed:g} | {loss:+.1f} | {cells} |", flush=True)
     print(f"\n{arguments.splits} splits a row, {arguments.resamples} resamples, seed {arguments.seed}; ", end="")
     print(f"{time.monotonic() - started:.0f} s")
 
 
 def rates(design: Design, splits: int, resamples: int, seed: int) -> dict[float, dict[str, float]]:
-    """By true loss, over the allowed one: the share of the splits on which each rule blesses the candidate."""
+    """By true loss over the allowed one: the share of the splits on which each rule blesses the candidate."""
     rng = np.random.default_rng([seed, design.units, int(design.allowed * 1e6)])
-    told: dict[float, list[dict[str, bool]]] = {loss: [] for loss in LOSSES}
+    decisions: dict[float, list[dict[str, bool]]] = {loss: [] for loss in LOSSES}
     for _ in range(splits):
-        for loss, verdicts in _judge_split(design, resamples, rng):
-            told[loss].append(verdicts)
+        for loss, blessed in _decide_split(design, resamples, rng):
+            decisions[loss].append(blessed)
     return {
-        loss: {rule: float(np.mean([one[rule] for one in all_])) for rule in all_[0]} for loss, all_ in told.items()
+        loss: {rule: float(np.mean([one[rule] for one in every])) for rule in every[0]}
+        for loss, every in decisions.items()
     }
 
 
-def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> Iterator[tuple[float, dict[str, bool]]]:
+def _decide_split(design: Design, resamples: int, rng: np.random.Generator) -> Iterator[tuple[float, dict[str, bool]]]:
     units, same = _pairs(design, rng)
     common, own, theirs = (_latent(units, rng) for _ in range(3))
     served_errs = _errs(common, theirs, ERRORS)
@@ -108,7 +109,7 @@ def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> It
         gain = float(measured[name][0])
         bound = bounds(gain, errors[name], units.count, gates.confidence)
         change = Change("accuracy", 1 - float(errs[name].mean()), 1 - float(served_errs.mean()), gain, *bound)
-        judged, strict = (
+        default, strict = (
             judge_change(
                 change, design.allowed, Test(gates.confidence, units.count, design.drawn, gates.min_identities, rule)
             )
@@ -118,8 +119,8 @@ def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> It
         yield (
             loss,
             {
-                "blessed": judged.passed,
-                "unresolved": "cannot resolve" in judged.reason,
+                "blessed": default.passed,
+                "unresolved": "cannot resolve" in default.reason,
                 "strict": strict.passed,
                 "point": gain >= -design.allowed,
                 "by pair": gain - stats.norm.ppf(gates.confidence) * by_pair >= -design.allowed,
@@ -128,7 +129,7 @@ def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> It
 
 
 def _pairs(design: Design, rng: np.random.Generator) -> tuple[Units, Bools]:
-    """Which units each pair joins, and whether it is genuine: half are, and of two images in a closed set."""
+    """The units of each pair, and whether it is genuine: half are, of two images in a closed set."""
     half = design.units * design.pairs // 2
     a, b = (np.tile(rng.permutation(design.units), half // design.units + 1)[:half] for _ in range(2))
     other = (b + (a == b) * rng.integers(1, design.units, half)) % design.units
@@ -138,14 +139,14 @@ def _pairs(design: Design, rng: np.random.Generator) -> tuple[Units, Bools]:
 
 
 def _latent(units: Units, rng: np.random.Generator) -> Floats:
-    """[pairs], each of mean 0 and variance 1: what the units of a pair bring, and what is the pair's own."""
+    """[pairs], each of mean 0 and variance 1: the units' part and the pair's own."""
     of_unit = rng.normal(size=units.count)
     both = np.where(units.a == units.b, of_unit[units.a], (of_unit[units.a] + of_unit[units.b]) / np.sqrt(2))
     return np.asarray(OF_UNIT * both + np.sqrt(1 - OF_UNIT**2) * rng.normal(size=len(units.a)))
 
 
 def _errs(common: Floats, own: Floats, rate: float) -> Bools:
-    """[pairs], True where a model errs: at the ``rate``, and often where another one does."""
+    """[pairs], True where a model errs: at the ``rate``, correlated with the other model."""
     return np.asarray(np.sqrt(COMMON) * common + np.sqrt(1 - COMMON) * own < stats.norm.ppf(rate))
 
 

@@ -1,4 +1,4 @@
-"""Ingest: images a second of the component, beside a bare loop over the same files with Pillow and TensorFlow.
+"""Ingest: images a second of the component, compared with a bare loop over the same files with Pillow and TensorFlow.
 
     python -m benchmarks ingest --images DIR [--height 28] [--width 28] [--channels 1] [--scale-to 1600] [--limit 20000]
 

@@ -1,9 +1,9 @@
-"""Near-duplicates: how often different images look the same to the hash, and how often planted copies are found.
+"""Near-duplicates: how often the hash confuses different images, and how often it finds planted copies.
 
     python -m benchmarks near_duplicates --images DIR --height 64 --width 64 [--channels 3] [--limit 3000]
 
-For each distance in bits: pairs of images of one identity (some are real near-duplicates: look at them), pairs of two
-identities (false alarms, but for wrong labels), and the share of 200 changed copies that lie within it.
+For each distance in bits: pairs of images of one identity (some are real near-duplicates), pairs of two identities
+(false positives, except for wrong labels), and the share of 200 changed copies within that distance.
 """
 
 import argparse

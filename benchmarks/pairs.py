@@ -1,4 +1,4 @@
-"""Pair generation: seconds and memory of the component, beside the same work in plain numpy and in polars.
+"""Pair generation: seconds and memory of the component, compared with the same work in plain numpy and in polars.
 
     python -m benchmarks pairs [--sizes 1000 10000 100000 1000000] [--skewed 100000] [--large 5000 20000]
 

@@ -1,7 +1,7 @@
-"""Planted models, wrong, worse, equal and better, through the real gates: the table of what became of each.
+"""Planted models (wrong, worse, equal and better) through the real gates: a table of their outcomes.
 
-The models and what must become of them are in ``tests/e2e/test_planted_models.py``, which this runs. Arguments are
-pytest's: ``-k group`` takes one.
+The models and their expected outcomes are in ``tests/e2e/test_planted_models.py``, which this runs. Arguments are
+pytest's: ``-k group`` selects one.
 """
 
 import subprocess

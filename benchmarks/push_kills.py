@@ -1,9 +1,9 @@
-"""Kills pushes with SIGKILL, at random moments and at every step, and checks what a model server would find.
+"""Kills pushes with SIGKILL, at random moments and at every step, and checks the serving folder.
 
 Each child pushes models in a loop into one serving folder and is killed. After each kill the highest version must be
-whole, byte for byte one of the models; every complete version too; versions never go down; and the next push works
-and leaves nothing behind. At random moments two children push at once; a reader follows all the while as a server
-would. Needs no TensorFlow.
+complete, byte for byte one of the models; so must every complete version; versions never decrease; and the next push
+succeeds and leaves no staging folder. At random moments two children push at once; a reader polls like a model server.
+Needs no TensorFlow.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _FILES = {
 
 
 def main() -> None:
-    """Prints the counts; exits with 1 at the first fault."""
+    """Prints the counts; exits with 1 at the first violation."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=400, help="at random moments")
     parser.add_argument("--seed", type=int, default=0)
@@ -44,7 +44,7 @@ def main() -> None:
         models = _models(Path(folder), arguments.scale)
         started = time.monotonic()
         steps = _kill_at_every_step(models, Path(folder) / "steps")
-        print(f"killed once at each of {steps} steps of a push that prunes: a whole version each time")
+        print(f"killed once at each of {steps} steps of a push that prunes: a complete version each time")
         print(f"  {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         print(_kill_at_random(models, Path(folder) / "random", arguments.kills, random.Random(arguments.seed)))
@@ -52,14 +52,14 @@ def main() -> None:
 
 
 class Invariant:
-    """What must hold of a serving folder at any moment."""
+    """The invariant of a serving folder."""
 
     def __init__(self, models: list[Path], serving: Path) -> None:
-        self._whole = {tuple(file_digests(FolderFiles(model)).items()) for model in models}
+        self._complete = {tuple(file_digests(FolderFiles(model)).items()) for model in models}
         self._serving, self._highest = serving, 0
 
     def check(self) -> int:
-        """The version that serves: whole, and not below an earlier one."""
+        """The version that serves: complete, and not below an earlier one."""
         while True:
             found = serving_folder.versions(self._serving)
             _require(bool(found), "a version serves")
@@ -69,28 +69,28 @@ class Invariant:
             except FileNotFoundError:  # pruned while it was read: a newer one serves
                 _require(serving_folder.versions(self._serving)[-1] > found[-1], f"{found[-1]} went while it served")
                 continue
-            if tuple(digests.items()) not in self._whole:
-                _require(serving_folder.versions(self._serving)[-1] > found[-1], f"version {found[-1]} is whole")
+            if tuple(digests.items()) not in self._complete:
+                _require(serving_folder.versions(self._serving)[-1] > found[-1], f"version {found[-1]} is complete")
                 continue
             self._highest = found[-1]
             return found[-1]
 
     def check_all(self) -> None:
-        """Every complete version is whole; only when nobody writes."""
+        """Checks every version, while nothing is written."""
         for version in serving_folder.versions(self._serving):
             digests = file_digests(FolderFiles(self._serving / str(version)))
-            _require(tuple(digests.items()) in self._whole, f"version {version} is whole")
+            _require(tuple(digests.items()) in self._complete, f"version {version} is complete")
 
     def check_recovered(self) -> None:
-        """After a push: nothing is left over, every version has its record, old ones are gone."""
+        """After a push: no staging folders, a record of every version, old versions removed."""
         self.check_all()
-        left = [path.name for path in self._serving.rglob(".staging-*")]
-        _require(not left, f"nothing is left over: {left}")
-        trail = serving_folder.history(self._serving)
-        _require(not trail.unfinished(), "every number is accounted for")
-        recorded = {event.version for event in trail.events if event.action in ARRIVALS and event.by != "unknown"}
-        _require(set(trail.complete) <= recorded, "every version has its record")
-        _require(len(trail.complete) <= KEEP, f"{KEEP} versions are kept, not {len(trail.complete)}")
+        staging = [path.name for path in self._serving.rglob(".staging-*")]
+        _require(not staging, f"no staging folder remains: {staging}")
+        history = serving_folder.history(self._serving)
+        _require(not history.unfinished(), "every number is accounted for")
+        recorded = {event.version for event in history.events if event.action in ARRIVALS and event.by != "unknown"}
+        _require(set(history.complete) <= recorded, "every version has its record")
+        _require(len(history.complete) <= KEEP, f"{KEEP} versions are kept, not {len(history.complete)}")
 
 
 def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.Random) -> str:
@@ -100,7 +100,7 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
         serving_folder.push(model, serving, keep=KEEP)
         longest = max(longest, 4 * (time.monotonic() - started))
     invariant = Invariant(models, serving)
-    looks = pushes = pairs = copying = 0
+    polls = pushes = pairs = copying = 0
     for _ in range(kills):
         two = rng.random() < 0.3
         pairs += two
@@ -109,7 +109,7 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
         try:
             while time.monotonic() < until:
                 invariant.check()
-                looks += 1
+                polls += 1
         finally:
             for child in children:
                 _end(child)
@@ -126,14 +126,14 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
     cut = sum(event.action == "missing" for event in serving_folder.history(serving).events)
     total = sum(event.action == "push" for event in serving_folder.history(serving).events)
     return (
-        f"{kills} kills at random moments ({pairs} of two pushes at once), {looks:,} looks meanwhile: always exactly "
-        f"one whole version served\n  {total - cut:,} pushes were made; {copying} kills left staging behind, {cut} a "
-        f"reserved number; {pushes} next pushes recovered"
+        f"{kills} kills at random moments ({pairs} of two pushes at once), {polls:,} polls: always exactly "
+        f"one complete version served\n  {total - cut:,} pushes succeeded; {copying} kills interrupted staging, "
+        f"{cut} a reserved number; {pushes} next pushes recovered"
     )
 
 
 def _kill_at_every_step(models: list[Path], folder: Path) -> int:
-    """Kills a push before its first, second, ... operation on the file system, until one comes through."""
+    """Kills a push before its first, second, ... operation on the file system, until one completes."""
     for number in range(KEEP):
         serving_folder.push(models[number], folder / "before", keep=KEEP)
     for step in range(1, 10_000):
@@ -153,7 +153,7 @@ def _kill_at_every_step(models: list[Path], folder: Path) -> int:
         if status == 0:
             _require(after > before, "an unharmed push serves")
             return step - 1
-        # Whatever the kill left: the same push again, and another model's.
+        # In any state after the kill: the same push again, and another model's.
         serving_folder.push(models[KEEP], serving, keep=KEEP)
         _require(serving_folder.served_digest(serving) == serving_folder.digest(models[KEEP]), "the next push serves")
         serving_folder.push(models[0], serving, keep=KEEP)
@@ -163,13 +163,13 @@ def _kill_at_every_step(models: list[Path], folder: Path) -> int:
 
 
 def _die_at(step: int) -> None:
-    """Kills this process right before its ``step``-th operation that touches files: opened, synced, renamed, ..."""
-    left = step
+    """Kills this process before its ``step``-th operation on files: open, sync, rename, ..."""
+    remaining = step
 
     def count() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
+        nonlocal remaining
+        remaining -= 1
+        if remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     touching = ("open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.listdir", "os.scandir")
@@ -197,7 +197,7 @@ def _child(work: Callable[[], None]) -> int:
     try:
         work()
         os._exit(0)
-    except BaseException as error:  # noqa: BLE001 - the parent must hear of it, whatever it is
+    except BaseException as error:  # noqa: BLE001 - every error is reported to the parent
         print(f"child: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(1)
@@ -216,7 +216,7 @@ def _ended(child: int) -> int:
 
 
 def _models(folder: Path, scale: float) -> list[Path]:
-    """Models that differ in every file: bytes of one beside bytes of another are told."""
+    """Models that differ in every file, so that a mixture of two is detected."""
     models = [folder / f"model-{letter}" for letter in "ABCDE"]
     for model in models:
         for name, size in _FILES.items():
@@ -228,7 +228,7 @@ def _models(folder: Path, scale: float) -> list[Path]:
 
 def _require(holds: bool, what: str) -> None:
     if not holds:
-        raise AssertionError(f"not so: {what}")
+        raise AssertionError(f"violated: {what}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What serving costs over a bare call of the same SavedModel: latency, requests a second, memory.
+"""The cost of serving over a bare call of the same SavedModel: latency, requests a second, memory.
 
     python benchmarks/serving.py --model output/serving --images output/data/digits [--requests 10000]
 

@@ -8,8 +8,8 @@ on the machine counts for less. With ``--repeats 0`` it is all that is measured.
 ``models.training.trainer.fit``: batches composed step by step, normalised by the graph that Transform would write,
 with what it does at the end of an epoch (the measures of 500 validation images, TensorBoard, checkpoints). *bare* is
 Keras's ``fit`` on normalised float32 arrays in memory, shuffled by Keras, with no callback. Each figure is the median
-epoch without the first, which traces; the two alternate. Pairs are those that the loss sees: all of a batch, or the
-given ones.
+epoch without the first, which traces; the two alternate. Pairs are those in the loss: all of a batch, or the
+generated ones.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Makes ``.venv`` ready: a Python, what ``requirements.lock`` pins, this project. ``make`` calls it before any target.
+"""Sets up ``.venv``: a Python, the packages of ``requirements.lock``, this project. Every ``make`` target calls it.
 
-Runs on any Python 3.9+ with the standard library alone; a Python without pip or ensurepip (a bare Debian's) will do.
-When the stamp in ``.venv`` is that of the present lock, it returns at once. ``PYTHON`` in the environment (``3.13``,
-``python3.13`` or a path) chooses another Python than 3.10.
+Runs on any Python 3.9+ with only the standard library; pip and ensurepip are optional (a minimal Debian has neither).
+When the stamp in ``.venv`` matches the lock, it returns at once. ``PYTHON`` in the environment (``3.13``,
+``python3.13`` or a path) selects another Python than 3.10.
 
-Exit codes: 0 ready; 2 this machine lacks something that only its owner can give (one clear line); 1 anything else.
+Exit codes: 0 ready; 2 this machine lacks something that its owner must install (one clear line); 1 anything else.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ LOCK = ROOT / "requirements.lock"
 COMPILER_LOCK = ROOT / "scripts" / "compiler.lock"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-STAMP = VENV / ".installed"  # the last thing that an installation writes
-UNFINISHED = VENV / ".installing"  # there while one is under way, and after one that was cut off
+STAMP = VENV / ".installed"  # written at the end of an installation
+UNFINISHED = VENV / ".installing"  # exists during an installation, and after an interrupted one
 
 DEFAULT_PYTHON = "3.10"
-# What the wheels of TensorFlow and TFX need, by Python.
+# Required by the wheels of TensorFlow and TFX, by Python.
 OLDEST_GLIBC = {"3.10": (2, 28), "3.11": (2, 39), "3.12": (2, 39), "3.13": (2, 39)}
 
 
 class Interpreter(NamedTuple):
-    """A Python that runs: its version, its path (of a virtual environment that of its base), whether it can compile."""
+    """A working Python: its version, its path (of a virtual environment, its base's), whether it has C headers."""
 
     version: str
     path: str
@@ -44,29 +44,29 @@ class Interpreter(NamedTuple):
 
 
 class SetupError(Exception):
-    """Something that the machine's owner has to change; the message is the one line they read."""
+    """A problem that the machine's owner must fix; the message is one line."""
 
 
 def main() -> int:
-    """Makes ``.venv`` ready, unless it is."""
+    """Sets up ``.venv``, unless it is ready."""
     try:
         wanted = wanted_python(os.environ.get("PYTHON", ""))
         if not is_ready(wanted):
             with LOCK.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second waits, and finds all done
+                fcntl.flock(lock, fcntl.LOCK_EX)  # of two makes at once, the second waits and finds it ready
                 if not is_ready(wanted):
                     install(wanted)
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
-        print(f"error: the set-up stopped: {Path(error.cmd[0]).name} failed (see above)", file=sys.stderr)
+        print(f"error: set-up failed in {Path(error.cmd[0]).name} (see above)", file=sys.stderr)
         return 1
     return 0
 
 
 def wanted_python(choice: str) -> str:
-    """The version that ``PYTHON`` asks for; without one that of a working ``.venv``, or else the default."""
+    """The version that ``PYTHON`` selects; default: that of a working ``.venv``, or ``DEFAULT_PYTHON``."""
     if not choice:
         found = probe(VENV_PYTHON)
         return found.version if found and found.version in OLDEST_GLIBC else DEFAULT_PYTHON
@@ -80,19 +80,19 @@ def wanted_python(choice: str) -> str:
 
 
 def is_ready(wanted: str) -> bool:
-    """Whether ``.venv`` has that Python and all that the lock and the project now ask for."""
+    """Whether ``.venv`` has that Python and the packages of the current lock and project."""
     found = probe(VENV_PYTHON)
     return bool(found and found.version == wanted and STAMP.is_file() and STAMP.read_text() == stamp())
 
 
 def stamp() -> str:
-    """What an installation hangs on: where it lies (its scripts name their Python by path) and what it was made of."""
+    """What an installation depends on: its path (scripts name their Python by path), the lock and the project."""
     digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes())
     return f"{ROOT}\n{digest.hexdigest()}\n"
 
 
 def install(wanted: str) -> None:
-    """Makes or mends ``.venv``."""
+    """Makes or repairs ``.venv``."""
     check_machine(wanted)
     with tempfile.TemporaryDirectory(prefix="siamese-setup-") as folder:
         uv = find_uv(Path(folder))
@@ -100,7 +100,7 @@ def install(wanted: str) -> None:
             create(uv, wanted)
         UNFINISHED.touch()
         STAMP.unlink(missing_ok=True)
-        say("Installing what requirements.lock pins (about 3 GB the first time) ...")
+        announce("Installing requirements.lock (about 3 GB the first time) ...")
         pip_install = (uv, "pip", "install", "--python", str(VENV_PYTHON))
         run(*pip_install, "--require-hashes", "--requirements", str(LOCK), **compilers(uv, Path(folder)))
         run(*pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
@@ -111,7 +111,7 @@ def install(wanted: str) -> None:
 def check_machine(wanted: str) -> None:
     """Raises SetupError where no wheels exist for this machine."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise SetupError(f"TFX has wheels for x86-64 Linux alone, not for {platform.system()} {platform.machine()}.")
+        raise SetupError(f"TFX has wheels for x86-64 Linux only, not for {platform.system()} {platform.machine()}.")
     library, version = platform.libc_ver()
     oldest = OLDEST_GLIBC[wanted]
     if library == "glibc" and tuple(map(int, version.split(".")[:2])) < oldest:
@@ -121,7 +121,7 @@ def check_machine(wanted: str) -> None:
 
 
 def is_sound(wanted: str) -> bool:
-    """Whether ``.venv`` can be added to: the right Python, no installation cut off midway, not moved from elsewhere."""
+    """Whether ``.venv`` can be reused: the right Python, no interrupted installation, not moved."""
     found = probe(VENV_PYTHON)
     if not found or found.version != wanted or UNFINISHED.exists():
         return False
@@ -129,16 +129,16 @@ def is_sound(wanted: str) -> bool:
 
 
 def create(uv: str, wanted: str) -> None:
-    """Makes an empty ``.venv`` in place of what is there."""
+    """Makes an empty ``.venv``, replacing an existing one."""
     python = find_python(wanted)
     if VENV.is_symlink():
         VENV.unlink()
     elif VENV.exists():
         shutil.rmtree(VENV)
-    say(f"Making .venv with Python {wanted} ({python or 'uv looks for one, or fetches it'}) ...")
+    announce(f"Making .venv with Python {wanted} ({python or 'found or downloaded by uv'}) ...")
     command = [uv, "venv", "--quiet", "--python", python or wanted, str(VENV)]
     if not python:
-        command += ["--python-preference", "only-managed"]  # the system's were looked at above
+        command += ["--python-preference", "only-managed"]  # the system's were tried above
     made = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode:
         print(made.stderr, file=sys.stderr, end="")
@@ -149,10 +149,10 @@ def create(uv: str, wanted: str) -> None:
 
 
 def find_python(wanted: str) -> str | None:
-    """An interpreter of that version: PYTHON's, pyenv's, the PATH's or the one that runs this; None leaves it to uv.
+    """An interpreter of that version: PYTHON's, pyenv's, the PATH's or the current one; None if uv must find one.
 
-    One without its C headers (a system's python3.10 without python3.10-dev) is passed by: some of the packages that the
-    lock pins are compiled here.
+    One without its C headers (a system's python3.10 without python3.10-dev) is skipped: some packages of the lock are
+    compiled here.
     """
     for candidate in python_candidates(wanted):
         found = probe(candidate)
@@ -162,12 +162,12 @@ def find_python(wanted: str) -> str | None:
 
 
 def python_candidates(wanted: str) -> Iterator[str | Path]:
-    """What might be that version, the likeliest first."""
+    """Possible interpreters of that version, the likeliest first."""
     if os.environ.get("PYTHON"):
         yield os.environ["PYTHON"]
     roots = [os.environ.get("PYENV_ROOT", ""), str(Path.home() / ".pyenv"), output_of("pyenv", "root").strip()]
     for root in filter(None, roots):
-        # By the version's own name: pyenv's shims refuse versions that .python-version does not name.
+        # By the name with the version: pyenv's shims refuse versions that are not in .python-version.
         yield from sorted(Path(root).glob(f"versions/{wanted}*/bin/python{wanted}"), reverse=True)
     folders = [Path(folder) for folder in os.get_exec_path() if folder]
     yield from (folder / name for name in (f"python{wanted}", "python3", "python") for folder in folders)
@@ -175,8 +175,8 @@ def python_candidates(wanted: str) -> Iterator[str | Path]:
 
 
 def probe(python: str | Path) -> Interpreter | None:
-    """What an interpreter is, found out by running it: pyenv's shims, for one, may be there and yet fail."""
-    if str(python) == sys.executable == str(VENV_PYTHON):  # the case that must be quick
+    """Runs an interpreter and describes it; None if it fails, as a pyenv shim may."""
+    if str(python) == sys.executable == str(VENV_PYTHON):  # the fast case
         return Interpreter("{}.{}".format(*sys.version_info), getattr(sys, "_base_executable", sys.executable), True)
     if os.sep in str(python) and not os.access(python, os.X_OK):
         return None
@@ -189,12 +189,12 @@ def probe(python: str | Path) -> Interpreter | None:
 
 
 def compilers(uv: str, folder: Path) -> dict[str, str]:
-    """The variables that name a C and a C++ compiler: the user's, the system's or else Zig's, put into the folder."""
+    """The variables CC and CXX: the user's, the system's, or Zig's, which is installed into the folder."""
     if os.environ.get("CC") and os.environ.get("CXX"):
         return {}
     if shutil.which("cc") and shutil.which("c++"):
         return {"CC": "cc", "CXX": "c++"}
-    say("Fetching a C++ compiler (Zig), for there is none on the PATH ...")
+    announce("Downloading a C++ compiler (Zig): there is none on the PATH ...")
     pip_install = (uv, "pip", "install", "--quiet", "--python", str(VENV_PYTHON), "--target", str(folder / "compiler"))
     run(*pip_install, "--require-hashes", "--requirements", str(COMPILER_LOCK))
     zig = folder / "compiler" / "ziglang" / "zig"
@@ -202,13 +202,13 @@ def compilers(uv: str, folder: Path) -> dict[str, str]:
 
 
 def find_uv(folder: Path) -> str:
-    """A uv that runs: ``.venv``'s, the PATH's, or the one that the lock pins, put into the folder."""
+    """A working uv: ``.venv``'s, the PATH's, or that of the lock, which is installed into the folder."""
     if output_of(str(VENV / "bin" / "uv"), "--version"):
-        return str(shutil.copy(VENV / "bin" / "uv", folder / "uv"))  # .venv may be made anew
+        return str(shutil.copy(VENV / "bin" / "uv", folder / "uv"))  # .venv may be replaced
     on_path = shutil.which("uv")
     if on_path and output_of(on_path, "--version"):
         return on_path
-    say("Fetching uv, which installs the rest ...")
+    announce("Downloading uv, which installs the rest ...")
     entry = re.search(r"^uv==(?:.*\\\n)*.*\n", LOCK.read_text(), re.MULTILINE)
     if not entry:
         raise RuntimeError("requirements.lock pins no uv")
@@ -223,8 +223,8 @@ def find_uv(folder: Path) -> str:
 
 
 def download_uv(entry: str, folder: Path) -> str:
-    """Fetches uv's wheel without pip, accepting only a file that the lock's entry names by its hash."""
-    import urllib.parse  # late: every call of make pays for what is imported above
+    """Downloads uv's wheel without pip; its hash must be in the lock's entry."""
+    import urllib.parse  # late: every call of make pays for the imports above
     import urllib.request
     import zipfile
 
@@ -240,7 +240,7 @@ def download_uv(entry: str, folder: Path) -> str:
         with urllib.request.urlopen(urllib.parse.urljoin(page, link[1]), timeout=60) as response:
             wheel = response.read()
     except OSError as error:
-        raise SetupError(f"cannot fetch uv from {page}: {error}") from error
+        raise SetupError(f"cannot download uv from {page}: {error}") from error
     if f"sha256:{hashlib.sha256(wheel).hexdigest()}" not in entry:
         raise SetupError(f"the uv {version} that {page} serves is not the one that requirements.lock pins.")
     archive = folder / "uv.zip"
@@ -252,7 +252,7 @@ def download_uv(entry: str, folder: Path) -> str:
 
 
 def output_of(*command: str) -> str:
-    """What a command prints; nothing if it cannot be run or fails."""
+    """The output of a command; empty if it cannot be run or fails."""
     try:
         # From /: in this folder .python-version makes pyenv's shims fail where pyenv has no 3.10.
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=True)
@@ -262,12 +262,12 @@ def output_of(*command: str) -> str:
 
 
 def run(*command: str, **variables: str) -> None:
-    """Runs a command in the open, with more environment variables; raises CalledProcessError if it fails."""
+    """Runs a command with visible output and more environment variables; raises CalledProcessError if it fails."""
     subprocess.run(command, env={**os.environ, **variables}, check=True)
 
 
-def say(line: str) -> None:
-    """Prints a line ahead of what the next command prints."""
+def announce(line: str) -> None:
+    """Prints a line before the output of the next command."""
     print(line, flush=True)
 
 

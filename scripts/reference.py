@@ -1,6 +1,6 @@
 """Writes the reference pages that follow from the code: ``python scripts/reference.py [--check]``.
 
-``--check`` writes nothing and ends with 1 where a page is not what the code says now.
+``--check`` writes nothing, and exits with 1 if a page is not current.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a fresh machine relies on: the lock, make, the set-up script, the package's data."""
+"""The set-up of a new machine: the lock, make, the set-up script, the package's data."""
 
 import ast
 import hashlib
@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -39,7 +40,7 @@ def pinned(name: str, python: str) -> str | None:
     return None
 
 
-def test_the_lock_names_no_address():
+def test_the_lock_has_no_address():
     assert not re.findall(r"\w+://\S+|^--(?!hash)\S+|^-\w.*| @ .*", LOCK, re.MULTILINE)
 
 
@@ -63,18 +64,18 @@ def test_the_lock_holds_both_stacks(python, versions):
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
-def test_the_lock_answers_pyproject(python):
+def test_the_lock_satisfies_pyproject(python):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    asked = [Requirement(text) for text in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
-    unanswered = [
+    required = [Requirement(text) for text in project["project"]["dependencies"] + project["dependency-groups"]["dev"]]
+    unsatisfied = [
         str(requirement)
-        for requirement in asked
+        for requirement in required
         if (requirement.marker is None or requirement.marker.evaluate({"python_version": python}))
         and not requirement.specifier.contains(
             pinned(requirement.name.lower(), python) or "0.0.dev0", prereleases=False
         )
     ]
-    assert unanswered == []
+    assert unsatisfied == []
 
 
 def test_help_lists_every_target():
@@ -84,23 +85,35 @@ def test_help_lists_every_target():
     assert re.findall(r"^  make (\S+) +\S", shown, re.MULTILINE) == targets
 
 
-def test_an_import_against_the_direction_is_found(tmp_path):
-    for package, text in {"models": "import components", "components": "", "pipeline": ""}.items():
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text(text)
-    rules = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    (tmp_path / "pyproject.toml").write_text(rules[rules.index("[tool.importlinter]") :])
+@pytest.mark.parametrize(
+    ("file", "text", "broken"),
+    [
+        ("models/errors.py", "import components", "models is not allowed to import components"),
+        (
+            "models/data/features.py",
+            "import models.training.steps",
+            "models.data is not allowed to import models",
+        ),
+        ("pipeline/runners/kubeflow/client/runs.py", "import yaml", "is not allowed to import yaml"),
+    ],
+)
+def test_an_import_against_the_layers_is_found(tmp_path, file, text, broken):
+    for package in ("models", "components", "pipeline"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    planted = tmp_path / file
+    planted.write_text(f"{planted.read_text(encoding='utf-8')}\n{text}\n", encoding="utf-8")
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "models is not allowed to import components" in done.stdout
+    assert broken in " ".join(done.stdout.split())
 
 
-CLIENT = ROOT / "pipeline" / "runners" / "kubeflow" / "client"  # which runs in an environment of its own
+CLIENT = ROOT / "pipeline" / "runners" / "kubeflow" / "client"  # in a separate environment
 
 
 def imports(files) -> set[str]:
-    """The names of the packages that files import, but for our own and the standard library's."""
+    """The packages that files import, without our own and the standard library."""
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -122,13 +135,13 @@ def test_every_import_is_declared():
         for file in (ROOT / package).rglob("*.py")
         if CLIENT not in file.parents
     )
-    given = {
+    provided = {
         file.parts[0].removesuffix(".py")
         for distribution in metadata.distributions()
         if canonicalize_name(distribution.metadata["Name"]) in declared
         for file in distribution.files or []
     }
-    assert sorted(names - given) == []
+    assert sorted(names - provided) == []
 
 
 def test_the_client_of_the_cluster_imports_what_its_lock_pins():
@@ -146,7 +159,7 @@ def test_the_configurations_come_with_the_package():
 
 @pytest.fixture
 def bootstrap(tmp_path, monkeypatch):
-    """The set-up script, looking at a project of its own where the PATH offers nothing."""
+    """The set-up script on a separate project, with an empty PATH."""
     spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "scripts" / "bootstrap.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -199,7 +212,7 @@ def test_a_changed_project_installs_again(bootstrap, name):
     assert bootstrap.is_sound("3.10")
 
 
-def test_an_interrupted_installation_is_made_anew(bootstrap):
+def test_an_interrupted_installation_is_repeated(bootstrap):
     installed(bootstrap)
     bootstrap.STAMP.unlink()
     bootstrap.UNFINISHED.touch()
@@ -207,7 +220,7 @@ def test_an_interrupted_installation_is_made_anew(bootstrap):
     assert not bootstrap.is_sound("3.10")
 
 
-def test_a_moved_project_is_made_anew(bootstrap, monkeypatch):
+def test_a_moved_project_is_installed_again(bootstrap, monkeypatch):
     installed(bootstrap)
     monkeypatch.setattr(bootstrap, "ROOT", bootstrap.ROOT.rename(bootstrap.ROOT.with_name("moved")))
     for name in ("LOCK", "VENV", "VENV_PYTHON", "STAMP", "UNFINISHED"):
@@ -216,7 +229,7 @@ def test_a_moved_project_is_made_anew(bootstrap, monkeypatch):
     assert not bootstrap.is_sound("3.10")
 
 
-def test_another_python_is_made_anew_and_then_kept(bootstrap):
+def test_another_python_is_installed_and_then_kept(bootstrap):
     installed(bootstrap, "3.10")
     assert not bootstrap.is_ready("3.13")
     assert not bootstrap.is_sound("3.13")
@@ -224,7 +237,7 @@ def test_another_python_is_made_anew_and_then_kept(bootstrap):
     assert bootstrap.is_ready(bootstrap.wanted_python(""))
 
 
-def test_pyenv_is_asked_before_the_path_and_shims_that_fail_are_passed_by(bootstrap, tmp_path):
+def test_pyenv_comes_before_the_path_and_failing_shims_are_skipped(bootstrap, tmp_path):
     wanted = OTHER_PYTHON
     command(tmp_path / "bin" / f"python{wanted}", "echo pyenv: version not installed >&2; exit 127")
     assert bootstrap.find_python(wanted) is None
@@ -234,7 +247,7 @@ def test_pyenv_is_asked_before_the_path_and_shims_that_fail_are_passed_by(bootst
     assert bootstrap.find_python(wanted) == str(pyenvs)
 
 
-def test_a_python_that_cannot_compile_is_passed_by(bootstrap, tmp_path):
+def test_a_python_that_cannot_compile_is_skipped(bootstrap, tmp_path):
     python(tmp_path / "bin" / f"python{OTHER_PYTHON}", OTHER_PYTHON, headers=False)
     assert bootstrap.find_python(OTHER_PYTHON) is None
 
@@ -251,7 +264,7 @@ def test_a_compiler_is_fetched_only_where_there_is_none(bootstrap, tmp_path, mon
     assert (tmp_path / "calls").read_text() == calls
 
 
-def test_without_a_python_uv_is_asked_and_then_one_line_says_so(bootstrap, tmp_path, monkeypatch, capsys):
+def test_without_a_python_uv_is_tried_and_then_it_is_one_line_of_error(bootstrap, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.39"))
     monkeypatch.setenv("PYTHON", OTHER_PYTHON)
     command(tmp_path / "bin" / "uv", f'echo "$@" >> {tmp_path}/calls; test "$1" = --version && echo uv 1.0')
@@ -261,7 +274,7 @@ def test_without_a_python_uv_is_asked_and_then_one_line_says_so(bootstrap, tmp_p
 
 
 @pytest.mark.parametrize("choice", ["3.9", "python2.7", "/nowhere/python"])
-def test_a_python_that_will_not_do_is_named(bootstrap, monkeypatch, capsys, choice):
+def test_an_unsupported_python_is_an_error(bootstrap, monkeypatch, capsys, choice):
     monkeypatch.setenv("PYTHON", choice)
     assert bootstrap.main() == 2
     line = capsys.readouterr().err
@@ -300,6 +313,6 @@ def test_uv_is_fetched_where_there_is_no_pip(bootstrap, index, tmp_path):
     assert os.access(uv, os.X_OK)
 
 
-def test_a_uv_that_the_lock_does_not_name_is_refused(bootstrap, index, tmp_path):
+def test_a_uv_that_is_not_in_the_lock_is_refused(bootstrap, index, tmp_path):
     with pytest.raises(bootstrap.SetupError, match="not the one that"):
         bootstrap.download_uv("uv==1.0 \\\n    --hash=sha256:00\n", tmp_path)
