@@ -96,19 +96,19 @@ def test_a_file_that_is_missing(refused, tmp_path):
 def test_imagenets_without_a_network(refused, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing answers
     line = refused("imagenet")
-    assert line.startswith("encoder.weights: imagenet: not to be had as weights of MobileNetV3Small: URL fetch failure")
+    assert line.startswith("encoder.weights: imagenet: cannot be loaded as weights of MobileNetV3Small: URL fetch failure")
     assert line.endswith("give a file of keras.applications.MobileNetV3Small(include_top=False), or none")
 
 
 def test_a_url_where_there_is_nothing(refused, server):
     line = refused(f"{server[0]}/missing.weights.h5")
-    assert re.search(r"missing\.weights\.h5: not to be had as weights of MobileNetV3Small: .*404", line)
+    assert re.search(r"missing\.weights\.h5: cannot be loaded as weights of MobileNetV3Small: .*404", line)
 
 
 def test_a_file_of_another_network(refused, tmp_path):
     other = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(other)
-    assert refused(other).startswith(f"encoder.weights: {other}: not to be had as weights of MobileNetV3Small: ")
+    assert refused(other).startswith(f"encoder.weights: {other}: cannot be loaded as weights of MobileNetV3Small: ")
 
 
 def test_what_fits_is_fetched_once_without_a_word_of_it_and_the_run_begins(siamese_run, server, file, capfd):
