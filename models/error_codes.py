@@ -251,6 +251,10 @@ CODES: dict[str, ErrorCode] = {
     "train-hosts-tuner": ErrorCode(
         "the trials of a Tuner are asked for where several hosts train", "tune on one host, or set `tuner.trials: 0`"
     ),
+    "train-weights": ErrorCode(
+        "The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.",
+        "Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.",
+    ),
     "train-weights-not-found": ErrorCode("the file of encoder.weights does not exist", "check the path"),
     "train-weights-unusable": ErrorCode(
         "encoder.weights cannot be downloaded, or are of another network",

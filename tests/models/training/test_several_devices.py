@@ -15,7 +15,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras, numpy as np
-from models import trainer
+from models.training import trainer
 from models.data.dataset import ImageTable, PairTable
 from models.network.batch_pairs import batch_pairs
 from models.network.losses import contrastive
