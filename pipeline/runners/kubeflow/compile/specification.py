@@ -25,12 +25,14 @@ class Target:
       pipeline_root: where artifacts go.
       defaults: of the pipeline's runtime parameters.
       types: node id -> "inputs" | "outputs" -> key -> import path of the artifact's class.
+      alerts: JSON for the entrypoint of a failed node, or None.
     """
 
     settings: KubeflowSettings = field(default_factory=KubeflowSettings)
     pipeline_root: str = ""
     defaults: Mapping[str, str | int | float] = field(default_factory=dict)
     types: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    alerts: str | None = None
 
 
 Pass = Callable[[Spec, Target], None]
