@@ -1,4 +1,4 @@
-"""The emulation itself, on tasks of two lines: what it takes, hands over, keeps and loses."""
+"""The emulation itself, on small tasks: what it accepts, passes on, keeps and loses."""
 
 import json
 import signal
@@ -98,13 +98,13 @@ def backend(tmp_path) -> Backend:
     return Backend(tmp_path / "cluster")
 
 
-def test_values_and_artifacts_arrive_as_the_driver_and_the_launcher_hand_them_over(backend, file, spec):
+def test_values_and_artifacts_arrive_as_from_the_driver_and_the_launcher(backend, file, spec):
     run = backend.run(file(spec), pipeline_root="minio://bucket/root/")
     assert run.state == "SUCCEEDED", run.tasks
 
-    place, metadata = backend.artifact(run, "Make", "thing")
-    assert f"buckets/minio/bucket/root/two/{run.run_id}/Make/" in str(place)
-    assert json.loads((place / "file").read_text()) == {
+    folder, metadata = backend.artifact(run, "Make", "thing")
+    assert f"buckets/minio/bucket/root/two/{run.run_id}/Make/" in str(folder)
+    assert json.loads((folder / "file").read_text()) == {
         "who": run.run_id,
         "part": "run {{$.pipeline_job_uuid}}",  # only a whole value is filled in
         "number": "3",
@@ -121,11 +121,11 @@ def test_values_and_artifacts_arrive_as_the_driver_and_the_launcher_hand_them_ov
     assert set(environment["names"]) <= pod | {"SIAMESE_MOUNT_ROOT"}
 
 
-def test_a_run_may_give_parameters_of_its_own(backend, file, spec):
+def test_a_run_may_set_parameters(backend, file, spec):
     run = backend.run(file(spec), parameters={"count": 9})
 
-    place, _ = backend.artifact(run, "Make", "thing")
-    assert json.loads((place / "file").read_text())["count"] == 9
+    folder, _ = backend.artifact(run, "Make", "thing")
+    assert json.loads((folder / "file").read_text())["count"] == 9
     with pytest.raises(Refused, match="parameter other is not declared"):
         backend.run(file(spec), parameters={"other": 9})
 
@@ -174,7 +174,7 @@ def test_a_task_whose_inputs_cannot_be_resolved_fails_and_what_depends_on_it_nev
     assert (run.tasks["Make"].codes, run.tasks["Take"].state) == ([], "PENDING")
 
 
-def test_a_failed_pod_is_tried_again_as_often_as_the_policy_says(backend, file, spec):
+def test_a_failed_pod_is_retried_as_often_as_the_policy_allows(backend, file, spec):
     tasks = spec["root"]["dag"]["tasks"]
     tasks["Take"]["retryPolicy"] = {"maxRetryCount": 2}
     killed = backend.run(file(spec), kill={"Take": Kill("took", signal.SIGTERM)})
@@ -186,7 +186,7 @@ def test_a_failed_pod_is_tried_again_as_often_as_the_policy_says(backend, file, 
     assert (failed.failed, failed.tasks["Take"].codes) == (["Take"], [1, 1, 1])
 
 
-def test_what_an_earlier_run_left_may_stand_in_for_a_task(backend, file, spec):
+def test_outputs_of_an_earlier_run_may_replace_a_task(backend, file, spec):
     first = backend.run(file(spec))
     again = backend.run(file(spec), cached={"Make": first.tasks["Make"]})
 
@@ -195,7 +195,7 @@ def test_what_an_earlier_run_left_may_stand_in_for_a_task(backend, file, spec):
 
 
 def conditional(spec, comparison="== true", written="True") -> dict:
-    """Make says whether Take is to run; Last waits for Take."""
+    """Make decides whether Take runs; Last waits for Take."""
     spec["components"]["Make"]["outputDefinitions"]["parameters"] = {"go": {"parameterType": "BOOLEAN"}}
     command = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
     command[2] = command[2].replace(
@@ -220,7 +220,7 @@ def conditional(spec, comparison="== true", written="True") -> dict:
         ("== true", "'true'", ["FAILED", "PENDING", "PENDING"], "FAILED"),  # declared as a truth value
     ],
 )
-def test_a_condition_that_does_not_hold_leaves_out_its_task_and_what_comes_after(
+def test_a_condition_that_does_not_hold_skips_its_task_and_those_after_it(
     backend, file, spec, comparison, written, states, state
 ):
     run = backend.run(file(conditional(spec, comparison, written)))
@@ -251,7 +251,7 @@ def test_an_output_parameter_may_come_from_a_file_and_must_come(backend, file, s
         ("output = ", '(folder / "link").symlink_to(folder / "empty")\noutput = ', "unable to complete copying"),
     ],
 )
-def test_what_the_launcher_cannot_publish_fails_the_pod_which_is_tried_again(backend, file, spec, old, new, message):
+def test_what_the_launcher_cannot_publish_fails_the_pod_which_is_retried(backend, file, spec, old, new, message):
     command = spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["command"]
     assert old in command[2]
     command[2] = command[2].replace(old, new)
@@ -263,7 +263,7 @@ def test_what_the_launcher_cannot_publish_fails_the_pod_which_is_tried_again(bac
     assert not run.tasks["Make"].outputs
 
 
-def test_an_output_without_a_file_is_recorded_and_nothing_of_it_arrives(backend, file, spec):
+def test_an_output_without_a_file_is_recorded_without_content(backend, file, spec):
     containers = spec["deploymentSpec"]["executors"]
     containers["Make_executor"]["container"]["command"][2] = "print('nothing')"
     listing = TAKE.replace("sorted(path.name for path in folder.iterdir())", "folder.exists()")
@@ -339,7 +339,7 @@ def test_the_platform_document_sets_up_the_pod(backend, file, spec, tmp_path):
         ),
     ],
 )
-def test_what_the_api_server_would_not_take_is_refused(backend, file, spec, change, message):
+def test_what_the_api_server_would_refuse_is_refused(backend, file, spec, change, message):
     change(spec)
     with pytest.raises(Refused, match=message):
         backend.run(file(spec))

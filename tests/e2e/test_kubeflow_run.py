@@ -1,4 +1,4 @@
-"""The whole graph as the backend of Kubeflow Pipelines runs it: each node a process of its own, fed by the launcher."""
+"""The entire graph on an emulation of the Kubeflow Pipelines backend: each node is a separate process."""
 
 import json
 import signal
@@ -80,10 +80,10 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory) -> dict:
-    """First a shortly trained model; then, at the same time, an untrained one and a better one with two steps killed;
-    at last one that finds nothing new.
+    """First a briefly trained model; then, concurrently, an untrained one and a better one with two steps killed;
+    last one without new images.
 
-    What most of a run's time goes into is imports, one node after the other: so a local run has the other core.
+    Most of a run's time is imports, one node after the other: so a local run uses the other core.
     """
     cluster = Story(tmp_path_factory.mktemp("kubeflow"))
     recipes = {"first": (2, 50), "crippled": (0,), "better": (9,), "nothing new": (2, 50)}
@@ -104,7 +104,7 @@ def story(tmp_path_factory) -> dict:
 
 
 def run_locally(config: Path, output: Path) -> Path:
-    """The same configuration by the local runner, into a serving folder of its own; returns the output folder."""
+    """The same configuration with the local runner and a separate serving folder; returns the output folder."""
     command = [sys.executable, "-m", "pipeline", "run", "--config", str(config), "--output", str(output)]
     command += ["--set", f"push.serving_dir={output / 'serving'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -123,12 +123,12 @@ def test_the_first_run_pushes(story):
     assert serving_folder.history(cluster.serving / "digits").events[0].run_id == run.run_id
 
 
-def test_an_absent_baseline_is_said_and_none_is_compared_with(story):
+def test_an_absent_baseline_is_reported_and_nothing_is_compared(story):
     run, cluster = story["first"], story["cluster"]
 
-    place, metadata = cluster.backend.artifact(run, "Baseline", "model")
+    folder, metadata = cluster.backend.artifact(run, "Baseline", "model")
     assert metadata["absent"] == 1.0
-    assert any(place.iterdir())
+    assert any(folder.iterdir())
     assert "nothing serves yet" in str(cluster.outcome(run)["gates"])
 
 
@@ -140,7 +140,7 @@ def test_the_first_run_goes_on_where_there_is_nothing_to_be_newer_than(story):
     assert "nothing serves yet" in verdict["reason"]
 
 
-def test_a_run_that_finds_nothing_new_is_left_out_from_the_pairs_on_and_succeeds(story):
+def test_a_run_without_new_images_skips_everything_from_the_pairs_on_and_succeeds(story):
     run, cluster = story["nothing new"], story["cluster"]
 
     assert run.state == "SUCCEEDED", {name: run.tasks[name].logs for name in run.failed}
@@ -159,7 +159,7 @@ def test_a_crippled_model_is_refused_the_run_fails_and_what_served_still_serves(
     run, cluster = story["crippled"], story["cluster"]
 
     assert run.failed == ["OutcomeGate"], {name: run.tasks[name].logs for name in run.failed}
-    assert run.tasks["OutcomeGate"].codes == [3]  # once: a refusal is no fault to try again
+    assert run.tasks["OutcomeGate"].codes == [3]  # once: a refusal is not retried
     last = run.tasks["OutcomeGate"].events[-1]
     assert (last["event"], "was refused" in last["reason"]) == ("refused", True)
     assert {gate["name"] for gate in cluster.outcome(run)["gates"] if not gate["passed"]} >= {"floors"}
@@ -168,7 +168,7 @@ def test_a_crippled_model_is_refused_the_run_fails_and_what_served_still_serves(
 
 
 @pytest.mark.parametrize("name", ["first", "crippled", "better"])
-def test_a_run_that_came_to_its_end_has_a_page_and_a_card_also_a_refused_one(story, name):
+def test_a_finished_run_has_a_report_and_a_card_even_if_refused(story, name):
     run, cluster = story[name], story["cluster"]
     outcome, summary = cluster.outcome(run), cluster.read(run, "RunReport", "report", "summary.json")
 
@@ -195,7 +195,7 @@ def test_a_better_model_replaces_it(story):
     assert any("of the served model" in gate["reason"] for gate in cluster.outcome(run)["gates"])
 
 
-def test_a_training_whose_pod_was_lost_goes_on_in_the_next_pod(story):
+def test_a_training_whose_pod_was_lost_continues_in_the_next_pod(story):
     trainer = story["better"].tasks["Trainer"]
 
     assert trainer.codes == [-signal.SIGKILL, 0]
@@ -204,11 +204,11 @@ def test_a_training_whose_pod_was_lost_goes_on_in_the_next_pod(story):
     assert "epoch 9/9" in epochs
 
 
-def test_a_step_that_was_killed_is_done_again(story):
+def test_a_killed_step_is_retried(story):
     assert story["better"].tasks["Evaluator"].codes == [-signal.SIGKILL, 0]
 
 
-def test_no_path_of_a_pod_is_left_in_the_metadata_store(story):
+def test_no_path_of_a_pod_is_in_the_metadata_store(story):
     cluster = story["cluster"]
     for run in (story["first"], story["better"]):
         for name, task in run.tasks.items():
@@ -220,14 +220,14 @@ def test_no_path_of_a_pod_is_left_in_the_metadata_store(story):
     assert blessing["baseline_model"].startswith(f"{ROOT}/digits/")
 
 
-def test_every_line_of_ours_is_json_and_the_last_one_says_how_it_ended(story):
+def test_every_line_of_ours_is_json_and_the_last_one_is_the_result(story):
     for name, task in story["first"].tasks.items():
         assert task.events[0]["event"] == "started"
         assert task.events[-1]["event"] == "finished", name
         assert {line["node"] for line in task.events} == {name}
 
 
-def test_the_local_runner_comes_to_the_same(story):
+def test_the_local_runner_has_the_same_results(story):
     """The same images, pairs and scores from the same seed, also of a training that was interrupted on the cluster."""
     cluster, run = story["cluster"], story["better"]
     summary = json.loads((story["local"] / "runs" / "latest" / "summary.json").read_text())

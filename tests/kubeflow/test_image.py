@@ -48,8 +48,8 @@ def pins(lock, python):
 
 def test_hadolint_finds_nothing():
     hadolint = Path(sys.executable).with_name("hadolint")
-    told = subprocess.run([hadolint, "--no-color", FILE], capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout) == (0, "")
+    done = subprocess.run([hadolint, "--no-color", FILE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_hadolint_would_find_something(tmp_path):
@@ -57,9 +57,9 @@ def test_hadolint_would_find_something(tmp_path):
         FILE.read_text(encoding="utf-8").replace("apt-get install -y", "apt-get install")
     )
     hadolint = Path(sys.executable).with_name("hadolint")
-    told = subprocess.run([hadolint, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
-    assert told.returncode == 1
-    assert "DL3014" in told.stdout
+    done = subprocess.run([hadolint, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "DL3014" in done.stdout
 
 
 def test_stages_resolve(image):
@@ -159,7 +159,7 @@ def test_the_backend_can_set_the_command(image, target):
 
 
 def test_what_pods_run_is_imported_as_it_is_built(image):
-    """The check covers the entrypoint of compiled pipelines, the part of it that imports TFX."""
+    """The check covers the part of the entrypoint that imports TFX."""
     checks = " ".join(text for name, text in image.steps("runtime") if name == "RUN")
     modules = re.search(r"&& python -c 'import ([^';]+)'", checks)[1].split(", ")
     assert "pipeline.runners.kubeflow.entrypoint.step" in modules
@@ -170,9 +170,9 @@ def test_what_pods_run_is_imported_as_it_is_built(image):
 
 
 def test_any_user_can_write_where_libraries_do(image):
-    told = " ".join(text for name, text in image.steps("runtime") if name in ("RUN", "ENV"))
-    home = re.search(r"HOME=(\S+) USER", told)[1]
-    assert f"chmod 1777 {home}" in told
+    commands = " ".join(text for name, text in image.steps("runtime") if name in ("RUN", "ENV"))
+    home = re.search(r"HOME=(\S+) USER", commands)[1]
+    assert f"chmod 1777 {home}" in commands
 
 
 def test_volumes_are_made_writable_for_the_group_of_the_image(image):
@@ -185,7 +185,7 @@ def test_volumes_are_made_writable_for_the_group_of_the_image(image):
 
 
 def test_every_installation_asks_for_hashes(image):
-    """And builds with what the lock has: a package's own wishes for its build are fetched without."""
+    """And builds with the packages of the lock: a package's own build requirements have no hashes."""
     installs = [
         command
         for stage in image.stages.values()
@@ -215,7 +215,7 @@ def test_locks_are_hashed_exact_and_name_no_address(lock):
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
 def test_locks_agree(python):
-    """The image has what was tested here, without the tools of tests; CUDA goes with its TensorFlow."""
+    """The image has the tested packages, without the tools of tests; CUDA matches its TensorFlow."""
     ours, images, gpus = (pins(lock, python) for lock in LOCKS)
     assert images.items() <= ours.items()
     assert {"tfx", "tensorflow", "gcsfs", "s3fs", "pyfarmhash"} <= images.keys()
@@ -229,7 +229,7 @@ def test_locks_agree(python):
 
 @pytest.mark.parametrize(("lock", "package"), [("requirements.lock", "uv"), ("kubeflow/image.lock", "setuptools")])
 def test_what_is_installed_first_is_cut_out_of_its_lock(image, lock, package):
-    """By the very expressions of the file."""
+    """With the expressions of the file."""
     commands = " ".join(image.stages["libraries"].texts("RUN"))
     script = re.search(rf"sed -n '(/\^{package}==[^']*)' {Path(lock).name}", commands)[1]
     cut = subprocess.run(["sed", "-n", script, ROOT / lock], capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""What kubeflow/README.md tells people to type exists, and its configuration compiles."""
+"""The commands in kubeflow/README.md exist, and its configuration compiles."""
 
 import re
 import shlex
@@ -28,7 +28,7 @@ IMAGE = "registry.example/siamese@sha256:" + 64 * "0"
 
 
 def command_of(words: list[str]) -> Any:
-    """The command that the first words name; they are taken off."""
+    """The command that the first words name, which are removed."""
     command = get_command(app)
     while words and (commands := getattr(command, "commands", None)):
         name = words.pop(0)
@@ -39,7 +39,7 @@ def command_of(words: list[str]) -> Any:
 
 @pytest.mark.parametrize("text", TYPED)
 def test_commands_in_blocks_parse(text):
-    """As the shell would hand them over; nothing runs, what is unknown or missing raises."""
+    """As the shell would pass them; nothing runs, what is unknown or missing raises."""
     words = shlex.split(text.replace("$IMAGE", IMAGE), comments=True)
     command = command_of(words)
     assert command.make_context("siamese", words).params
@@ -54,7 +54,7 @@ def test_every_step_has_its_command():
 
 @pytest.mark.parametrize("text", sorted(set(NAMED)))
 def test_commands_in_the_text_are_there(text):
-    """Short forms, so arguments may be missing; options and names of commands may not be made up."""
+    """Short forms: arguments may be missing, but options and names of commands must exist."""
     words = shlex.split(text.replace("\n", " "))
     command = command_of(words)
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
@@ -105,7 +105,7 @@ def test_the_launchers_object_store_is_what_kubernetes_and_the_launcher_take():
 
 @pytest.fixture(scope="module")
 def configuration(tmp_path_factory) -> Path:
-    """Made by the very commands of step 6."""
+    """Made by the commands of step 6."""
     block = next(text for text in BASH if "faces.yaml <<" in text)
     folder = tmp_path_factory.mktemp("readme")
     (folder / "configs").symlink_to(ROOT / "configs")
@@ -114,7 +114,7 @@ def configuration(tmp_path_factory) -> Path:
 
 
 def merged(file: Path, snippet: str) -> Config:
-    """The configuration with a snippet of the README's put into it, as a reader would."""
+    """The configuration with a snippet of the README inserted."""
     content = parse_yaml(file.read_text(encoding="utf-8"))
     for section, keys in parse_yaml(snippet).items():
         content[section] = {**content.get(section, {}), **keys}
@@ -166,5 +166,5 @@ def test_settings_that_are_named_exist():
             section = section.model_fields[part].annotation
 
 
-def test_nothing_is_left_to_fill_in():
+def test_no_placeholder_is_undefined():
     assert not re.findall(r"\b[A-Z]+_(?:SIZE|STATE)\b|@@", README)

@@ -1,4 +1,4 @@
-"""The manifests beside Kubernetes' own schemas, unknown fields refused."""
+"""The manifests against Kubernetes' schemas, unknown fields refused."""
 
 import re
 import shutil
@@ -39,17 +39,17 @@ def test_manifests_are_what_kubernetes_takes(name, version):
         ("service-account.yaml", {"automountToken": True}),
     ],
 )
-def test_a_fault_is_found(name, change):
+def test_an_error_is_found(name, change):
     document = DOCUMENTS[name][0]
-    spoilt = {
+    invalid = {
         **document,
         **{key: {**document.get(key, {}), **value} if key == "spec" else value for key, value in change.items()},
     }
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(spoilt, VERSIONS[-1], strict=True)
+        kubernetes_validate.validate(invalid, VERSIONS[-1], strict=True)
 
 
-def test_the_kustomization_names_files_that_are_there():
+def test_the_kustomization_names_existing_files():
     (kustomization,) = read(KUSTOMIZATION)
     assert set(kustomization) == {"apiVersion", "kind", "namespace", "resources", "labels"}
     named = set(kustomization["resources"])

@@ -1,4 +1,4 @@
-"""What a cluster is given, as far as it can be checked without one."""
+"""The files for serving on a cluster, as far as they can be checked without one."""
 
 import re
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""What the open-source Kubeflow Pipelines backend does with a compiled pipeline, on this machine and without a cluster.
+"""An emulation of the open-source Kubeflow Pipelines backend on this machine, without a cluster.
 
-Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not from our entrypoint, whose judge it is:
+Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not from our entrypoint, which it tests:
 
 - ``apiserver/template/v2_template.go``, ``v2/compiler/argocompiler``: strict parsing of both documents, schema 2.1.0,
   containers only, tasks that exist and no cycle, parameters of a run by name and type, ``defaultPipelineRoot`` unread;
-- ``v2/driver/{container,resolve,driver}.go``: ``{{$.pipeline_job_uuid}}`` and its like as whole values, values turned
-  into the declared types, artifacts by producer, URIs ``<root>/<pipeline>/<run>/<task>/<uuid>/<key>``, and
+- ``v2/driver/{container,resolve,driver}.go``: ``{{$.pipeline_job_uuid}}`` and the like as entire values, values
+  converted to the declared types, artifacts by producer, URIs ``<root>/<pipeline>/<run>/<task>/<uuid>/<key>``, and
   ``executor-logs`` among the outputs where the server publishes logs (KFP's manifests: yes);
 - ``v2/component/launcher_v2.go``, ``v2/objectstore``: first artifact of each list downloaded, by the prefix of its key;
   ``{{$}}`` and the other placeholders replaced in command and arguments; the output file read back, metadata merged,
@@ -19,10 +19,10 @@ Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not 
 - Kubernetes: ``$(NAME)`` in arguments, a fresh file system; Argo: order, two pods at a time, retries of a failed pod
   with the same input (any failure of the command or of the launcher; not the driver's).
 
-Left out: importers, conditions but of one truth value, loops, nested pipelines, secrets; resources are not enforced.
-The cache is taken to miss, unless a test hands over the outputs of an earlier run. Paths under /minio, /s3 and /gcs lie
-under ``SIAMESE_MOUNT_ROOT``, and /tmp/kfp_outputs in a folder of the pod, since nobody may write to / here; a claim is
-mounted where its folder is already.
+Not emulated: importers, conditions except on one boolean, loops, nested pipelines, secrets; resources are not enforced.
+The cache always misses, unless a test passes the outputs of an earlier run. Paths under /minio, /s3 and /gcs are under
+``SIAMESE_MOUNT_ROOT``, and /tmp/kfp_outputs is in a folder of the pod, because / is not writable here; a claim is
+mounted where its folder already is.
 """
 
 from kubeflow_backend.backend import Backend, Run

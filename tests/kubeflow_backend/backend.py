@@ -11,7 +11,7 @@ from kubeflow_backend.pods import Kill, Pod
 from kubeflow_backend.specification import parse, run_parameters
 from kubeflow_backend.stores import Stores
 
-DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"  # of a server where nobody says another
+DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"  # the server's default
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Backend:
     def artifact(self, run: Run, task: str, key: str) -> tuple[Path, dict[str, Any]]:
         """(where the object store keeps it, its metadata) of an output."""
         found = self._stores.runtime_artifact(run.tasks[task].outputs[key])
-        return self._stores.bucket / self._stores.place(found["uri"]), found["metadata"]
+        return self._stores.bucket / self._stores.path(found["uri"]), found["metadata"]
 
     def run(
         self,
@@ -57,11 +57,11 @@ class Backend:
           file: the YAML.
           parameters: of the run; the others take their defaults.
           kill: what happens to the first attempts of some tasks.
-          cached: finished tasks of an earlier run, taken as cache hits.
-          pipeline_root: given with the run; the backend reads no ``defaultPipelineRoot``.
+          cached: finished tasks of an earlier run, used as cache hits.
+          pipeline_root: of the run; the backend reads no ``defaultPipelineRoot``.
 
         Raises:
-          Refused: the API server would not take the file or the parameters.
+          Refused: the API server would refuse the file or the parameters.
         """
         compiled = parse(file)
         values = run_parameters(compiled.spec, parameters or {})

@@ -1,4 +1,4 @@
-"""What a task is given: ``v2/driver/container.go``, ``resolve.go`` and ``driver.go`` (``provisionOutputs``)."""
+"""The inputs of a task: ``v2/driver/container.go``, ``resolve.go`` and ``driver.go`` (``provisionOutputs``)."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _CONDITION = re.compile(r"inputs\.parameter_values\['([^']+)'\] == (true|false)"
 
 @dataclass
 class Task:
-    """What became of one task.
+    """The result of one task.
 
     Attributes:
       state: "PENDING", "RUNNING", "SUCCEEDED", "FAILED" or "SKIPPED".
@@ -100,10 +100,10 @@ def executor_input(job: Job, name: str) -> dict[str, Any]:
 
 
 def triggered(job: Job, name: str, given: dict[str, Any]) -> bool:
-    """Whether the condition of a task holds, which is asked once its inputs are there.
+    """Whether the condition of a task holds, evaluated with its inputs.
 
     Raises:
-      Refused: it cannot be told.
+      Refused: it cannot be evaluated.
     """
     condition = job.compiled.spec.root.dag.tasks[name].trigger_policy.condition
     if not condition:
@@ -157,7 +157,7 @@ def _parameter(job: Job, name: str, given: Any) -> struct_pb2.Value:
 
 
 def _converted(key: str, value: struct_pb2.Value, wanted: int) -> struct_pb2.Value:
-    """Anything becomes a text where a text is wanted; nothing else becomes anything else."""
+    """Any value is converted to a declared string; no other conversion exists."""
     if fits(value, wanted):
         return value
     if wanted != pipeline_spec_pb2.ParameterType.STRING:

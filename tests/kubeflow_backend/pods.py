@@ -25,8 +25,8 @@ _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 class Kill:
     """Sends ``number`` to the first attempt of a task, once a line of its log contains ``text``.
 
-    A pod that is told to go gets SIGTERM, but its command does not: it goes to the launcher, which dies of it, and with
-    it the container; so what a command sees of a lost pod is SIGKILL.
+    A pod that is deleted gets SIGTERM, but its command does not: the launcher receives it and exits, and the container
+    with it; so the command of a lost pod sees SIGKILL.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Pod:
         self._result = job.tasks[name]
 
     def run(self) -> None:
-        """Runs the task to its end, however that is."""
+        """Runs the task to its end."""
         self._result.state = "RUNNING"
         retries = self._job.compiled.spec.root.dag.tasks[self._name].retry_policy.max_retry_count
         try:
@@ -52,7 +52,7 @@ class Pod:
             if not triggered(self._job, self._name, given):
                 self._result.state = "SKIPPED"
                 return
-        except Refused as error:  # the driver's own pod fails, which is not tried again
+        except Refused as error:  # the driver's own pod fails, which is not retried
             self._result.logs.append(str(error))
             self._result.state = "FAILED"
             return
@@ -152,31 +152,33 @@ class Pod:
         return process.wait()
 
     def _publish(self, mount: Path, given: Any) -> None:
-        told = pipeline_spec_pb2.ExecutorOutput()
+        parsed = pipeline_spec_pb2.ExecutorOutput()
         if Path(given.outputs.output_file).exists():
             text = Path(given.outputs.output_file).read_text(encoding="utf-8")
             try:
-                json_format.Parse(text, told)
+                json_format.Parse(text, parsed)
             except json_format.ParseError as error:
                 raise Refused(f"failed to unmarshall ExecutorOutput: {error}") from None
         outputs = {}
         for key, several in given.outputs.artifacts.items():
             artifact = several.artifacts[0]
             uri, metadata = artifact.uri, plain(artifact.metadata)
-            if told.artifacts[key].artifacts:
-                merged = told.artifacts[key].artifacts[0]
+            if parsed.artifacts[key].artifacts:
+                merged = parsed.artifacts[key].artifacts[0]
                 uri, metadata = merged.uri or uri, {**metadata, **plain(merged.metadata)}
             self._job.stores.upload(self._local(mount, uri), uri, self._job.root)
             schema = artifact.type.instance_schema or f"title: {artifact.type.schema_title}"
             outputs[key] = self._job.stores.record(key, schema, uri, metadata)
-        parameters = {key: self._parameter(key, told, one.output_file) for key, one in given.outputs.parameters.items()}
+        parameters = {
+            key: self._parameter(key, parsed, one.output_file) for key, one in given.outputs.parameters.items()
+        }
         self._result.outputs.update(outputs)
         self._result.parameters.update(parameters)
 
-    def _parameter(self, key: str, told: Any, file: str) -> struct_pb2.Value:
-        """What the output file says, else what the parameter's own file holds."""
+    def _parameter(self, key: str, parsed: Any, file: str) -> struct_pb2.Value:
+        """The value in the output file, or else in the parameter's own file."""
         wanted = self._job.component(self._name).output_definitions.parameters[key].parameter_type
-        value = told.parameter_values.get(key)
+        value = parsed.parameter_values.get(key)
         if value is None:
             if not Path(file).is_file():
                 raise Refused(f"failed to read output parameter name={key!r} path={file!r}")
@@ -188,11 +190,11 @@ class Pod:
         return value
 
     def _local(self, mount: Path, uri: str) -> Path:
-        return mount / self._job.stores.place(uri)
+        return mount / self._job.stores.path(uri)
 
 
 def _expanded(text: str, environment: Mapping[str, str]) -> str:
-    """What Kubernetes makes of a container's argument: ``$(NAME)`` is the variable if there is one, ``$$`` is $."""
+    """Kubernetes' expansion of a container's argument: ``$(NAME)`` is the variable if it exists, ``$$`` is $."""
     return _REFERENCE.sub(
         lambda found: "$" if found[0] == "$$" else environment.get(found[1], found[0]),
         text,

@@ -54,7 +54,7 @@ class Compiled:
     Attributes:
       spec: the ``PipelineSpec``.
       executors: by label.
-      pods: what the platform document says of each executor, by label.
+      pods: the platform document's configuration of each executor, by label.
       upstream: task -> the tasks that must have succeeded.
     """
 
@@ -68,7 +68,7 @@ def parse(file: Path) -> Compiled:
     """Reads the file as the API server does.
 
     Raises:
-      Refused: the API server would not take the file, or not make a workflow of it.
+      Refused: the API server would refuse the file, or fail to make a workflow of it.
     """
     documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     if len(documents) > 2 or "pipelineSpec" in documents[0]:

@@ -25,8 +25,8 @@ class Stores:
         config.fake_database.SetInParent()
         self._metadata, self._lock = metadata_store.MetadataStore(config), threading.Lock()
 
-    def place(self, uri: str) -> Path:
-        """What the launcher makes of a URI: a path, relative to the buckets here and to / in a pod."""
+    def path(self, uri: str) -> Path:
+        """The launcher's path of a URI, relative to the buckets here and to / in a pod."""
         scheme = next((scheme for scheme in _SCHEMES if uri.startswith(scheme)), None)
         if scheme is None:
             raise Refused(f"failed to generate local path for URI {uri}: unsupported storage scheme")
@@ -35,9 +35,9 @@ class Stores:
     def download(self, uri: str, local: Path) -> None:
         """Fetches every object whose key begins with the artifact's, as older launchers do.
 
-        So ``model_run/log`` comes along with ``model``, to where it belongs; nothing at all is no error.
+        So ``model_run/log`` is fetched with ``model``; finding nothing is not an error.
         """
-        source = self.bucket / self.place(uri)
+        source = self.bucket / self.path(uri)
         for beginning in source.parent.glob(f"{source.name}*"):
             for file in (beginning, *beginning.rglob("*")):
                 if file.is_file():
@@ -46,7 +46,7 @@ class Stores:
                     shutil.copyfile(file, target)
 
     def upload(self, local: Path, uri: str, root: str) -> None:
-        """Puts a file, or the files of a folder, under ``uri``; an empty folder leaves nothing, and so does none.
+        """Copies a file, or the files of a folder, to ``uri``; an empty or missing folder copies nothing.
 
         Raises:
           Refused: the URI is not one of the run's, or a link stands for a folder.
@@ -54,7 +54,7 @@ class Stores:
         if not uri.startswith(f"{root}/"):
             raise Refused(f"URI {uri!r} does not have expected bucket prefix {root!r}")
         if local.exists():
-            self._upload(local, self.bucket / self.place(uri))
+            self._upload(local, self.bucket / self.path(uri))
 
     def _upload(self, local: Path, target: Path) -> None:
         if local.is_dir():

@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
-from pipeline.runners.kubeflow.compile.passes import entrypoint, parameters, pods, scheduling
+from pipeline.runners.kubeflow.compile.passes import alerts, entrypoint, parameters, pods, scheduling
 from pipeline.runners.kubeflow.compile.specification import PASSES, Target, tasks
 
 
@@ -153,6 +153,14 @@ def test_the_entrypoint_receives_its_node_and_types(spec):
         *("--node", "Trainer"),
         *("--artifact_types", '{"inputs": {}, "outputs": {"model": "a.b.Model"}}'),
     ]
+
+
+def test_alerts_are_an_argument_of_every_entrypoint_where_configured(spec):
+    before = copy.deepcopy(spec)
+    alerts.failure_alerts(spec, Target())
+    assert spec == before
+    alerts.failure_alerts(spec, Target(alerts='{"attempts": 3}'))
+    assert all(of(spec, node)["args"][-2:] == ["--alerts", '{"attempts": 3}'] for node in tasks(spec))
 
 
 def test_every_pass_registers_itself():

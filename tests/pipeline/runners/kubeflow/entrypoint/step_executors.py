@@ -1,4 +1,4 @@
-"""Executors for the entrypoint's tests: each does one thing that a node of a pipeline may do."""
+"""Executors for the entrypoint's tests: each shows one behaviour of a node."""
 
 import logging
 import os
@@ -24,10 +24,10 @@ class Copier(BaseExecutor):
 
 
 class Clearer(BaseExecutor):
-    """Has no model to give, and leaves its log empty."""
+    """Has no model, and leaves its log empty."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
-        assert not input_dict["source"], "an artifact that stands for none is no input"
+        assert not input_dict["source"], "a placeholder is not an input"
         output_dict["model"].clear()
 
 
@@ -43,7 +43,7 @@ class Breaker(BaseExecutor):
 
 
 class Sleeper(BaseExecutor):
-    """Is told to stop, and cleans up first."""
+    """Receives SIGTERM, and cleans up first."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         model = Path(output_dict["model"][0].uri)
@@ -54,8 +54,8 @@ class Sleeper(BaseExecutor):
             (model / "cleaned").write_text("up")
 
 
-class Teller(BaseExecutor):
-    """Says whether it was given anything that only the backend reads."""
+class ParameterCheck(BaseExecutor):
+    """Reports whether it received only its own parameters."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         output_dict["enough"][0].write(sorted(exec_properties) == ["times"])

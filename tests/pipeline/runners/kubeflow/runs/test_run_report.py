@@ -1,4 +1,4 @@
-"""``siamese kubeflow report``: the page that a run drew, or one of what a failed run left in the pipeline root."""
+"""``siamese kubeflow report``: the page of a run, or one made from the artifacts of a failed run."""
 
 import json
 
@@ -32,7 +32,7 @@ def write(root, run_id, node, key, name, content):
 ALL = {"ImageExampleGen": ["succeeded"], "NewData": ["succeeded"], "Trainer": ["succeeded"], "Outcome": ["succeeded"]}
 
 
-def test_the_page_of_a_run_that_came_to_its_end_is_fetched(siamese, ended, tmp_path):
+def test_the_page_of_a_finished_run_is_fetched(siamese, ended, tmp_path):
     root = f"file://{tmp_path}/root"
     run_id = ended("SUCCEEDED", ALL, root)
     write(tmp_path / "root", run_id, "RunReport", "report", "report.html", "<p>drawn on the cluster</p>")
@@ -42,7 +42,7 @@ def test_the_page_of_a_run_that_came_to_its_end_is_fetched(siamese, ended, tmp_p
 
 
 def test_a_run_that_failed_explains_itself(siamese, ended, tmp_path):
-    event = {"event": "failed", "node": "Trainer", "reason": REASON, "mend": None}
+    event = {"event": "failed", "node": "Trainer", "reason": REASON, "error_code": None}
     nodes = {"ImageExampleGen": ["succeeded"], "Trainer": ["failed"]}
     run_id = ended("FAILED", nodes, f"file://{tmp_path}/root", {pod_name("Trainer", 0): json.dumps(event) + "\n"})
     split = {"images": 40, "identities": 12}
@@ -65,23 +65,23 @@ OUTCOME = {"event": "outcome", "node": "Outcome", "name": "faces", "run_id": "r"
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "fact"),
     [
         ({"status": "pushed", "pushed_version": 7}, "it serves as version 7"),
         ({"status": "refused"}, "This model must not be used"),
     ],
 )
-def test_a_run_whose_page_is_gone_is_told_by_its_outcome(siamese, ended, tmp_path, status, told):
+def test_a_run_without_a_page_is_reported_from_its_outcome(siamese, ended, tmp_path, status, fact):
     log = json.dumps({**OUTCOME, **status}) + "\n"
     run_id = ended("SUCCEEDED", ALL, f"file://{tmp_path}/root", {pod_name("Outcome", 0): log})
     code, _, _ = siamese("report", run_id, "--to", tmp_path / "page.html", "--poll", 0.1)
     page = (tmp_path / "page.html").read_text()
     assert code == 0
-    assert told in page
+    assert fact in page
     assert "seed" not in page.partition("<!--/run-->")[0].partition("<!--run-->")[2]  # of a configuration not known
 
 
-def test_a_run_that_left_nothing_is_one_line(siamese, ended, tmp_path):
+def test_a_run_without_artifacts_is_one_line(siamese, ended, tmp_path):
     run_id = ended("SUCCEEDED", ALL, f"file://{tmp_path}/root")
     code, _, err = siamese("report", run_id, "--to", tmp_path / "page.html", "--poll", 0.1)
     assert (code, err.count("\n")) == (2, 1)
