@@ -1,4 +1,4 @@
-"""What the README tells people to type exists."""
+"""The commands, options, keys, targets and files that the README names exist."""
 
 import re
 from pathlib import Path
@@ -22,12 +22,12 @@ def test_commands_are_mentioned():
 @pytest.mark.parametrize(("name", "arguments"), COMMANDS)
 def test_commands_and_their_options_exist(name, arguments):
     command = get_command(app).commands[name]
-    words = iter(arguments.replace("`", " ").replace(",", " ").split())
+    remaining = iter(arguments.replace("`", " ").replace(",", " ").split())
     while groups := getattr(command, "commands", None):  # of a group: the command within it, unless it is one itself
-        word = next(words, "")
-        if word not in groups and command.invoke_without_command:
+        following = next(remaining, "")
+        if following not in groups and command.invoke_without_command:
             break
-        command = groups[word]
+        command = groups[following]
     known = {option for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"--[a-z-]+", arguments)) <= known
 

@@ -39,7 +39,7 @@ _IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class DataSettings(IngestSettings):
-    """Where the images are and how they are read."""
+    """The images: their source, layout, splits and checks."""
 
     source: Annotated[str | None, Affects.NOTHING, IsPath(unless=(DIGITS,))] = Field(
         None, description=f"a folder, a manifest, increments of either ({{SPAN}}), or {DIGITS}"
@@ -54,29 +54,31 @@ class DataSettings(IngestSettings):
 
 
 class BeamSettings(Settings):
-    """How Beam runs; anything else that its runners take goes into ``args``."""
+    """The runner of Beam; its other options go into ``args``."""
 
-    runner: str = Field(_IN_PROCESS, description="by its name, or that of its class; --beam sets it too")
-    args: tuple[str, ...] = Field((), description="of the runner and of Beam, e.g. --parallelism=8")
+    runner: str = Field(_IN_PROCESS, description="name or class of the runner; --beam sets it too")
+    args: tuple[str, ...] = Field((), description="options of the runner and of Beam, e.g. --parallelism=8")
 
     @property
     def pipeline_args(self) -> list[str]:
-        """What each Beam pipeline is started with.
+        """The arguments of each Beam pipeline.
 
-        Unless a dependency is named, TFX packs its own sources anew for each component (5 s each), which a runner in
-        this process never installs.
+        Unless an image or a dependency is named, TFX packages its own sources for each component (5 s each), which a
+        runner in this process never installs.
         """
-        unpacked = ["--sdk_container_image=in-process"] if self.runner == _IN_PROCESS else []
-        return [f"--runner={self.runner}", *unpacked, *self.args]
+        unpackaged = ["--sdk_container_image=in-process"] if self.runner == _IN_PROCESS else []
+        return [f"--runner={self.runner}", *unpackaged, *self.args]
 
 
 class Config(Settings):
-    """Everything a run depends on, but for where it writes."""
+    """Everything that a run depends on, except the folders that it writes to."""
 
     name: Annotated[str, Affects.CONFIGURATION] = Field(
-        "siamese", pattern=r"^[a-z][a-z0-9-]*$", description="of the pipeline: runs and artifacts are kept by it"
+        "siamese",
+        pattern=r"^[a-z][a-z0-9-]*$",
+        description="name of the pipeline, under which runs and artifacts are kept",
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="of splits, pairs, weights and distortions")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of splits, pairs, initial weights and augmentation")
     data: DataSettings = DataSettings()
     image: ImageSettings = ImageSettings()
     pairs: PairSettings = PairSettings()
@@ -97,20 +99,20 @@ class Config(Settings):
 
     @property
     def split_rule(self) -> dict[str, Any]:
-        """The rule and the seed that keep the test images out of the training."""
+        """The rule and the seed of the splits, which keep test images out of the training."""
         return {**self.data.split.model_dump(mode="json"), "seed": self.seed}
 
     @property
     def ingest(self) -> IngestSettings:
-        """What ImageExampleGen reads."""
+        """The settings of ImageExampleGen."""
         return IngestSettings(**{key: getattr(self.data, key) for key in IngestSettings.model_fields})
 
     @property
     def model(self) -> ModelSettings:
-        """What the Trainer reads.
+        """The settings of the Trainer.
 
         Raises:
-          ValueError: the sections do not fit together.
+          ValueError: the sections are inconsistent.
         """
         return ModelSettings(
             image=self.image,
@@ -124,18 +126,21 @@ class Config(Settings):
 
     @property
     def search(self) -> TunerSettings | None:
-        """What the Tuner tries; None where it is switched off.
+        """The settings of the Tuner; None where it is switched off.
 
         Raises:
-          ValueError: the sections do not fit together.
+          ValueError: the sections are inconsistent.
         """
         model = self.model
         return fitted_to(self.tuner, model) if self.tuner.trials else None
 
     def model_post_init(self, _context: object) -> None:
-        """Checks what spans sections."""
+        """Checks that the sections are consistent."""
         model = self.model
-        for section in ("loss", "training"):  # with what suits the encoder, so that the dump says what was in force
+        for section in (
+            "loss",
+            "training",
+        ):  # with the defaults for the encoder, so that the dump has the values in use
             object.__setattr__(self, section, getattr(model, section))
         _ = self.search
         self.gates.check_names(self.measures.names)
@@ -154,6 +159,6 @@ class Config(Settings):
 
 
 def as_json(value: BaseModel | Mapping[str, Any]) -> str:
-    """Canonical JSON, as components take their settings."""
+    """Canonical JSON of settings, the form of an execution parameter."""
     content = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     return json.dumps(content, sort_keys=True)

@@ -1,9 +1,9 @@
-"""Cron expressions: five fields as everybody writes them, six as Kubeflow Pipelines reads them, and time zones.
+"""Cron expressions: the usual five fields, the six of Kubeflow Pipelines, and time zones.
 
 The backend parses with github.com/robfig/cron 1.2: seconds, minutes, hours, day of month, month, day of week (0-6), the
-last of which may be left out. So it takes the usual five fields without a word, and reads them one place off. It knows
-no time zone but that of its controller (CRON_SCHEDULE_TIMEZONE, UTC unless it is set): ``CRON_TZ=`` came with a
-later release of that package.
+last of which is optional. So it accepts the usual five fields silently, each read as the field before it. Its only time
+zone is that of its controller (CRON_SCHEDULE_TIMEZONE, default UTC): ``CRON_TZ=`` came with a later release of that
+package.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _SHORT = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_AHEAD = 366 * 8  # days: February 29th comes up within eight years
+_AHEAD = 366 * 8  # days: there is a February 29th within eight years
 
 
 class _Kind(NamedTuple):
@@ -44,7 +44,7 @@ _KINDS = (
 
 
 class Part(NamedTuple):
-    """One field: as written, what it stands for, and whether it is a star (which matters where both days are set)."""
+    """One field: its text, its values, and whether it is a star (which matters where both days are set)."""
 
     text: str
     values: frozenset[int]
@@ -63,15 +63,15 @@ class Cron(NamedTuple):
 
     @property
     def six_fields(self) -> str:
-        """As the backend reads it."""
+        """The expression for the backend."""
         return " ".join(part.text for part in self)
 
 
 def parse_cron(text: str) -> Cron:
-    """Reads five fields (minute first), six (second first), or a word such as @daily.
+    """Parses five fields (minute first), six (second first), or a shorthand such as @daily.
 
     Raises:
-      ValueError: it is none of them; what is wrong, in a sentence.
+      ValueError: it is none of them.
     """
     fields = _SHORT.get(text.strip().lower(), text).split()
     if len(fields) == 5:
@@ -96,7 +96,7 @@ def _part(text: str, kind: _Kind) -> Part:
         if first > last:
             raise ValueError(f"the {kind.name} {text!r}: {low} is after {high}")
         values |= set(range(first, last + 1, int(step) if slash else 1))
-    if 7 in values and kind.names is _DAYS:  # Sunday, which the backend knows as 0 alone
+    if 7 in values and kind.names is _DAYS:  # Sunday, which is 0 for the backend
         values = (values - {7}) | {0}
         text = ",".join(map(str, sorted(values)))
     return Part(text, frozenset(values), star)
@@ -110,16 +110,16 @@ def _number(text: str, kind: _Kind, field: str) -> int:
 
 
 def in_zone(cron: Cron, written_in: str, read_in: str, now: datetime) -> Cron:
-    """The expression that means in one time zone what ``cron`` means in another.
+    """Converts an expression from one time zone to another.
 
     Args:
-      cron: as its author means it.
-      written_in: the author's zone, such as Europe/Berlin.
-      read_in: the zone that the backend's controller reads it in.
-      now: the zones' clocks are compared for a year from here.
+      cron: the expression.
+      written_in: its zone, such as Europe/Berlin.
+      read_in: the zone of the backend's controller.
+      now: the offset of the zones is compared for a year from here.
 
     Raises:
-      ValueError: there is none, for their clocks are not always as far apart and it tells.
+      ValueError: the offset changes in the course of the year, so that there is no such expression.
     """
     if written_in == read_in:
         return cron
@@ -130,7 +130,7 @@ def in_zone(cron: Cron, written_in: str, read_in: str, now: datetime) -> Cron:
     if len(shifted) > 1:
         raise ValueError(
             f"{written_in} is {' and '.join(_hours(minutes) for minutes in sorted(ahead))} ahead of {read_in} in the "
-            "course of a year, and the backend reads one expression the whole year"
+            "course of a year, and the backend has one expression for all of it"
         )
     return shifted.pop()
 
@@ -144,7 +144,7 @@ def _hours(minutes: int) -> str:
 
 
 def _shifted(cron: Cron, minutes: int) -> Cron:
-    """The expression that many minutes later on the clock."""
+    """The expression, so many minutes later."""
     clock = [hour * 60 + minute for hour in cron.hour.values for minute in cron.minute.values]
     moved = [divmod(at + minutes, 24 * 60) for at in clock]
     hours = frozenset(minute // 60 for _, minute in moved)
@@ -167,25 +167,25 @@ def _listed(values: Iterable[int], before: Part) -> Part:
 
 
 def next_time(cron: Cron, after: datetime, zone: str) -> datetime | None:
-    """The first moment after ``after``, in UTC; None where none comes (February 30th)."""
-    place = ZoneInfo(zone)
+    """The first moment after ``after``, in UTC; None where there is none (February 30th)."""
+    tz = ZoneInfo(zone)
     clock = sorted(
         time(hour, minute, second)
         for hour in cron.hour.values
         for minute in cron.minute.values
         for second in (sorted(cron.second.values) if len(cron.second.values) < 60 else (0,))
     )
-    first = after.astimezone(place).date()
+    first = after.astimezone(tz).date()
     for day in (first + timedelta(days=n) for n in range(_AHEAD)):
         if day.month in cron.month.values and _on_day(cron, day.day, day.isoweekday() % 7):
             for at in clock:
-                moment = datetime.combine(day, at, place).astimezone(timezone.utc)
+                moment = datetime.combine(day, at, tz).astimezone(timezone.utc)
                 if moment > after:
                     return moment
     return None
 
 
 def _on_day(cron: Cron, day: int, weekday: int) -> bool:
-    """Both days must fit; where neither is a star, one is enough."""
+    """Both days must match; where neither is a star, one is enough."""
     fits = day in cron.day.values, weekday in cron.weekday.values
     return all(fits) if cron.day.star or cron.weekday.star else any(fits)

@@ -1,4 +1,4 @@
-"""What a user may set about the cluster. Plain pydantic: checked in milliseconds."""
+"""Settings of the cluster."""
 
 import re
 from typing import Annotated, Literal
@@ -19,10 +19,10 @@ _UNITS = {"m": 1e-3, "": 1.0} | {
 
 
 def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number: "500m" -> 0.5, "4Gi" -> 4294967296.0.
+    """Parses a Kubernetes quantity: "500m" -> 0.5, "4Gi" -> 4294967296.0.
 
     Raises:
-      ValueError: it is none.
+      ValueError: it is not a quantity.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:
@@ -42,80 +42,80 @@ MountPath = Annotated[str, Field(pattern=r"^/[^:]+$")]
 
 
 class NodeResources(Settings):
-    """What the pod of a node asks for."""
+    """Resources of a node's pod."""
 
-    cpu: Quantity = Field("1", description="cores asked for")
-    cpu_limit: Quantity | None = Field(None, description="cores at most; default: what the node of the cluster has")
-    memory: Quantity = Field("4Gi", description="asked for, and the limit")
-    scratch: Quantity | None = Field("10Gi", description="ephemeral storage for temporary files, at most")
-    gpus: int = Field(0, ge=0, description="asked for, and the limit")
+    cpu: Quantity = Field("1", description="cores requested")
+    cpu_limit: Quantity | None = Field(None, description="limit of cores; default: all of the machine")
+    memory: Quantity = Field("4Gi", description="memory requested, and its limit")
+    scratch: Quantity | None = Field("10Gi", description="limit of ephemeral storage, for temporary files")
+    gpus: int = Field(0, ge=0, description="GPUs requested, and their limit")
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm")
 
 
 class Toleration(Settings):
-    """A taint of the cluster's nodes that pods put up with."""
+    """A toleration: a taint of machines that pods may be scheduled on nevertheless."""
 
-    key: str | None = Field(None, description="of the taint; default: any")
+    key: str | None = Field(None, description="key of the taint; default: any")
     operator: Literal["Exists", "Equal"] = Field("Exists", description="Equal compares the value too")
-    value: str | None = Field(None, description="of the taint")
+    value: str | None = Field(None, description="value of the taint")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="of the taint; default: any"
+        None, description="effect of the taint; default: any"
     )
     toleration_seconds: int | None = Field(
-        None, description="how long a pod stays on a node that is tainted later (NoExecute); default: for ever"
+        None, description="seconds that a pod stays on a machine tainted later (NoExecute); default: for ever"
     )
 
 
 class GpuSettings(Settings):
-    """What the pods of nodes with ``gpus`` need beside the count."""
+    """How pods with ``gpus`` are scheduled."""
 
     resource: str = Field(
-        "nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", description="what the cluster calls one GPU"
+        "nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", description="resource name of one GPU"
     )
-    node_selector: dict[str, str] = Field({}, description="labels of the nodes that have GPUs")
+    node_selector: dict[str, str] = Field({}, description="labels of the machines with GPUs")
     tolerations: tuple[Toleration, ...] = Field(
-        (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),), description="taints of those nodes"
+        (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),), description="tolerated taints of those machines"
     )
 
 
 class RetrySettings(Settings):
-    """How often a failed node is tried again, and when."""
+    """Retries of a failed node."""
 
-    attempts: int = Field(2, ge=0, le=10, description="after the first one")
+    attempts: int = Field(2, ge=0, le=10, description="retries after the first attempt")
     backoff: int = Field(30, ge=1, description="seconds before the first retry")
-    factor: int = Field(2, ge=1, description="by which the wait grows; Argo reads whole numbers only")
+    factor: int = Field(2, ge=1, description="factor by which the wait grows; Argo accepts integers only")
     within: int = Field(
         7 * 24 * 3600,
         ge=60,
-        description="seconds from the first attempt's start: then nothing is tried again, a retry that runs is ended",
+        description="seconds from the start of the first attempt; no retry after, and one in progress is ended",
     )
 
 
 class ForNodes(Settings):
-    """What the pods of some nodes have, or of all."""
+    """Base of settings for the pods of some nodes, or of all."""
 
     nodes: tuple[str, ...] = Field((), description="node ids; default: all")
 
     def is_for(self, node: str) -> bool:
-        """Whether the node's pod has it."""
+        """Whether it is for the node."""
         return not self.nodes or node in self.nodes
 
 
 class VolumeMount(ForNodes):
-    """A persistent volume claim, mounted into the nodes' pods."""
+    """A persistent volume claim, mounted into the pods of nodes."""
 
-    claim: Name = Field(description="its name")
-    path: MountPath = Field(description="where pods see it")
-    sub_path: str | None = Field(None, description="the folder of the volume that they see; default: all of it")
+    claim: Name = Field(description="name of the claim")
+    path: MountPath = Field(description="mount path in the pods")
+    sub_path: str | None = Field(None, description="folder of the volume to mount; default: all of it")
 
 
 class SecretMount(ForNodes):
-    """A secret, as files or as environment variables of the nodes' pods."""
+    """A secret, as files or environment variables of the pods of nodes."""
 
-    name: Name = Field(description="of the secret")
-    path: MountPath | None = Field(None, description="a folder with a file a key")
+    name: Name = Field(description="name of the secret")
+    path: MountPath | None = Field(None, description="mount path of a folder with one file per key")
     env: dict[str, str] = Field({}, description="key of the secret -> environment variable")
-    optional: bool = Field(False, description="whether pods start without it")
+    optional: bool = Field(False, description="start pods without it where it does not exist")
 
     @model_validator(mode="after")
     def _one_way(self) -> "SecretMount":
@@ -125,48 +125,50 @@ class SecretMount(ForNodes):
 
 
 class KubeflowSettings(Settings):
-    """How the graph runs on a cluster with Kubeflow Pipelines."""
+    """The graph on a cluster with Kubeflow Pipelines."""
 
     host: str | None = Field(None, description="address of the server; default: the environment's")
-    namespace: str | None = Field(None, description="of the runs, on a server of many users")
-    experiment: str = Field("siamese", min_length=1, description="that runs are shown under")
+    namespace: str | None = Field(None, description="namespace of the runs on a multi-user server")
+    experiment: str = Field("siamese", min_length=1, description="experiment of the runs")
     connection: ConnectionSettings = ConnectionSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    image: str | None = Field(None, description="the container image of every node, by digest or tag")
+    image: str | None = Field(None, description="container image of every node, by digest or tag")
     pipeline_root: str | None = Field(
-        None, pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$", description="where artifacts go: gs://, s3:// or minio://"
+        None, pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$", description="address for artifacts: gs://, s3:// or minio://"
     )
     resources: dict[str, NodeResources] = Field(
         {
             DEFAULT: NodeResources(),
             "Trainer": NodeResources(cpu="4", memory="16Gi", scratch="50Gi", gpus=1, shared_memory="2Gi"),
         },
-        description=f"by node id; {DEFAULT} is for all others",
+        description=f"resources of pods by node id; {DEFAULT}: all other nodes",
     )
     gpu: GpuSettings = GpuSettings()
     retries: RetrySettings = RetrySettings()
-    timeout: int | None = Field(None, ge=60, description="seconds that one attempt of a node may take")
+    timeout: int | None = Field(
+        None, ge=60, description="seconds that one attempt of a node may take; default: no limit"
+    )
     volumes: tuple[VolumeMount, ...] = Field((), description="persistent volume claims, mounted into pods")
     secrets: tuple[SecretMount, ...] = Field((), description="secrets, as files or environment variables of pods")
     env: dict[str, str] = Field({}, description="environment variables of every pod")
-    node_selector: dict[str, str] = Field({}, description="labels of the nodes that pods may run on")
-    tolerations: tuple[Toleration, ...] = Field((), description="taints of the nodes that pods put up with")
-    labels: dict[str, str] = Field({}, description="of every pod")
-    annotations: dict[str, str] = Field({}, description="of every pod")
+    node_selector: dict[str, str] = Field({}, description="labels of the machines that pods may run on")
+    tolerations: tuple[Toleration, ...] = Field((), description="taints of machines that pods tolerate")
+    labels: dict[str, str] = Field({}, description="labels of every pod")
+    annotations: dict[str, str] = Field({}, description="annotations of every pod")
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
-        None, description="default: the cluster's own"
+        None, description="pull policy of the image; default: the cluster's"
     )
-    image_pull_secrets: tuple[Name, ...] = Field(
-        (), description="names of the secrets that the registry of the image asks for"
+    image_pull_secrets: tuple[Name, ...] = Field((), description="names of the secrets for the registry of the image")
+    service_account: Name | None = Field(None, description="service account of the pods; default: the cluster's")
+    run_as_user: int | None = Field(
+        None, ge=1, description="user id of the pods; default: the image's; KFP 2.16 or later"
     )
-    service_account: Name | None = Field(None, description="that the pods run as; default: the cluster's own")
-    run_as_user: int | None = Field(None, ge=1, description="of the pods; default: the image's; KFP 2.16 or later")
     checkpoints: MountPath | None = Field(
-        None, description="a folder of a volume in which a stopped training finds its state when it is tried again"
+        None, description="folder of a volume that keeps the state of a training for its retries"
     )
-    fail_when_refused: bool = Field(True, description="a run whose gates refused ends as failed, after all its work")
+    fail_when_refused: bool = Field(True, description="a run that a gate refused ends as failed, after its last node")
 
     def resources_of(self, node: str) -> NodeResources:
-        """What the node's pod asks for."""
+        """The resources of the node's pod."""
         alike = {"Tuner": "Trainer"}.get(node, DEFAULT)  # it trains too
         return self.resources.get(node) or self.resources.get(alike) or self.resources.get(DEFAULT) or NodeResources()

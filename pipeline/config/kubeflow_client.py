@@ -1,4 +1,4 @@
-"""What a user may set about the server and about schedules."""
+"""Settings of the server and of schedules."""
 
 import re
 from datetime import date, datetime, timezone
@@ -17,7 +17,7 @@ def interval_seconds(text: str) -> int:
     """A duration such as 6h, 90m or 1d12h in seconds.
 
     Raises:
-      ValueError: it is none, or shorter than a minute.
+      ValueError: it is not a duration, or shorter than a minute.
     """
     if not re.fullmatch(r"(\d+[dhms])+", text):
         raise ValueError(f"must be a duration such as 6h, 90m or 1d12h, got {text!r}")
@@ -28,10 +28,10 @@ def interval_seconds(text: str) -> int:
 
 
 def moment(text: str, zone: str) -> datetime:
-    """A date, or a date and a time, of a zone unless it names its own offset; in UTC.
+    """Parses a date, or a date and a time, in a zone unless it has its own offset; in UTC.
 
     Raises:
-      ValueError: it is none.
+      ValueError: it is not a time.
     """
     try:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
@@ -54,7 +54,7 @@ def _checked_interval(text: str) -> str:
 
 
 def _written(found: object) -> object:
-    """YAML reads a date as one."""
+    """The text of a date, which YAML parses."""
     return found.isoformat() if isinstance(found, date) else found
 
 
@@ -76,28 +76,32 @@ Moment = Annotated[str, BeforeValidator(_written), AfterValidator(_checked_momen
 
 
 class ConnectionSettings(Settings):
-    """How the server is reached; credentials come from the environment alone."""
+    """The connection to the server; credentials are read from the environment only."""
 
-    kube_context: str | None = Field(None, description="of kubectl's configuration, where there is no host")
-    proxy: str | None = Field(None, description="http://host:port")
-    ca_file: str | None = Field(None, description="certificates to trust, PEM")
+    kube_context: str | None = Field(None, description="context of kubectl, used without host")
+    proxy: str | None = Field(None, description="proxy of the server: http://host:port")
+    ca_file: str | None = Field(None, description="file of trusted certificates, PEM")
     verify_tls: bool = Field(True, description="refuse a server whose certificate is not trusted")
-    timeout: float = Field(60, gt=0, le=3600, description="seconds that the server may take to answer")
+    timeout: float = Field(60, gt=0, le=3600, description="seconds to wait for an answer")
 
 
 class ScheduleSettings(Settings):
-    """When a schedule runs."""
+    """The times of a schedule."""
 
-    cron: Annotated[str, AfterValidator(_checked_cron)] | None = Field(None, description="five fields: 0 3 * * *")
-    interval: Annotated[str, AfterValidator(_checked_interval)] | None = Field(None, description="6h, 90m, 1d12h")
-    time_zone: Zone = Field("UTC", description="that cron, start and end are written in")
-    cluster_time_zone: Zone = Field(
-        "UTC", description="that the cluster reads cron in: cronScheduleTimezone in its pipeline-install-config"
+    cron: Annotated[str, AfterValidator(_checked_cron)] | None = Field(
+        None, description="cron expression of five fields: 0 3 * * *"
     )
-    catch_up: bool = Field(False, description="run every time that was missed, not the last one alone")
-    max_concurrency: int = Field(1, ge=1, le=10, description="runs at once")
-    start: Moment | None = Field(None, description="nothing runs before, e.g. 2027-01-31T03:00")
-    end: Moment | None = Field(None, description="nothing runs after")
+    interval: Annotated[str, AfterValidator(_checked_interval)] | None = Field(
+        None, description="interval between runs: 6h, 90m, 1d12h"
+    )
+    time_zone: Zone = Field("UTC", description="time zone of cron, start and end")
+    cluster_time_zone: Zone = Field(
+        "UTC", description="time zone of the cluster: cronScheduleTimezone in its pipeline-install-config"
+    )
+    catch_up: bool = Field(False, description="make up for every missed run, not for the last one only")
+    max_concurrency: int = Field(1, ge=1, le=10, description="concurrent runs")
+    start: Moment | None = Field(None, description="no run before, e.g. 2027-01-31T03:00")
+    end: Moment | None = Field(None, description="no run after")
 
     @model_validator(mode="after")
     def _in_order(self) -> "ScheduleSettings":
@@ -106,10 +110,10 @@ class ScheduleSettings(Settings):
         return self
 
     def trigger(self, now: datetime) -> dict[str, str | int]:
-        """What the SDK's ``create_recurring_run`` is told of time.
+        """The times as arguments of the SDK's ``create_recurring_run``.
 
         Raises:
-          ValueError: neither cron nor interval, or both; or the time zones do not go together.
+          ValueError: neither cron nor interval, or both; or the cluster's time zone has no such expression.
         """
         times = {
             f"{key}_time": moment(text, self.time_zone).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -117,7 +121,7 @@ class ScheduleSettings(Settings):
             if text
         }
         if bool(self.cron) == bool(self.interval):
-            raise ValueError("either --cron or --interval must be given (kubeflow.schedule.cron, .interval)")
+            raise ValueError("either --cron or --interval is needed (kubeflow.schedule.cron, .interval)")
         if self.interval:
             return {"interval_second": interval_seconds(self.interval), **times}
         try:
@@ -126,7 +130,7 @@ class ScheduleSettings(Settings):
             raise ValueError(
                 f"{error}. Write it in {self.cluster_time_zone}, or have the cluster read {self.time_zone} "
                 f"(cronScheduleTimezone: {self.time_zone} in the ConfigMap pipeline-install-config, then restart the "
-                "deployment ml-pipeline-scheduledworkflow; all its schedules follow) and say so: "
+                "deployment ml-pipeline-scheduledworkflow; this changes all its schedules) and set "
                 f"kubeflow.schedule.cluster_time_zone: {self.time_zone}"
             ) from None
         return {"cron_expression": cron.six_fields, **times}

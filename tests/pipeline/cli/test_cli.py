@@ -18,7 +18,7 @@ from pipeline import cli
 from pipeline.cli import main
 
 COMMANDS = sorted(get_command(main.app).commands)
-HEAVY = {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "numpy", "PIL", "pydantic"}
+HEAVY = {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "numpy", "PIL"}
 
 
 @pytest.fixture

@@ -40,21 +40,21 @@ def rows(*overrides: str, path: Path | None = None) -> dict:
     return {row.key: row for section in sections(read_user_values(path, overrides)) for row in section.rows}
 
 
-def test_every_key_is_told_with_its_value_default_and_meaning():
-    told = rows("training.epochs=33", "loss.distance=cosine", "loss.margin=0.4")
-    assert told["training.epochs"][1:3] == ("33", "10")
-    assert told["loss.margin"][1:3] == ("0.4", "0.6")  # where it is not given, with this distance
-    assert told["loss.positive_margin"][1:3] == ("0.05", "0.05")
-    assert told["encoder.filters"][1:3] == ("[32, 64]", "[32, 64, 64]")
-    assert told["data.split.by"][1:3] == ("image", "identity")
-    assert told["data.split.train"][1:3] == ("0.7", "0.7")
-    assert "identity, image, group" in told["data.split.by"].meaning
-    assert told["gates.slices[].floors"][1:3] == ("", "{}")
-    assert told["kubeflow.resources.<name>.cpu"].meaning
-    assert all(row.meaning for row in told.values())
+def test_every_key_has_its_value_default_and_meaning():
+    found = rows("training.epochs=33", "loss.distance=cosine", "loss.margin=0.4")
+    assert found["training.epochs"][1:3] == ("33", "10")
+    assert found["loss.margin"][1:3] == ("0.4", "0.6")  # the default with this distance
+    assert found["loss.positive_margin"][1:3] == ("0.05", "0.05")
+    assert found["encoder.filters"][1:3] == ("[32, 64]", "[32, 64, 64]")
+    assert found["data.split.by"][1:3] == ("image", "identity")
+    assert found["data.split.train"][1:3] == ("0.7", "0.7")
+    assert "identity, image, group" in found["data.split.by"].meaning
+    assert found["gates.slices[].floors"][1:3] == ("", "{}")
+    assert found["kubeflow.resources.<name>.cpu"].meaning
+    assert all(row.meaning for row in found.values())
     dumped = load_config().model_dump(mode="json")
-    assert {"seed", "training.batch.forgeries", "kubeflow.gpu.resource"} <= told.keys()
-    assert {key.split(".")[0].split("[")[0] for key in told} == dumped.keys()
+    assert {"seed", "training.batch.forgeries", "kubeflow.gpu.resource"} <= found.keys()
+    assert {key.split(".")[0].split("[")[0] for key in found} == dumped.keys()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -80,24 +80,24 @@ def test_the_yaml_holds_paths_that_mean_the_same_anywhere(tmp_path, monkeypatch)
     assert again.push.serving_dir == "s3://models/faces"
 
 
-def told(*arguments: str) -> str:
+def shown_by(*arguments: str) -> str:
     result = CliRunner().invoke(app, ["config", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
 
 
-def test_a_section_or_a_key_can_be_told_alone():
-    shown = told("training.batch", "--set", "training.batch.images=7")
+def test_a_section_or_a_key_can_be_shown_alone():
+    shown = shown_by("training.batch", "--set", "training.batch.images=7")
     assert shown.startswith("training.batch  What one training step sees.")
     assert re.search(r"^images +7 +4 +images of each identity", shown, re.MULTILINE)
     assert "epochs" not in shown
-    assert re.search(r"^epochs +12 +10 ", told("training"), re.MULTILINE)
-    assert "training.batch  What" in told("training")
-    assert re.search(r"^margin +1.1 +1.1 ", told("loss.margin"), re.MULTILINE)
-    assert len(told("loss.margin").splitlines()) < 7
-    assert re.search(r"^slices\[\]\.by ", told("gates.slices"), re.MULTILINE)
-    assert told("data.split", "--yaml").splitlines()[:2] == ["data:", "  split:"]
-    assert told("loss.margin", "--yaml") == "loss:\n  margin: 1.1\n"
+    assert re.search(r"^epochs +12 +10 ", shown_by("training"), re.MULTILINE)
+    assert "training.batch  What" in shown_by("training")
+    assert re.search(r"^margin +1.1 +1.1 ", shown_by("loss.margin"), re.MULTILINE)
+    assert len(shown_by("loss.margin").splitlines()) < 7
+    assert re.search(r"^slices\[\]\.by ", shown_by("gates.slices"), re.MULTILINE)
+    assert shown_by("data.split", "--yaml").splitlines()[:2] == ["data:", "  split:"]
+    assert shown_by("loss.margin", "--yaml") == "loss:\n  margin: 1.1\n"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pipeline.cli.main import app
 from pipeline.runs.report import read_content
 
 
-def test_it_is_written_whole_from_what_lies_under_the_output_folder(tmp_path):
+def test_it_is_complete_from_the_files_under_the_output_folder(tmp_path):
     run_dir = tmp_path / "runs" / "r1"
     run_dir.mkdir(parents=True)
-    told = {"run_id": "r1", "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
-    RunSummary.model_validate({**told, "error": "no luck"}).write(run_dir)
+    fields = {"run_id": "r1", "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
+    RunSummary.model_validate({**fields, "error": "no luck"}).write(run_dir)
     (tmp_path / "quarantine").mkdir()
     lines = "".join(f"{n}.png,unreadable,1\n" for n in range(300))
     (tmp_path / "quarantine" / "r1.csv").write_text(f"path,reason,bytes\n{lines}")
@@ -38,8 +38,8 @@ def test_a_run_that_is_not_there_is_one_line(tmp_path):
 def test_two_runs_are_compared_on_a_page_beside_the_second(tmp_path):
     for name in ("r1", "r2"):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        told = {"run_id": name, "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
-        RunSummary.model_validate({**told, "error": f"no luck in {name}"}).write(tmp_path / "runs" / name)
+        fields = {"run_id": name, "status": "failed", "exit_code": 1, "seed": 0, "config_digest": ""}
+        RunSummary.model_validate({**fields, "error": f"no luck in {name}"}).write(tmp_path / "runs" / name)
     (tmp_path / "runs" / "latest").symlink_to("r2")
 
     done = CliRunner().invoke(app, ["report", "r1", "latest", "--output", str(tmp_path)])

@@ -38,15 +38,15 @@ def test_there_are_configurations():
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_every_configuration_loads_and_says_what_it_sets(name):
+def test_every_configuration_loads_with_the_values_that_it_sets(name):
     path = Path(str(resources.files("configs") / name))
     config = load_config(path)
     assert config.name == path.stem
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for section, given in content.items():
+    for section, values in content.items():
         loaded = config.model_dump(mode="json")[section]
-        for key in given if isinstance(given, dict) else ():
-            wanted, got = given[key], loaded[key]
+        for key in values if isinstance(values, dict) else ():
+            wanted, got = values[key], loaded[key]
             assert {**got, **wanted} == got if isinstance(wanted, dict) else got == wanted, f"{section}.{key}"
     assert path.read_text(encoding="utf-8").startswith("# ")
 
@@ -189,7 +189,7 @@ def test_the_digest_is_of_what_is_configured_not_of_where_the_images_lie():
     assert len({config.digest(), *(load_config(overrides=change).digest() for change in changed)}) == 5
 
 
-def test_nothing_can_be_changed_afterwards():
+def test_a_configuration_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         load_config().seed = 3
 

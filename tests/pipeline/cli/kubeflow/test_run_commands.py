@@ -79,7 +79,7 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
 
 
 @pytest.mark.parametrize(
-    ("frame", "logs", "code", "told"),
+    ("frame", "logs", "code", "last_line"),
     [
         (
             {"state": "FAILED", "nodes": {**ALL, "OutcomeGate": ["failed"]}},
@@ -120,12 +120,12 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
         ),
     ],
 )
-def test_how_a_run_ended_is_the_exit_code(siamese, ask, server, pipeline_file, frame, logs, code, told):
+def test_how_a_run_ended_is_the_exit_code(siamese, ask, server, pipeline_file, frame, logs, code, last_line):
     server.set(frames=[frame], logs=logs)
     request = {"file": str(pipeline_file()), "name": "n", "experiment": "e", "parameters": {}, "pipeline_root": None}
     _, last = ask("start", **request, service_account=None, follow=False)
     found, out, _ = siamese("follow", last["result"]["run_id"], "--poll", 0.1)
-    assert (found, out.rstrip().splitlines()[-1]) == (code, told)
+    assert (found, out.rstrip().splitlines()[-1]) == (code, last_line)
     if code == 3:
         assert re.search(r"improvement +refused +eer is 0.02 worse than the served model's", out)
 
@@ -223,10 +223,10 @@ def test_a_file_that_would_not_run_is_not_sent(siamese, server, pipeline_file):
     assert err.endswith("[kubeflow-not-runnable]\n")
     assert server.calls() == []
     code, _, err = siamese("submit", file, "--no-check")
-    assert (code, "unsupported schema version" in err) == (2, True), "the server has the last word"
+    assert (code, "unsupported schema version" in err) == (2, True), "the server refuses it"
 
 
-def test_without_the_environment_the_user_is_told_how_to_make_it(siamese, pipeline_file, monkeypatch):
+def test_without_the_environment_the_error_names_the_command_that_creates_it(siamese, pipeline_file, monkeypatch):
     monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", "/nowhere/python")
     code, _, err = siamese("submit", pipeline_file())
     assert code == 2
@@ -234,7 +234,7 @@ def test_without_the_environment_the_user_is_told_how_to_make_it(siamese, pipeli
     assert "[kubeflow-no-client]" in err
 
 
-def test_an_environment_that_is_broken_is_told(siamese, pipeline_file, monkeypatch):
+def test_a_broken_environment_is_reported(siamese, pipeline_file, monkeypatch):
     monkeypatch.setenv("SIAMESE_KUBEFLOW_PYTHON", sys.executable)  # one without the SDK
     code, _, err = siamese("submit", pipeline_file())
     assert code == 1

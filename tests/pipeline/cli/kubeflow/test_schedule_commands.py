@@ -14,7 +14,7 @@ import pytest
 from pipeline.cli.kubeflow.schedule import next_run
 
 
-def test_from_making_to_deleting(siamese, server, pipeline_file):
+def test_from_creation_to_deletion(siamese, server, pipeline_file):
     at = ("--cron", "0 3 * * 1-5", "--time-zone", "Asia/Kolkata", "--max-concurrency", 2, "--start", "2027-01-01")
     code, out, err = siamese("schedule", "create", "nightly", pipeline_file(), *at, "--catch-up")
     assert (code, err) == (0, "")
@@ -42,7 +42,7 @@ def test_from_making_to_deleting(siamese, server, pipeline_file):
     assert server.schedules() == []
 
 
-def test_what_the_configuration_says_goes_without_saying(siamese, server, pipeline_file, tmp_path):
+def test_the_configuration_has_the_defaults_of_the_options(siamese, server, pipeline_file, tmp_path):
     config = tmp_path / "faces.yaml"
     config.write_text(
         "kubeflow:\n"
@@ -54,7 +54,7 @@ def test_what_the_configuration_says_goes_without_saying(siamese, server, pipeli
     code, _, err = siamese("schedule", "create", "faces", pipeline_file(), "--config", config, "--cron", "0 3 * * *")
     assert (code, err) == (0, "")
     (made,) = server.set()["recurring"]
-    assert made["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}, "an option takes the place of either"
+    assert made["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}, "an option replaces either"
     assert made["max_concurrency"] == 3
     (experiment,) = server.set()["experiments"]
     assert (experiment["display_name"], experiment["namespace"]) == ("nightly", "vision")

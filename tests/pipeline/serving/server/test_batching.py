@@ -10,7 +10,7 @@ from pipeline.serving.server.protocol import RequestError, bad_request
 
 
 class Model:
-    """Answers a row with itself; holds its first call until told; knows its batches."""
+    """Answers a row with itself, waits in its first call for ``go``, and records its batches."""
 
     def __init__(self):
         self.batches, self.go = [], threading.Event()
@@ -77,11 +77,11 @@ def test_a_bad_row_fails_its_own_request_alone(model):
 def test_a_model_that_fails_fails_its_batch_and_goes_on():
     calls = []
 
-    def model(given):
-        calls.append(len(given))
+    def model(rows):
+        calls.append(len(rows))
         if len(calls) == 1:
             raise MemoryError("no room")
-        return [{"x": row[0]} for row in given]
+        return [{"x": row[0]} for row in rows]
 
     model.go = threading.Event()
     answers = run(model, rows(b"a"), rows(b"b"))

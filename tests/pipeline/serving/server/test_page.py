@@ -52,10 +52,10 @@ def test_two_picked_images_are_compared(page, files, server, exported):
     page.get_by_role("heading", name=re.compile("^(The same|Different)$")).wait_for()
     verdict = page.locator("#verdict")
     assert verdict.get_by_role("heading").inner_text() == ("The same" if expected.same else "Different")
-    told = verdict.inner_text()
-    assert f"Score {expected.score:.4f}" in told
-    assert f"distance is {expected.distance:.4f}" in told
-    assert "threshold of 0.4000" in told
+    text = verdict.inner_text()
+    assert f"Score {expected.score:.4f}" in text
+    assert f"distance is {expected.distance:.4f}" in text
+    assert "threshold of 0.4000" in text
     assert "version 7" in page.locator("#model").inner_text()
     assert page.locator(".slot img").count() == 2
     assert all(width > 0 for width in page.locator(".slot img").evaluate_all("all => all.map(one => one.naturalWidth)"))
@@ -98,7 +98,7 @@ def test_the_keyboard_reaches_both_fields_and_they_show_it(page):
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_overflows_and_colours_can_be_told_apart(browser, server, files, width, scheme):
+def test_nothing_overflows_and_colours_can_be_distinguished(browser, server, files, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server.url)

@@ -22,7 +22,7 @@ def model(exported):
 
 @pytest.fixture(scope="module")
 def expected(model, images):
-    """What the SavedModel says of images 0-3 beside 4-7."""
+    """The outputs of the SavedModel for images 0-3 with 4-7."""
     return model.answer("compare", {"image_a": images[:4], "image_b": images[4:]})
 
 

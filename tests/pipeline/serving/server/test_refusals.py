@@ -1,5 +1,5 @@
-# ruff: noqa: E501 - a bad body and what is said of it stand on one line
-"""Every bad request is a 4xx that says why; nobody else notices."""
+# ruff: noqa: E501 - a malformed body and its error on one line
+"""Every malformed request is a 4xx with a reason; other requests are not affected."""
 
 import base64
 import json
@@ -267,7 +267,7 @@ class TestLimits:
             time.sleep(0.2)
             crowded = small.predict(embed(b64(GOOD)))
             assert (crowded.status_code, crowded.headers["retry-after"]) == (429, "1")
-            assert "come again" in crowded.json()["error"]
+            assert "try again" in crowded.json()["error"]
             assert second.recv(4096).startswith(b"HTTP/1.1 408")
         assert small.predict(embed(b64(GOOD))).status_code == 200
 

@@ -87,7 +87,7 @@ def test_a_damaged_version_is_left_aside_until_its_files_change(folder, followin
     assert versions.states("4")[0][2] == f"{folder}/4: bad"
     with pytest.raises(RequestError, match="bad"):
         versions.find("4")
-    (folder / "4" / "saved_model.pb").write_bytes(b"mended")
+    (folder / "4" / "saved_model.pb").write_bytes(b"fixed")
     versions.refresh()
     assert versions.current.number == 4
     assert states(versions) == {4: "AVAILABLE"}
@@ -234,21 +234,21 @@ def test_versions_change_under_load_and_no_request_fails(server, crowd, exported
     ],
     ids=["manifest", "graph", "variables", "warm-up"],
 )
-def test_damage_is_told_and_what_serves_goes_on(server, exported, tmp_path, change, reason):
+def test_damage_is_reported_and_the_old_version_serves(server, exported, tmp_path, change, reason):
     shutil.copytree(exported.path, tmp_path / ".staging-2")
     change(tmp_path / ".staging-2")
     (tmp_path / ".staging-2").rename(tmp_path / "2")
     eventually(lambda: any(number == 2 and state == "END" for number, state, _ in server.versions.states()))
     import re
 
-    told = server.client.get("/v1/models/siamese/versions/2").json()["model_version_status"][0]
-    assert (told["state"], told["status"]["error_code"]) == ("END", "UNKNOWN")
-    assert re.search(reason, told["status"]["error_message"])
+    status = server.client.get("/v1/models/siamese/versions/2").json()["model_version_status"][0]
+    assert (status["state"], status["status"]["error_code"]) == ("END", "UNKNOWN")
+    assert re.search(reason, status["status"]["error_message"])
     assert server.serving() == 1
     assert server.client.post("/v1/models/siamese/versions/2:predict", content=b"{}").status_code == 404
 
 
-def test_a_version_let_go_is_freed(server, exported, tmp_path):
+def test_a_released_version_is_freed(server, exported, tmp_path):
     import gc
     import weakref
 
