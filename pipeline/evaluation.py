@@ -1,4 +1,4 @@
-"""What TFMA measures and what it must find for a blessing."""
+"""TFMA's EvalConfig: metrics, slices, floors and ceilings."""
 
 import json
 from typing import Any
@@ -10,21 +10,21 @@ from components.model_gate.settings import GateSettings, MeasureSettings
 from models.data import features
 from models.verification.metrics import TAR_AT_FAR
 
-# Counted beside the measures, for the report.
+# Counts beside the metrics, for the report.
 COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
 
 
 def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str = "") -> config_pb2.EvalConfig:
-    """Every measure on the test split, overall and by slice, with floors and ceilings on the whole split.
+    """All metrics on the test split, overall and by slice, with floors and ceilings on the entire split.
 
-    Limits hold for the whole split alone (``MetricConfig.threshold`` would hold for every slice, and a slice of
-    genuine pairs has no precision to speak of). The baseline is measured beside, and not compared: whether a
-    difference is more than noise, and limits within slices, are the ModelGate's to judge.
+    Thresholds hold for the entire split alone (``MetricConfig.threshold`` would hold for every slice, and the precision
+    of a slice of genuine pairs is meaningless). The baseline is evaluated too, but not compared: the ModelGate tests
+    whether a difference is more than noise, and thresholds within slices.
 
     Args:
-      gates: the limits.
+      gates: the thresholds.
       measures: the false accept rates and the prior.
-      code_digest: of the metrics; a part of the configuration, since the Evaluator's cache knows nothing else.
+      code_digest: of the metrics; a part of the configuration, which is the Evaluator's cache key.
     """
     metrics = [
         config_pb2.MetricConfig(
@@ -53,8 +53,8 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
 def _metrics(measures: MeasureSettings) -> dict[str, tuple[str, dict[str, Any]]]:
     """(class, settings) of every metric, by name.
 
-    All are ours: they share one pass over the pairs, in which a pair takes a tenth of the time that it takes in TFMA's
-    confusion matrices, and a floor is judged on the very number that the bootstrap resamples.
+    All are of this project: they share one pass over the pairs, ten times as fast as TFMA's confusion matrices, and a
+    floor is compared with the same number that the bootstrap samples.
     """
     tars = {"tar_at_far": measures.fars[0], **{f"{TAR_AT_FAR}{far:g}": far for far in measures.fars}}
     return {

@@ -1,4 +1,4 @@
-"""Two sets of images compared by their statistics, with TFDV's measures; what is too far apart becomes a sentence."""
+"""Compares two sets of images by their statistics, with TFDV's distances; one sentence for each that is too large."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -17,12 +17,12 @@ _MEASURES = {
 
 
 class Compared(NamedTuple):
-    """What came of a comparison.
+    """The result of a comparison.
 
     Attributes:
-      reasons: a sentence for each feature that is too far apart.
-      note: why nothing was judged, or "".
-      distances: of every feature that was compared, the greatest first.
+      reasons: a sentence for each feature whose distance is too large.
+      note: why nothing was compared, or "".
+      distances: of every feature that was compared, the largest first.
     """
 
     reasons: list[str]
@@ -31,25 +31,25 @@ class Compared(NamedTuple):
 
 
 def drift(current: Statistics, previous: Statistics, schema: schema_pb2.Schema, min_images: int) -> Compared:
-    """The new images beside those of the span before, by the schema's drift comparators."""
+    """Compares the new images with those of the span before, by the schema's drift comparators."""
     since = f"span {int(_numbers(previous, features.SPAN).max)}"
     if small := _too_few(min_images, {"the new train split": current, since: previous}):
-        return Compared([], f"drift not judged: {small}")
+        return Compared([], f"drift not computed: {small}")
     found = tfdv.validate_statistics(current, schema, previous_statistics=previous)
     distances = _distances(found, "drift", since)
-    words = f"has drifted since {since}"
-    far = [_sentence(one, words, current, previous, "now", "then") for one in _too_far(distances)]
+    change = f"has drifted since {since}"
+    far = [_sentence(one, change, current, previous, "now", "then") for one in _too_far(distances)]
     return Compared(far, distances=distances)
 
 
 def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema, min_images: int) -> Compared:
-    """One split beside train, by the schema's skew comparators."""
+    """Compares one split with train, by the schema's skew comparators."""
     if small := _too_few(min_images, {"train": train, split: other}):
-        return Compared([], f"skew not judged: {small}")
+        return Compared([], f"skew not computed: {small}")
     found = tfdv.validate_statistics(train, schema, serving_statistics=other)
     distances = _distances(found, "skew", split)
-    words = f"differs between train and {split}"
-    far = [_sentence(one, words, train, other, "in train", f"in {split}") for one in _too_far(distances)]
+    change = f"differs between train and {split}"
+    far = [_sentence(one, change, train, other, "in train", f"in {split}") for one in _too_far(distances)]
     return Compared(far, distances=distances)
 
 
@@ -81,13 +81,13 @@ def _count(statistics: Statistics) -> int:
     return int(statistics.datasets[0].num_examples)
 
 
-def _sentence(far: Distance, words: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
-    told = _told(far.feature, one, other, here, there)
-    return f"{far.feature} {words}: {told} ({far.measure} {far.value:.2f}, {far.allowed:g} allowed)."
+def _sentence(far: Distance, change: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
+    values = _values(far.feature, one, other, here, there)
+    return f"{far.feature} {change}: {values} ({far.measure} {far.value:.2f}, {far.allowed:g} allowed)."
 
 
-def _told(feature: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
-    """What a person sees of it: the medians, or the share that changed most."""
+def _values(feature: str, one: Statistics, other: Statistics, here: str, there: str) -> str:
+    """The medians, or the share that changed most."""
     if _feature(one, feature).HasField("num_stats"):
         medians = (_numbers(one, feature).median, _numbers(other, feature).median)
         if f"{medians[0]:.3g}" != f"{medians[1]:.3g}":

@@ -1,4 +1,4 @@
-"""How far sets of images lie from each other, as AnomalyGate leaves it beside its verdict. Needs no TFX."""
+"""Distances between sets of images: a file that AnomalyGate writes beside its verdict. Needs no TFX."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +9,14 @@ FILE = "distances.json"
 
 
 class Distance(BaseModel):
-    """Of one feature between the train split and another set of images.
+    """The distance of one feature between the train split and another set of images.
 
     Attributes:
       feature: of the images.
       other: the split, or the span before.
       measure: of distributions, 0 (the same) to 1 (nothing in common).
       value: measured.
-      allowed: beyond which the run stops.
+      allowed: the largest before the run stops.
     """
 
     feature: str
@@ -35,7 +35,7 @@ def write_distances(folder: Path, distances: Sequence[Distance]) -> None:
 
 
 def read_distances(folder: Path) -> list[Distance]:
-    """Reads them back; none where they were not written, or cannot be read."""
+    """Reads them; empty if they were not written, or cannot be read."""
     try:
         return _ALL.validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):

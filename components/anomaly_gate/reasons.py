@@ -1,10 +1,10 @@
-"""Anomalies as sentences that a person can act on."""
+"""Anomalies as sentences."""
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 
 def reasons(split: str, anomalies: anomalies_pb2.Anomalies) -> list[str]:
-    """One sentence an anomaly: which split, which feature, what is wrong. Empty where nothing is."""
+    """One sentence for each anomaly: split, feature, what is wrong."""
     named = [(_feature(key, info), info) for key, info in anomalies.anomaly_info.items()]
     found = [f"split {split}, {feature}: {_what(info)}" for feature, info in sorted(named, key=lambda pair: pair[0])]
     if anomalies.HasField("dataset_anomaly_info"):
@@ -19,8 +19,8 @@ def _feature(key: str, info: anomalies_pb2.AnomalyInfo) -> str:
 
 
 def _what(info: anomalies_pb2.AnomalyInfo) -> str:
-    # A missing value also breaks the shape, and that sentence only hides the other one.
+    # A missing value also breaks the shape, and that sentence would hide the other one.
     shape = anomalies_pb2.AnomalyInfo.INVALID_FEATURE_SHAPE
-    telling = [reason.description for reason in info.reason if reason.type != shape and reason.description]
-    text = " ".join(" ".join(telling or [info.description or info.short_description]).split())
+    descriptions = [reason.description for reason in info.reason if reason.type != shape and reason.description]
+    text = " ".join(" ".join(descriptions or [info.description or info.short_description]).split())
     return text if text.endswith(".") else f"{text}."

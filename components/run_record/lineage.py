@@ -1,4 +1,4 @@
-"""Where a model comes from: images, code, configuration, baseline; and how a person reads it."""
+"""The lineage of a model: images, code, configuration, baseline; and its lines for display."""
 
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,14 @@ from models.export.manifest import ModelManifest
 
 
 class Step(BaseModel):
-    """One node on the way to the model.
+    """One node that the model depends on.
 
     Attributes:
       node: its id.
-      run_id: the run that really executed it; another one than the model's where its results were reused.
-      at: when it ended; none where nothing tells.
-      uri: of what it gave.
-      parameters: what it was given, as the metadata store has it.
+      run_id: the run that executed it; not the model's if its results were reused.
+      at: when it ended; None if unknown.
+      uri: of its output.
+      parameters: of its execution, as the metadata store has them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,15 +31,15 @@ class Step(BaseModel):
 
 
 class Lineage(BaseModel):
-    """What made the model of a run.
+    """The lineage of the model of a run.
 
     Attributes:
       run_id: of the run.
-      steps: in the order of the graph; only those that ended.
-      model: what the model says of itself; none where there is none yet.
-      images: of ImageExampleGen's report: how many, of whom, left out.
+      steps: in the order of the graph; only those that finished.
+      model: its manifest; None if there is no model yet.
+      images: counts of ImageExampleGen's report.
       pairs: of PairGenerator's, by split.
-      baseline: what served when the run began.
+      baseline: the model that served when the run began.
     """
 
     run_id: str
@@ -55,14 +55,14 @@ class Lineage(BaseModel):
 
 
 def lineage_lines(lineage: Lineage, summary: RunSummary | None) -> list[tuple[str, str]]:
-    """(what, its text): an empty first part belongs to the line above."""
+    """(name, text) of each line; an empty name continues the line above."""
     lines = []
     if images := lineage.step("ImageExampleGen"):
         counted = lineage.images
-        told = f"{counted['images']:,} of {counted['identities']:,} identities, " if counted else ""
-        given = images.parameters
-        fingerprint = f"fingerprint {_short(given['data_digest'])}" if given.get("data_digest") else ""
-        lines.append(("images", f"{given['data_root']}: {told}{fingerprint}".rstrip(", :")))
+        count = f"{counted['images']:,} of {counted['identities']:,} identities, " if counted else ""
+        of_node = images.parameters
+        fingerprint = f"fingerprint {_short(of_node['data_digest'])}" if of_node.get("data_digest") else ""
+        lines.append(("images", f"{of_node['data_root']}: {count}{fingerprint}".rstrip(", :")))
         lines.append(("", _when(images, lineage)))
     if lineage.pairs and (pairs := lineage.step("PairGenerator")):
         lines.append(("pairs", ", ".join(f"{split} {count:,}" for split, count in lineage.pairs.items())))
@@ -79,8 +79,8 @@ def lineage_lines(lineage: Lineage, summary: RunSummary | None) -> list[tuple[st
     if codes := {step.node: _short(code) for step in lineage.steps if (code := _code(step))}:
         lines.append(("code", ", ".join(f"{name} {code}" for name, code in codes.items())))
     if found := lineage.baseline:
-        told = found.absence if found.status != "served" else f"version {found.version}, {_short(found.model_digest)}"
-        lines.append(("baseline", told))
+        served = f"version {found.version}, {_short(found.model_digest)}"
+        lines.append(("baseline", served if found.status == "served" else found.absence))
     return [line for line in lines if line[1]]
 
 
@@ -90,13 +90,13 @@ def _when(step: Step, lineage: Lineage) -> str:
 
 
 def _code(step: Step) -> str | None:
-    """The digest of the sources that the node ran."""
+    """The digest of the code of the node."""
     custom = step.parameters.get("custom_config")
     return step.parameters.get("code_digest") or (custom.get("code_digest") if isinstance(custom, dict) else None)
 
 
 def _seed(summary: RunSummary | None) -> str:
-    return f"; seed {summary.seed}; summary.json has it whole" if summary else ""
+    return f"; seed {summary.seed}; all of it is in summary.json" if summary else ""
 
 
 def _short(digest: str | None) -> str:

@@ -136,7 +136,7 @@ def test_good_images_pass_and_their_pixels_are_never_text(run):
     (gate,) = verdict["gates"]
     assert (gate["name"], gate["passed"]) == ("anomalies", True)
     assert gate["reason"].startswith(
-        "no anomaly in the images; skew not judged: train has 6 images and val has 3 images"
+        "no anomaly in the images; skew not computed: train has 6 images and val has 3 images"
     )
 
     path = next(artifacts.glob("StatisticsGen/statistics/*/Split-train/FeatureStats.pb"))

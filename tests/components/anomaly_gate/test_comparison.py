@@ -61,7 +61,7 @@ def test_images_of_the_same_kind_pass():
         ({"size": 4}, "source_bytes has drifted since span 7: median 1.3"),
     ],
 )
-def test_images_of_another_kind_are_told_with_figures(changed, said):
+def test_images_of_another_kind_are_reported_with_figures(changed, said):
     ((sentence,), _, distances) = drift(statistics(), statistics(seed=1, **changed), SCHEMA, 100)
     assert [one.feature for one in distances if one.value > one.allowed] == [said.partition(" ")[0]]
     assert {one.other for one in distances} == {"span 7"}
@@ -70,7 +70,7 @@ def test_images_of_another_kind_are_told_with_figures(changed, said):
     assert sentence.endswith(", 0.25 allowed).")
 
 
-def test_a_split_of_another_kind_is_told():
+def test_a_split_of_another_kind_is_reported():
     (sentences, _, _) = skew(statistics(), statistics(seed=1, dark=0.4, jpeg=0.95), "test", SCHEMA, 100)
     assert [sentence.partition(":")[0] for sentence in sentences] == [
         "brightness differs between train and test",
@@ -79,14 +79,14 @@ def test_a_split_of_another_kind_is_told():
     assert "% in train, " in sentences[1]
 
 
-def test_few_images_tell_nothing_and_that_is_said():
+def test_few_images_are_not_compared_and_the_note_says_so():
     other = statistics(30, dark=0.3)
     assert drift(statistics(), other, SCHEMA, 100) == (
         [],
-        "drift not judged: span 7 has 30 images, at least 100 are needed",
+        "drift not computed: span 7 has 30 images, at least 100 are needed",
         (),
     )
-    assert skew(statistics(), other, "val", SCHEMA, 100).note.startswith("skew not judged: val has 30 images")
+    assert skew(statistics(), other, "val", SCHEMA, 100).note.startswith("skew not computed: val has 30 images")
 
 
 def test_a_schema_without_comparators_compares_nothing():
@@ -134,10 +134,10 @@ def test_drift_stops_the_run_with_the_gates_result(verdict):
     assert "\n" not in gate.reason
 
 
-def test_what_was_not_judged_is_in_the_verdict_and_what_was_beside_it(verdict, tmp_path):
+def test_what_was_not_compared_is_in_the_verdict_and_distances_are_beside_it(verdict, tmp_path):
     splits = {split: statistics(seed=number) for number, split in enumerate(features.SPLITS)}
     reason = verdict({**splits, features.PREVIOUS: statistics(40)})
-    assert reason == "no anomaly in the images; drift not judged: span 7 has 40 images, at least 100 are needed"
+    assert reason == "no anomaly in the images; drift not computed: span 7 has 40 images, at least 100 are needed"
     assert {one.other for one in read_distances(tmp_path / "verdict")} == {features.VAL, features.TEST}
     (tmp_path / "verdict" / "distances.json").write_text("[")
     assert read_distances(tmp_path / "verdict") == read_distances(tmp_path) == []

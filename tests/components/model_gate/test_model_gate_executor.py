@@ -5,10 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from scored_pairs import against, made, with_scores, worse
+from scored_pairs import against, made, with_scores, worse, write_table
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
@@ -19,29 +17,10 @@ from components.model_gate.artifacts import INTERVALS_FILE, MeasuredPairs
 from components.model_gate.executor import Executor
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.artifacts import PairScores
-from components.pair_scores.table import FILE, SCHEMA
 from components.run_outcome.artifacts import GateVerdict, read_verdict
 
 PAIRS = made(identities=30, pairs=10)
 SPLIT = {**SplitSettings().model_dump(), "seed": 0}
-
-
-def write_table(folder, pairs):
-    folder.mkdir()
-    nothing = [None] * len(pairs.same)
-    names = {"image": pairs.images, "identity": pairs.identities}
-    columns = {
-        "pair_id": [f"{a}|{b}" for a, b in zip(*pairs.images, strict=True)],
-        **{f"{what}_{side}": both[n].tolist() for what, both in names.items() for n, side in enumerate("ab")},
-        **{name: column.tolist() for name, column in pairs.slices.items()},
-        "same": pairs.same.astype(np.int8),
-        "score": pairs.score,
-        "distance": pairs.distance,
-        "baseline_score": nothing if pairs.baseline_score is None else pairs.baseline_score,
-        "baseline_distance": nothing if pairs.baseline_distance is None else pairs.baseline_distance,
-        "pixel_distance": pairs.pixel_distance,
-    }
-    pq.write_table(pa.table(columns).cast(SCHEMA), str(folder / FILE))
 
 
 def model_at(folder, saved_model):

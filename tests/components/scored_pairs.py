@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from components.pair_scores.table import ScoredPairs
+from components.pair_scores.table import FILE, SCHEMA, ScoredPairs
 from models.verification.calibration import Calibration
 
 CALIBRATION = Calibration(threshold=0.5, slope=8.0)
@@ -68,3 +70,22 @@ def worse(pairs, errors, where=None, seed=1):
     rng = np.random.default_rng(seed)
     hit = (rng.random(len(pairs.same)) < errors) & (True if where is None else where)
     return np.where(hit, np.where(pairs.same, 0.9, 0.1), pairs.distance)
+
+
+def write_table(folder, pairs):
+    """Writes ``scores.parquet`` as PairScores does."""
+    folder.mkdir()
+    nothing = [None] * len(pairs.same)
+    names = {"image": pairs.images, "identity": pairs.identities}
+    columns = {
+        "pair_id": [f"{a}|{b}" for a, b in zip(*pairs.images, strict=True)],
+        **{f"{what}_{side}": both[n].tolist() for what, both in names.items() for n, side in enumerate("ab")},
+        **{name: column.tolist() for name, column in pairs.slices.items()},
+        "same": pairs.same.astype(np.int8),
+        "score": pairs.score,
+        "distance": pairs.distance,
+        "baseline_score": nothing if pairs.baseline_score is None else pairs.baseline_score,
+        "baseline_distance": nothing if pairs.baseline_distance is None else pairs.baseline_distance,
+        "pixel_distance": pairs.pixel_distance,
+    }
+    pq.write_table(pa.table(columns).cast(SCHEMA), str(folder / FILE))

@@ -1,0 +1,1 @@
+"""Gates that were added later, one folder each: see docs/how-to/extend.md."""
