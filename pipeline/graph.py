@@ -204,7 +204,7 @@ def judge_and_push(
         baseline_model=baseline.outputs["model"],
         example_splits=[features.TEST],
         eval_config=eval_config(
-            config.gates, config.measures, code_digest("components.evaluator", "models.verification.metrics")
+            config.gates, config.measures, code_digest("components.evaluator", "models.verification")
         ),
     )
     scores = PairScorer(
@@ -224,7 +224,7 @@ def judge_and_push(
         measures=config.measures,
         split=config.split_rule,
         seed=config.seed,
-        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.verification.metrics"),
+        code_digest=code_digest("components.model_gate", "components.pair_scores.table", "models.verification"),
     )
     serving = serving_validator(
         config.serving_validator,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from components.serving_validator.canary_requests import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, Answers, key
 from models.export.inference import judge
 from models.export.manifest import ModelManifest
-from models.verification.calibration import Calibration, Floats
+from models.verification.calibration import Calibration
+from models.verification.rates import Floats
 
 _SPOKEN = {
     TOGETHER: "for all pairs in one request",

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
-from models.verification.calibration import Calibration, Floats
+from models.verification.calibration import Calibration
+from models.verification.rates import Floats
 
 _BATCH = 64
 

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from models.settings.calibration import CalibrationSettings
 from models.verification.operating_points import OperatingPoints
-
-Floats = NDArray[np.float64]
+from models.verification.rates import Floats
 
 _BEST_ACCURACY = CalibrationSettings()
 
@@ -56,7 +55,7 @@ def calibrate(same: NDArray[np.integer], distance: Floats, wanted: CalibrationSe
 
 def best_accuracy(same: NDArray[np.bool_], distance: Floats) -> float:
     """The accuracy at the threshold where it is highest; one half where all distances are equal."""
-    accuracy = OperatingPoints.of(np.asarray(same).astype(bool), np.asarray(distance, np.float64)).accuracy
+    accuracy = OperatingPoints.of(np.asarray(same).astype(bool), np.asarray(distance, np.float64)).rates.accuracy
     return float(accuracy.max()) if len(accuracy) else 0.5
 
 
@@ -79,13 +78,3 @@ def _slope(same: NDArray[np.bool_], towards: Floats) -> float:
         if abs(step) < 1e-10:
             break
     return max(slope, 1e-3) / scale
-
-
-def auc(same: NDArray[np.bool_], distance: Floats) -> float:
-    """Area under the ROC curve: the chance that a genuine pair is closer than an impostor pair (ties count half)."""
-    same = np.asarray(same).astype(bool)
-    _, inverse, counts = np.unique(distance, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives, negatives = same.sum(), (~same).sum()
-    wins = ranks[~same].sum() - negatives * (negatives + 1) / 2
-    return float(wins / (positives * negatives))

@@ -64,14 +64,14 @@ def evaluate(
 ) -> None:
     """Measure a pushed model on pairs of your own, at its stored threshold."""
     from components.model_gate.settings import MeasureSettings
-    from models.verification.metrics import verification_measures
+    from models.verification.metrics import verification_metrics
     from pipeline.serving.pair_evaluation import read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
     loaded = _loaded(model)
     distance, score = score_pairs(loaded, protocol)
     usual = MeasureSettings()
-    measures = verification_measures(
+    measures = verification_metrics(
         protocol.same, distance, loaded.manifest.threshold, score, fars=usual.fars, genuine_prior=usual.genuine_prior
     )
     if scores:

@@ -15,7 +15,7 @@ from components.pair_list.reading import read_bytes
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
-from models.verification.calibration import Calibration, auc, calibrate
+from models.verification.calibration import Calibration, calibrate
+from models.verification.metrics import metric_value
 from pipeline.config.configuration import Config, code_digest
 from pipeline.runners.local.digits import write_digits
 
@@ -82,7 +83,7 @@ class Nursery:
         """The served model with a little noise on its weights: of several, the worst on the validation pairs."""
         near = [self.of(noisy(self.served.encoder.get_weights(), 0.03, seed)) for seed in range(4)]
         same = self.val[1].same.astype(bool)
-        return min(near, key=lambda network: auc(same, self.distances(network.encoder)))
+        return min(near, key=lambda network: metric_value("auc", same, self.distances(network.encoder)))
 
     def trained(self, train: Split | None = None, val: Split | None = None, form: str = "batch", **training) -> Network:
         """Trained as the Trainer does."""

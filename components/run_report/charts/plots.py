@@ -16,7 +16,7 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
 from components.run_report.charts.embedding_map import EmbeddingMap
 from components.run_report.charts.training_curves import Curve
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 Names = tuple[str, str]  # of the model, and of the one that it is compared with
 MODELS = ("new model", "served model")
@@ -79,7 +79,7 @@ def histograms(scores: ScoredPairs, names: Names) -> str:
 def over_threshold(scores: ScoredPairs) -> str:
     """Precision and recall of the verdict at any other threshold on the score."""
     thresholds = np.linspace(0, 1, 201)
-    found = at_thresholds(scores, thresholds)
+    found = at_thresholds(scores.same, scores.score, thresholds)
     figure = _figure("called the same above this score", "share")
     for name, values, line in (
         ("precision", found.precision, _FIRST),

@@ -8,7 +8,7 @@ import numpy as np
 from components.pair_scores.table import ScoredPairs
 from components.run_report.charts.curves import at_thresholds, reliability, score_shares
 from components.run_report.charts.training_curves import Curve
-from models.verification.metrics import tar_at_far
+from models.verification.rates import RocCurve
 
 _FARS = (0.001, 0.01, 0.05, 0.1, 0.2)
 _BINS = 10
@@ -33,7 +33,8 @@ def at_false_accepts(scores: ScoredPairs, names: tuple[str, str], *, missed: boo
     models = [(names[0], scores.distance)]
     if scores.baseline_distance is not None:
         models.append((names[1], scores.baseline_distance))
-    tars = [[tar_at_far(scores.same, distance, far) for _, distance in models] for far in _FARS]
+    curves = [RocCurve.of(scores.same, distance) for _, distance in models]
+    tars = [[float(curve.tar_at(far)[0]) for curve in curves] for far in _FARS]
     told = "genuine pairs missed" if missed else "genuine pairs accepted"
     return Table(
         ("impostors accepted, at most", *(f"{name}: {told}" for name, _ in models)),
@@ -67,7 +68,8 @@ def scores_of(scores: ScoredPairs, names: tuple[str, str] | None = None) -> Tabl
 def over_threshold(scores: ScoredPairs) -> Table:
     """Precision, recall and accepted impostors at nine thresholds."""
     thresholds = np.arange(1, _BINS) / _BINS
-    columns = at_thresholds(scores, thresholds)
+    found = at_thresholds(scores.same, scores.score, thresholds)
+    columns = found.precision, found.recall, found.far
     return Table(
         ("called the same above", "precision", "recall", "impostors accepted"),
         [(f"{at:g}", *map(_share, row)) for at, row in zip(thresholds, zip(*columns, strict=True), strict=True)],

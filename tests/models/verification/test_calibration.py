@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 from models.settings import CalibrationSettings
-from models.verification.calibration import Calibration, auc, best_accuracy, calibrate
+from models.verification.calibration import Calibration, best_accuracy, calibrate
 
 
 def pairs():
@@ -39,12 +38,6 @@ def test_score_says_the_same_exactly_below_the_threshold_and_falls_with_distance
     assert calibration.slope > 0
     np.testing.assert_array_equal(score > 0.5, distance < calibration.threshold)
     assert (np.diff(score[np.argsort(distance)]) <= 0).all()
-
-
-@given(pairs())
-def test_auc_agrees_with_scikit_learn(rows):
-    same, distance = unzip(rows)
-    assert auc(same, distance) == pytest.approx(roc_auc_score(same, -distance))
 
 
 def test_scores_are_calibrated_on_overlapping_pairs():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from components.pair_scores.table import ScoredPairs
 from components.run_report.charts import tables
 from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
-from models.verification.metrics import tar_at_far
+from models.verification.metrics import metric_value
 
 
 def scored(same, score, baseline=None) -> ScoredPairs:
@@ -45,7 +45,7 @@ def test_the_curve_passes_through_what_can_be_counted():
 @given(PAIRS)
 def test_one_threshold_is_that_of_the_verdicts_and_lies_on_the_curve(pairs):
     same, score = (np.array(column) for column in zip(*pairs, strict=True))
-    found = at_thresholds(scored(same, score), np.array([0.5]))
+    found = at_thresholds(same, score, np.array([0.5]))
     assert (found.far[0], found.recall[0]) == at_threshold(same, score)
     called = score > 0.5
     if called.any():
@@ -74,7 +74,8 @@ def test_the_table_of_accepted_pairs_has_the_measures_values_for_both_models():
     table = tables.at_false_accepts(pairs, ("B", "A"))
     assert table.columns == ("impostors accepted, at most", "B: genuine pairs accepted", "A: genuine pairs accepted")
     row = {one[0]: one[1:] for one in table.rows}["1%"]
-    assert row == tuple(f"{100 * tar_at_far(same, 1 - one, 0.01):.2f}%" for one in (score, baseline))
+    tars = [metric_value("tar_at_far_0.01", same, 1 - one) for one in (score, baseline)]
+    assert row == tuple(f"{100 * tar:.2f}%" for tar in tars)
     missed = {one[0]: one[1:] for one in tables.at_false_accepts(pairs, ("B", "A"), missed=True).rows}["1%"]
     assert [float(a[:-1]) + float(b[:-1]) for a, b in zip(row, missed, strict=True)] == pytest.approx([100, 100])
     assert len(tables.at_false_accepts(scored(same, score), ("new", "old")).columns) == 2
