@@ -1,4 +1,4 @@
-"""A server and a client for all tests of this folder (they take seconds to start), and a small compiled pipeline."""
+"""A server and a client for all tests of the cluster (they take seconds to start), and a small compiled pipeline."""
 
 import re
 import sys
