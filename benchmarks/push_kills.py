@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components.serving_folder import serving_folder
-from components.serving_folder.history import ARRIVALS
+from components.serving_folder.history import ADDED
 from components.serving_folder.model_files import FolderFiles, file_digests
 
 KEEP = 3
@@ -86,11 +86,11 @@ class Invariant:
         self.check_all()
         left = [path.name for path in self._serving.rglob(".staging-*")]
         _require(not left, f"nothing is left over: {left}")
-        trail = serving_folder.history(self._serving)
-        _require(not trail.unfinished(), "every number is accounted for")
-        recorded = {event.version for event in trail.events if event.action in ARRIVALS and event.by != "unknown"}
-        _require(set(trail.complete) <= recorded, "every version has its record")
-        _require(len(trail.complete) <= KEEP, f"{KEEP} versions are kept, not {len(trail.complete)}")
+        known = serving_folder.history(self._serving)
+        _require(not known.unfinished(), "every number is accounted for")
+        recorded = {event.version for event in known.events if event.action in ADDED and event.by != "unknown"}
+        _require(set(known.complete) <= recorded, "every version has its record")
+        _require(len(known.complete) <= KEEP, f"{KEEP} versions are kept, not {len(known.complete)}")
 
 
 def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.Random) -> str:

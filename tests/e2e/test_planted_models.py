@@ -300,7 +300,7 @@ def contents(serving: Path) -> dict[int, dict[str, str]]:
 def assert_serves(artifact: Path, serving: Path, beside: Path) -> None:
     """The model serves, whole, as one version more."""
     new = versions(serving)[-1]
-    assert same_as_served(artifact / "Format-Serving", serving).to_the_byte
+    assert same_as_served(artifact / "Format-Serving", serving).identical
     assert len(versions(serving)) == len(versions(beside)) + 1
     assert new > max(versions(beside))
 
