@@ -85,4 +85,24 @@ CODES: dict[str, ErrorCode] = {
         "files of the version are missing or differ from what was pushed",
         "restore an earlier version with `siamese rollback`",
     ),
+    "model-not-ours": ErrorCode(
+        "the folder holds no model of this pipeline: its manifest is missing",
+        "name a version in the serving folder, as serving/<version>",
+    ),
+    "model-not-comparable": ErrorCode(
+        "the model that serves cannot score the pairs of this pipeline",
+        "serve another version with `siamese rollback`, or set gates.ignore_baseline",
+    ),
+    "data-unreadable-image": ErrorCode(
+        "an image file is missing, damaged or of a format that is not allowed",
+        "name another file, or repair it",
+    ),
+    "data-bad-schema": ErrorCode(
+        "the reviewed schema is not one of image Examples in text format",
+        "make one with `siamese schema`, and edit that",
+    ),
+    "model-threshold-target": ErrorCode(
+        "the target of calibration cannot be measured on so few validation pairs",
+        "ask for a less strict calibration.value, or give more images or pairs",
+    ),
 }

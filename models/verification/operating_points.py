@@ -1,4 +1,4 @@
-"""Every threshold that a set of pairs can tell apart, what each would reach, and the one an objective asks for.
+"""Every threshold that separates a set of pairs, the rates at each, and the best one for an objective.
 
 NumPy only. Polarity: pairs closer than the threshold are called the same.
 """
@@ -39,10 +39,9 @@ class OperatingPoints:
         return self.rates.precision if prior is None else self.rates.precision_at(prior)
 
     def best(self, wanted: CalibrationSettings) -> int:
-        """The index of the cut that the objective asks for.
+        """The index of the best cut for an objective.
 
-        Of equally accurate ones (or of equal F1) the middle one. A target is met with the highest recall, of equals
-        with the fewest false accepts.
+        Of equal accuracy (or F1) the middle one. For a target: the highest recall, then the fewest false accepts.
 
         Raises:
           ValueError: there is no cut, or none meets the target.
@@ -65,14 +64,14 @@ class OperatingPoints:
             met, closest = reached <= wanted.value, reached.min()
         if not met.any():
             raise ValueError(
-                f"calibration: {wanted} is out of reach on the validation pairs, no threshold comes closer than "
-                f"{closest:.6g}; ask for that in calibration.value, or train a better model"
+                f"calibration: {wanted} is out of reach on the validation pairs, the closest threshold reaches "
+                f"{closest:.6g}; set calibration.value to that, or train a better model"
             )
-        # The first of the highest recall is the strictest of them.
+        # Of the highest recall the first is the strictest.
         return int(useful[met][np.argmax(accepted[useful[met]])])
 
     def figures(self, index: int, prior: float | None = None) -> dict[str, float]:
-        """What the cut at ``index`` reaches, by name, and on how many pairs."""
+        """The metrics at the cut ``index``, by name, and the numbers of pairs."""
         found = self.rates
         figures: dict[str, Floats] = {
             name: getattr(found, name) for name in ("accuracy", "precision", "recall", "f1", "far")
@@ -84,14 +83,14 @@ class OperatingPoints:
 
 
 def check_measurable(wanted: CalibrationSettings, same: NDArray[np.integer]) -> None:
-    """Refuses a target so strict that the pairs could not show it even for the best of models.
+    """Refuses a target that is too strict to be measured on these pairs.
 
     Args:
       wanted: the objective.
       same: [n], 1 genuine, 0 impostor.
 
     Raises:
-      UserError: one false accept among the impostors is already more than the target allows.
+      UserError: a single false accept among the impostors already exceeds the target.
     """
     genuine = int(np.asarray(same).astype(bool).sum())
     impostors = len(same) - genuine
@@ -107,5 +106,6 @@ def check_measurable(wanted: CalibrationSettings, same: NDArray[np.integer]) -> 
     if far * impostors < 1 - 1e-9:
         raise UserError(
             f"calibration.value: {wanted} cannot be measured on {impostors:,} impostor pairs of the validation split: "
-            f"one false accept makes it {nearest:.6g}; ask for no {bound} than that, or give more images or pairs"
+            f"one false accept makes it {nearest:.6g}; set no {bound} than that, or give more images or pairs",
+            "model-threshold-target",
         )

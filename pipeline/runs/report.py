@@ -9,7 +9,7 @@ from components.run_record.files import RunFiles
 from components.run_record.lineage import Lineage, lineage_lines
 from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
-from components.run_report.loader import content_of
+from components.run_report.loader import load_content
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError
@@ -92,7 +92,7 @@ def read_content(output: Path, run_id: str) -> Content:
     images = lineage.step("ImageExampleGen") if lineage else None
     # A run that failed before the ingest has no lineage: use its configuration.
     root = images.parameters.get("data_root") if images else summary.config.get("data", {}).get("source")
-    return content_of(files, summary, _lines(lineage, summary), quarantine, root)
+    return load_content(files, summary, _lines(lineage, summary), quarantine, root)
 
 
 def _nodes(output: Path, run_id: str) -> dict[str, Node]:

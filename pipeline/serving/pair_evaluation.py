@@ -64,7 +64,7 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
     if damaged.any():
         raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}")
     a, b = (embeddings[[row_of[name] for name in side]] for side in (protocol.a, protocol.b))
-    return model.judge(a, b)
+    return model.score_embeddings(a, b)
 
 
 def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from models.errors import UserError
-from models.export.inference import tensorflow_alone
+from models.export.inference import import_tensorflow
 from pipeline.serving.server.limits import Limits
 
 _DRAIN_SECONDS = 30
@@ -42,7 +42,7 @@ def serve_model(
     from pipeline.serving.server.versions import Versions
 
     # Many calls at a time on one core each, rather than one on all: also the quickest for one image.
-    threading = tensorflow_alone().config.threading
+    threading = import_tensorflow().config.threading
     threading.set_intra_op_parallelism_threads(1)
     threading.set_inter_op_parallelism_threads(1)
     gc.freeze()  # the libraries stay: to look for an old version's remains then takes no time

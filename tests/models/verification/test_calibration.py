@@ -31,7 +31,7 @@ def test_the_threshold_is_the_best_there_is_and_lies_between_two_distances(rows)
 
 
 @given(pairs())
-def test_score_says_the_same_exactly_below_the_threshold_and_falls_with_distance(rows):
+def test_the_score_exceeds_one_half_exactly_below_the_threshold_and_falls_with_distance(rows):
     same, distance = unzip(rows)
     calibration = calibrate(same, distance)
     score = calibration.score(distance)
@@ -61,12 +61,12 @@ def test_separable_pairs_keep_a_finite_slope():
         ([1, 0], [0.5, 0.5], "collapsed"),
     ],
 )
-def test_what_cannot_be_calibrated_says_why(same, distance, message):
+def test_pairs_that_cannot_be_calibrated_are_an_error(same, distance, message):
     with pytest.raises(ValueError, match=message):
         calibrate(np.array(same), np.array(distance))
 
 
-def test_what_the_threshold_reaches_comes_along():
+def test_the_calibration_has_the_metrics_of_its_threshold():
     wanted = CalibrationSettings(objective="target_far", value=0.5)
     found = calibrate(np.array([1, 0, 1, 0]), np.array([0.1, 0.2, 0.4, 0.8]), wanted)
     assert found.threshold == pytest.approx(0.6)

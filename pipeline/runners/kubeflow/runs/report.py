@@ -8,7 +8,7 @@ from components.run_outcome.outcome import Outcome
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
-from components.run_report.loader import content_of
+from components.run_report.loader import load_content
 from components.run_report.page import render, write_text
 from models.errors import ExitCode, UserError
 from pipeline.config.configuration import Config
@@ -53,7 +53,7 @@ def write_run_page(
         _end(summary, result, outcome_of(result, root), failure)
         source = config.data.source if config else None
         lineage = record.lineage(summary.run_id, {"ImageExampleGen": {"data_root": source or "the run's images"}})
-        content = content_of(record, summary, lineage_lines(lineage, summary), record.quarantine())
+        content = load_content(record, summary, lineage_lines(lineage, summary), record.quarantine())
         return write_text(render(content), to)
 
 
