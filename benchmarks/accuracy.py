@@ -126,7 +126,7 @@ class Bench:
                 both = sorted(one.keys() & other.keys())
                 chosen = random.choice(both, min(20, len(both)), replace=False)
                 a, b = (embeddings[[drawn[name] for name in chosen]] for drawn in (one, other))
-                distance, _ = model.judge(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)))
+                distance, _ = model.score_embeddings(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)))
                 right += int((distance.reshape(len(a), len(b)).argmin(axis=1) == np.arange(len(a))).sum())
                 asked += len(a)
         return right / asked

@@ -23,9 +23,9 @@ from scipy import stats
 
 from components.model_gate.baseline_change import Change, Test, judge_change
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
-from models.verification.calibration import Floats
+from models.verification.metrics import PairMetrics
+from models.verification.rates import Floats
 
 LOSSES = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)  # true loss over the allowed one; negative: the candidate is better
 ERRORS = 0.08  # of the served model
@@ -150,9 +150,9 @@ def _errs(common: Floats, own: Floats, rate: float) -> Bools:
     return np.asarray(np.sqrt(COMMON) * common + np.sqrt(1 - COMMON) * own < stats.norm.ppf(rate))
 
 
-def _scored(same: Bools, errs: Bools) -> ResampledPairs:
+def _scored(same: Bools, errs: Bools) -> PairMetrics:
     score: Floats = np.where(same != errs, 0.9, 0.1)
-    return ResampledPairs(same, score, np.subtract(1.0, score), MeasureSettings())
+    return PairMetrics(same, score, np.subtract(1.0, score), MeasureSettings())
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from models.data.canonical_pixels import decode
 from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.training.trainer import fit
-from models.verification.metrics import equal_error_rate
+from models.verification.metrics import metric_value
 from pipeline.config import load_config
 
 PROTOCOL = PROTOCOLS["omniglot"]
@@ -89,7 +89,7 @@ def reached(encoder: keras.Model, threshold: float, normalise, val: Split, pairs
     distance = np.linalg.norm(embeddings[pairs.a] - embeddings[pairs.b], axis=1)
     return {
         "accuracy": float(((distance < threshold) == pairs.same).mean()),
-        "eer": equal_error_rate(pairs.same == 1, distance),
+        "eer": metric_value("eer", pairs.same == 1, distance),
         "20-way one-shot": one_shot(val.images, embeddings),
     }
 

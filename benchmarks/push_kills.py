@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components.serving_folder import serving_folder
-from components.serving_folder.history import ARRIVALS
+from components.serving_folder.history import ADDED
 from components.serving_folder.model_files import FolderFiles, file_digests
 
 KEEP = 3
@@ -88,7 +88,7 @@ class Invariant:
         _require(not staging, f"no staging folder remains: {staging}")
         history = serving_folder.history(self._serving)
         _require(not history.unfinished(), "every number is accounted for")
-        recorded = {event.version for event in history.events if event.action in ARRIVALS and event.by != "unknown"}
+        recorded = {event.version for event in history.events if event.action in ADDED and event.by != "unknown"}
         _require(set(history.complete) <= recorded, "every version has its record")
         _require(len(history.complete) <= KEEP, f"{KEEP} versions are kept, not {len(history.complete)}")
 

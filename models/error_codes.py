@@ -20,6 +20,7 @@ CODES: dict[str, ErrorCode] = {
         "take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs",
     ),
     "config-conflicting-options": ErrorCode("two options exclude each other", "leave one of them out"),
+    "config-damaged-summary": ErrorCode("a run's summary.json cannot be read", "restore the file, or run again"),
     "config-file-exists": ErrorCode("the file to write exists already", "choose another file, or give --force"),
     "config-invalid-option": ErrorCode("the value of an option is malformed", "write it as the message shows"),
     "config-invalid-override": ErrorCode(
@@ -30,6 +31,10 @@ CODES: dict[str, ErrorCode] = {
         "choose a value that the message allows; siamese config SECTION lists them",
     ),
     "config-no-output-folder": ErrorCode("nothing has run in the folder of --output", "give the folder of the runs"),
+    "config-no-runs": ErrorCode(
+        "the output folder holds no metadata store",
+        "run `siamese run` first, or give --output the folder of an earlier run",
+    ),
     "config-not-writable": ErrorCode(
         "a file or folder cannot be created or written to", "check the path, its permissions and the free space"
     ),
@@ -40,6 +45,9 @@ CODES: dict[str, ErrorCode] = {
     "config-unknown-key": ErrorCode(
         "a section or key of the configuration is misspelt or does not exist",
         "use the suggested key, or list all of them: siamese config",
+    ),
+    "config-unknown-run": ErrorCode(
+        "no run of that name lies under the output folder", "list the runs with `siamese runs`"
     ),
     "config-unreadable": ErrorCode("the configuration file is missing or cannot be read", "check the path of --config"),
     "data-anomalies": ErrorCode(
@@ -52,6 +60,10 @@ CODES: dict[str, ErrorCode] = {
     "data-archive-refused": ErrorCode(
         "an entry of an archive leads out of it, or its content is far larger than images can be",
         "pack the images again, by relative paths and without links",
+    ),
+    "data-bad-schema": ErrorCode(
+        "the reviewed schema is not one of image Examples in text format",
+        "make one with `siamese schema`, and edit that",
     ),
     "data-disk-space": ErrorCode(
         "the images do not fit on the disk", "free disk space, or choose another output folder or `TMPDIR`"
@@ -225,14 +237,63 @@ CODES: dict[str, ErrorCode] = {
     "kubeflow-unknown-schedule": ErrorCode(
         "The server has no schedule of that name.", "List the schedules: `siamese kubeflow schedule list`."
     ),
+    "model-already-serves": ErrorCode("the version holds the model that serves", "choose another version"),
+    "model-bad-url": ErrorCode(
+        "the address of the serving folder is neither a path nor a known kind of URL",
+        "write a path, gs://..., or s3://...",
+    ),
+    "model-damaged": ErrorCode(
+        "files of the version are missing or differ from what was pushed",
+        "restore an earlier version with `siamese rollback`",
+    ),
+    "model-disk-full": ErrorCode(
+        "the disk of the serving folder has no room for the model",
+        "free some space, or set push.serving_dir to another disk",
+    ),
+    "model-folder-is-file": ErrorCode("the serving folder, or a folder above it, is a file", "name a folder"),
+    "model-no-credentials": ErrorCode(
+        "the object store of the serving folder accepts no credentials from this process",
+        "log in to the store as its library asks, and try again",
+    ),
+    "model-no-earlier-version": ErrorCode(
+        "no other model that served before is still in the serving folder", "choose a version with --to"
+    ),
+    "model-not-comparable": ErrorCode(
+        "the model that serves cannot score the pairs of this pipeline",
+        "serve another version with `siamese rollback`, or set gates.ignore_baseline",
+    ),
     "model-not-found": ErrorCode(
         "--model has no version of a model, or none that loads", "give a serving folder, or a version in it"
+    ),
+    "model-not-mounted": ErrorCode(
+        "the command needs a folder on a mounted file system", "name a path, or mount the bucket"
+    ),
+    "model-not-ours": ErrorCode(
+        "the folder holds no model of this pipeline: its manifest is missing",
+        "name a version in the serving folder, as serving/<version>",
     ),
     "model-not-servable": ErrorCode(
         "the SavedModel is damaged or not one of this pipeline", "push the model again, or serve another version"
     ),
+    "model-not-writable": ErrorCode(
+        "this user may not write to (or read) the serving folder",
+        "give the user the right, or set push.serving_dir elsewhere",
+    ),
+    "model-nothing-served": ErrorCode("the serving folder holds no version", "push a model first"),
+    "model-store-library": ErrorCode(
+        "the library for this kind of object store is not installed", "install the extra that the message names"
+    ),
+    "model-threshold-target": ErrorCode(
+        "the target of calibration cannot be measured on so few validation pairs",
+        "ask for a less strict calibration.value, or give more images or pairs",
+    ),
     "model-unknown-run": ErrorCode(
         "nothing serves, or the serving version was not pushed by a known run", "name a run of siamese runs"
+    ),
+    "model-unknown-version": ErrorCode("the serving folder holds no such version", "choose one that the message lists"),
+    "model-unreachable": ErrorCode("the object store or the bucket cannot be reached", "check the URL and the network"),
+    "model-version-limit": ErrorCode(
+        "a version has the highest possible number", "remove that version; a push takes the next higher one"
     ),
     "serve-invalid-answer": ErrorCode("the server's model is not one of this pipeline", "check the name of the model"),
     "serve-no-answer": ErrorCode("no server answers at the address of --model", "check that it runs, and the address"),

@@ -1,1 +1,1 @@
-"""The model that now serves, as an artifact to compare a candidate with."""
+"""The baseline: the model that serves, as an artifact that candidates are compared with."""

@@ -1,4 +1,4 @@
-"""The artifact that says what there is to compare with."""
+"""The artifact type of Baseline's report."""
 
 from tfx.types.artifact import Artifact
 

@@ -1,4 +1,4 @@
-"""Can a model be compared with? It must answer this pipeline's pair Examples."""
+"""The compatibility check of a baseline: it must score the pair Examples of this pipeline."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,23 +9,23 @@ from models.settings import ImageSettings
 _SIGNATURE = "serving_default"
 
 
-def fault(model_dir: str, image: ImageSettings) -> str | None:
-    """What keeps a SavedModel from scoring pairs of this size, in half a sentence; None where nothing does."""
+def incompatibility(model_dir: str, image: ImageSettings) -> str | None:
+    """Why a SavedModel cannot score pairs of this size, in half a sentence; None if it can."""
     try:
         model = tf.saved_model.load(model_dir)
-    except Exception as error:  # noqa: BLE001 - a damaged file raises whatever its parser raises
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise any class
         return f"it cannot be loaded ({_brief(error)})"
     if _SIGNATURE not in model.signatures:
         return f"it has no signature {_SIGNATURE}"
     pairs = tf.constant([blank_pair(image)] * 2)
     try:
-        answer = model.signatures[_SIGNATURE](pairs)
-    except Exception as error:  # noqa: BLE001 - another's signature refuses in its own way
-        return f"its signature {_SIGNATURE} takes no pair Examples of {image.height}x{image.width} ({_brief(error)})"
+        outputs = model.signatures[_SIGNATURE](pairs)
+    except Exception as error:  # noqa: BLE001 - a foreign signature can raise any class
+        return f"its signature {_SIGNATURE} rejects pair Examples of {image.height}x{image.width} ({_brief(error)})"
     for name in ("score", "distance"):
-        if name not in answer:
-            return f"its signature {_SIGNATURE} gives no {name}, but {', '.join(sorted(answer))}"
-        values = answer[name].numpy()
+        if name not in outputs:
+            return f"its signature {_SIGNATURE} has no output {name}, but {', '.join(sorted(outputs))}"
+        values = outputs[name].numpy()
         if values.shape != (2,):
             return f"its {name} has the shape {list(values.shape)} for two pairs"
         if not np.isfinite(values).all():

@@ -14,7 +14,7 @@ from models.settings import ImageSettings
 
 
 class BaselineSpec(ComponentSpec):
-    """Where to look, and what is there: the second is the cache key of the first."""
+    """No input; the serving folder, and ``served`` as a cache key of its content."""
 
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {
@@ -31,10 +31,10 @@ class BaselineSpec(ComponentSpec):
 
 
 class Baseline(base_component.BaseComponent):
-    """Emits the model that serves as ``model``, or no artifact at all where nothing does; ``found`` says which.
+    """Emits the model that serves as ``model``, or no artifact if none serves; ``found`` reports which.
 
-    An optional input that takes ``model`` is then an empty list, as if it had not been wired. A served model that
-    cannot score this pipeline's pairs is the user's to decide on: a ``UserError`` says how.
+    An optional input that takes ``model`` is then an empty list, as if it were not wired. A served model that cannot
+    score the pairs of this pipeline is a ``UserError``, with the ways to continue.
     """
 
     SPEC_CLASS = BaselineSpec
@@ -52,10 +52,10 @@ class Baseline(base_component.BaseComponent):
 
         Args:
           serving_dir: the folder that the model server watches.
-          served: ``serving_folder.served_key(serving_dir)``, taken when the pipeline is built.
+          served: ``serving_folder.served_key(serving_dir)`` when the pipeline is built.
           image: the size of the pixels in the test pairs.
-          code_digest: changes when the code does.
-          ignore_version: a served version that is not to be compared with.
+          code_digest: of the code; part of the cache key.
+          ignore_version: a served version that is not compared with.
         """
         super().__init__(
             BaselineSpec(

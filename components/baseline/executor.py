@@ -1,4 +1,4 @@
-"""Copies the served model into a Model artifact, or emits none."""
+"""The executor of Baseline: copies the served model into a Model artifact, or emits none."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components.baseline.compatibility import fault
+from components.baseline.compatibility import incompatibility
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
 from models.errors import UserError
@@ -29,10 +29,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Takes what serves at this moment: on a schedule, ``served`` is as old as the compilation.
+        """Copies the model that serves now; on a schedule, ``served`` is as old as the compilation.
 
         Raises:
-          UserError: the model that serves cannot score this pipeline's pairs; the line says what can be done.
+          UserError: the model that serves cannot score the pairs of this pipeline.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL])
@@ -47,13 +47,13 @@ class Executor(base_executor.BaseExecutor):
         if version in (None, ignored):
             report = BaselineReport(status="none" if version is None else "ignored", version=version)
             logging.info("No baseline: %s", report.absence)
-            # The folder stays behind, and on Kubeflow an empty one is lost.
+            # The folder remains, and Kubeflow drops an empty one.
             Path(model.uri).mkdir(parents=True, exist_ok=True)
             (Path(model.uri) / PLACEHOLDER).write_text(f"{report.absence}\n", encoding="utf-8")
             output_dict[MODEL].clear()
         else:
-            if why := fault(copy, image):
-                raise UserError(_no_comparison(serving_dir, int(version), why))
+            if why := incompatibility(copy, image):
+                raise _no_comparison(serving_dir, int(version), why)
             report = BaselineReport(
                 status="served", version=version, model_digest=serving_folder.digest(copy), **_of_manifest(copy)
             )
@@ -68,19 +68,20 @@ def _fetch(serving_dir: str, version: int, copy: str) -> int | None:
     try:
         return serving_folder.fetch_served(serving_dir, copy)
     except UserError as error:
-        raise UserError(_no_comparison(serving_dir, version, str(error))) from None
+        raise _no_comparison(serving_dir, version, str(error)) from None
 
 
-def _no_comparison(serving_dir: str, version: int, why: str) -> str:
-    return (
+def _no_comparison(serving_dir: str, version: int, why: str) -> UserError:
+    return UserError(
         f"{serving_dir}: version {version}, which serves, cannot be compared with: {why}. Serve another version "
-        f"(siamese rollback), or train without comparing with this one: --set gates.ignore_baseline={version}"
+        f"(siamese rollback), or train without this comparison: --set gates.ignore_baseline={version}",
+        "model-not-comparable",
     )
 
 
 def _of_manifest(model_dir: str) -> dict[str, Any]:
     try:
         manifest = ModelManifest.read(model_dir)
-    except UserError:  # another project's model, that answers as ours do
+    except UserError:  # a model of another project with the same signature
         return {}
     return {"split": manifest.split, "image": manifest.image.model_dump(mode="json")}

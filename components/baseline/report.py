@@ -1,4 +1,4 @@
-"""What the Baseline found: ``baseline.json``."""
+"""The report of Baseline, ``baseline.json``."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,17 +9,17 @@ FILE = "baseline.json"
 
 
 class BaselineReport(BaseModel):
-    """``served``: there is a model to compare with. ``none``: nothing serves. ``ignored``: the user said so."""
+    """``served``: there is a model to compare with. ``none``: nothing serves. ``ignored``: by the configuration."""
 
     status: Literal["served", "none", "ignored"]
     version: int | None = None
     model_digest: str | None = None
-    split: dict[str, object] = {}  # the rule that kept its own test images out of its training
-    image: dict[str, object] = {}  # how it prepares images: the fields of ``ImageSettings``
+    split: dict[str, object] = {}  # rule and seed of its own split
+    image: dict[str, object] = {}  # its preprocessing: the fields of ``ImageSettings``
 
     @property
     def absence(self) -> str:
-        """Why there is nothing to compare with."""
+        """Why there is no baseline."""
         if self.status == "ignored":
             return f"version {self.version} serves and is not compared with (gates.ignore_baseline)"
         return "nothing serves yet to compare with"

@@ -1,153 +1,66 @@
-"""The metrics. ``MetricConfig(module=MODULE, class_name=..., config=...)`` names one.
+"""The metric of TFMA. ``MetricConfig(module=MODULE, class_name="VerificationMetric", config=...)`` names one.
 
-Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.verification.metrics``.
+It reads ``PackedPairs``, and defines nothing: names and arithmetic are those of ``models.verification.metrics``.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.packed_pairs import PackedPairs, pack_pairs
-from models.verification import metrics
+from models.verification.metrics import FARS, GENUINE_PRIOR, DefaultOptions, PairMetrics
 
 MODULE = __name__
 CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: another code is another configuration
 
 
-class PairMetric(metric_types.Metric):
-    """A measure of all pairs of a slice. Subclasses say which, and what may be set.
+class VerificationMetric(metric_types.Metric):
+    """A metric (or a count) over all pairs of a slice; NaN where it has no meaning.
 
-    Attributes:
-      measure: from the pairs and the settings to the value; NaN where it has no meaning.
+    TFMA's own AUC is of the score, at a fixed number of thresholds; this is exact, and of the distance.
+
+    Args:
+      name: of the metric, as ``models.verification.metrics`` lists it.
+      fars: false accept rates; ``tar_at_far`` is that of the first.
+      genuine_prior: share of genuine pairs in ``precision_at_prior``.
     """
 
-    measure: Callable[..., float]
-
-    def __init__(self, name: str, **settings: Any) -> None:
-        super().__init__(self._computations, name=name, **settings)
+    def __init__(self, name: str, fars: Sequence[float] = FARS, genuine_prior: float = GENUINE_PRIOR) -> None:
+        super().__init__(self._computations, name=name, fars=tuple(fars), genuine_prior=genuine_prior)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "PairMetric":
+    def from_config(cls, config: dict[str, Any]) -> "VerificationMetric":
         """From a ``MetricConfig``; what is under CODE_DIGEST there is not for the metric, but for cache keys."""
         return cls(**{key: value for key, value in config.items() if key != CODE_DIGEST})
 
     def _computations(
         self,
         name: str,
+        fars: Sequence[float],
+        genuine_prior: float,
         eval_config: config_pb2.EvalConfig | None = None,
         model_names: list[str] | None = None,
         output_names: list[str] | None = None,
         example_weighted: bool = False,
-        **settings: Any,
     ) -> metric_types.MetricComputations:
-        computations = []
+        options = DefaultOptions(fars, genuine_prior)
+        computations: metric_types.MetricComputations = []
         for model in model_names or [""]:
             for output in output_names or [""]:
                 packed = pack_pairs(eval_config, model, output, example_weighted)
                 key = packed.keys[0]._replace(name=name)
-                computations += [packed, _derived(key, packed.keys[0], type(self).measure, settings)]
+                computations += [packed, _derived(key, packed.keys[0], options)]
         return computations
 
 
 def _derived(
-    key: metric_types.MetricKey, packed: metric_types.MetricKey, measure: Any, settings: dict[str, Any]
+    key: metric_types.MetricKey, packed: metric_types.MetricKey, options: DefaultOptions
 ) -> metric_types.DerivedMetricComputation:
     def result(metrics: dict[metric_types.MetricKey, Any]) -> dict[metric_types.MetricKey, float]:
-        return {key: measure(metrics[packed], **settings)}
+        pairs: PackedPairs = metrics[packed]
+        found = PairMetrics(pairs.same, pairs.score, pairs.distance, options)
+        return {key: found.values([key.name], pairs.weights)[key.name]}
 
     return metric_types.DerivedMetricComputation(keys=[key], result=result)
-
-
-class AtThreshold(PairMetric):
-    """A measure or a count of the verdicts: "the same" where the score is above ``threshold``.
-
-    Args:
-      name: one of ``verdict_measures`` or ``verdict_counts`` of ``models.verification.metrics``, as "accuracy".
-      threshold: on the score.
-    """
-
-    def __init__(self, name: str, threshold: float = 0.5) -> None:
-        super().__init__(name, measured=name, threshold=threshold)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "PairMetric":
-        return super().from_config({key: value for key, value in config.items() if key != "measured"})
-
-    @staticmethod
-    def measure(pairs: PackedPairs, measured: str, threshold: float) -> float:
-        verdicts = pairs.same, pairs.score > threshold, pairs.weights
-        found = metrics.verdict_measures(*verdicts) | metrics.verdict_counts(*verdicts)
-        return found[measured] if np.isfinite(pairs.score).all() else np.nan
-
-
-class AreaUnderCurve(PairMetric):
-    """Area under the ROC curve of the distance; TFMA's own AUC is of the score, at a fixed number of thresholds."""
-
-    def __init__(self, name: str = "auc") -> None:
-        super().__init__(name)
-
-    @staticmethod
-    def measure(pairs: PackedPairs) -> float:
-        return metrics.area_under_curve(pairs.same, pairs.distance, pairs.weights)
-
-
-class AveragePrecision(PairMetric):
-    """Average precision of the distance."""
-
-    def __init__(self, name: str = "average_precision") -> None:
-        super().__init__(name)
-
-    @staticmethod
-    def measure(pairs: PackedPairs) -> float:
-        return metrics.average_precision(pairs.same, pairs.distance, pairs.weights)
-
-
-class EqualErrorRate(PairMetric):
-    """Where false accepts and false rejects are equally frequent."""
-
-    def __init__(self, name: str = "eer") -> None:
-        super().__init__(name)
-
-    @staticmethod
-    def measure(pairs: PackedPairs) -> float:
-        return metrics.equal_error_rate(pairs.same, pairs.distance, pairs.weights)
-
-
-class TarAtFar(PairMetric):
-    """The share of genuine pairs accepted where at most ``far`` of the impostors are."""
-
-    def __init__(self, far: float, name: str = "tar_at_far") -> None:
-        super().__init__(name, far=far)
-
-    @staticmethod
-    def measure(pairs: PackedPairs, far: float) -> float:
-        return metrics.tar_at_far(pairs.same, pairs.distance, far, pairs.weights)
-
-
-class CalibrationError(PairMetric):
-    """Expected calibration error of the score."""
-
-    def __init__(self, bins: int = metrics.CALIBRATION_BINS, name: str = "calibration_error") -> None:
-        super().__init__(name, bins=bins)
-
-    @staticmethod
-    def measure(pairs: PackedPairs, bins: int) -> float:
-        return metrics.calibration_error(pairs.same, pairs.score, bins, pairs.weights)
-
-
-class PrecisionAtPrior(PairMetric):
-    """Precision at the operating threshold where ``prior`` of the pairs are genuine."""
-
-    def __init__(
-        self, prior: float = metrics.GENUINE_PRIOR, threshold: float = 0.5, name: str = "precision_at_prior"
-    ) -> None:
-        super().__init__(name, prior=prior, threshold=threshold)
-
-    @staticmethod
-    def measure(pairs: PackedPairs, prior: float, threshold: float) -> float:
-        if not np.isfinite(pairs.score).all():
-            return np.nan
-        return metrics.precision_at_prior(pairs.same, pairs.score > threshold, prior, pairs.weights)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 SCORE = "score"  # among the model's outputs, where ``prediction_key`` names no other
 DISTANCE = "distance"  # beside it

@@ -1,1 +1,1 @@
-"""The model card: what a model is for, what it was measured to do, and for what it fails."""
+"""The model card: intended use, metrics, data and limitations of a model, as Markdown."""

@@ -1,4 +1,4 @@
-"""The component ModelCard: between the gates and the Pusher, which lays the card beside the model."""
+"""The component ModelCard, between the gates and the Pusher, which stores the card with the model."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,7 +18,7 @@ from components.run_outcome.artifacts import GATE_INPUTS
 
 
 class ModelCardSpec(ComponentSpec):
-    """What is known of a judged model, by the names of ``run_record.files.SOURCES``, and every gate."""
+    """The artifacts of an evaluated model, by the names of ``run_record.files.SOURCES``, and every gate verdict."""
 
     INPUTS: ClassVar = {
         "images_report": ChannelParameter(type=IngestReport, optional=True),
@@ -41,10 +41,10 @@ class ModelCardWriter(base_component.BaseComponent):
     """Writes the card of a model.
 
     Args:
-      artifacts: what is known of it, by the names of ``run_record.files.SOURCES``, and every gate.
-      config: the whole configuration as JSON; ``model_card`` in it is the user's part.
+      artifacts: of the model, by the names of ``run_record.files.SOURCES``, and the verdicts of the gates.
+      config: the configuration as JSON; its ``model_card`` is the user's part.
       config_digest: of it.
-      run_id: of the run; in the cache key, for the card names it.
+      run_id: of the run; part of the cache key, since the card contains it.
     """
 
     SPEC_CLASS = ModelCardSpec

@@ -1,4 +1,4 @@
-"""Reads what the gates had before them, writes the card."""
+"""The executor of ModelCard: reads the artifacts of the model, writes the card."""
 
 import json
 from datetime import datetime, timezone
@@ -15,13 +15,11 @@ from components.run_outcome.summary import RunSummary
 from components.run_record.record import RunRecord
 from models.export.manifest import CARD_FILE
 
-_UNKNOWN = (
-    "# Model card\n\n**This model must not be used**: what it is cannot be told, its manifest is missing or damaged.\n"
-)
+_UNKNOWN = "# Model card\n\n**This model must not be used**: its manifest is missing or damaged.\n"
 
 
 class Executor(base_executor.BaseExecutor):
-    """The card is written of a refused model too: it says so first."""
+    """Writes the card of a refused model, too, which begins with the refusal."""
 
     def Do(  # noqa: N802
         self,

@@ -7,14 +7,13 @@ import numpy as np
 from components.model_gate import sanity
 from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.model_gate.slices import judge_slices
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.verdict import GateResult
-from models.verification.calibration import Floats
 from models.verification.intervals import Interval, MeasuredIntervals
-from models.verification.metrics import higher_is_better
+from models.verification.metrics import PairMetrics, higher_is_better
+from models.verification.rates import Floats
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends
 
@@ -74,12 +73,12 @@ class _Sample:
         self, pairs: ScoredPairs, units: Units, measures: MeasureSettings, gates: GateSettings, seed: int
     ) -> None:
         self._names, self._units, self._resamples = measures.names, units, gates.resamples
-        models = {"candidate": ResampledPairs(pairs.same, pairs.score, pairs.distance, measures)}
+        models = {"candidate": PairMetrics(pairs.same, pairs.score, pairs.distance, measures)}
         self.baseline = None
         if pairs.baseline_score is not None and pairs.baseline_distance is not None:
-            self.baseline = ResampledPairs(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
+            self.baseline = PairMetrics(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
             models["baseline"] = self.baseline
-        pixels = ResampledPairs(pairs.same, -pairs.pixel_distance, pairs.pixel_distance, measures)
+        pixels = PairMetrics(pairs.same, -pairs.pixel_distance, pairs.pixel_distance, measures)
 
         def measure(weights: Floats) -> dict[str, Floats]:
             found = {("pixels", "auc"): pixels.measure(["auc"], weights)["auc"]}

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.run_outcome.verdict import GateResult
-from models.verification.calibration import Floats, auc
+from models.verification.metrics import metric_value
+from models.verification.rates import Floats
 
 # A collapsed encoder's distances differ by rounding alone; those of the weakest real one by much more.
 _SPREAD = 1e-3
@@ -34,7 +35,7 @@ def polarity(same: NDArray[np.bool_], score: Floats, distance: Floats) -> GateRe
             f"all test pairs are {'genuine' if same.all() else 'impostors'}: nothing tells whether they score higher"
         )
         return GateResult(name="polarity", passed=False, reason=reason)
-    area = auc(same, distance)
+    area = metric_value("auc", same, distance)
     if not area > 0.5:
         reason = f"genuine pairs do not score higher than impostors (AUC {area:.4f}, chance is 0.5)"
         return GateResult(name="polarity", passed=False, reason=reason)

@@ -5,15 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from models.settings import Settings
-from models.verification.metrics import (
-    FARS,
-    GENUINE_PRIOR,
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
-    TAR_AT_FAR,
-    higher_is_better,
-    needs_both_kinds,
-)
+from models.verification.metrics import FARS, GENUINE_PRIOR, higher_is_better, metric_names, needs_both_kinds
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -33,7 +25,7 @@ class MeasureSettings(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """Every measure's name, as gates and ``summary.json`` use it."""
-        return (*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *(f"{TAR_AT_FAR}{far:g}" for far in self.fars))
+        return metric_names(self.fars)
 
 
 class SliceGate(Settings):

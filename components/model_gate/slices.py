@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from components.model_gate.baseline_change import Change, judge_slice
 from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.verdict import GateResult
-from models.verification.metrics import higher_is_better, needs_both_kinds
+from models.verification.metrics import PairMetrics, higher_is_better, needs_both_kinds
 
 Mask = NDArray[np.bool_]
 _RESAMPLES = 400
@@ -89,10 +88,10 @@ class _Slice:
 
     def __init__(self, value: str, pairs: ScoredPairs, units: Units, measures: MeasureSettings) -> None:
         self.value, self.units, self._same = value, units, pairs.same
-        self._candidate = ResampledPairs(pairs.same, pairs.score, pairs.distance, measures)
+        self._candidate = PairMetrics(pairs.same, pairs.score, pairs.distance, measures)
         self.baseline = None
         if pairs.baseline_score is not None and pairs.baseline_distance is not None:
-            self.baseline = ResampledPairs(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
+            self.baseline = PairMetrics(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
 
     def without_meaning(self, names: Iterable[str]) -> list[str]:
         """Those that pairs of one kind have not."""
@@ -139,7 +138,7 @@ class _Slice:
         mine, theirs = (model.measure(names, weights) for model in (self._candidate, self.baseline))
         return {name: (1 if higher_is_better(name) else -1) * (mine[name] - theirs[name]) for name in names}
 
-    def _once(self, model: ResampledPairs, name: str) -> float:
+    def _once(self, model: PairMetrics, name: str) -> float:
         return float(model.measure([name], np.ones((1, len(self._same))))[name][0])
 
 

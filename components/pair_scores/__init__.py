@@ -1,1 +1,1 @@
-"""What the candidate and the served model say of every test pair: the one source of intervals and paired tests."""
+"""The scores of candidate and baseline on every test pair, for intervals, paired tests and the report."""

@@ -1,4 +1,4 @@
-"""The artifact that holds the table of scored pairs."""
+"""The artifact type of the scored pairs."""
 
 from tfx.types.artifact import Artifact
 

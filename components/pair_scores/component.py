@@ -12,7 +12,7 @@ from components.pair_scores.executor import Executor
 
 
 class PairScorerSpec(ComponentSpec):
-    """Pairs and models in, a table out."""
+    """Pairs, candidate and optional baseline; the table of scores."""
 
     INPUTS: ClassVar = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
@@ -24,7 +24,7 @@ class PairScorerSpec(ComponentSpec):
 
 
 class PairScorer(base_component.BaseComponent):
-    """Writes every test pair with the candidate's and the served model's score: ``scores``.
+    """Scores every test pair with the candidate and with the served model.
 
     Both models read the same Examples through ``serving_default``, each resizing to its own input.
     """

@@ -1,4 +1,4 @@
-"""Scores the test pairs with the candidate and with the model that serves."""
+"""The executor of PairScorer."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Test pairs through the models, a batch at a time: memory does not grow with the pairs."""
+"""Scoring of test pairs in batches, in constant memory."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,21 +34,21 @@ class PairModel:
     """A SavedModel that scores serialized pair Examples.
 
     Raises:
-      RuntimeError: it cannot be loaded; says which and why, as TensorFlow does not.
+      RuntimeError: it cannot be loaded.
     """
 
     def __init__(self, model_dir: Path | str) -> None:
         try:
             self._model = tf.saved_model.load(str(model_dir))
-        except Exception as error:  # damaged files make TensorFlow raise anything
-            told = re.sub(r"^\{\{.*?\}\} ", "", " ".join(str(error).split()))  # the name of a node
-            why = told.replace(f"{model_dir}/", "")[:200]
+        except Exception as error:  # damaged files can raise any class
+            text = re.sub(r"^\{\{.*?\}\} ", "", " ".join(str(error).split()))  # without the name of a node
+            why = text.replace(f"{model_dir}/", "")[:200]
             raise RuntimeError(f"{model_dir}: the model is damaged, it cannot be loaded: {why}") from error
 
     def __call__(self, records: Sequence[bytes]) -> tuple[Any, Any]:
         """[n] serialized pair Examples -> (scores, distances), float32 [n]."""
-        answer = self._model.signatures["serving_default"](tf.constant(records))
-        return answer["score"].numpy(), answer["distance"].numpy()
+        outputs = self._model.signatures["serving_default"](tf.constant(records))
+        return outputs["score"].numpy(), outputs["distance"].numpy()
 
 
 def write_scores(folder: str, target: Path, candidate: PairModel, baseline: PairModel | None) -> int:
@@ -57,7 +57,7 @@ def write_scores(folder: str, target: Path, candidate: PairModel, baseline: Pair
     Returns:
       The number of pairs.
     """
-    # A GPU's shortened float32 would move scores by more than the ServingValidator, which asks on the CPU, lets pass.
+    # On a GPU, TensorFloat-32 would change scores by more than the tolerance of the ServingValidator (on the CPU).
     tf.config.experimental.enable_tensor_float_32_execution(False)
     target.mkdir(parents=True, exist_ok=True)
     records = chain.from_iterable(map(_records, find_shards(folder)))
@@ -76,14 +76,14 @@ def _scored(batch: Sequence[bytes], candidate: PairModel, baseline: PairModel | 
     }
     columns["same"] = [example[features.SAME].int64_list.value[0] for example in examples]
     columns["score"], columns["distance"] = candidate(batch)
-    nothing = [None] * len(batch)
-    columns["baseline_score"], columns["baseline_distance"] = baseline(batch) if baseline else (nothing, nothing)
+    missing = [None] * len(batch)
+    columns["baseline_score"], columns["baseline_distance"] = baseline(batch) if baseline else (missing, missing)
     columns["pixel_distance"] = [_pixel_distance(example) for example in examples]
     return columns
 
 
 def _text(example: Any, key: str) -> str:
-    """A bytes feature as text; "" where there is none."""
+    """A bytes feature as text; "" if it is missing."""
     value = example[key].bytes_list.value if key in example else ()
     return value[0].decode() if value else ""
 

@@ -1,4 +1,4 @@
-"""The table of scored test pairs: ``scores.parquet``. One row a pair, in the order in which they were generated."""
+"""The table of scored test pairs, ``scores.parquet``: one row for each pair, in the order of generation."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.data.features import SLICES
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 FILE = "scores.parquet"
 
-# Scores lie in [0, 1], higher is more alike; a distance is in the unit of the model's own embedding. Those of the
-# baseline are null where nothing serves. ``pixel_distance`` is that of the raw pixels: a model must do better.
+# Scores are in [0, 1], higher is more alike; the unit of a distance is that of the model's embedding. Those of the
+# baseline are null if nothing serves. ``pixel_distance`` is that of the raw pixels, which a model must beat.
 SCHEMA = pa.schema(
     [
         ("pair_id", pa.string()),
@@ -24,7 +24,7 @@ SCHEMA = pa.schema(
         ("identity_a", pa.string()),
         ("identity_b", pa.string()),
         ("kind", pa.string()),
-        ("group", pa.string()),  # "" where there are no groups
+        ("group", pa.string()),  # "" without groups
         ("identity_size", pa.string()),
         ("quality", pa.string()),
         ("same", pa.int8()),  # 1 genuine, 0 impostor
@@ -44,7 +44,7 @@ def read_scores(uri: str) -> pa.Table:
 
 @dataclass(frozen=True)
 class ScoredPairs:
-    """The columns as arrays [n]: ``same`` True for genuine, the baseline's None where nothing serves."""
+    """The columns as arrays [n]: ``same`` True for genuine; those of the baseline None if nothing serves."""
 
     same: NDArray[np.bool_]
     score: Floats

@@ -13,7 +13,7 @@ from tfx.utils import proto_utils
 from components.baseline.report import BaselineReport
 from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
-from components.serving_folder.model_files import CARD
+from components.serving_folder.model_files import CARD, link_or_copy
 from models.export.manifest import CARD_FILE
 
 BASELINE = "baseline"  # the input; and the prefix of gates that compare with the model that serves
@@ -56,21 +56,21 @@ class Executor(stock.Executor):
 
         blessed = self.CheckBlessing(input_dict)
         same = serving_folder.same_as_served(model_dir, serving_dir)
-        already = same is not None and (blessed or same.to_the_byte)
+        already = same is not None and (blessed or same.identical)
         pushed_model.set_int_custom_property(ALREADY_SERVING, 0)
         if same is not None and already:
             self._mark_already_serving(pushed_model, same.address, same.version)
         elif blessed:
-            why = serving_folder.Pushed(
+            provenance = serving_folder.Provenance(
                 reason=_reason(input_dict),
                 run_id=exec_properties.get("run_id") or None,
                 config_digest=config.get("config_digest"),
             )
             found = [BaselineReport.read(one.uri) for one in input_dict.get(BASELINE, [])]
-            compared = serving_folder.Judged(found[0].version) if found else None
+            blessing = serving_folder.Blessing(found[0].version) if found else None
             cards = [path for one in input_dict.get("card", []) if (path := Path(one.uri) / CARD_FILE).is_file()]
-            beside = {CARD: cards[0]} if cards else {}
-            result = serving_folder.push(model_dir, serving_dir, why, config.get("keep"), compared, beside=beside)
+            extra = {CARD: cards[0]} if cards else {}
+            result = serving_folder.push(model_dir, serving_dir, provenance, config.get("keep"), blessing, extra)
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)
@@ -78,7 +78,7 @@ class Executor(stock.Executor):
             elif not result.pushed:  # another run was quicker, with the same model
                 self._mark_already_serving(pushed_model, result.address, result.version)
             else:
-                serving_folder.link_or_copy(model_dir, pushed_model.uri)
+                link_or_copy(model_dir, pushed_model.uri)
                 self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)

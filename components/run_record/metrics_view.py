@@ -1,13 +1,12 @@
 """Reads TFMA's metrics on the test split."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 
 from components.run_outcome.summary import Metric
-from models.verification.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER, TAR_AT_FAR
+from models.verification.metrics import in_reading_order
 
 Slices = dict[str, dict[str, float]]  # slice name ("" for the whole) -> measure -> value
 
@@ -31,14 +30,6 @@ def by_slice(evaluation: str, model: str) -> Slices:
     return slices
 
 
-def measures_among(names: Iterable[str]) -> list[str]:
-    """The verification metrics among ``names``, in the order of display."""
-    found = set(names)
-    usual = [name for name in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER) if name in found]
-    tars = (name for name in found if name.startswith(TAR_AT_FAR))
-    return usual + sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
-
-
 def without_nan(measures: dict[str, float]) -> dict[str, float]:
     """Without undefined values, such as the recall of a slice of impostors: JSON has no NaN."""
     return {name: value for name, value in measures.items() if not math.isnan(value)}
@@ -46,7 +37,7 @@ def without_nan(measures: dict[str, float]) -> dict[str, float]:
 
 def _metrics(measures: dict[str, float]) -> dict[str, Metric]:
     kept = without_nan(measures)
-    return {name: Metric(value=kept[name]) for name in measures_among(kept)}
+    return {name: Metric(value=kept[name]) for name in in_reading_order(kept)}
 
 
 def _value(key: Any) -> str:

@@ -1,1 +1,1 @@
-"""The run report: one page that says what came of a run, why, and what its model gets wrong."""
+"""The run report: one HTML page with the outcome, the metrics, the misclassified pairs and the data of a run."""

@@ -1,9 +1,9 @@
-"""The artifact in which a run's report lies."""
+"""The artifact type of RunReport."""
 
 from tfx.types.artifact import Artifact
 
 
 class Report(Artifact):
-    """``report.html`` and ``summary.json``, of a run that came to its end."""
+    """``report.html`` and ``summary.json`` of a completed run."""
 
     TYPE_NAME = "siamese.RunReport"

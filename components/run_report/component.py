@@ -1,4 +1,4 @@
-"""The component RunReport: the last that a run does with its model, whatever the gates said."""
+"""The component RunReport, the last one of a run, whether gates passed or refused the model."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -21,7 +21,7 @@ from components.run_report.executor import Executor
 
 
 class RunReportSpec(ComponentSpec):
-    """All that a run left, by the names of ``files.SOURCES``."""
+    """The artifacts of a run, by the names of ``run_record.files.SOURCES``."""
 
     INPUTS: ClassVar = {
         "images_report": ChannelParameter(type=IngestReport),
@@ -51,15 +51,15 @@ class RunReportSpec(ComponentSpec):
 
 
 class RunReport(base_component.BaseComponent):
-    """Draws the page of the run and writes its summary.
+    """Writes the report page and the summary of the run.
 
     Args:
-      artifacts: what the run left, by the names of ``files.SOURCES``.
-      run_id: of the run; in the cache key, so that no run goes without its page.
-      config: the whole configuration, as JSON.
+      artifacts: of the run, by the names of ``run_record.files.SOURCES``.
+      run_id: of the run; part of the cache key, so that every run gets its page.
+      config: the configuration as JSON.
       config_digest: of it.
       data_root: where the images are.
-      codes: node -> digest of the sources that it runs, as JSON.
+      codes: node -> digest of its source code, as JSON.
     """
 
     SPEC_CLASS = RunReportSpec

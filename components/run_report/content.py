@@ -1,4 +1,4 @@
-"""What the page shows of a run."""
+"""The content of a report."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,23 +9,23 @@ from components.run_outcome.summary import RunSummary
 
 @dataclass(frozen=True)
 class Content:
-    """All that is known of a run, as far as it came.
+    """The parts of a run's report; None for what the run has not produced.
 
     Attributes:
       summary: as ``summary.json`` has it.
-      lineage: (what, its text): what made the model.
-      scores: the test pairs; none where they were not scored.
-      pairs: the folder of the pairs artifact, whose test split holds the pixels; or none.
-      training: the folder of the training's logs; or none.
-      augmented: the picture of distorted images; or none.
-      statistics: the folder of the images' statistics; or none.
-      anomalies: the folder of what the validator found; or none.
-      anomaly_verdict: the folder of the anomaly gate's verdict; or none.
-      card: the model card; or none.
-      quarantine: (path, reason) of files that were not used.
-      quarantined: how many there are.
-      near_duplicates: the listing of images that look the same; or none.
-      images: the folder that names of images are relative to; or none.
+      lineage: (name, text) lines: what made the model.
+      scores: of the test pairs.
+      pairs: the folder of the pairs artifact, whose test split holds the pixels.
+      training: the folder of the training's logs.
+      augmented: the picture of augmented images.
+      statistics: the folder of the images' statistics.
+      anomalies: the folder of ExampleValidator's anomalies.
+      anomaly_verdict: the folder of the anomaly gate's verdict.
+      card: the model card.
+      quarantine: (path, reason) of excluded files.
+      quarantined: how many files were excluded.
+      near_duplicates: the listing of near-duplicate images.
+      images: the folder that image paths are relative to.
     """
 
     summary: RunSummary

@@ -1,4 +1,4 @@
-"""Reads what the run left, writes its summary and its page."""
+"""The executor of RunReport: reads the run's artifacts, writes its summary and its page."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ from tfx.types.artifact import Artifact
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
-from components.run_report.loader import content_of
+from components.run_report.loader import load_content
 from components.run_report.page import FILE, write_report
 
 logger = logging.getLogger("siamese.report")
 
 
 class Executor(base_executor.BaseExecutor):
-    """A page that cannot be drawn fails nothing: the model is judged and pushed, and the summary has the figures."""
+    """A page that cannot be rendered does not fail the run: its model is pushed already, and the summary exists."""
 
     def Do(  # noqa: N802
         self,
@@ -40,7 +40,7 @@ class Executor(base_executor.BaseExecutor):
         parameters.setdefault("ImageExampleGen", {})["data_root"] = exec_properties["data_root"]
         lineage = lineage_lines(record.lineage(summary.run_id, parameters), summary)
         try:
-            content = content_of(record, summary, lineage, record.quarantine(), exec_properties["data_root"])
+            content = load_content(record, summary, lineage, record.quarantine(), exec_properties["data_root"])
             write_report(content, folder / FILE)
         except Exception:
-            logger.exception("the page could not be drawn; summary.json has the figures")
+            logger.exception("the report page could not be rendered; summary.json has the metrics")

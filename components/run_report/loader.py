@@ -1,4 +1,4 @@
-"""From what a run left to what its page shows."""
+"""The loader of a report's content, from the artifacts of a run."""
 
 import csv
 from pathlib import Path
@@ -8,26 +8,26 @@ from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.summary import RunSummary
 from components.run_record.files import RunFiles
 from components.run_report.content import Content
-from components.run_report.source_images import folder_of, kind_of
+from components.run_report.source_images import folder_of, reason_type
 
-LISTED = 200  # quarantined files on the page
+LISTED = 200  # excluded files on the page
 
 
-def content_of(
+def load_content(
     files: RunFiles,
     summary: RunSummary,
     lineage: list[tuple[str, str]],
     quarantine: Path | None,
     data_root: str | None = None,
 ) -> Content:
-    """What there is of a run; what is damaged or gone is left out.
+    """The content that a run has produced, without what is damaged or missing.
 
     Args:
-      files: where its artifacts lie.
+      files: its artifacts.
       summary: of the run.
-      lineage: (what, its text): what made its model.
-      quarantine: the listing of files that were not used; or none.
-      data_root: where the images are, as far as that is known.
+      lineage: (name, text) lines: what made its model.
+      quarantine: the listing of excluded files; or None.
+      data_root: where the images are, if known.
     """
     scores = files.folder("scores")
     lines, count = _quarantine(quarantine)
@@ -57,8 +57,8 @@ def _quarantine(path: Path | None) -> tuple[list[tuple[str, str]], int]:
         count, reasons = 0, set()
         for row in csv.DictReader(file):
             count += 1
-            kind = kind_of(row["reason"])
-            if count <= LISTED or (kind not in reasons and len(lines) < 2 * LISTED):  # a rare reason is shown too
+            kind = reason_type(row["reason"])
+            if count <= LISTED or (kind not in reasons and len(lines) < 2 * LISTED):  # show rare reasons, too
                 lines.append((row["path"], row["reason"]))
                 reasons.add(kind)
     return lines, count

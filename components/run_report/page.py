@@ -1,23 +1,23 @@
-"""The page itself: one file that opens from disk without a network."""
+"""The report page: one HTML file that opens from disk without a network."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from markdown_it import MarkdownIt
 from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from components.run_outcome.explanation import explanations
 from components.run_outcome.summary import Metric, RunSummary
-from components.run_report.card_html import card_html
 from components.run_report.charts import figures, plots
 from components.run_report.charts.embedding_map import read_map
 from components.run_report.charts.training_curves import read_curves
 from components.run_report.content import Content
-from components.run_report.pictures import as_address, chosen, pictures
-from components.run_report.source_images import look_alikes, unused
+from components.run_report.pictures import data_url, pictures, select_pairs
+from components.run_report.source_images import excluded_files, near_duplicates
 from components.run_report.statistics import read_views
 
 FILE = "report.html"
@@ -26,12 +26,12 @@ _MOST_SLICES = 100
 
 
 def write_report(content: Content, path: Path) -> Path:
-    """Writes the page in one step; returns ``path``."""
+    """Renders the page and writes it atomically; returns ``path``."""
     return write_text(render(content), path)
 
 
 def write_text(page: str, path: Path) -> Path:
-    """Writes a page that is drawn, in one step; returns ``path``."""
+    """Writes a rendered page atomically; returns ``path``."""
     staging = path.with_name(f".{path.name}")
     staging.write_text(page, encoding="utf-8")
     staging.replace(path)
@@ -39,31 +39,31 @@ def write_text(page: str, path: Path) -> Path:
 
 
 def render(content: Content) -> str:
-    """The page of a run, as far as the run came."""
+    """The page of a run, with what exists of it."""
     summary, scores = content.summary, content.scores
-    drawn = figures.of_scores(scores)
+    charts = figures.of_scores(scores)
     curves = read_curves(content.training) if content.training else {}
-    placed = read_map(content.training, summary.seed) if content.training else None
+    embeddings = read_map(content.training, summary.seed) if content.training else None
     return template().render(
         headline=summary.outcome.headline,
         explanations=list(explanations(summary)),
         confusion=_confusion(content),
-        pictures=pictures(scores, content.pairs, chosen(scores)) if scores is not None and content.pairs else {},
-        figures=drawn,
-        script=Markup(get_plotlyjs()) if drawn or curves or summary.timings else "",
+        pictures=pictures(scores, content.pairs, select_pairs(scores)) if scores is not None and content.pairs else {},
+        figures=charts,
+        script=Markup(get_plotlyjs()) if charts or curves or summary.timings else "",
         slices=(slices := _slices(content))[:_MOST_SLICES],
         more_slices=len(slices[_MOST_SLICES:]),
         training=figures.of_training(curves),
-        embedding_map=Markup(plots.embedding_map(placed)) if placed else "",
-        placed=placed,
+        embedding_map=Markup(plots.embedding_map(embeddings)) if embeddings else "",
+        embeddings=embeddings,
         augmented=_augmented(content.augmented),
         card=Markup(card_html(content.card.read_text(encoding="utf-8"))) if content.card else "",
         images=summary.counts.get("images", {}),
         pairs={name: one["pairs"] for name, one in summary.counts.get("pairs", {}).get("splits", {}).items()},
         quarantine=content.quarantine,
         quarantined=content.quarantined,
-        unused=unused(content.quarantine, content.images),
-        look_alikes=look_alikes(content.near_duplicates, content.images),
+        excluded=excluded_files(content.quarantine, content.images),
+        near_duplicates=near_duplicates(content.near_duplicates, content.images),
         views=read_views(content.statistics, content.anomalies, content.anomaly_verdict),
         configuration=_configuration(summary),
         **_of_the_runner(summary, content.lineage),
@@ -71,24 +71,24 @@ def render(content: Content) -> str:
 
 
 def updated(page: str, summary: RunSummary, lineage: list[tuple[str, str]]) -> str:
-    """A page that a node of the graph drew, with what only the runner knows.
+    """A page of the RunReport component, completed by the runner with times, memory and reused results.
 
     Args:
       page: of ``render``.
       summary: of the same run, with its times.
-      lineage: (what, its text).
+      lineage: (name, text) lines.
     """
-    drawn = template()
-    context = drawn.new_context(_of_the_runner(summary, lineage))
+    current = template()
+    context = current.new_context(_of_the_runner(summary, lineage))
     for name in ("run", "lineage", "times"):
         head, begin, rest = page.partition(f"<!--{name}-->")
         _, end, tail = rest.partition(f"<!--/{name}-->")
-        page = "".join([head, begin, *drawn.blocks[name](context), end, tail])
+        page = "".join([head, begin, *current.blocks[name](context), end, tail])
     return page
 
 
 def template(name: str = "page.html.j2") -> Template:
-    """A template of this folder, that escapes what it shows."""
+    """A template of this room; it escapes its values."""
     environment = Environment(
         loader=PackageLoader("components.run_report", "templates"),
         autoescape=select_autoescape(["j2", "html"], default=True),
@@ -96,18 +96,28 @@ def template(name: str = "page.html.j2") -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "between": _between}
+    environment.filters |= {"figure": _figure, "interval": _interval}
     return environment.get_template(name)
 
 
+def card_html(markdown: str) -> str:
+    """The HTML of a model card, headings two levels lower; HTML in the Markdown is escaped, images are disabled."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = parser.parse(markdown)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
 def _of_the_runner(summary: RunSummary, lineage: list[tuple[str, str]]) -> dict[str, Any]:
-    """What the blocks ``run``, ``lineage`` and ``times`` show."""
+    """The values of the blocks ``run``, ``lineage`` and ``times``."""
     durations = figures.of_durations(summary.timings, summary.peak_memory_mb)
     return {"summary": summary, "lineage": lineage, "durations": durations}
 
 
 def _confusion(content: Content) -> tuple[int, int, int, int] | None:
-    """Genuine called the same and different, impostors called the same and different."""
+    """Genuine pairs classified as same and as different, then impostor pairs."""
     scores = content.scores
     if scores is None:
         return None
@@ -122,7 +132,7 @@ def _slices(content: Content) -> list[tuple[str, dict[str, float]]]:
 
 
 def _configuration(summary: RunSummary) -> str:
-    """As YAML; without an address that whoever has it can write to."""
+    """As YAML, without a webhook's URL, which is a secret."""
     config = dict(summary.config)
     alerts = config.get("alerts") or {}
     if not (alerts.get("webhook") or "env:").startswith("env:"):
@@ -135,12 +145,12 @@ def _augmented(path: Path | None) -> str:
         return ""
     with Image.open(path) as image:
         image.thumbnail((1200, 1200))
-        return as_address(image.convert("RGB"))
+        return data_url(image.convert("RGB"))
 
 
 def _figure(value: Any) -> str:
     return "" if value is None or not isinstance(value, int | float) else f"{value:.4f}"
 
 
-def _between(metric: Metric) -> str:
+def _interval(metric: Metric) -> str:
     return "" if metric.low is None or metric.high is None else f"{metric.low:.3f} to {metric.high:.3f}"

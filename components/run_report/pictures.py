@@ -1,4 +1,4 @@
-"""Pairs as pictures: the ones that the model gets most wrong, the ones at its limit, the ones that it is surest of."""
+"""Pairs of images on the page: misclassified pairs, pairs near the threshold, and the easiest pairs."""
 
 import base64
 import io
@@ -13,23 +13,23 @@ from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
 from models.data import features
-from models.export.inference import tensorflow_alone
+from models.export.inference import import_tensorflow
 
-EACH = 12  # pairs of a kind
-_SIDE = 160  # pixels of a picture at most; small ones are enlarged by the page
+EACH = 12  # pairs under a heading
+_SIDE = 160  # pixels at most; the page enlarges small pictures
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPair:
     """One pair on the page.
 
     Attributes:
-      a: a ``data:`` address of its first image.
+      a: a ``data:`` URL of its first image.
       b: of its second.
       names: of the two images.
       identities: of the two.
       score: of the pair.
-      other: its score by the model that is compared with; or none.
+      other: its score under the other model; or None.
     """
 
     a: str
@@ -40,34 +40,34 @@ class Shown:
     other: float | None = None
 
 
-def chosen(scores: ScoredPairs) -> dict[str, NDArray[np.int64]]:
-    """Rows of the pairs to be shown, by heading."""
+def select_pairs(scores: ScoredPairs) -> dict[str, NDArray[np.int64]]:
+    """The rows of the pairs to show, by heading."""
     called, order = scores.score > 0.5, np.argsort(-scores.score, kind="stable")
     accepts, rejects = order[(called & ~scores.same)[order]], order[::-1][(~called & scores.same)[order[::-1]]]
     near = np.argsort(np.abs(scores.score - 0.5), kind="stable")
-    sure = order[(called & scores.same)[order]]
+    easy = order[(called & scores.same)[order]]
     found = {
-        "Impostors taken for the same, worst first": accepts,
-        "Genuine pairs that were missed, worst first": rejects,
-        "Nearest to the threshold": near,
-        "Genuine pairs that it is surest of": sure,
+        "False accepts: impostor pairs with the highest scores": accepts,
+        "False rejects: genuine pairs with the lowest scores": rejects,
+        "Hard examples: pairs nearest to the threshold": near,
+        "Easy examples: genuine pairs with the highest scores": easy,
     }
     return {heading: rows[:EACH] for heading, rows in found.items() if len(rows)}
 
 
-def pictures(scores: ScoredPairs, pairs: Path, rows: Mapping[str, NDArray[np.int64]]) -> dict[str, list[Shown]]:
-    """Pairs with their pixels, by heading.
+def pictures(scores: ScoredPairs, pairs: Path, rows: Mapping[str, NDArray[np.int64]]) -> dict[str, list[ShownPair]]:
+    """The pairs with their pixels, by heading.
 
     Args:
       scores: of the test pairs.
       pairs: the pairs artifact, whose test split holds the pixels.
-      rows: of the pairs to be shown, by heading, as of ``chosen``.
+      rows: of the pairs to show, by heading, as from ``select_pairs``.
     """
     wanted = {_id(scores, row): row for several in rows.values() for row in several.tolist()}
     found = dict(_found(pairs, set(wanted)))
     return {
         heading: [
-            Shown(
+            ShownPair(
                 *found[key],
                 names=(str(scores.images[0][row]), str(scores.images[1][row])),
                 identities=(str(scores.identities[0][row]), str(scores.identities[1][row])),
@@ -81,8 +81,8 @@ def pictures(scores: ScoredPairs, pairs: Path, rows: Mapping[str, NDArray[np.int
     }
 
 
-def as_address(image: Image.Image) -> str:
-    """The image within the page itself."""
+def data_url(image: Image.Image) -> str:
+    """The image as a ``data:`` URL."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG" if max(image.size) <= 64 else "JPEG", quality=85)
     kind = "png" if max(image.size) <= 64 else "jpeg"
@@ -94,20 +94,20 @@ def _id(scores: ScoredPairs, row: int) -> str:
 
 
 def _found(pairs: Path, wanted: set[str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """(pair id, its two pictures) of those wanted; stops when it has them all."""
-    tf = tensorflow_alone()  # here, for a run that has no pictures to show needs neither
+    """(pair id, its two pictures) of the wanted pairs; stops once all are found."""
+    tf = import_tensorflow()  # here: a run without pictures does not need it
 
     from components.storage.tfrecords import find_shards, read_records
 
-    left = set(wanted)
+    missing = set(wanted)
     for shard in find_shards(str(pairs / f"Split-{features.TEST}")):
         for _, record in read_records(shard):
-            if not left:
+            if not missing:
                 return
             content = tf.train.Example.FromString(record).features.feature
             key = content[features.PAIR_ID].bytes_list.value[0].decode("utf-8")
-            if key in left:
-                left.remove(key)
+            if key in missing:
+                missing.remove(key)
                 a, b = (_picture(content, which) for which in "ab")
                 yield key, (a, b)
 
@@ -118,4 +118,4 @@ def _picture(content: Any, which: str) -> str:
     pixels = content[features.side(features.PIXELS, which)].bytes_list.value[0]
     image = Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape).squeeze())
     image.thumbnail((_SIDE, _SIDE))
-    return as_address(image)
+    return data_url(image)

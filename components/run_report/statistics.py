@@ -1,4 +1,4 @@
-"""What the images are like, split by split: TFDV's statistics and anomalies as rows. Needs neither TFX nor TFDV."""
+"""Statistics and anomalies of the images, by split, as rows. Needs neither TFX nor TFDV."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from models.data import features
 STATISTICS_FILE, ANOMALIES_FILE = "FeatureStats.pb", "SchemaDiff.pb"  # as TFX names them, in each split's folder
 
 _SPLITS = (*features.SPLITS, features.PREVIOUS)
-_SHOWN = 5  # of a text's values
+_SHOWN = 5  # most frequent values
 
 
 class NumberRow(NamedTuple):
@@ -31,7 +31,7 @@ class NumberRow(NamedTuple):
 
 
 class TextRow(NamedTuple):
-    """A feature of texts in one split: how many differ, and the most frequent with their shares."""
+    """A string feature in one split: the number of distinct values, and the most frequent with their shares."""
 
     feature: str
     split: str
@@ -41,22 +41,22 @@ class TextRow(NamedTuple):
 
 
 class AnomalyRow(NamedTuple):
-    """What ExampleValidator found."""
+    """An anomaly that ExampleValidator found."""
 
     split: str
     feature: str
-    told: str
+    description: str
 
 
 @dataclass(frozen=True)
 class DataViews:
-    """All of it.
+    """All rows.
 
     Attributes:
-      numbers: a feature's splits one after the other.
-      texts: likewise.
-      anomalies: none where there are none; None where the validator came to no end.
-      distances: between train and what it was compared with; none where nothing was.
+      numbers: numeric features, sorted by feature.
+      texts: string features, likewise.
+      anomalies: empty if there are none; None if the validator did not complete.
+      distances: between train and the splits that it was compared with.
     """
 
     numbers: list[NumberRow]
@@ -66,7 +66,7 @@ class DataViews:
 
 
 def read_views(statistics: Path | None, anomalies: Path | None, verdict: Path | None = None) -> DataViews | None:
-    """The views of a run; none where it has no statistics.
+    """The statistics of a run; None if it has none.
 
     Args:
       statistics: the folder of StatisticsGen's artifact.
@@ -115,7 +115,7 @@ def _numbers(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) ->
 
 
 def _texts(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> list[TextRow]:
-    """Without what names each image anew, and without what is empty everywhere."""
+    """Without features that are unique to each image, and without empty ones."""
     rows = []
     for feature in statistics.features:
         stats, name = feature.string_stats, _name(feature)
@@ -130,7 +130,7 @@ def _texts(split: str, statistics: statistics_pb2.DatasetFeatureStatistics) -> l
 
 
 def _anomalies(folder: Path) -> list[AnomalyRow] | None:
-    """None where no split was checked; a split whose file is damaged is told, for it is not known to be clean."""
+    """None if no split was checked; a damaged file is listed, since its split may have anomalies."""
     paths = {split: path for split in _SPLITS if (path := folder / f"Split-{split}" / ANOMALIES_FILE).is_file()}
     rows = []
     for split, path in paths.items():
@@ -138,12 +138,12 @@ def _anomalies(folder: Path) -> list[AnomalyRow] | None:
         if _read(path, found):
             rows += [AnomalyRow(split, name, info.description) for name, info in sorted(found.anomaly_info.items())]
         else:
-            rows.append(AnomalyRow(split, "", "what the validator found cannot be read"))
+            rows.append(AnomalyRow(split, "", "the anomalies cannot be read"))
     return rows if paths else None
 
 
 def _read(path: Path, message: Message) -> bool:
-    """Fills ``message``; False where the file is not there or damaged, as after a step that was killed."""
+    """Fills ``message``; False if the file is missing or damaged, as after a component was killed."""
     try:
         message.ParseFromString(path.read_bytes())
     except (OSError, DecodeError):

@@ -11,7 +11,7 @@ from components.schema_source.executor import Executor
 
 
 class SchemaSourceSpec(ComponentSpec):
-    """A text in, a Schema out."""
+    """A text as parameter; a Schema as output."""
 
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"schema": ChannelParameter(type=standard_artifacts.Schema)}

@@ -1,4 +1,4 @@
-"""Writes the schema text as a Schema artifact."""
+"""The executor of SchemaSource."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from tfx.types.artifact import Artifact
 
 
 class Executor(base_executor.BaseExecutor):
-    """The text was checked where it was made."""
+    """Writes the text, which is already checked, as a Schema artifact."""
 
     def Do(  # noqa: N802
         self,

@@ -1,7 +1,6 @@
-"""What an image Example must look like.
+"""The schema of image Examples.
 
-No feature has a string domain: one of identities would make an anomaly of each new one, and which formats are allowed
-is the ingest's to decide.
+No feature has a string domain: with one, each new identity would be an anomaly, and the ingest checks the formats.
 """
 
 from pathlib import Path
@@ -36,8 +35,8 @@ _TYPES = {
 }
 
 
-# What is compared between splits and spans. Not the sizes: where all images but a few have one, TFDV's histograms of
-# the two sets have nothing in common (measured: 1.0 on honest data); files of another size weigh otherwise.
+# Compared between splits and spans. Not the sizes: if nearly all images have one size, TFDV's histograms of two sets
+# have nothing in common (a distance of 1.0 on equal data); the size in bytes changes with the size in pixels.
 _COMPARED_NUMBERS = (features.BRIGHTNESS, features.CONTRAST, features.SOURCE_BYTES)
 
 
@@ -46,12 +45,12 @@ def image_schema(image: ImageSettings, drift: float | None = None, skew: float |
 
     Args:
       image: the canonical size.
-      drift: how far the images may lie from those of the span before, 0..1; None: not compared.
-      skew: how far val and test may lie from train, 0..1; None: not compared.
+      drift: largest distance from the previous span, 0..1; None: not compared.
+      skew: largest distance of val and test from train, 0..1; None: not compared.
     """
     schema = schema_pb2.Schema(feature=[_feature(name, kind) for name, kind in _TYPES.items()])
     feature = {one.name: one for one in schema.feature}
-    # Pixels that happen to be valid UTF-8 enter TFDV's string statistics unless it is told that they are an image.
+    # Without an image domain, pixels that are valid UTF-8 would be in TFDV's string statistics.
     feature[features.PIXELS].image_domain.SetInParent()
     sizes = {
         features.HEIGHT: image.height,
@@ -72,31 +71,31 @@ def image_schema(image: ImageSettings, drift: float | None = None, skew: float |
     if drift is not None:
         for name in (features.FORMAT, features.GROUP):
             feature[name].drift_comparator.infinity_norm.threshold = drift
-    if skew is not None:  # not of groups: where whole ones are held out, splits have none in common
+    if skew is not None:  # not of groups: splits by group have none in common
         feature[features.FORMAT].skew_comparator.infinity_norm.threshold = skew
     return schema
 
 
 def as_text(schema: schema_pb2.Schema) -> str:
-    """The schema in text format: what ``SchemaSource`` takes."""
+    """The schema in text format, as ``SchemaSource`` takes it."""
     return text_format.MessageToString(schema)
 
 
 def read_reviewed(path: Path | str) -> str:
-    """The text of a schema that a person reviewed, without its comments.
+    """The text of a reviewed schema, without its comments.
 
     Raises:
-      UserError: it cannot be read, or an image Example could never match it.
+      UserError: it cannot be read, or no image Example can match it.
     """
     try:
         schema = text_format.Parse(Path(path).read_text(encoding="utf-8"), schema_pb2.Schema())
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: the schema cannot be read: {error}") from None
+        raise UserError(f"{path}: the schema cannot be read: {error}", "data-bad-schema") from None
     except text_format.ParseError as error:
-        raise UserError(f"{path}: not a schema in text format: line {error}") from None
+        raise UserError(f"{path}: not a schema in text format: line {error}", "data-bad-schema") from None
     problems = _problems(schema)
     if problems:
-        raise UserError(f"{path}: not a schema of image Examples: {'; '.join(problems)}")
+        raise UserError(f"{path}: not a schema of image Examples: {'; '.join(problems)}", "data-bad-schema")
     return as_text(schema)
 
 
@@ -119,7 +118,7 @@ def _problems(schema: schema_pb2.Schema) -> list[str]:
         if name in found and found[name].type != kind
     ]
     if features.PIXELS in found and not found[features.PIXELS].HasField("image_domain"):
-        problems.append(f"{features.PIXELS} must have image_domain {{}}, or they are counted as strings")
+        problems.append(f"{features.PIXELS} must have image_domain {{}}, otherwise they count as strings")
     return problems
 
 

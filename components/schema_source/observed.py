@@ -1,4 +1,4 @@
-"""A first reviewed schema: the configured one, with the bounds that the images at hand suggest."""
+"""A schema to review: the configured one, with bounds from the statistics of existing images."""
 
 import math
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from models.data import features
 
-_ROOM = 2  # sizes may be this many times smaller or larger than any that was seen
+_MARGIN = 2  # sizes may be this many times smaller or larger than those observed
 _SIZES = (features.SOURCE_HEIGHT, features.SOURCE_WIDTH, features.SOURCE_BYTES)
-_SHARES = {features.BRIGHTNESS: 0.1, features.CONTRAST: 0.1}  # what they may exceed those seen by, of 0..1
+_SHARES = {features.BRIGHTNESS: 0.1, features.CONTRAST: 0.1}  # by which they may exceed those observed, 0..1
 
 
 def with_observed(
     schema: schema_pb2.Schema, statistics: Iterable[statistics_pb2.DatasetFeatureStatisticsList]
 ) -> schema_pb2.Schema:
-    """The schema with ranges of sizes, brightness and contrast, the formats seen, and the fewest images of an identity.
+    """The schema with observed ranges of sizes, brightness and contrast, formats, and images of an identity.
 
     Args:
-      schema: of image Examples; is not changed.
+      schema: of image Examples; not changed.
       statistics: of all splits.
     """
     observed = schema_pb2.Schema()
@@ -30,12 +30,12 @@ def with_observed(
             seen.setdefault(".".join(one.path.step), []).append(one)
     for name in _SIZES:
         low, high = _range(seen[name])
-        domain = schema_pb2.IntDomain(name=name, min=max(1, int(low) // _ROOM), max=math.ceil(high) * _ROOM)
+        domain = schema_pb2.IntDomain(name=name, min=max(1, int(low) // _MARGIN), max=math.ceil(high) * _MARGIN)
         feature[name].int_domain.CopyFrom(domain)
-    for name, room in _SHARES.items():
+    for name, margin in _SHARES.items():
         low, high = _range(seen[name])
-        feature[name].float_domain.min = max(0.0, math.floor((low - room) * 100) / 100)
-        feature[name].float_domain.max = min(1.0, math.ceil((high + room) * 100) / 100)
+        feature[name].float_domain.min = max(0.0, math.floor((low - margin) * 100) / 100)
+        feature[name].float_domain.max = min(1.0, math.ceil((high + margin) * 100) / 100)
     fewest, _ = _range(seen[features.IDENTITY_IMAGES])
     feature[features.IDENTITY_IMAGES].int_domain.CopyFrom(
         schema_pb2.IntDomain(name=features.IDENTITY_IMAGES, min=min(2, int(fewest)))

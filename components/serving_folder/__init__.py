@@ -1,1 +1,1 @@
-"""The folder that a model server watches: versions appear whole or not at all, and can be rolled back."""
+"""The serving folder, whose highest version a model server loads: push, read, roll back; disks and object stores."""

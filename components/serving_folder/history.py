@@ -1,4 +1,4 @@
-"""Who replaced what and why: append-only records beside the versions, and what follows from them."""
+"""The history of a serving folder: append-only records of pushes, rollbacks and removals, and queries on them."""
 
 import getpass
 import os
@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Action = Literal["push", "rollback", "found", "failed", "missing", "prune", "prune failed"]
 
-# Of these a number has one: it is written before the version appears and claims the number.
-ARRIVALS = ("push", "rollback", "found")
-# The end of a number; where the version is there all the same, something came between: they mean nothing.
-DEPARTURES = ("failed", "missing", "prune")
+# A version has one of these: it is written before the version appears, and claims the number.
+ADDED = ("push", "rollback", "found")
+# The end of a version; ignored if the version exists all the same.
+ENDED = ("failed", "missing", "prune")
 
 
 def _now() -> datetime:
@@ -28,17 +28,17 @@ def actor() -> str:
     """``user@host`` of this process."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user of a container without a name
         user = str(os.getuid())
     return f"{user}@{platform.node()}"
 
 
 class Event(BaseModel):
-    """One record: something happened to ``version``.
+    """One record: an event of ``version``.
 
-    Actions: ``push``; ``rollback`` (``version`` has the bytes of ``restored``); ``found`` (a version that came without
-    a record); ``failed`` (a push that told why); ``missing`` (a push that was cut off, or a version that somebody
-    deleted); ``prune``; ``prune failed``.
+    Actions: ``push``; ``rollback`` (``version`` has the bytes of ``restored``); ``found`` (a version without a
+    record); ``failed`` (a push that failed, with the reason); ``missing`` (a push that was killed, or a version that
+    was deleted by hand); ``prune``; ``prune failed``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,135 +48,132 @@ class Event(BaseModel):
     at: datetime = Field(default_factory=_now)
     by: str = Field(default_factory=actor)
     reason: str = ""
-    replaced: int | None = None  # what served until then
+    replaced: int | None = None  # the version that served before
     restored: int | None = None  # by a rollback
-    serving: int | None = None  # what served when a version was removed: its place in the order of events
+    serving: int | None = None  # the version that served when this one was removed; orders the events
     model_digest: str | None = None
     files: dict[str, str] = {}  # SHA-256 by name
     run_id: str | None = None
     config_digest: str | None = None
-    id: str = Field(default_factory=lambda: secrets.token_hex(8))  # no two records are the same bytes
+    id: str = Field(default_factory=lambda: secrets.token_hex(8))  # makes the bytes of each record unique
 
     @property
     def known_at(self) -> datetime | None:
-        """When it happened; none for a version found without a record whose number is no time."""
+        """When it happened; None for a version without a record whose number is not a time."""
         return None if self.action == "found" and not _is_time(self.version) else self.at
 
     @property
     def name(self) -> str:
-        """The record's name: claims of one number have the same."""
-        return f"{self.version}.json" if self.action in ARRIVALS else f"{self.version}.{self.action.split()[-1]}.json"
+        """The record's name, equal for all claims of one number."""
+        return f"{self.version}.json" if self.action in ADDED else f"{self.version}.{self.action.split()[-1]}.json"
 
     def content(self) -> bytes:
-        """The record."""
+        """The record's bytes."""
         return (self.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
 
 
 @dataclass(frozen=True)
-class Trail:
-    """The events of a serving folder, in order, and the versions that are there.
+class ServingHistory:
+    """The events of a serving folder, in order, and its complete versions.
 
     Attributes:
       complete: the complete versions, ascending.
-      events: by the version they are about or, for removals, the one that served: clocks may be wrong, versions rise.
+      events: ordered by version or, for removals, by the version that served: clocks may be wrong, versions rise.
     """
 
     complete: tuple[int, ...]
     events: tuple[Event, ...]
+
+    @classmethod
+    def of(cls, records: Mapping[str, bytes], complete: Iterable[int]) -> "ServingHistory":
+        """From stored records (name -> content) and versions; a version without a record gets a ``found`` event."""
+        versions = tuple(sorted(complete))
+        events = [event for name, content in records.items() if (event := _parsed(name, content))]
+        known = {event.version for event in events if event.action in ADDED}
+        for previous, version in zip((None, *versions), versions):  # noqa: B905 - one is longer by one
+            if version not in known:
+                reason = "found without a record: older than the history, or added by another tool"
+                found = {"action": "found", "version": version, "at": _added_at(version), "by": "unknown"}
+                events.append(Event.model_validate(found | {"replaced": previous, "reason": reason}))
+        valid = (event for event in events if event.action not in ENDED or event.version not in versions)
+        return cls(versions, tuple(sorted(valid, key=_order)))
 
     @property
     def serving(self) -> int | None:
         """The version that serves."""
         return self.complete[-1] if self.complete else None
 
-    def arrival(self, version: int) -> Event | None:
-        """How a version came."""
-        return next((one for one in self.events if one.version == version and one.action in ARRIVALS), None)
+    def added(self, version: int) -> Event | None:
+        """The event that added a version."""
+        return next((one for one in self.events if one.version == version and one.action in ADDED), None)
 
-    def before(self, version: int) -> int | None:
-        """The version that served before this one; before a rollback, what served before the version it restored.
+    def previous(self, version: int) -> int | None:
+        """The version that served before this one; of a rollback, the one before the version it restored.
 
-        So going back twice goes back two models, not to and fro.
+        So two rollbacks go back two models, and do not alternate.
         """
         event = self._origin(version)
         return event.replaced if event else None
 
     def origin(self) -> Event | None:
-        """How the model that serves came in the first place: its push, though rollbacks may have brought it back."""
+        """The push of the model that serves, also if a rollback restored it."""
         return self._origin(self.serving) if self.serving is not None else None
 
     def _origin(self, version: int) -> Event | None:
-        event = self.arrival(version)
+        event = self.added(version)
         while event and event.action == "rollback" and event.restored is not None and event.restored < event.version:
-            event = self.arrival(event.restored)
+            event = self.added(event.restored)
         return event
 
     def rollback_target(self) -> int | None:
-        """The version to go back to: what served before with other bytes, or a copy of it where that was removed."""
+        """The version that a rollback restores: the previous different model, or a copy of it if that was removed."""
         now = self._model(self.serving)
-        version = self.before(self.serving) if self.serving is not None else None
+        version = self.previous(self.serving) if self.serving is not None else None
         while version is not None:
             copies = [one for one in self.complete if one != self.serving and self._model(one) == self._model(version)]
-            there = [version] if version in self.complete else copies[-1:]
-            if there and (now is None or self._model(there[0]) != now):
-                return there[0]
-            version = self.before(version)
+            found = [version] if version in self.complete else copies[-1:]
+            if found and (now is None or self._model(found[0]) != now):
+                return found[0]
+            version = self.previous(version)
         return None
 
     def rolled_back(self, model_digest: str) -> Event | None:
-        """The rollback that took this very model out of service, unless it was brought back since."""
-        taken: Event | None = None
+        """The rollback that replaced this model, unless the model was restored since."""
+        replaced_by: Event | None = None
         for event in self.events:
-            if event.action not in ARRIVALS:
+            if event.action not in ADDED:
                 continue
             if event.model_digest == model_digest:
-                taken = None
+                replaced_by = None
             elif event.action == "rollback" and self._model(event.replaced) == model_digest:
-                taken = event
-        return taken
+                replaced_by = event
+        return replaced_by
 
     def _model(self, version: int | None) -> str | None:
-        event = self.arrival(version) if version is not None else None
+        event = self.added(version) if version is not None else None
         return event.model_digest if event else None
 
     def unfinished(self) -> list[Event]:
-        """Claims of numbers that are not there, and of which nothing says why."""
-        told = {one.version for one in self.events if one.action in DEPARTURES} | set(self.complete)
-        return [one for one in self.events if one.action in ARRIVALS and one.version not in told]
-
-
-def read_trail(records: Mapping[str, bytes], complete: Iterable[int]) -> Trail:
-    """The trail from what is stored; a version without a record gets one that says so."""
-    versions = tuple(sorted(complete))
-    events = [event for name, content in records.items() if (event := _read(name, content))]
-    known = {event.version for event in events if event.action in ARRIVALS}
-    for previous, version in zip((None, *versions), versions):  # noqa: B905 - one is longer by one
-        if version not in known:
-            reason = "found without a record: from before there was one, or put there by another tool"
-            events.append(
-                Event(
-                    action="found", version=version, at=_made(version), by="unknown", replaced=previous, reason=reason
-                )
-            )
-    true = (one for one in events if one.action not in DEPARTURES or one.version not in versions)
-    return Trail(versions, tuple(sorted(true, key=_order)))
+        """Claims of versions that do not exist and have no end event."""
+        ended = {one.version for one in self.events if one.action in ENDED} | set(self.complete)
+        return [one for one in self.events if one.action in ADDED and one.version not in ended]
 
 
 def claimed(names: Iterable[str]) -> set[int]:
-    """The numbers that records of these names are about, whatever came of them: they are not used again."""
+    """The version numbers in the names of records; they are not used again."""
     return {int(stem) for name in names if (stem := name.partition(".")[0]).isdecimal()}
 
 
-def _read(name: str, content: bytes) -> Event | None:
+def _parsed(name: str, content: bytes) -> Event | None:
     try:
         return Event.model_validate_json(content)
     except ValidationError:
-        logging.warning("serving history: %s is not readable and left out", name)
+        logging.warning("serving history: %s cannot be read and is ignored", name)
         return None
 
 
-def _made(version: int) -> datetime:
-    """When a version without a record was made, as far as its number tells: it is a time, unless the clock was off."""
+def _added_at(version: int) -> datetime:
+    """When a version without a record was added, by its number (a time in seconds)."""
     return datetime.fromtimestamp(version, timezone.utc) if _is_time(version) else _now()
 
 
@@ -185,5 +182,5 @@ def _is_time(version: int) -> bool:
 
 
 def _order(event: Event) -> tuple[int, bool, int]:
-    late = event.action not in ARRIVALS
-    return (event.serving if late and event.serving is not None else event.version, late, event.version)
+    ended = event.action not in ADDED
+    return (event.serving if ended and event.serving is not None else event.version, ended, event.version)

@@ -1,4 +1,4 @@
-"""A serving folder on a mounted file system: a version appears by one rename."""
+"""Serving storage on a mounted file system: a version appears by one rename."""
 
 import contextlib
 import fcntl
@@ -10,23 +10,30 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from components.serving_folder.backend import HISTORY, ServingPlace, version_numbers
-from components.serving_folder.model_files import SAVED_MODEL, FolderFiles, ModelFiles, chunks, file_digests
+from components.serving_folder.model_files import (
+    SAVED_MODEL,
+    FolderFiles,
+    ModelFiles,
+    chunks,
+    file_digests,
+    link_or_copy,
+)
+from components.serving_folder.storage import HISTORY, ServingStorage, version_numbers
 from models.errors import UserError
 
 STAGING = ".staging-"
-STALE = 3600.0  # seconds after which what another machine left unfinished counts as left behind
+STALE = 3600.0  # seconds after which an unfinished copy of another machine counts as abandoned
 
 _LOCK = ".lock"
 _SPARE = 1 << 20  # bytes beyond the model's own: directories, the history
 
 
-class LocalFolder(ServingPlace):
-    """Copies are staged under a name that no server reads, verified, flushed to the disk and only then renamed."""
+class LocalFolder(ServingStorage):
+    """Copies are staged under a name that servers ignore, verified, flushed to the disk, and then renamed."""
 
     def __init__(self, folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder}: the serving folder is a file; name a folder")
+            raise UserError(f"{folder}: the serving folder is a file; name a folder", "model-folder-is-file")
         self.folder, self.address = folder, str(folder)
 
     def numbers(self) -> set[int]:
@@ -38,7 +45,7 @@ class LocalFolder(ServingPlace):
         return any((self.path(version) / name).is_file() for name in SAVED_MODEL)
 
     def path(self, version: int) -> Path:
-        """The folder of a version; its name may have leading zeros, for a server ignores them."""
+        """The folder of a version, whose name may have leading zeros: servers ignore them."""
         plain = self.folder / str(version)
         if plain.is_dir() or not self.folder.is_dir():
             return plain
@@ -49,8 +56,8 @@ class LocalFolder(ServingPlace):
         return FolderFiles(self.path(version))
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        # The lock of a killed process is gone with it.
+    def lock(self) -> Iterator[bool]:
+        # The lock of a killed process ends with it.
         with (self.folder / _LOCK).open("w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -59,32 +66,33 @@ class LocalFolder(ServingPlace):
             else:
                 yield True
 
-    def make(self) -> None:
+    def create(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise UserError(
-                f"{self.folder}: a part of this path is a file; the serving folder cannot be made"
+                f"{self.folder}: a part of this path is a file; name another serving folder", "model-folder-is-file"
             ) from None
 
     def check_writable(self) -> None:
-        """``PermissionError`` where nothing can be written; makes nothing."""
+        """Raises ``PermissionError`` if the folder cannot be written to; creates nothing."""
         there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(f"{there} is read-only for this user")
 
-    def check_room(self, needed: int) -> None:
+    def check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self.folder).free
         if free < needed + _SPARE:
             raise UserError(
                 f"{self.folder}: {free / 1e6:.1f} MB free, but the model needs {(needed + _SPARE) / 1e6:.1f} MB; "
-                "free some, or set push.serving_dir elsewhere; what served before still serves"
+                "free some, or set push.serving_dir elsewhere; what served before still serves",
+                "model-disk-full",
             )
 
-    def clean(self, dead: Collection[int], alone: bool) -> None:  # noqa: ARG002 - a number here is whole or absent
+    def clean(self, abandoned: Collection[int], locked: bool) -> None:  # noqa: ARG002 - versions appear by a rename
         for leftover in (*self.folder.glob(f"{STAGING}*"), *(self.folder / HISTORY).glob(f"{STAGING}*")):
-            # A lock may not reach other machines: what may be theirs is given time.
-            if (alone and _is_mine(leftover)) or _age(leftover) > STALE:
+            # A lock may not reach other machines: wait before removing what may be theirs.
+            if (locked and _is_mine(leftover)) or _age(leftover) > STALE:
                 _remove(leftover)
 
     def put(self, source: ModelFiles, digests: Mapping[str, str], claim: Callable[[], int]) -> int:
@@ -92,9 +100,9 @@ class LocalFolder(ServingPlace):
         try:
             _copy(source, staging)
             if file_digests(FolderFiles(staging)) != digests:
-                raise OSError(f"{staging}: the copy differs from its original")
+                raise OSError(f"{staging}: the copy differs from its source")
             version = claim()
-            staging.rename(self.folder / str(version))  # fails where there is something already
+            staging.rename(self.folder / str(version))  # fails if the name exists
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -103,7 +111,7 @@ class LocalFolder(ServingPlace):
 
     def remove(self, version: int) -> None:
         trash = self.folder / _staging_name()
-        with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+        with contextlib.suppress(FileNotFoundError):  # another writer removed it
             self.path(version).rename(trash)
             shutil.rmtree(trash)
 
@@ -139,18 +147,6 @@ class LocalFolder(ServingPlace):
         return True
 
 
-def link_or_copy(source: Path | str, target: Path | str) -> None:
-    """Copies a model that nobody will change: by hard links where the file system has them."""
-    for name in FolderFiles(Path(source)).sizes():
-        original, copy = Path(source) / name, Path(target) / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.unlink(missing_ok=True)  # never write through a link that is there already
-        try:
-            os.link(original.resolve(), copy)
-        except OSError:
-            shutil.copyfile(original, copy)
-
-
 def _staging_name() -> str:
     return f"{STAGING}{secrets.token_hex(8)}@{platform.node()}"
 
@@ -164,18 +160,18 @@ def _age(path: Path) -> float:
     """Seconds since anything in it changed."""
     changed = [0.0]
     for one in (path, *path.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # its owner is at work
+        with contextlib.suppress(FileNotFoundError):  # its owner is still writing
             changed.append(one.stat().st_mtime)
     return time.time() - max(changed)
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # one that cannot be removed stays: it is in nobody's way
+    with contextlib.suppress(OSError):  # one that cannot be removed does no harm
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _copy(source: ModelFiles, target: Path) -> None:
-    # Not shutil.copytree: it would carry over the permissions of a private temporary folder.
+    # Not shutil.copytree: it would copy the permissions of a private temporary folder.
     target.mkdir()
     folders = {target}
     for name in source.sizes():

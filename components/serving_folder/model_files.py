@@ -1,7 +1,8 @@
-"""The files of a SavedModel, in a folder or in an object store, and what tells two models apart."""
+"""The files of a SavedModel, in a folder or in an object store, and their digests."""
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -11,10 +12,10 @@ from pydantic import ValidationError
 from models.export.manifest import FILE as MANIFEST
 from models.export.manifest import ModelManifest
 
-# What a model server looks for: a version without one of them is no version.
+# A model server loads a version only if it has one of them.
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 
-# Lies within a version, tells of the run that made it, and is no part of the model.
+# Within a version; written by the run that pushed it, and not part of the model.
 CARD = "assets.extra/model_card.md"
 
 _CHUNK = 1 << 20
@@ -24,10 +25,10 @@ class ModelFiles(Protocol):
     """Files by their names relative to the model, with ``/`` between the parts."""
 
     def sizes(self) -> dict[str, int]:
-        """Bytes by name, in the order of the names; empty where there is nothing."""
+        """Bytes by name, sorted by name; empty if there are no files."""
 
     def open(self, name: str) -> BinaryIO:
-        """Opens a file to be read; ``FileNotFoundError`` where there is none."""
+        """Opens a file for reading; raises ``FileNotFoundError``."""
 
 
 class FolderFiles:
@@ -44,21 +45,21 @@ class FolderFiles:
         return (self.folder / name).open("rb")
 
 
-class FilesBeside:
-    """The files of a model, and more beside them."""
+class ExtendedFiles:
+    """The files of a model, with additional files."""
 
-    def __init__(self, model: ModelFiles, beside: Mapping[str, Path]) -> None:
-        self._model, self._beside = model, beside
+    def __init__(self, model: ModelFiles, extra: Mapping[str, Path]) -> None:
+        self._model, self._extra = model, extra
 
     def sizes(self) -> dict[str, int]:
-        return self._model.sizes() | {name: path.stat().st_size for name, path in self._beside.items()}
+        return self._model.sizes() | {name: path.stat().st_size for name, path in self._extra.items()}
 
     def open(self, name: str) -> BinaryIO:
-        return self._beside[name].open("rb") if name in self._beside else self._model.open(name)
+        return self._extra[name].open("rb") if name in self._extra else self._model.open(name)
 
 
 def is_saved_model(files: ModelFiles) -> bool:
-    """Whether a server would take it for a model."""
+    """Whether a model server would load it."""
     return any(name in SAVED_MODEL for name in files.sizes())
 
 
@@ -68,17 +69,29 @@ def file_digests(files: ModelFiles) -> dict[str, str]:
 
 
 def model_digest(files: ModelFiles) -> str:
-    """The ``model_digest`` of a model of this pipeline; for any other one, a digest of its files."""
+    """The ``model_digest`` in the manifest; of a model of another tool, a digest of its files."""
     try:
         with files.open(MANIFEST.as_posix()) as file:
             return ModelManifest.model_validate_json(file.read()).model_digest
-    except (FileNotFoundError, ValidationError):  # none, another project's, or damaged
+    except (FileNotFoundError, ValidationError):  # no manifest, one of another project, or a damaged one
         lines = (f"{name}\0{digest}\n" for name, digest in file_digests(files).items() if name != CARD)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Copies a model that will not change, by hard links if the file system supports them."""
+    for name in FolderFiles(Path(source)).sizes():
+        original, copy = Path(source) / name, Path(target) / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.unlink(missing_ok=True)  # never write through an existing link
+        try:
+            os.link(original.resolve(), copy)
+        except OSError:
+            shutil.copyfile(original, copy)
+
+
 def chunks(file: BinaryIO) -> Iterator[bytes]:
-    """What is left of a file, a mebibyte at a time."""
+    """The rest of a file in chunks of a mebibyte."""
     while chunk := file.read(_CHUNK):
         yield chunk
 

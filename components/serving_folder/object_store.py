@@ -1,4 +1,4 @@
-"""A serving folder in an object store, through fsspec: no rename is atomic there, so ``saved_model.pb`` goes last."""
+"""Serving storage in an object store, through fsspec. No rename is atomic: ``saved_model.pb`` is written last."""
 
 import contextlib
 import shutil
@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from components.serving_folder.backend import HISTORY, ServingPlace, version_numbers
 from components.serving_folder.model_files import SAVED_MODEL, ModelFiles, chunks, file_digests
+from components.serving_folder.storage import HISTORY, ServingStorage, version_numbers
 from models.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class StoreFiles:
         return cast("BinaryIO", self._store.open(f"{self._key}/{name}", "rb"))
 
 
-class ObjectStore(ServingPlace):
-    """A version is complete only with its ``saved_model.pb``, which is written last and removed first."""
+class ObjectStore(ServingStorage):
+    """A version is complete once it has ``saved_model.pb``, which is written last and removed first."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -51,17 +51,17 @@ class ObjectStore(ServingPlace):
         return StoreFiles(self._store, self._key(version))
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        yield False  # no locks there; numbers are claimed by creating an object that must not exist
+    def lock(self) -> Iterator[bool]:
+        yield False  # no locks; a number is claimed by creating an object that must not exist
 
-    def make(self) -> None:
-        """Nothing: folders are only names there."""
+    def create(self) -> None:
+        """Does nothing: object stores have no folders."""
 
-    def check_room(self, needed: int) -> None:
-        """Nothing: a store has room."""
+    def check_space(self, needed: int) -> None:
+        """Does nothing: object stores have no fixed size."""
 
-    def clean(self, dead: Collection[int], alone: bool) -> None:  # noqa: ARG002
-        for version in dead:
+    def clean(self, abandoned: Collection[int], locked: bool) -> None:  # noqa: ARG002
+        for version in abandoned:
             self._delete(version)
 
     def put(self, source: ModelFiles, digests: Mapping[str, str], claim: Callable[[], int]) -> int:
@@ -73,11 +73,11 @@ class ObjectStore(ServingPlace):
                     self._upload(source, name, version)
             self._verify(version, {name: digest for name, digest in digests.items() if name not in last})
             for name in last:
-                with source.open(name) as file:  # in one request: an object is there whole or not at all
+                with source.open(name) as file:  # one request: the object appears atomically
                     self._store.pipe_file(f"{self._key(version)}/{name}", file.read())
             self._verify(version, digests)
         except BaseException:
-            with contextlib.suppress(Exception):  # the next push removes it otherwise
+            with contextlib.suppress(Exception):  # otherwise the next push removes it
                 self._delete(version)
             raise
         return version
@@ -132,17 +132,17 @@ class ObjectStore(ServingPlace):
 
     def _verify(self, version: int, digests: Mapping[str, str]) -> None:
         if file_digests(self.files(version)) != digests:
-            raise OSError(f"{self.version_address(version)}: what was uploaded differs from its original")
+            raise OSError(f"{self.version_address(version)}: the upload differs from its source")
 
     def _delete(self, version: int) -> None:
         names = list(self.files(version).sizes())
         for name in sorted(names, key=lambda name: name not in SAVED_MODEL):  # saved_model.pb first
-            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+            with contextlib.suppress(FileNotFoundError):  # another writer removed it
                 self._store.rm_file(f"{self._key(version)}/{name}")
 
 
 def _opened(address: str) -> tuple["AbstractFileSystem", str]:
-    from fsspec.core import url_to_fs  # a quarter of a second, of use to object stores alone
+    from fsspec.core import url_to_fs  # takes a quarter of a second; needed for object stores only
 
     protocol = address.partition("://")[0]
     try:
@@ -150,9 +150,10 @@ def _opened(address: str) -> tuple["AbstractFileSystem", str]:
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         what = f"pip install 'siamese-pipeline[{extra}]'" if extra else str(error)
-        raise UserError(f"{address}: {protocol}:// needs a library that is not installed: {what}") from None
+        message = f"{address}: {protocol}:// needs a library that is not installed: {what}"
+        raise UserError(message, "model-store-library") from None
     except ValueError as error:
-        raise UserError(f"{address}: not an address of a serving folder: {error}") from None
+        raise UserError(f"{address}: not the URL of a serving folder: {error}", "model-bad-url") from None
     except OSError as error:
-        raise UserError(f"{address}: cannot be reached: {error.strerror or error}") from None
+        raise UserError(f"{address}: cannot be reached: {error.strerror or error}", "model-unreachable") from None
     return opened[0], opened[1]

@@ -1,6 +1,6 @@
-"""How a version comes to a serving folder and goes: what a push and a rollback have in common.
+"""Adding and removing versions of a serving folder: the steps that a push and a rollback share.
 
-Every step is written down before it is taken, so that whatever is cut off is found and told by the next writer.
+Every step is recorded before it is taken, so that the next writer finds and records what was interrupted.
 """
 
 import contextlib
@@ -11,129 +11,151 @@ from typing import Any
 
 from absl import logging
 
-from components.serving_folder.backend import HIGHEST, ServingPlace, told
-from components.serving_folder.history import DEPARTURES, Event, Trail, claimed, read_trail
+from components.serving_folder.history import ENDED, Event, ServingHistory, claimed
 from components.serving_folder.local_folder import STALE
 from components.serving_folder.model_files import ModelFiles, file_digests, model_digest
-from components.serving_folder.retention import expendable
+from components.serving_folder.storage import HIGHEST, ServingStorage, user_errors
 from models.errors import UserError
 
 
 @contextlib.contextmanager
-def writing(place: ServingPlace, needed: int) -> Iterator[Trail]:
-    """One writer at a time, in a place with room for ``needed`` bytes where what was cut off has been cleared.
+def writing(storage: ServingStorage, needed: int) -> Iterator[ServingHistory]:
+    """Locks the folder, removes interrupted pushes and checks that ``needed`` bytes fit; yields the history.
 
     Raises:
-      UserError: the place is full or cannot be written to.
+      UserError: the storage is full or cannot be written to.
     """
-    with told(place.address):
-        place.make()
-        with place.alone() as alone:
-            _recover(place, alone)
-            place.check_room(needed)
-            yield read_trail(place.records(), place.versions())
+    with user_errors(storage.address):
+        storage.create()
+        with storage.lock() as locked:
+            _recover(storage, locked)
+            storage.check_space(needed)
+            yield history_of(storage)
 
 
-def serves_already(place: ServingPlace, trail: Trail, source: ModelFiles) -> bool:
-    """Whether the model that serves is this one, and whole."""
-    current = trail.serving
-    if current is None or model_digest(place.files(current)) != model_digest(source):
+def history_of(storage: ServingStorage) -> ServingHistory:
+    """The history of a serving folder."""
+    return ServingHistory.of(storage.records(), storage.versions())
+
+
+def serves_already(storage: ServingStorage, history: ServingHistory, source: ModelFiles) -> bool:
+    """Whether the model that serves is this one, undamaged."""
+    current = history.serving
+    if current is None or model_digest(storage.files(current)) != model_digest(source):
         return False
-    return not damaged(place, trail, current)
+    return not damaged(storage, history, current)
 
 
-def damaged(place: ServingPlace, trail: Trail, version: int) -> str:
-    """What of a version is not as it was pushed, in a phrase; empty where all is, or where nothing was recorded."""
-    arrival = trail.arrival(version)
-    return damage(file_digests(place.files(version)), arrival) if arrival else ""
+def damaged(storage: ServingStorage, history: ServingHistory, version: int) -> str:
+    """What differs from the version that was pushed, in a phrase; empty if nothing does or nothing was recorded."""
+    added = history.added(version)
+    return damage(file_digests(storage.files(version)), added) if added else ""
 
 
-def damage(found: Mapping[str, str], arrival: Event) -> str:
-    """What differs from the files that were pushed; empty where nothing does, or where they were not recorded."""
-    differing = next((name for name, digest in arrival.files.items() if found.get(name) != digest), None)
+def damage(found: Mapping[str, str], added: Event) -> str:
+    """What differs from the files that were pushed; empty if nothing does, or if they were not recorded."""
+    differing = next((name for name, digest in added.files.items() if found.get(name) != digest), None)
     if differing is None:
         return ""
     return f"{differing} is " + ("not as it was pushed" if differing in found else "missing")
 
 
-def publish(place: ServingPlace, trail: Trail, source: ModelFiles, **what: Any) -> int:
+def publish(storage: ServingStorage, history: ServingHistory, source: ModelFiles, **what: Any) -> int:
     """Copies ``source`` to a new, highest version; returns it.
 
     Args:
-      place: where, within ``writing``.
-      trail: its history.
+      storage: where, within ``writing``.
+      history: of the folder.
       source: the model.
-      **what: of ``Event``: the action, the reason, who.
+      **what: fields of ``Event``: the action, the reason, who.
     """
     digests = file_digests(source)
-    event = Event(**what, version=0, replaced=trail.serving, model_digest=model_digest(source), files=digests)
+    event = Event(**what, version=0, replaced=history.serving, model_digest=model_digest(source), files=digests)
     claims: list[Event] = []
 
     def claim() -> int:
-        claims.append(_claimed(place, event))
+        claims.append(_claim(storage, event))
         return claims[-1].version
 
     try:
-        return place.put(source, digests, claim)
+        return storage.put(source, digests, claim)
     except BaseException as error:
         reason = f"nothing was pushed: {' '.join(str(error).split())[:300] or type(error).__name__}"
-        with contextlib.suppress(Exception):  # the next writer tells it otherwise
+        with contextlib.suppress(Exception):  # otherwise the next writer records it
             for one in claims:
-                _departed(place, one, "failed", reason)
+                _record_end(storage, one, "failed", reason)
         raise
 
 
-def prune(place: ServingPlace, keep: int) -> None:
-    """Removes the versions beyond ``keep``; one that cannot be removed stays, and that is told."""
-    trail = read_trail(place.records(), place.versions())
-    for version in expendable(trail, keep):
-        event = Event(action="prune", version=version, serving=trail.serving, reason=f"beyond the {keep} that are kept")
+def prunable(history: ServingHistory, keep: int) -> list[int]:
+    """The versions beyond ``keep``; kept are the one that serves, the target of a rollback, then the newest.
+
+    With ``keep`` 1 no rollback is possible.
+    """
+    if history.serving is None:
+        return []
+    wanted = [history.serving, history.rollback_target(), *reversed(history.complete)]
+    order = dict.fromkeys(version for version in wanted if version in history.complete)
+    kept = list(order)[: max(keep, 1)]
+    return [version for version in history.complete if version not in kept]
+
+
+def prune(storage: ServingStorage, keep: int) -> None:
+    """Removes the versions beyond ``keep``; a failure is logged and recorded."""
+    history = history_of(storage)
+    for version in prunable(history, keep):
+        event = Event(
+            action="prune", version=version, serving=history.serving, reason=f"beyond the {keep} versions that are kept"
+        )
         try:
-            place.add_record(event.name, event.content())
-            place.remove(version)
-        except Exception as error:  # noqa: BLE001 - the push is done: stores raise whatever they like
+            storage.add_record(event.name, event.content())
+            storage.remove(version)
+        except Exception as error:  # noqa: BLE001 - the push is done; stores raise any class
             reason = f"could not be removed: {' '.join(str(error).split())[:300] or type(error).__name__}"
-            logging.warning("%s: %s", place.version_address(version), reason)
+            logging.warning("%s: %s", storage.version_address(version), reason)
             failed = event.model_copy(update={"action": "prune failed", "reason": reason})
             with contextlib.suppress(Exception):
-                place.add_record(failed.name, failed.content())
+                storage.add_record(failed.name, failed.content())
 
 
-def _claimed(place: ServingPlace, draft: Event) -> Event:
-    """Reserves a number higher than all that ever were: the record of it is made only where there is none."""
+def _claim(storage: ServingStorage, draft: Event) -> Event:
+    """Reserves a number higher than any before, by creating its record if none exists."""
     while True:
-        taken = place.numbers() | claimed(place.record_names())
+        taken = storage.numbers() | claimed(storage.record_names())
         version = max(int(time.time()), max(taken, default=0) + 1)
         if version > HIGHEST:
-            raise UserError(f"{place.address}: version {max(taken)} is there, and no number is higher; remove it")
+            message = f"{storage.address}: version {max(taken)} exists, and no higher number is possible; remove it"
+            raise UserError(message, "model-version-limit")
         event = draft.model_copy(update={"version": version})
-        if place.add_record(event.name, event.content()):
+        if storage.add_record(event.name, event.content()):
             return event
 
 
-def _recover(place: ServingPlace, alone: bool) -> None:
-    """Clears what was cut off and tells it; versions without a record get one."""
-    records = place.records()
-    trail = read_trail(records, place.versions())
+def _recover(storage: ServingStorage, locked: bool) -> None:
+    """Removes and records interrupted pushes; versions without a record get one."""
+    records = storage.records()
+    history = ServingHistory.of(records, storage.versions())
     now = datetime.now(timezone.utc)
-    # Without a lock, a claim of the last hour may be of a writer at work.
-    lost = [one for one in trail.unfinished() if alone or (now - one.at).total_seconds() > STALE]
-    over = {one.version for one in trail.events if one.action in DEPARTURES}
+    # Without a lock, a claim of the last hour may be of an active writer.
+    lost = [one for one in history.unfinished() if locked or (now - one.at).total_seconds() > STALE]
+    over = {one.version for one in history.events if one.action in ENDED}
     try:
-        place.clean({*over, *(one.version for one in lost)} & place.numbers(), alone)
-    except Exception as error:  # noqa: BLE001 - stores raise whatever they like; what is left is in nobody's way
-        logging.warning("%s: what an earlier push left cannot be removed: %s", place.address, error)
+        storage.clean({*over, *(one.version for one in lost)} & storage.numbers(), locked)
+    except Exception as error:  # noqa: BLE001 - stores raise any class; leftovers do no harm
+        logging.warning("%s: the rest of an earlier push cannot be removed: %s", storage.address, error)
     for one in lost:
-        _departed(place, one, "missing", "it is not there: the push was cut off, or somebody removed it")
-    for version in trail.complete:
-        if f"{version}.json" not in records and (found := trail.arrival(version)):
-            files = place.files(version)
+        _record_end(
+            storage, one, "missing", "it does not exist: the push was interrupted, or the version was deleted by hand"
+        )
+    for version in history.complete:
+        if f"{version}.json" not in records and (found := history.added(version)):
+            files = storage.files(version)
             event = found.model_copy(update={"model_digest": model_digest(files), "files": file_digests(files)})
-            place.add_record(event.name, event.content())
+            storage.add_record(event.name, event.content())
 
 
-def _departed(place: ServingPlace, event: Event, action: str, reason: str) -> None:
-    gone = Event.model_validate(
+def _record_end(storage: ServingStorage, event: Event, action: str, reason: str) -> None:
+    end = Event.model_validate(
         {"action": action, "version": event.version, "reason": reason, "run_id": event.run_id, "by": event.by}
     )
-    place.add_record(gone.name, gone.content())
+    storage.add_record(end.name, end.content())

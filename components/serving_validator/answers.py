@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.serving_validator.canary_requests import AFTERWARDS, ALONE, ITSELF, JPEG, PYTHON, TOGETHER, Answers, key
-from models.export.inference import judge
+from models.export.inference import score_embeddings
 from models.export.manifest import ModelManifest
-from models.verification.calibration import Calibration, Floats
+from models.verification.calibration import Calibration
+from models.verification.rates import Floats
 
 _SPOKEN = {
     TOGETHER: "for all pairs in one request",
@@ -46,8 +47,8 @@ def _complaints(
         for signature in ("serving_default", "compare"):
             yield from _unequal(way, signature, answers[key(way, signature, "score")], score, pair_ids, tolerance)
         a, b = (answers[key(way, f"embed_{side}", "embedding")].astype(np.float32) for side in "ab")
-        judged = judge(manifest, a, b)[1]
-        yield from _unequal(way, "the distance of two embeddings", judged, score, pair_ids, tolerance)
+        scores = score_embeddings(manifest, a, b)[1]
+        yield from _unequal(way, "the distance of two embeddings", scores, score, pair_ids, tolerance)
     for way, signature in ((way, signature) for way in _REPEATED for signature in ("serving_default", "compare")):
         yield from _unlike_its_distance(way, signature, answers, manifest, tolerance)
     for way in (*_REPEATED, ITSELF, JPEG):

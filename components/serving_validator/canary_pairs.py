@@ -12,7 +12,7 @@ from PIL import Image
 from components.serving_validator.canary_requests import Questions
 from components.storage.tfrecords import find_shards, read_records
 from models.data import features
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from components.serving_validator.contract import breach, contract
 from components.serving_validator.refused import Refused
 from components.serving_validator.server import Inputs, RequestFailed, Server
 from models.errors import UserError, first_line
-from models.export.inference import LoadedModel, Undecodable, tensorflow_alone
+from models.export.inference import LoadedModel, Undecodable, import_tensorflow
 from models.export.manifest import ModelManifest
 
 Ask = Callable[[str, Inputs], dict[str, NDArray[Any]]]
@@ -40,7 +40,7 @@ UNDECODABLE = b"neither an image nor an Example"
 
 def main(folder: Path) -> None:
     """Reads the questions in the folder; writes the answers, or the reason why there are none, into it."""
-    tf = tensorflow_alone()
+    tf = import_tensorflow()
     try:
         write_answers(try_model(folder / MODEL, Questions.read(folder), tf, _stages(folder)), folder)
     except Refused as refused:

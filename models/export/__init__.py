@@ -1,1 +1,1 @@
-"""What a training leaves behind: the SavedModel with its signatures and manifest, and the code that asks it."""
+"""The exported model: SavedModel, signatures and manifest, and inference with it."""

@@ -1,4 +1,4 @@
-"""A pushed model asked directly, without a server: what ``compare``, ``evaluate`` and ``embed`` do."""
+"""Inference with a pushed model in this process, without a server: ``compare``, ``evaluate``, ``embed``."""
 
 import os
 import sys
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
-from models.verification.calibration import Calibration, Floats
+from models.verification.calibration import Calibration
+from models.verification.rates import Floats
 
 _BATCH = 64
 
 
 class Comparison(NamedTuple):
-    """Two images compared: ``same`` is score > 0.5; a higher score and a smaller distance are more alike."""
+    """The result for two images: ``same`` is score > 0.5; a higher score and a smaller distance are more alike."""
 
     distance: float
     score: float
@@ -29,11 +30,11 @@ class Comparison(NamedTuple):
 
 
 class Undecodable(Exception):
-    """The model cannot take an input: bytes that are no image to TensorFlow, or no Example."""
+    """An input that the model cannot decode: neither an image nor an Example."""
 
 
 class LoadedModel:
-    """A SavedModel of this pipeline in this process.
+    """A SavedModel of this pipeline, loaded into this process.
 
     Raises:
       UserError: ``model_dir`` holds no model of this pipeline.
@@ -41,12 +42,12 @@ class LoadedModel:
 
     def __init__(self, model_dir: Path) -> None:
         self.manifest = ModelManifest.read(model_dir)
-        tf = tensorflow_alone()  # seconds: only once the manifest has been found
+        tf = import_tensorflow()  # takes seconds; the manifest is read first
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
             self._model = tf.saved_model.load(str(model_dir))
-        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # damaged: any of them
-            raise UserError(f"{model_dir}: TensorFlow cannot load it: {first_line(error)}") from None
+        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # any, if damaged
+            raise UserError(f"{model_dir}: TensorFlow cannot load it: {first_line(error)}", "model-damaged") from None
 
     @property
     def signatures(self) -> Mapping[str, Any]:
@@ -55,18 +56,18 @@ class LoadedModel:
         return signatures
 
     def answer(self, signature: str, inputs: Mapping[str, Sequence[bytes]]) -> dict[str, NDArray[Any]]:
-        """What a signature answers: strings [n] by the inputs' names -> arrays [n, ...] by the outputs' names.
+        """Calls a signature: strings [n] by input name -> arrays [n, ...] by output name.
 
         Raises:
-          Undecodable: one of the inputs is nothing that the model can take; TensorFlow does not tell which.
+          Undecodable: the model cannot decode one of the inputs; TensorFlow does not report which.
         """
         tensors = {name: self._constant(values) for name, values in inputs.items()}
         try:
             return {name: value.numpy() for name, value in self._model.signatures[signature](**tensors).items()}
         except self._undecodable as error:
             raise Undecodable(first_line(error)) from None
-        except UnicodeDecodeError:  # raised for TensorFlow's message, where that quotes the input
-            raise Undecodable("not in the form that the signature takes") from None
+        except UnicodeDecodeError:  # TensorFlow's message quotes the input
+            raise Undecodable("not an input of this signature") from None
 
     def compare(self, image_a: Path, image_b: Path) -> Comparison:
         """Compares two image files.
@@ -78,14 +79,14 @@ class LoadedModel:
         try:
             answer = self._model.signatures["compare"](image_a=a, image_b=b)
         except self._undecodable:
-            raise UserError(f"{image_a} or {image_b}: {DAMAGED}") from None
+            raise UserError(f"{image_a} or {image_b}: {DAMAGED}", "data-unreadable-image") from None
         distance, score, same = (answer[key].numpy()[0] for key in ("distance", "score", "same"))
         return Comparison(float(distance), float(score), bool(same), self.manifest.threshold)
 
     def embed(self, encoded: Iterable[bytes], on_batch: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:
-        """Normalised encoded images -> embeddings [n, d]; ``on_batch`` hears how many are done.
+        """Normalised encoded images -> embeddings [n, d]; ``on_batch`` is called with the size of each batch.
 
-        The row of an image that TensorFlow cannot decode, though Pillow could, is NaN.
+        The row of an image that TensorFlow cannot decode is NaN.
         """
         parts = [np.zeros((0, self.manifest.embedding), np.float32)]
         for batch in _batches(encoded):
@@ -104,12 +105,12 @@ class LoadedModel:
             return np.concatenate([self._embed_batch([one]) for one in batch])
         return embedded
 
-    def judge(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    def score_embeddings(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Embeddings [n, d], [n, d] -> (distances [n], scores [n])."""
-        return judge(self.manifest, a, b)
+        return score_embeddings(self.manifest, a, b)
 
 
-def judge(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
+def score_embeddings(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Embeddings [n, d], [n, d] of the model of ``manifest`` -> (distances [n], scores [n])."""
     from models.network.distances import DISTANCES
 
@@ -117,12 +118,12 @@ def judge(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray[np.float32
     return distance, Calibration(manifest.threshold, manifest.slope).score(distance)
 
 
-def tensorflow_alone() -> Any:
-    """TensorFlow, quietly and without Keras: a SavedModel needs none, and its import doubles the time of a command."""
+def import_tensorflow() -> Any:
+    """TensorFlow without log lines and without Keras, which a SavedModel does not need and doubles the import time."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run: elsewhere the last digits differ
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run; otherwise the last digits differ
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
-    sys.modules.update(absent)  # type: ignore[arg-type]  # to TensorFlow it is then not installed
+    sys.modules.update(absent)  # type: ignore[arg-type]  # TensorFlow then takes it as not installed
     try:
         with _muted():
             import tensorflow as tf
@@ -134,30 +135,30 @@ def tensorflow_alone() -> Any:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Nothing reaches standard error: as it loads, TensorFlow's C++ writes lines there that no setting holds back."""
+    """Discards standard error, where TensorFlow's C++ code writes lines that no setting suppresses."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
+        os.close(null)
 
 
 def read_image(path: Path) -> bytes:
-    """A file's image as the model's signatures take it.
+    """An image file as input of the model's signatures.
 
     Raises:
-      UserError: it is missing or no image that can be read.
+      UserError: the file is missing, or not a readable image.
     """
     try:
         return normalise(path.read_bytes()).data
     except UnreadableImage as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}", "data-unreadable-image") from None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: {error.strerror}", "data-unreadable-image") from None
 
 
 def _batches(items: Iterable[bytes]) -> Iterator[Sequence[bytes]]:

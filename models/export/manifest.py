@@ -1,4 +1,4 @@
-"""What a SavedModel says of itself: ``assets.extra/siamese.json``, readable without TensorFlow."""
+"""The manifest of a SavedModel, ``assets.extra/siamese.json``. Needs no TensorFlow."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from models.errors import UserError
 from models.settings import ImageSettings
 
 FILE = Path("assets.extra") / "siamese.json"
-CARD_FILE = "model_card.md"  # in ``assets.extra`` too, and in the artifact of the ModelCard
+CARD_FILE = "model_card.md"  # in ``assets.extra`` and in the artifact of ModelCard
 
 
 class CalibrationReport(BaseModel):
-    """What the operating threshold was chosen for, and what it reached on the validation pairs."""
+    """The objective of the operating threshold, and the metrics reached on the validation pairs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,7 +23,7 @@ class CalibrationReport(BaseModel):
 
 
 class ModelManifest(BaseModel):
-    """Written by the Trainer, carried along by every copy."""
+    """Description of a model, written by the Trainer and copied with the model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,11 +32,11 @@ class ModelManifest(BaseModel):
     distance: str
     threshold: float  # distance below which a pair is called the same
     slope: float  # score = sigmoid(slope * (threshold - distance))
-    calibration: CalibrationReport | None = None  # older models do not say
+    calibration: CalibrationReport | None = None  # absent in older models
     embedding: int
-    split: dict[str, object]  # the rule and seed that kept the test identities out of training
-    config_digest: str  # of the settings that shape a model
-    tuned: dict[str, int | float] | None = None  # values that the Tuner found, in the place of the configuration's
+    split: dict[str, object]  # rule and seed of the split
+    config_digest: str  # of the settings that determine a model
+    tuned: dict[str, int | float] | None = None  # values found by the Tuner; they replace those of the configuration
     versions: dict[str, str]
 
     def write(self, model_dir: Path | str) -> None:
@@ -50,12 +50,14 @@ class ModelManifest(BaseModel):
         """Reads the manifest of the SavedModel at ``model_dir``.
 
         Raises:
-          UserError: there is none, or it is not one of ours.
+          UserError: it is missing or damaged.
         """
         path = Path(model_dir) / FILE
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{model_dir}: not a model of this pipeline ({FILE} is missing)") from None
+            message = f"{model_dir}: not a model of this pipeline ({FILE} is missing)"
+            raise UserError(message, "model-not-ours") from None
         except ValidationError as error:
-            raise UserError(f"{path}: not readable as a model manifest: {error.errors()[0]['msg']}") from None
+            message = f"{path}: cannot be read as a model manifest: {error.errors()[0]['msg']}"
+            raise UserError(message, "model-damaged") from None

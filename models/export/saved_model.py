@@ -1,4 +1,4 @@
-"""What a training leaves behind: the SavedModel, what it says of itself, and requests to warm it up with."""
+"""The export of a trained model: SavedModel, manifest and warm-up requests."""
 
 import sys
 from importlib.metadata import version

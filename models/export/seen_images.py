@@ -1,7 +1,7 @@
-"""Which images a model was made from: ``assets.extra/images.npy``, so that a later run can tell what is new to it.
+"""The images that a model was trained on, ``assets.extra/images.npy``, so that a later run can count new ones.
 
-The first 64 bits of the digest of each image of train and val, uint64, sorted, each once: 8 bytes an image. Beside a
-million seen images, a new one is taken for one of them once in 2e13.
+The first 64 bits of the digest of each image of train and val, as sorted unique uint64: 8 bytes an image. With a
+million images, a new one is mistaken for one of them with probability 5e-14.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,7 @@ _BATCH = 1024
 
 
 def keys_in(files: Iterable[str]) -> Keys:
-    """The keys of the image Examples in some shards (uncompressed TFRecords), sorted, each once.
-
-    The pixels are streamed past: what is kept in memory is 8 bytes an image.
-    """
+    """The sorted unique keys of the image Examples in uncompressed TFRecord shards; 8 bytes an image in memory."""
     spec = {IMAGE_DIGEST: tf.io.FixedLenFeature([], tf.string)}
     records = tf.data.TFRecordDataset(list(files)).batch(_BATCH)
     digests = records.map(lambda batch: tf.io.parse_example(batch, spec)[IMAGE_DIGEST]).prefetch(2)
@@ -44,10 +41,7 @@ def write(model_dir: Path | str, keys: Keys) -> None:
 
 
 def read(model_dir: Path | str) -> Keys | None:
-    """The record of the SavedModel at ``model_dir``; None where there is none that can be read.
-
-    Models of older releases and of other projects have none, and serve none the worse.
-    """
+    """The record of the SavedModel at ``model_dir``; None if it is missing (older models) or damaged."""
     try:
         keys = np.load(Path(model_dir) / FILE, allow_pickle=False)
     except (OSError, ValueError, EOFError):

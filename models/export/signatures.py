@@ -1,4 +1,4 @@
-"""The SavedModel that serves: from raw bytes or Examples to distance, score and verdict."""
+"""The serving signatures of a SavedModel: from image bytes or Examples to distance, score and verdict."""
 
 import hashlib
 import json
@@ -66,13 +66,13 @@ class ServedModel(tf.Module):
             )
             for side in features.SIDES
         )
-        return self._judge(a, b)
+        return self._score(a, b)
 
     @tf.function(input_signature=_TWO_IMAGES)
     def compare(self, image_a: tf.Tensor, image_b: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded images (JPEG, PNG, BMP, GIF bytes) [n], [n] -> ``score``, ``distance`` and ``same`` (bool), [n]."""
-        judged = self._judge(self._embed_encoded(image_a), self._embed_encoded(image_b))
-        return {**judged, "same": judged["score"] > 0.5}
+        scores = self._score(self._embed_encoded(image_a), self._embed_encoded(image_b))
+        return {**scores, "same": scores["score"] > 0.5}
 
     @tf.function(input_signature=_IMAGE)
     def embed(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -85,7 +85,7 @@ class ServedModel(tf.Module):
         tf.saved_model.save(self, path, signatures=signatures)
 
     def digest(self, code_digest: str) -> str:
-        """SHA-256 over everything that makes its answers: weights, normalisation, calibration, architecture, code."""
+        """SHA-256 over all that determines the outputs: weights, normalisation, calibration, architecture, code."""
         digest = hashlib.sha256(code_digest.encode())
         described = [json.loads(self._encoder.to_json())["config"], self._distance, self._image.model_dump()]
         digest.update(json.dumps(described, sort_keys=True).encode())
@@ -97,7 +97,7 @@ class ServedModel(tf.Module):
         digest.update(np.array([self._threshold, self._slope], np.float32).tobytes())
         return digest.hexdigest()
 
-    def _judge(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _score(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
         distance = tf.convert_to_tensor(DISTANCES[self._distance].paired(a, b))
         return {"score": tf.sigmoid(self._slope * (self._threshold - distance)), "distance": distance}
 
@@ -112,7 +112,7 @@ class ServedModel(tf.Module):
         return self._encoder(tf.ensure_shape(image, self._encoder.input_shape), training=False)
 
     def _own_size(self, raw: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-        """Raw pixels [n] of ``sizes`` [n, 3] -> raw pixels of this model's size; untouched where they have it."""
+        """Raw pixels [n] of ``sizes`` [n, 3] -> raw pixels of this model's size; unchanged if they have it."""
         own = tf.constant([self._image.height, self._image.width, self._image.channels], tf.int64)
 
         def resized(one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -152,7 +152,7 @@ def blank_pair(image: ImageSettings) -> bytes:
 
 
 def warmup_requests(image: ImageSettings) -> list[Any]:
-    """One request a signature, as TensorFlow Serving replays them before it serves."""
+    """One request for each signature, which TensorFlow Serving replays before it serves."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     shape = (image.height, image.width, image.channels)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from models.data.dataset import ImageTable, Ints, PairTable
 from models.network.distances import DISTANCES
-from models.verification.calibration import Floats, auc, best_accuracy
-from models.verification.metrics import equal_error_rate
+from models.verification.calibration import best_accuracy
+from models.verification.metrics import metric_value
+from models.verification.rates import Floats
 
 progress = logging.getLogger("siamese.progress")
 
@@ -88,8 +89,8 @@ class ValidationMonitor(keras.callbacks.Callback):
             logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
             return
         self.latest = distance
-        logs["val_auc"] = auc(self._same, distance)
-        logs["val_eer"] = equal_error_rate(self._same, distance)
+        logs["val_auc"] = metric_value("auc", self._same, distance)
+        logs["val_eer"] = metric_value("eer", self._same, distance)
         logs["val_accuracy"] = best_accuracy(self._same, distance)
         logs["val_genuine_distance"] = float(distance[self._same].mean())
         logs["val_impostor_distance"] = float(distance[~self._same].mean())

@@ -1,1 +1,1 @@
-"""From distances to verdicts: metrics of a verifier, operating points, the calibrated score."""
+"""Verification: metrics, operating points, and the calibration from distance to score."""

@@ -1,4 +1,4 @@
-"""From a distance to a score and a verdict, fitted on the validation pairs. NumPy only."""
+"""The calibration of distances to scores, fitted on the validation pairs. NumPy only."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from models.settings.calibration import CalibrationSettings
 from models.verification.operating_points import OperatingPoints
-
-Floats = NDArray[np.float64]
+from models.verification.rates import Floats
 
 _BEST_ACCURACY = CalibrationSettings()
 
@@ -17,13 +16,13 @@ _BEST_ACCURACY = CalibrationSettings()
 class Calibration:
     """score = sigmoid(slope * (threshold - distance)); the verdict is "same" where score > 0.5.
 
-    The score is a probability where the threshold is that of the best accuracy. A stricter objective moves the
-    threshold and the score's 0.5 with it: the scores keep their order, and 0.5 means "meets the objective".
+    The score is a probability at the threshold of the best accuracy. A stricter objective moves the threshold, and the
+    score of 0.5 with it: the order of the scores stays, and 0.5 means "meets the objective".
     """
 
     threshold: float
     slope: float
-    # What the threshold reached on the pairs that it was chosen on, by name.
+    # Metrics of the threshold on the pairs that it was chosen on, by name.
     reached: dict[str, float] = field(default_factory=dict, compare=False)
 
     def score(self, distance: Floats) -> Floats:
@@ -37,7 +36,7 @@ def calibrate(same: NDArray[np.integer], distance: Floats, wanted: CalibrationSe
     Args:
       same: [n], 1 genuine, 0 impostor; both kinds present.
       distance: [n].
-      wanted: what the threshold is for.
+      wanted: the objective of the threshold.
 
     Raises:
       ValueError: a distance is not finite, one kind is missing, all distances are equal (a collapsed encoder), or no
@@ -55,16 +54,16 @@ def calibrate(same: NDArray[np.integer], distance: Floats, wanted: CalibrationSe
 
 
 def best_accuracy(same: NDArray[np.bool_], distance: Floats) -> float:
-    """The accuracy at the threshold where it is highest; one half where all distances are equal."""
-    accuracy = OperatingPoints.of(np.asarray(same).astype(bool), np.asarray(distance, np.float64)).accuracy
+    """The highest accuracy over all thresholds; one half if all distances are equal."""
+    accuracy = OperatingPoints.of(np.asarray(same).astype(bool), np.asarray(distance, np.float64)).rates.accuracy
     return float(accuracy.max()) if len(accuracy) else 0.5
 
 
 def _slope(same: NDArray[np.bool_], towards: Floats) -> float:
     """Maximum likelihood of one slope, with Platt's (1999) targets so that separable pairs keep it finite.
 
-    Never below a small positive number: a model whose impostors are closer than its genuine pairs keeps its polarity
-    (and is refused by the gates) rather than being turned round.
+    Never below a small positive number: a model whose impostors are closer than its genuine pairs keeps its polarity,
+    and is refused by the gates.
     """
     positives, negatives = same.sum(), (~same).sum()
     target = np.where(same, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -79,13 +78,3 @@ def _slope(same: NDArray[np.bool_], towards: Floats) -> float:
         if abs(step) < 1e-10:
             break
     return max(slope, 1e-3) / scale
-
-
-def auc(same: NDArray[np.bool_], distance: Floats) -> float:
-    """Area under the ROC curve: the chance that a genuine pair is closer than an impostor pair (ties count half)."""
-    same = np.asarray(same).astype(bool)
-    _, inverse, counts = np.unique(distance, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives, negatives = same.sum(), (~same).sum()
-    wins = ranks[~same].sum() - negatives * (negatives + 1) / 2
-    return float(wins / (positives * negatives))

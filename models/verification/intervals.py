@@ -1,10 +1,10 @@
-"""The measures with their intervals, as ModelGate leaves them: ``intervals.json``."""
+"""The metrics with their confidence intervals, ``intervals.json`` of ModelGate."""
 
 from pydantic import BaseModel
 
 
 class Interval(BaseModel):
-    """A measure and where it may lie, with 95% confidence; null where it has no meaning."""
+    """A metric and its 95% confidence interval; null if it is undefined."""
 
     value: float | None
     low: float | None
@@ -12,7 +12,7 @@ class Interval(BaseModel):
 
 
 class MeasuredIntervals(BaseModel):
-    """``intervals.json``: by measure. ``gain`` is how much better the candidate is, positive for better."""
+    """``intervals.json``, by metric. ``gain`` is positive if the candidate is better."""
 
     pairs: int
     units: int

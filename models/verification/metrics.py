@@ -1,55 +1,226 @@
-"""Measures of a verifier over scored pairs. NumPy only. Polarity: a small distance says "the same".
+"""The metrics of a verifier: the one table, and their values over scored pairs. NumPy only.
 
-One truth for each kind of measure, here, in TFMA and in the bootstrap:
+To add a metric: an entry of ``METRICS``. Gates, TFMA, the bootstrap, ``summary.json`` and the report read the table.
 
-- what ranks pairs (AUC, average precision, EER, TAR@FAR) is made of the *distance*: as float32 the score saturates at 0
-  and 1, where it ties pairs that the distance tells apart;
-- what judges at the operating threshold, and the calibration, is made of the *score*: that is what serves.
-
-``weights`` counts each pair so many times; none: once. A measure without a meaning (one kind of pair only, no pairs,
-or a value that is not finite) is NaN, which no gate passes.
+Polarity: a small distance means "the same". Metrics that rank pairs (AUC, average precision, EER, TAR@FAR) are computed
+from the *distance*: as float32 the score saturates at 0 and 1, where it ties pairs that the distance separates. Metrics
+at the operating threshold, and the calibration error, are computed from the *score*, which is what serves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.verification.calibration import Floats
+from models.verification.rates import Bools, Confusion, Floats, RocCurve, ranking
 
 FARS = (0.01, 0.1, 0.001)
 GENUINE_PRIOR = 0.01
 CALIBRATION_BINS = 15
+TAR_AT_FAR = "tar_at_far_"  # and the false accept rate
 
-Bools = NDArray[np.bool_]
 
-# Measures of which more is better, and of which less is. ``tar_at_far_<far>`` comes on top, by the configured FARs.
-HIGHER_IS_BETTER = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "auc",
-    "average_precision",
-    "tar_at_far",
-    "precision_at_prior",
-)
-LOWER_IS_BETTER = ("eer", "calibration_error")
+class MetricOptions(Protocol):
+    """What a user may set: false accept rates (``tar_at_far`` is that of the first), share of genuine pairs."""
 
-TAR_AT_FAR = "tar_at_far_"
+    @property
+    def fars(self) -> Sequence[float]: ...
+
+    @property
+    def genuine_prior(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class DefaultOptions:
+    """The options where nothing is configured."""
+
+    fars: Sequence[float] = FARS
+    genuine_prior: float = GENUINE_PRIOR
+
+
+_DEFAULT_OPTIONS = DefaultOptions()
+
+
+class PairMetrics:
+    """Metrics of one model over scored pairs, under any number of weightings at once (one: the plain value).
+
+    A metric without a meaning (one kind of pair only, no pairs, a score or distance that is not finite) is NaN, which
+    no gate passes.
+
+    Args:
+      same: [n], True genuine.
+      score: [n] in [0, 1]; without it there is no ``calibration_error``.
+      distance: [n], small is alike.
+      options: false accept rates and prior.
+      threshold: pairs closer than this are called the same; default: those whose score is above 0.5.
+    """
+
+    def __init__(
+        self,
+        same: Bools,
+        score: Floats | None,
+        distance: Floats,
+        options: MetricOptions = _DEFAULT_OPTIONS,
+        threshold: float | None = None,
+    ) -> None:
+        self.same, self.score, self.distance, self.options = same, score, distance, options
+        self._threshold = threshold
+
+    def measure(self, names: Iterable[str], weights: Floats | None = None) -> dict[str, Floats]:
+        """[k] values of each metric under ``weights`` [k, n], how often each pair counts; default: once, k = 1.
+
+        Raises:
+          KeyError: a name that is not a metric.
+        """
+        pairs = _WeightedPairs(self, np.ones((1, len(self.same))) if weights is None else weights)
+        undefined = np.full(len(pairs.weights), np.nan)
+        found = ((name, metric(name)) for name in names)
+        return {name: one.compute(pairs) if self._measurable(one) else undefined for name, one in found}
+
+    def values(self, names: Iterable[str], weights: Floats | None = None) -> dict[str, float]:
+        """The value of each metric, each pair counted once, or ``weights`` [n] times."""
+        rows = None if weights is None else np.asarray(weights, np.float64)[None]
+        return {name: float(values[0]) for name, values in self.measure(names, rows).items()}
+
+    def _measurable(self, metric: "MetricDefinition") -> bool:
+        if metric.ranks:
+            return len(self.distance) > 0 and bool(np.isfinite(self.distance).all())
+        return bool(np.isfinite(self.distance if self.score is None else self.score).all())
+
+    @cached_property
+    def called(self) -> Bools:
+        """[n], True where the verdict is "the same"."""
+        called = np.asarray(self.score) > 0.5 if self._threshold is None else self.distance < self._threshold
+        return np.asarray(called)
+
+    @cached_property
+    def ranking(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of the distances; sorted once for all weightings."""
+        return ranking(self.distance)
+
+
+class _WeightedPairs:
+    """The pairs under one block of weights; each intermediate result is computed once."""
+
+    def __init__(self, pairs: PairMetrics, weights: Floats) -> None:
+        self.same, self.score, self.options = pairs.same, pairs.score, pairs.options
+        self.weights, self._pairs = weights, pairs
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        same, called = self.same, self._pairs.called
+        true, false, genuine, impostors = (
+            self.weights @ which.astype(np.float64) for which in (same & called, ~same & called, same, ~same)
+        )
+        return Confusion(true, false, genuine, impostors)
+
+    @cached_property
+    def roc(self) -> RocCurve:
+        return RocCurve.ranked(self.same, *self._pairs.ranking, self.weights)
+
+
+@dataclass(frozen=True)
+class MetricDefinition:
+    """A metric.
+
+    Attributes:
+      compute: from the weighted pairs to one value for each weighting, [k].
+      higher_is_better: its direction.
+      needs_both_kinds: whether it has no meaning for genuine pairs alone, or for impostors alone.
+      ranks: computed from distances, not from scores.
+    """
+
+    compute: Callable[[_WeightedPairs], Floats]
+    higher_is_better: bool = True
+    needs_both_kinds: bool = True
+    ranks: bool = False
+
+
+def _calibration_error(pairs: _WeightedPairs) -> Floats:
+    """Expected calibration error: the distance of the score from the share of genuine pairs, averaged over the pairs.
+
+    The scores are cut into bins of equal width, [0, 1/bins), ..., [1 - 1/bins, 1]; in each, the mean score is compared
+    with the share of genuine pairs (Naeini et al. 2015). It holds for the share of genuine pairs in the data (half).
+    """
+    score = np.asarray(pairs.score, np.float64)
+    bins = np.clip((score * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+    gap = pairs.weights @ (np.eye(CALIBRATION_BINS)[bins] * (score - pairs.same)[:, None])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(gap).sum(axis=1) / pairs.weights.sum(axis=1))
+
+
+def _tar_at_far(far: float) -> MetricDefinition:
+    return MetricDefinition(lambda pairs: pairs.roc.tar_at(far), ranks=True)
+
+
+# In the order in which people read them; ``tar_at_far_<far>`` follows for each configured rate.
+METRICS: dict[str, MetricDefinition] = {
+    "accuracy": MetricDefinition(lambda pairs: pairs.confusion.accuracy, needs_both_kinds=False),
+    "precision": MetricDefinition(lambda pairs: pairs.confusion.precision),
+    "recall": MetricDefinition(lambda pairs: pairs.confusion.recall),
+    "f1": MetricDefinition(lambda pairs: pairs.confusion.f1),
+    "auc": MetricDefinition(lambda pairs: pairs.roc.auc, ranks=True),
+    "average_precision": MetricDefinition(lambda pairs: pairs.roc.average_precision, ranks=True),
+    "tar_at_far": MetricDefinition(lambda pairs: pairs.roc.tar_at(pairs.options.fars[0]), ranks=True),
+    "precision_at_prior": MetricDefinition(lambda pairs: pairs.confusion.precision_at(pairs.options.genuine_prior)),
+    "eer": MetricDefinition(lambda pairs: pairs.roc.equal_error_rate, higher_is_better=False, ranks=True),
+    "calibration_error": MetricDefinition(_calibration_error, higher_is_better=False),
+}
+
+# The cells of the confusion matrix, counted beside the metrics for the report.
+COUNTS: dict[str, MetricDefinition] = {
+    "true_positives": MetricDefinition(lambda pairs: np.asarray(pairs.confusion.true_positives)),
+    "true_negatives": MetricDefinition(lambda pairs: pairs.confusion.true_negatives),
+    "false_positives": MetricDefinition(lambda pairs: np.asarray(pairs.confusion.false_positives)),
+    "false_negatives": MetricDefinition(lambda pairs: pairs.confusion.false_negatives),
+}
+
+
+def metric_names(fars: Iterable[float] = FARS) -> tuple[str, ...]:
+    """Every metric's name, as gates and ``summary.json`` use it."""
+    return (*METRICS, *(f"{TAR_AT_FAR}{far:g}" for far in fars))
+
+
+def metric(name: str) -> MetricDefinition:
+    """The metric or count of a name.
+
+    Raises:
+      KeyError: there is none.
+    """
+    if name in METRICS or name in COUNTS:
+        return (METRICS | COUNTS)[name]
+    if not name.startswith(TAR_AT_FAR):
+        raise KeyError(name)
+    return _tar_at_far(float(name.removeprefix(TAR_AT_FAR)))
 
 
 def higher_is_better(name: str) -> bool:
-    """The direction of a measure."""
-    return name not in LOWER_IS_BETTER
+    """The direction of a metric; any ``tar_at_far_<far>`` is like ``tar_at_far``."""
+    return METRICS.get(name, METRICS["tar_at_far"]).higher_is_better
 
 
 def needs_both_kinds(name: str) -> bool:
-    """Whether a measure says nothing of genuine pairs alone, or of impostors alone."""
-    return name != "accuracy"
+    """Whether a metric has no meaning for genuine pairs alone, or for impostors alone."""
+    return METRICS.get(name, METRICS["tar_at_far"]).needs_both_kinds
 
 
-def verification_measures(
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """Those of some names that are metrics, in the order in which people read them."""
+    found = set(names)
+    tars = (name for name in found if name.startswith(TAR_AT_FAR))
+    ordered = sorted(tars, key=lambda name: float(name.removeprefix(TAR_AT_FAR)), reverse=True)
+    return [name for name in METRICS if name in found] + ordered
+
+
+def metric_value(name: str, same: Bools, distance: Floats) -> float:
+    """One metric that ranks pairs, as ``auc``, ``eer`` or ``tar_at_far_0.01``."""
+    return PairMetrics(same, None, distance).values([name])[name]
+
+
+def verification_metrics(
     same: NDArray[np.integer],
     distance: Floats,
     threshold: float,
@@ -59,7 +230,7 @@ def verification_measures(
     genuine_prior: float = GENUINE_PRIOR,
     weights: Floats | None = None,
 ) -> dict[str, float]:
-    """Every measure by name; NaN where one has no meaning (precision when nothing is called the same).
+    """Every metric by name; NaN where one has no meaning (precision when nothing is called the same).
 
     Args:
       same: [n], 1 genuine, 0 impostor.
@@ -70,130 +241,6 @@ def verification_measures(
       genuine_prior: share of genuine pairs in ``precision_at_prior``.
       weights: [n], how often each pair counts.
     """
-    truth, called = np.asarray(same).astype(bool), np.asarray(distance) < threshold
-    tars = {far: tar_at_far(truth, distance, far, weights) for far in fars}
-    measures = {
-        **verdict_measures(truth, called, weights),
-        "auc": area_under_curve(truth, distance, weights),
-        "average_precision": average_precision(truth, distance, weights),
-        "tar_at_far": tars[fars[0]],
-        "precision_at_prior": precision_at_prior(truth, called, genuine_prior, weights),
-        "eer": equal_error_rate(truth, distance, weights),
-    }
-    if score is not None:
-        measures["calibration_error"] = calibration_error(truth, score, CALIBRATION_BINS, weights)
-    return measures | {f"tar_at_far_{far:g}": value for far, value in tars.items()}
-
-
-def verdict_measures(same: Bools, called: Bools, weights: Floats | None = None) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 of verdicts: ``called`` [n] is True where the verdict is "the same"."""
-    count = verdict_counts(same, called, weights)
-    hits, wrongly, missed = (count[name] for name in ("true_positives", "false_positives", "false_negatives"))
-    return {
-        "accuracy": _ratio(hits + count["true_negatives"], sum(count.values())),
-        "precision": _ratio(hits, hits + wrongly),
-        "recall": _ratio(hits, hits + missed),
-        "f1": _ratio(2 * hits, 2 * hits + wrongly + missed),
-    }
-
-
-def verdict_counts(same: Bools, called: Bools, weights: Floats | None = None) -> dict[str, float]:
-    """The four cells of the confusion matrix; positive is "the same"."""
-    counted = _weights(same, weights)
-    return {
-        "true_positives": float(counted[same & called].sum()),
-        "true_negatives": float(counted[~same & ~called].sum()),
-        "false_positives": float(counted[~same & called].sum()),
-        "false_negatives": float(counted[same & ~called].sum()),
-    }
-
-
-def area_under_curve(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
-    """The chance that a genuine pair is closer than an impostor pair; ties count half."""
-    tar, far = _rates(same, distance, weights)
-    return float((np.diff(far) * (tar[1:] + tar[:-1]) / 2).sum())
-
-
-def average_precision(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
-    """The mean of the precision over the thresholds, each weighted by the recall that it adds (no interpolation)."""
-    genuine, impostors = _accepted(same, distance, weights)
-    accepted = genuine + impostors
-    precision = np.divide(genuine, accepted, out=np.zeros_like(accepted), where=accepted > 0)
-    tar, far = _rates(same, distance, weights)
-    return float((np.diff(tar) * precision[1:]).sum() + 0 * far[-1])
-
-
-def equal_error_rate(same: Bools, distance: Floats, weights: Floats | None = None) -> float:
-    """Where false accepts and false rejects are equally frequent, linear between the two thresholds around it."""
-    tar, far = _rates(same, distance, weights)
-    gap = far - (1 - tar)
-    after = int(np.argmax(gap >= 0))
-    before = max(after - 1, 0)
-    span = gap[after] - gap[before]
-    share = -gap[before] / span if span else 0.0
-    return float(far[before] + share * (far[after] - far[before]))
-
-
-def tar_at_far(same: Bools, distance: Floats, far: float, weights: Floats | None = None) -> float:
-    """The highest share of genuine pairs accepted at a threshold that accepts at most ``far`` of the impostors."""
-    tars, fars = _rates(same, distance, weights)
-    return float(np.where(fars <= far, tars, 0.0).max() + 0 * (tars[-1] + fars[-1]))
-
-
-def calibration_error(same: Bools, score: Floats, bins: int = CALIBRATION_BINS, weights: Floats | None = None) -> float:
-    """Expected calibration error: how far the score is from the share of genuine pairs, on average over the pairs.
-
-    The scores are cut into ``bins`` of equal width, [0, 1/bins), ..., [1 - 1/bins, 1]; in each, the mean score is
-    compared with the share of genuine pairs (Naeini et al. 2015). Pairs are half genuine, so it says nothing of
-    another share.
-    """
-    score, counted = np.asarray(score, np.float64), _weights(same, weights)
-    if not np.isfinite(score).all():
-        return float("nan")
-    which = np.clip((score * bins).astype(np.int64), 0, bins - 1)
-    gaps = np.bincount(which, counted * (score - same), minlength=bins)
-    return _ratio(float(np.abs(gaps).sum()), float(counted.sum()))
-
-
-def precision_at_prior(same: Bools, called: Bools, prior: float, weights: Floats | None = None) -> float:
-    """The precision where ``prior`` of the pairs are genuine: prior TPR / (prior TPR + (1 - prior) FPR).
-
-    Args:
-      same: [n], True genuine.
-      called: [n], True where the verdict is "the same".
-      prior: share of genuine pairs, 0..1.
-      weights: [n].
-    """
-    count = verdict_counts(same, called, weights)
-    tpr = _ratio(count["true_positives"], count["true_positives"] + count["false_negatives"])
-    fpr = _ratio(count["false_positives"], count["false_positives"] + count["true_negatives"])
-    return _ratio(prior * tpr, prior * tpr + (1 - prior) * fpr)
-
-
-def _rates(same: Bools, distance: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
-    """(TAR, FAR) from the strictest threshold, which accepts nothing, to the one that accepts everything."""
-    tar, far = (
-        counts / counts[-1] if counts[-1] > 0 else np.full_like(counts, np.nan)
-        for counts in _accepted(same, distance, weights)
-    )
-    return tar, far
-
-
-def _accepted(same: Bools, distance: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
-    """(genuine, impostor) weight accepted from the strictest threshold on; two NaN where nothing can be ranked."""
-    distance, counted = np.asarray(distance), _weights(same, weights)
-    if not len(distance) or not np.isfinite(distance).all():
-        return np.full(2, np.nan), np.full(2, np.nan)
-    order = np.argsort(distance, kind="stable")
-    ordered, genuine, counted = distance[order], same[order], counted[order]
-    last = np.append(ordered[1:] > ordered[:-1], True)  # equal distances are accepted together
-    accepted, wrongly = (np.append(0.0, np.cumsum(counted * side)[last]) for side in (genuine, ~genuine))
-    return accepted, wrongly
-
-
-def _weights(same: Bools, weights: Floats | None) -> Floats:
-    return np.ones(len(same)) if weights is None else np.asarray(weights, np.float64)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else float("nan")
+    pairs = PairMetrics(np.asarray(same).astype(bool), score, distance, DefaultOptions(fars, genuine_prior), threshold)
+    names = (name for name in metric_names(fars) if score is not None or name != "calibration_error")
+    return pairs.values(names, weights)

@@ -27,7 +27,7 @@ def evaluate(
     """Compute the metrics of a pushed model on a list of pairs, at its stored threshold."""
     from components.model_gate.settings import MeasureSettings
     from models.export.inference import LoadedModel
-    from models.verification.metrics import verification_measures
+    from models.verification.metrics import verification_metrics
     from pipeline.serving.model_folder import model_folder
     from pipeline.serving.pair_evaluation import read_protocol, score_pairs, write_scores
 
@@ -35,7 +35,7 @@ def evaluate(
     loaded = LoadedModel(model_folder(model))
     distance, score = score_pairs(loaded, protocol)
     usual = MeasureSettings()
-    metrics = verification_measures(
+    metrics = verification_metrics(
         protocol.same, distance, loaded.manifest.threshold, score, fars=usual.fars, genuine_prior=usual.genuine_prior
     )
     if scores:

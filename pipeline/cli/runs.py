@@ -61,8 +61,7 @@ def show(
     from components.serving_folder.serving_folder import history
     from pipeline.environment.output_folder import METADATA
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.runs.lineage import read_lineage
-    from pipeline.runs.lineage_view import show_lineage
+    from pipeline.runs.lineage import read_lineage, show_lineage
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     arrival = history(address).origin()
@@ -92,14 +91,14 @@ def _refuse_options_before(command: str, context: typer.Context) -> None:
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
     from components.serving_folder.serving_folder import history
     from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.runs.serving_history import show_trail, trail_as_json
+    from pipeline.runs.serving_history import history_as_json, show_history
 
     address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
     found = history(address)
     if as_json:
-        print(json.dumps(trail_as_json(address, found)))
+        print(json.dumps(history_as_json(address, found)))
     elif found.events or last is None:
         console = Console(highlight=False)
         if last:
             console.print()
-        show_trail(console, address, found, last)
+        show_history(console, address, found, last)

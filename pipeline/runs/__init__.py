@@ -1,1 +1,1 @@
-"""Runs under an output folder: their records, metadata, lineage and listing."""
+"""Run records under an output folder: metadata store, lineage, list of runs, serving history, report."""

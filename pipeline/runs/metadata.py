@@ -1,4 +1,4 @@
-"""The metadata store: which nodes ran, and what they gave. Needs neither TFX nor TensorFlow."""
+"""The nodes of a run and their output artifacts, from the metadata store. Needs neither TFX nor TensorFlow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _FINISHED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 @dataclass
 class Node:
-    """One node of a run: how it ended, how long it took and what it gave."""
+    """One node of a run: state, duration and output artifacts."""
 
     id: str
     state: "mlmd.Execution.State.ValueType"
@@ -24,22 +24,22 @@ class Node:
 
     @property
     def finished(self) -> bool:
-        """Whether it ran to its end, now or in the run that this one reused."""
+        """Whether it completed, in this run or in the run whose results it reused."""
         return self.state in _FINISHED
 
     @property
     def cached(self) -> bool:
-        """Whether an earlier run's result was reused."""
+        """Whether the results of an earlier run were reused."""
         return self.state == mlmd.Execution.CACHED
 
     def artifact(self, key: str) -> mlmd.Artifact | None:
-        """The only artifact under ``key``, where there is one."""
+        """The only artifact under ``key``, or None."""
         found = self.outputs.get(key, [])
         return found[0] if found else None
 
 
 def read_only(path: Path) -> mlmd.ConnectionConfig:
-    """The connection to a store in a file that is there, for those who only look."""
+    """A read-only connection to the store in an existing file."""
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(path)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
@@ -47,15 +47,15 @@ def read_only(path: Path) -> mlmd.ConnectionConfig:
 
 
 def nodes_of(store: metadata_store.MetadataStore, run_id: str) -> dict[str, Node]:
-    """The nodes of a run by id, as they ran; none where the store knows no such run."""
+    """The nodes of a run by id, in the order of execution; empty if the store has no such run."""
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     executions = store.get_executions_by_context(context.id) if context else []
     executions.sort(key=lambda execution: execution.id)
     return {node.id: node for node in (_node(store, execution) for execution in executions)}
 
 
-def given_by(nodes: Mapping[str, Node]) -> dict[str, Given]:
-    """What the nodes that ended gave, by the names of ``run_report.files.SOURCES``."""
+def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, Given]:
+    """The output artifacts of the completed nodes, by the names in ``run_record.files.SOURCES``."""
     found = {
         name: nodes[node].artifact(key)
         for name, (node, key) in SOURCES.items()

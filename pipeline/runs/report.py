@@ -1,4 +1,4 @@
-"""The page of a run under an output folder: read from its summary, the metadata store and the artifacts."""
+"""The report of a run under an output folder, made from its summary, the metadata store and the artifacts."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from components.run_record.files import RunFiles
 from components.run_record.lineage import Lineage, lineage_lines
 from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
-from components.run_report.loader import content_of
+from components.run_report.loader import load_content
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError
 from pipeline.environment.output_folder import METADATA
 from pipeline.runs.lineage import read_lineage
-from pipeline.runs.metadata import Node, given_by, nodes_of, read_only
+from pipeline.runs.metadata import Node, artifacts_of, nodes_of, read_only
 
 
 def run_folder(output: Path, run_id: str) -> Path:
-    """Where a run's summary lies.
+    """The folder of a run's summary.
 
     Args:
       output: the folder of all runs.
@@ -30,28 +30,29 @@ def run_folder(output: Path, run_id: str) -> Path:
     """
     run_dir = (output / "runs" / run_id).resolve()
     if not (run_dir / FILE).is_file():
-        raise UserError(f"{output / 'runs' / run_id}: no such run; siamese runs --output {output} lists them")
+        message = f"{output / 'runs' / run_id}: no such run; list them with `siamese runs --output {output}`"
+        raise UserError(message, "config-unknown-run")
     return run_dir
 
 
 def write_page(output: Path, run_id: str) -> Path:
-    """Puts the page into the folder of a run that has just ended; returns its path.
+    """Writes the report into the folder of a run that has just ended; returns its path.
 
-    It is the one that the graph drew, with what only the runner knows: times, memory, what was reused. A run that did
-    not come so far is drawn here.
+    It is the page of the RunReport component, with the runner's additions: times, memory, reused results. If the run
+    ended before that component, the page is rendered here.
     """
     run_dir = run_folder(output, run_id)
     summary = _summary(run_dir / FILE)
     node = _nodes(output, run_id).get("RunReport")
-    drawn = node.artifact("report") if node and node.finished else None
-    if drawn is None or not (page := Path(drawn.uri) / PAGE).is_file():
+    report = node.artifact("report") if node and node.finished else None
+    if report is None or not (page := Path(report.uri) / PAGE).is_file():
         return write_report(read_content(output, run_id), run_dir / PAGE)
     text = updated(page.read_text(encoding="utf-8"), summary, _lines(_lineage(output, summary), summary))
     return write_text(text, run_dir / PAGE)
 
 
 def draw(output: Path, run_id: str, to: Path | None) -> Path:
-    """Draws the page of a run anew; returns where it lies.
+    """Renders the report of a run again; returns its path.
 
     Args:
       output: the folder of all runs.
@@ -65,18 +66,18 @@ def draw(output: Path, run_id: str, to: Path | None) -> Path:
 
 
 def draw_comparison(output: Path, a: str, b: str, to: Path | None) -> Path:
-    """Draws the page on which run B is compared with run A; returns where it lies.
+    """Renders the comparison of run B with run A; returns its path.
 
     Raises:
       UserError: there is no such run.
     """
-    theirs, ours = read_content(output, a), read_content(output, b)
-    name = f"compared_with_{theirs.summary.run_id}.html"
-    return write_text(render_comparison(theirs, ours), to or run_folder(output, b) / name)
+    content_a, content_b = read_content(output, a), read_content(output, b)
+    name = f"compared_with_{content_a.summary.run_id}.html"
+    return write_text(render_comparison(content_a, content_b), to or run_folder(output, b) / name)
 
 
 def read_content(output: Path, run_id: str) -> Content:
-    """Everything under an output folder about one run; what is damaged or gone is left out.
+    """Everything under an output folder about one run, without what is damaged or missing.
 
     Args:
       output: the folder.
@@ -87,11 +88,11 @@ def read_content(output: Path, run_id: str) -> Content:
     """
     summary = _summary(run_folder(output, run_id) / FILE)
     quarantine = output / "quarantine" / f"{summary.run_id}.csv"
-    files, lineage = RunFiles(given_by(_nodes(output, summary.run_id))), _lineage(output, summary)
+    files, lineage = RunFiles(artifacts_of(_nodes(output, summary.run_id))), _lineage(output, summary)
     images = lineage.step("ImageExampleGen") if lineage else None
-    # Where it failed before the images were ingested, the configuration alone tells.
+    # A run that failed before the ingest has no lineage: use its configuration.
     root = images.parameters.get("data_root") if images else summary.config.get("data", {}).get("source")
-    return content_of(files, summary, _lines(lineage, summary), quarantine, root)
+    return load_content(files, summary, _lines(lineage, summary), quarantine, root)
 
 
 def _nodes(output: Path, run_id: str) -> dict[str, Node]:
@@ -103,13 +104,14 @@ def _summary(path: Path) -> RunSummary:
     try:
         return RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{path}: not readable as a summary: {str(error).splitlines()[0]}") from None
+        message = f"{path}: cannot be read as a summary: {str(error).splitlines()[0]}"
+        raise UserError(message, "config-damaged-summary") from None
 
 
 def _lineage(output: Path, summary: RunSummary) -> Lineage | None:
     try:
         return read_lineage(output / METADATA, summary.run_id)
-    except UserError:  # it came to no node
+    except UserError:  # no node ran
         return None
 
 

@@ -14,7 +14,7 @@ from components.pair_list.pair_lists import COLUMNS, read_pair_list
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
     if damaged.any():
         raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}", code="data-unreadable-image")
     a, b = (embeddings[[row_of[name] for name in side]] for side in (protocol.a, protocol.b))
-    return model.judge(a, b)
+    return model.score_embeddings(a, b)
 
 
 def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats) -> None:

@@ -1,4 +1,4 @@
-"""How models are planted: real digits, real trainings, and then what goes wrong with a model, one thing at a time."""
+"""Planted models: real digits, real trainings, and one defect for each model."""
 
 import functools
 import shutil
@@ -22,7 +22,8 @@ from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.training.trainer import fit, load_split, normaliser
 from models.training.validation import PairDistances
-from models.verification.calibration import Calibration, auc, calibrate
+from models.verification.calibration import Calibration, calibrate
+from models.verification.metrics import metric_value
 from pipeline.config.configuration import Config
 from pipeline.runners.local.digits import write_digits
 
@@ -44,21 +45,21 @@ def write_grouped_digits(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Network:
-    """What a training gives."""
+    """A trained encoder and its calibration."""
 
     encoder: keras.Model
     calibration: Calibration
 
 
 class Nursery:
-    """Trains, spoils and exports models on one run's pairs and normalisation.
+    """Trains, damages and exports models with the pairs and the normalisation of one run.
 
     Args:
       config: of the run.
       pairs: PairGenerator's artifact.
       transform: Transform's.
       untrained: the Model artifact of a Trainer that trained for no epoch.
-      folder: for what is made here.
+      folder: for the new models.
     """
 
     def __init__(self, config: Config, pairs: Path, transform: Path, untrained: Path, folder: Path) -> None:
@@ -70,7 +71,7 @@ class Nursery:
 
     @functools.cached_property
     def served(self) -> Network:
-        """A model that is good enough to serve, and can be bettered."""
+        """A model that is good enough to serve, and can be improved."""
         return self.trained(epochs=3)
 
     @functools.cached_property
@@ -83,10 +84,10 @@ class Nursery:
         """The served model with a little noise on its weights: of several, the worst on the validation pairs."""
         near = [self.of(noisy(self.served.encoder.get_weights(), 0.03, seed)) for seed in range(4)]
         same = self.val[1].same.astype(bool)
-        return min(near, key=lambda network: auc(same, self.distances(network.encoder)))
+        return min(near, key=lambda network: metric_value("auc", same, self.distances(network.encoder)))
 
     def trained(self, train: Split | None = None, val: Split | None = None, form: str = "batch", **training) -> Network:
-        """Trained as the Trainer does."""
+        """Trained as by the Trainer."""
         settings = self.settings.model_copy(
             update={
                 "training": self.settings.training.model_copy(update=training),
@@ -98,12 +99,12 @@ class Nursery:
         return Network(*fit(settings, normaliser(self.transform), train or self.train, val or self.val, logs))
 
     def of(self, weights: Weights) -> Network:
-        """A network of these weights, calibrated on the validation pairs as any other."""
+        """A network with these weights, calibrated on the validation pairs."""
         encoder = self.encoder(weights)
         return Network(encoder, calibrate(self.val[1].same, self.distances(encoder)))
 
     def encoder(self, weights: Weights | None = None) -> keras.Model:
-        """The configured encoder, of these weights or as it is born."""
+        """The configured encoder, with these weights or initial ones."""
         encoder = build_encoder(self.settings.image, self.settings.encoder)
         if weights is not None:
             encoder.set_weights(weights)
@@ -117,12 +118,12 @@ class Nursery:
         self,
         network: Network,
         kind: Callable[..., ServedModel] = ServedModel,
-        told: Calibration | None = None,
+        manifest: Calibration | None = None,
     ) -> Path:
-        """A Model artifact as the Trainer leaves it; ``told`` is the manifest's calibration where it is another."""
+        """A Model artifact as from the Trainer; ``manifest``: another calibration in the manifest."""
         artifact = Path(tempfile.mkdtemp(dir=self.folder))
         served = kind(network.encoder, self.transform, "euclidean", network.calibration, self.settings.image)
-        self._export(served, self.settings, told or network.calibration, artifact)
+        self._export(served, self.settings, manifest or network.calibration, artifact)
         return artifact
 
     def exported_at(self, image: ImageSettings) -> Path:
@@ -138,18 +139,18 @@ class Nursery:
         self._export(served, settings, network.calibration, artifact)
         return artifact
 
-    def _export(self, served: ServedModel, settings: ModelSettings, told: Calibration, artifact: Path) -> None:
+    def _export(self, served: ServedModel, settings: ModelSettings, calibration: Calibration, artifact: Path) -> None:
         custom = {
             "code_digest": code_digest("models.training.trainer"),
             "config_digest": self.config.recipe_digest(),
             "split": {**self.config.data.split.model_dump(mode="json"), "seed": self.config.seed},
         }
         folder = str(artifact / "Format-Serving")
-        given = SimpleNamespace(serving_model_dir=folder, custom_config=custom, hyperparameters=None)
-        export(served, settings, told, given)
+        arguments = SimpleNamespace(serving_model_dir=folder, custom_config=custom, hyperparameters=None)
+        export(served, settings, calibration, arguments)
 
     def with_identities_mixed(self, group: str, share: float) -> Split:
-        """The train split in which so many images of a group bear another identity of the group."""
+        """The train split, where a share of the images of a group has another identity of the group."""
         images, pairs = self.train
         rng, identity = np.random.default_rng(0), images.identity.copy()
         inside = np.flatnonzero(images.group == sorted(GROUPS).index(group))
@@ -159,13 +160,13 @@ class Nursery:
 
 
 def shuffled(split: Split) -> Split:
-    """The same pairs with labels that say nothing."""
+    """The same pairs with random labels."""
     images, pairs = split
     return images, replace(pairs, same=np.random.default_rng(0).permutation(pairs.same))
 
 
 def noisy(weights: Weights, size: float, seed: int = 0) -> Weights:
-    """Weights with noise, ``size`` times the spread of each; what has no negative values gets none: variances."""
+    """Weights with noise, ``size`` times the spread of each; those without negative values stay positive."""
     rng = np.random.default_rng(seed)
     moved = [w + rng.normal(0, size * w.std() + 1e-12, w.shape).astype(w.dtype) for w in weights]
     return [noise if (w < 0).any() else np.abs(noise) for w, noise in zip(weights, moved, strict=True)]

@@ -1,4 +1,4 @@
-"""Exports that went wrong: the encoder may be a good one, what is served of it is not."""
+"""Exports with defects: the encoder may be good, its signatures are not."""
 
 import tensorflow as tf
 
@@ -8,40 +8,40 @@ from models.export.signatures import ServedModel
 _NOT_A_NUMBER = float("nan")
 
 
-class ScoreTurnedRound(ServedModel):
-    """1 - score: the farther, the more alike."""
+class ReversedScore(ServedModel):
+    """1 - score: a larger distance gives a higher score."""
 
-    def _judge(self, a, b):
-        judged = super()._judge(a, b)
-        return {**judged, "score": 1 - judged["score"]}
+    def _score(self, a, b):
+        scores = super()._score(a, b)
+        return {**scores, "score": 1 - scores["score"]}
 
 
-class AllTurnedRound(ServedModel):
-    """The distance is turned round as well, so that the score still falls as it grows."""
+class ReversedScoreAndDistance(ServedModel):
+    """The distance is reversed, too, so that the score still falls as it grows."""
 
-    def _judge(self, a, b):
-        distance = 2 - super()._judge(a, b)["distance"]
+    def _score(self, a, b):
+        distance = 2 - super()._score(a, b)["distance"]
         return {"score": tf.sigmoid(self._slope * (self._threshold - distance)), "distance": distance}
 
 
 class DistanceAsScore(ServedModel):
-    """The score is the distance: on another scale, and less is more alike."""
+    """The score is the distance: on another scale, with lower values for more alike images."""
 
-    def _judge(self, a, b):
-        distance = super()._judge(a, b)["distance"]
+    def _score(self, a, b):
+        distance = super()._score(a, b)["distance"]
         return {"score": distance, "distance": distance}
 
 
 class Similarity(ServedModel):
-    """The score is 1 - distance: more is more alike, but "the same" is not above 0.5, nor is it between 0 and 1."""
+    """The score is 1 - distance: higher for more alike images, but not in 0 to 1, with a threshold other than 0.5."""
 
-    def _judge(self, a, b):
-        distance = super()._judge(a, b)["distance"]
+    def _score(self, a, b):
+        distance = super()._score(a, b)["distance"]
         return {"score": 1 - distance, "distance": distance}
 
 
 class WithoutNormalisation(ServedModel):
-    """Encoded images go to the encoder as they are, Examples normalised as in training."""
+    """Encoded images are not normalised, Examples are."""
 
     def _embed_encoded(self, encoded):
         def scaled(one):
@@ -61,7 +61,7 @@ class WithoutEmbed(ServedModel):
 
 
 class BlackIsNotANumber(ServedModel):
-    """No answer for a black image, as where something is divided by what an image holds."""
+    """NaN for a black image, as after a division by its brightness."""
 
     def _embed_raw(self, raw):
         black = tf.strings.regex_full_match(raw, r"\x00*")
@@ -69,23 +69,23 @@ class BlackIsNotANumber(ServedModel):
 
 
 class OneAtATime(ServedModel):
-    """No answer for more than one pair in a request."""
+    """NaN for more than one pair in a request."""
 
-    def _judge(self, a, b):
-        judged = super()._judge(a, b)
-        return {name: tf.where(tf.shape(a)[0] > 1, _NOT_A_NUMBER, value) for name, value in judged.items()}
+    def _score(self, a, b):
+        scores = super()._score(a, b)
+        return {name: tf.where(tf.shape(a)[0] > 1, _NOT_A_NUMBER, value) for name, value in scores.items()}
 
 
 class NeverAlone(ServedModel):
-    """No answer for a single pair."""
+    """NaN for a single pair."""
 
-    def _judge(self, a, b):
-        judged = super()._judge(a, b)
-        return {name: tf.where(tf.shape(a)[0] == 1, _NOT_A_NUMBER, value) for name, value in judged.items()}
+    def _score(self, a, b):
+        scores = super()._score(a, b)
+        return {name: tf.where(tf.shape(a)[0] == 1, _NOT_A_NUMBER, value) for name, value in scores.items()}
 
 
 class Slow(ServedModel):
-    """As good, but with work that nobody needs."""
+    """Correct, but with needless work."""
 
     def _embed_raw(self, raw):
         embedding = super()._embed_raw(raw)
@@ -95,8 +95,8 @@ class Slow(ServedModel):
 
 
 class Heavy(ServedModel):
-    """As good, but with weights that nobody needs."""
+    """Correct, but with needless weights."""
 
-    def __init__(self, *given):
-        super().__init__(*given)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self._ballast = tf.Variable(tf.random.stateless_uniform([1_000_000], (0, 0)))

@@ -1,6 +1,6 @@
-"""Planted models through the real judging half of the pipeline: what is wrong is never served, what is better is.
+"""Planted models in the real evaluating half of the pipeline: defective ones are never served, a better one is.
 
-Every model enters as if the Trainer had made it, beside the same served model, and is judged on the same real pairs.
+Every model enters in place of the Trainer's, with the same served model, and is evaluated on the same real pairs.
 Each prints a row of the table in ``benchmarks/RESULTS.md``: ``python -m benchmarks planted_models`` shows them.
 """
 
@@ -48,12 +48,12 @@ MANIFEST = "assets.extra/siamese.json"
 
 @dataclass(frozen=True)
 class Case:
-    """A planted model, how its run must end, and what must be said of it.
+    """A planted model and the expected outcome of its run.
 
     Attributes:
-      plant: gives the Model artifact.
-      ends: "refused" (by ``gate``), "failed", "pushed", "already serving", or "as measured": as the gates' figures say.
-      says: what the gate's reason, or the run's error, must hold.
+      plant: makes the Model artifact.
+      ends: "refused" (by ``gate``), "failed", "pushed", "already serving", or "as measured": by the gates' own numbers.
+      fact: part of the gate's reason, or of the run's error.
       sets: of the configuration, for this case.
     """
 
@@ -61,23 +61,23 @@ class Case:
     plant: Callable[[Nursery], Path]
     ends: str
     gate: str = ""
-    says: str = ""
+    fact: str = ""
     sets: tuple[str, ...] = ()
 
     @property
     def like_another(self) -> bool:
-        """Refused for the same reason at the same place as one that is always tried."""
+        """Refused by the same gate for the same reason as a case that always runs."""
         return self.name in LIKE_ANOTHER
 
 
-def all_turned_round(nursery: Nursery) -> Path:
+def reversed_score_and_distance(nursery: Nursery) -> Path:
     good = nursery.better.calibration
-    turned = Network(nursery.better.encoder, Calibration(2 - good.threshold, good.slope))
-    return nursery.exported(turned, signatures.AllTurnedRound)
+    reversed_ = Network(nursery.better.encoder, Calibration(2 - good.threshold, good.slope))
+    return nursery.exported(reversed_, signatures.ReversedScoreAndDistance)
 
 
 def with_weights(nursery: Nursery, weights: list) -> Path:
-    """Under another's calibration: a training that ended so would have stopped."""
+    """With the calibration of another model, since such a training would have failed."""
     return nursery.exported(Network(nursery.encoder(weights), nursery.better.calibration))
 
 
@@ -107,10 +107,10 @@ def a_hole(content: bytes) -> bytes:
 
 
 CASES = [
-    # What is no verifier.
+    # Not a verifier.
     Case("untrained", lambda n: n.untrained, "refused", "pixels", "of the raw pixels' distance"),
-    Case("score turned round", good_but(signatures.ScoreTurnedRound), "refused", "polarity", "score does not fall"),
-    Case("score and distance turned round", all_turned_round, "refused", "polarity", "do not score higher"),
+    Case("score reversed", good_but(signatures.ReversedScore), "refused", "polarity", "score does not fall"),
+    Case("score and distance reversed", reversed_score_and_distance, "refused", "polarity", "do not score higher"),
     Case(
         "trained on shuffled labels",
         lambda n: n.exported(n.trained(shuffled(n.train), shuffled(n.val), "pairs", epochs=2)),
@@ -142,7 +142,7 @@ CASES = [
     Case("calls everything the same", everything_is_the_same, "refused", "floors", "accuracy 0.5000 is below"),
     Case("distance as score", good_but(signatures.DistanceAsScore), "refused", "finite", "outside 0 to 1"),
     Case("1 - distance as score", good_but(signatures.Similarity), "refused", "finite", "outside 0 to 1"),
-    # Better, equal or worse than what serves.
+    # Better, equal or worse than the served model.
     Case(
         "worse in one group",
         lambda n: n.exported(n.trained(n.with_identities_mixed("low", 0.6), epochs=12)),
@@ -162,27 +162,27 @@ CASES = [
     Case("the same, exported again", lambda n: n.exported(n.served), "already serving"),
     Case("better", lambda n: n.exported(n.better), "pushed"),
     # Damaged on disk.
-    Case("weights cut short", broken(VARIABLES, halved), "failed", says=DAMAGED),
-    Case("weights overwritten in part", broken(VARIABLES, a_hole), "failed", says=DAMAGED),
-    Case("weights missing", broken("variables/variables.index", removed), "failed", says=DAMAGED),
-    Case("graph cut short", broken("saved_model.pb", halved), "failed", says=DAMAGED),
-    Case("graph missing", broken("saved_model.pb", removed), "failed", says=DAMAGED),
+    Case("weights cut short", broken(VARIABLES, halved), "failed", fact=DAMAGED),
+    Case("weights overwritten in part", broken(VARIABLES, a_hole), "failed", fact=DAMAGED),
+    Case("weights missing", broken("variables/variables.index", removed), "failed", fact=DAMAGED),
+    Case("graph cut short", broken("saved_model.pb", halved), "failed", fact=DAMAGED),
+    Case("graph missing", broken("saved_model.pb", removed), "failed", fact=DAMAGED),
     Case("warm-up file cut short", broken(WARM_UP, lambda c: c[:-7]), "refused", "serving", "warm-up file"),
     Case("manifest missing", broken(MANIFEST, removed), "refused", "serving", "manifest"),
-    # Not what was evaluated.
+    # Serves something else than what was evaluated.
     Case("no embed", good_but(signatures.WithoutEmbed), "refused", "serving", "the signature embed is missing"),
     Case("compare unnormalised", good_but(signatures.WithoutNormalisation), "refused", "serving", "compare gives"),
     Case("NaN for black images", good_but(signatures.BlackIsNotANumber), "refused", "serving", "not a finite number"),
     Case("NaN for two pairs at once", good_but(signatures.OneAtATime), "refused", "finite", "not a finite number"),
     Case("NaN for a single pair", good_but(signatures.NeverAlone), "refused", "serving", "not a finite number"),
-    # What it costs.
+    # Serving cost.
     Case("better but slow", good_but(signatures.Slow), "refused", "latency", "3 allowed", ("gates.max_latency=3",)),
     Case("better but heavy", good_but(signatures.Heavy), "refused", "size", "1.5 allowed", ("gates.max_size=1.5",)),
 ]
 
-# Half a minute each: with --all-planted, as the benchmark has it.
+# Half a minute each: only with --all-planted, as in the benchmark.
 LIKE_ANOTHER = {
-    *("score and distance turned round", "all embeddings equal", "1 - distance as score", "slightly better"),
+    *("score and distance reversed", "all embeddings equal", "1 - distance as score", "slightly better"),
     *("weights overwritten in part", "weights missing", "graph missing", "NaN for two pairs at once"),
     *("NaN for a single pair", "better but heavy"),
 }
@@ -190,15 +190,15 @@ LIKE_ANOTHER = {
 
 @dataclass(frozen=True)
 class Ground:
-    """What all candidates share."""
+    """The inputs that all candidates share."""
 
     data: Path
     pairs: Path
     nursery: Nursery
     serving: Path
 
-    def judged(self, artifact: Path, output: Path, *sets: str) -> dict[str, Any]:
-        """The summary of a run that judges the model."""
+    def evaluated(self, artifact: Path, output: Path, *sets: str) -> dict[str, Any]:
+        """The summary of a run that evaluates the model."""
 
         def graph(config: Config, environment: RunEnvironment) -> Pipeline:
             splits = {"split_names": json.dumps(["train", "val", "test"])}
@@ -231,16 +231,16 @@ def ground(tmp_path_factory) -> Ground:
     """One run on real digits up to the Trainer, which makes the untrained model; and a model that serves."""
     base = tmp_path_factory.mktemp("planted")
     data = write_grouped_digits(base / "data")
-    judging = {name: mock.Mock(return_value=[]) for name in ("gate_and_push", "run_report")}
-    with mock.patch.multiple(pipeline.graph, **judging):
+    replaced = {name: mock.Mock(return_value=[]) for name in ("gate_and_push", "run_report")}
+    with mock.patch.multiple(pipeline.graph, **replaced):
         run(configured(data, "training.epochs=0"), base / "images")
     made = ("PairGenerator/pairs", "Transform/transform_graph", "Trainer/model")
     pairs, transform, untrained = (next((base / "images" / "artifacts" / key).iterdir()) for key in made)
     (base / "models").mkdir()
     nursery = Nursery(configured(data), pairs, transform, untrained, base / "models")
     ground = Ground(data, pairs, nursery, base / "served" / "serving")
-    first = ground.judged(nursery.exported(nursery.served), base / "served")
-    tell("the model that serves", first)
+    first = ground.evaluated(nursery.exported(nursery.served), base / "served")
+    print_row("the model that serves", first)
     assert first["status"] == "pushed", first
     return ground
 
@@ -252,26 +252,26 @@ def test_each_that_is_like_another_is_there():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_planted_model(case, request, tmp_path):
     if case.like_another and not request.config.getoption("--all-planted"):
-        pytest.skip("like another one: --all-planted tries it too")
+        pytest.skip("like another case; runs with --all-planted")
     ground = request.getfixturevalue("ground")
     artifact, output = case.plant(ground.nursery), tmp_path / "out"
     shutil.copytree(ground.serving, output / "serving")
-    summary = ground.judged(artifact, output, *case.sets)
-    tell(case.name, summary)
+    summary = ground.evaluated(artifact, output, *case.sets)
+    print_row(case.name, summary)
     assert ending(summary) == case.ends or case.ends == "as measured"
     if ending(summary) == "pushed":
-        assert_serves(artifact, output / "serving", beside=ground.serving)
+        assert_serves(artifact, output / "serving", before=ground.serving)
     else:
         assert contents(output / "serving") == contents(ground.serving)
     if ending(summary) == "refused":
         assert summary["exit_code"] == 3
     if case.ends == "refused":
-        assert case.says in refusals(summary)[case.gate]
+        assert case.fact in refusals(summary)[case.gate]
     if case.ends == "failed":
-        assert case.says in summary["error"]
+        assert case.fact in summary["error"]
         assert "\n" not in summary["error"]
     if case.ends == "as measured":
-        assert_follows_from_its_figures(summary)
+        assert_follows_from_its_metrics(summary)
 
 
 def test_a_better_model_than_one_of_another_input_size_is_pushed(ground, tmp_path):
@@ -279,11 +279,11 @@ def test_a_better_model_than_one_of_another_input_size_is_pushed(ground, tmp_pat
     artifact, output = ground.nursery.exported(ground.nursery.better), tmp_path / "out"
     for serving in (output / "serving", tmp_path / "serving"):
         push(other, serving)
-    summary = ground.judged(artifact, output)
-    tell("better, than one of another input size", summary)
+    summary = ground.evaluated(artifact, output)
+    print_row("better, than one of another input size", summary)
     assert ending(summary) == "pushed"
     assert summary["gains"]["accuracy"]["low"] > 0
-    assert_serves(artifact, output / "serving", beside=tmp_path / "serving")
+    assert_serves(artifact, output / "serving", before=tmp_path / "serving")
 
 
 def ending(summary: dict[str, Any]) -> str:
@@ -295,22 +295,22 @@ def refusals(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def contents(serving: Path) -> dict[int, dict[str, str]]:
-    """The digests of all files of every version; nothing else lies there but the history."""
+    """The digests of all files of every version; the folder holds nothing else but the history."""
     complete = versions(serving)
     assert {path.name for path in serving.iterdir() if not path.name.startswith(".")} == set(map(str, complete))
     return {version: file_digests(FolderFiles(serving / str(version))) for version in complete}
 
 
-def assert_serves(artifact: Path, serving: Path, beside: Path) -> None:
-    """The model serves, whole, as one version more."""
+def assert_serves(artifact: Path, serving: Path, before: Path) -> None:
+    """The model serves as one additional version."""
     new = versions(serving)[-1]
-    assert same_as_served(artifact / "Format-Serving", serving).to_the_byte
-    assert len(versions(serving)) == len(versions(beside)) + 1
-    assert new > max(versions(beside))
+    assert same_as_served(artifact / "Format-Serving", serving).identical
+    assert len(versions(serving)) == len(versions(before)) + 1
+    assert new > max(versions(before))
 
 
-def assert_follows_from_its_figures(summary: dict[str, Any]) -> None:
-    """Nothing but its accuracy, all in all or of a kind, stands against it; the verdict is what its figures give."""
+def assert_follows_from_its_metrics(summary: dict[str, Any]) -> None:
+    """Only its accuracy, in all or of a kind of pair, can refuse it; the verdict follows from its metrics."""
     (gate,) = (gate for gate in summary["gates"] if gate["name"] == "baseline accuracy")
     gain = summary["gains"]["accuracy"]["value"]
     assert f"{gain:+.4f}" in gate["reason"]
@@ -321,10 +321,10 @@ def assert_follows_from_its_figures(summary: dict[str, Any]) -> None:
     assert gate["passed"] == (float(worst[1]) >= -0.03 if worst else gain >= -0.03)
 
 
-def tell(name: str, summary: dict[str, Any]) -> None:
-    """A row of the table."""
+def print_row(name: str, summary: dict[str, Any]) -> None:
+    """Prints a row of the table."""
     accuracy = summary["metrics"].get("accuracy", {}).get("value")
     refused = refusals(summary)
-    told = "; ".join(refused.values()) or summary["error"] or ""
-    measured = "" if accuracy is None else f"{accuracy:.4f}"
-    print(f"| {name} | {measured} | {ending(summary)} | {', '.join(refused)} | {told} |")
+    reason = "; ".join(refused.values()) or summary["error"] or ""
+    shown = "" if accuracy is None else f"{accuracy:.4f}"
+    print(f"| {name} | {shown} | {ending(summary)} | {', '.join(refused)} | {reason} |")

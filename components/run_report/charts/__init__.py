@@ -1,1 +1,1 @@
-"""The charts of a page, and the same figures as tables."""
+"""The charts of the report, and the same numbers as tables."""

@@ -1,4 +1,4 @@
-"""Where the encoder puts the validation images, on a plane; their pictures as the pointer comes near."""
+"""The embeddings of validation images in two dimensions, with thumbnails."""
 
 import csv
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.manifold import TSNE
 
-from components.run_report.pictures import as_address
+from components.run_report.pictures import data_url
 
-MOST = 600  # images: t-SNE takes seconds for them
-_SIDE = 48  # of the training's thumbnails
+MOST = 600  # images, for which t-SNE takes seconds
+_SIDE = 48  # pixels of the thumbnails
 
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Images on a plane.
+    """Embeddings in two dimensions.
 
     Attributes:
-      places: [n, 2].
+      points: [n, 2].
       identities: [n].
       names: [n], of the images.
-      sprite: a ``data:`` address of all thumbnails, ``columns`` in a row.
+      sprite: a ``data:`` URL of all thumbnails, ``columns`` in a row.
       columns: of the sprite.
       side: pixels of a thumbnail.
     """
 
-    places: NDArray[np.float64]
+    points: NDArray[np.float64]
     identities: list[str]
     names: list[str]
     sprite: str
@@ -37,7 +37,7 @@ class EmbeddingMap:
 
 
 def read_map(logs: Path, seed: int) -> EmbeddingMap | None:
-    """The map of what a training wrote for TensorBoard's projector; none where it wrote too little.
+    """The map of the embeddings that a training wrote for TensorBoard's projector; None if there are fewer than 10.
 
     Args:
       logs: the folder of the training's logs.
@@ -53,19 +53,19 @@ def read_map(logs: Path, seed: int) -> EmbeddingMap | None:
         return None
     kept = np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)
     perplexity = min(30.0, (len(kept) - 1) / 3)
-    places = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings[kept])
+    points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings[kept])
     columns = int(np.ceil(np.sqrt(len(kept))))
     sprite = Image.new("RGB", (columns * _SIDE, -(-len(kept) // columns) * _SIDE), "white")
     before = int(np.ceil(np.sqrt(len(rows))))
-    with Image.open(folder / "sprite.png") as all_of_them:
-        for place, row in enumerate(kept.tolist()):
-            left, top = row % before * _SIDE, row // before * _SIDE
-            one = all_of_them.crop((left, top, left + _SIDE, top + _SIDE))
-            sprite.paste(one, (place % columns * _SIDE, place // columns * _SIDE))
+    with Image.open(folder / "sprite.png") as thumbnails:
+        for position, row in enumerate(kept.tolist()):
+            x, y = row % before * _SIDE, row // before * _SIDE
+            one = thumbnails.crop((x, y, x + _SIDE, y + _SIDE))
+            sprite.paste(one, (position % columns * _SIDE, position // columns * _SIDE))
     return EmbeddingMap(
-        places.astype(np.float64),
+        points.astype(np.float64),
         [rows[row]["identity"] for row in kept],
         [rows[row]["image"] for row in kept],
-        as_address(sprite),
+        data_url(sprite),
         columns,
     )

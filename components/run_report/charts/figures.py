@@ -1,4 +1,4 @@
-"""The figures of a page: each a chart with its caption, and its table for who cannot see it."""
+"""The figures of a page: each a chart with a caption and a table of the same numbers."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeGuard
@@ -11,12 +11,12 @@ from components.run_report.charts.plots import MODELS, Names
 from components.run_report.charts.tables import Table
 from components.run_report.charts.training_curves import Curve
 
-_ROC = "ROC: genuine pairs accepted, over impostors accepted"
-_DET = "DET: genuine pairs missed, over impostors accepted"
+_ROC = "ROC curve: true accept rate over false accept rate"
+_DET = "DET curve: false reject rate over false accept rate"
 
 
 class Figure(NamedTuple):
-    """A chart, as HTML, and what it shows in words and numbers."""
+    """A chart as HTML, its caption, and its numbers."""
 
     caption: str
     chart: Markup
@@ -24,7 +24,7 @@ class Figure(NamedTuple):
 
 
 def of_scores(scores: ScoredPairs | None) -> list[Figure]:
-    """Of the test pairs of a run; none where only one kind was scored."""
+    """Of the test pairs of a run; empty if only one kind was scored."""
     if not _both_kinds(scores):
         return []
     return [
@@ -35,12 +35,12 @@ def of_scores(scores: ScoredPairs | None) -> list[Figure]:
             plots.over_threshold(scores),
             tables.over_threshold(scores),
         ),
-        _figure("Calibration: how often a score is right", plots.calibration(scores), tables.calibration(scores)),
+        _figure("Calibration: share of genuine pairs by score", plots.calibration(scores), tables.calibration(scores)),
     ]
 
 
 def of_two_models(common: ScoredPairs | None, names: Names) -> list[Figure]:
-    """Of the test pairs that two runs scored; the second one's as the baseline's."""
+    """Of the test pairs that two runs scored, the second run as the baseline."""
     if not _both_kinds(common):
         return []
     table = tables.scores_of(common, names)
@@ -51,28 +51,28 @@ def of_two_models(common: ScoredPairs | None, names: Names) -> list[Figure]:
 
 
 def of_training(curves: Mapping[str, Curve]) -> Figure | None:
-    """The loss and the validation measures; none where nothing was written."""
+    """The loss and the validation metrics; None if there are no curves."""
     if not curves:
         return None
-    return _figure("Loss and validation measures, an epoch each", plots.training(dict(curves)), tables.epochs(curves))
+    return _figure("Loss and validation metrics by epoch", plots.training(dict(curves)), tables.epochs(curves))
 
 
 def of_two_trainings(curves: Mapping[str, Curve], others: Mapping[str, Curve], names: Names) -> Figure | None:
-    """A validation measure that both trainings have: the first of AUC, EER and accuracy; none where there is none."""
-    measure = next((name for name in ("auc", "eer", "accuracy") if name in curves and name in others), None)
-    if measure is None:
+    """A validation metric that both trainings have: the first of AUC, EER and accuracy; or None."""
+    metric = next((name for name in ("auc", "eer", "accuracy") if name in curves and name in others), None)
+    if metric is None:
         return None
-    both = {names[0]: curves[measure], names[1]: others[measure]}
-    told = measure if measure == "accuracy" else measure.upper()
-    return _figure(f"Training: validation {told}, an epoch each", plots.trainings(both, told), tables.epochs(both))
+    both = {names[0]: curves[metric], names[1]: others[metric]}
+    title = metric if metric == "accuracy" else metric.upper()
+    return _figure(f"Training: validation {title} by epoch", plots.trainings(both, title), tables.epochs(both))
 
 
 def of_durations(seconds: Mapping[str, float], memory: Mapping[str, float]) -> Figure | None:
-    """Seconds of each component; none where none were taken."""
+    """Seconds of each component; None if there are no times."""
     if not seconds:
         return None
     chart = plots.durations(dict(seconds), dict(memory))
-    return _figure("Seconds a component, with the peak of memory", chart, tables.durations(seconds, memory))
+    return _figure("Seconds and peak memory by component", chart, tables.durations(seconds, memory))
 
 
 def _both_kinds(scores: ScoredPairs | None) -> TypeGuard[ScoredPairs]:

@@ -1,7 +1,7 @@
-"""The curves, drawn by plotly: each as a fragment of HTML that needs the script once on the page.
+"""The charts, drawn by plotly: each an HTML fragment that needs the plotly script once on the page.
 
-Lines and marks stand out from a white and from a dark ground by 3:1 or more (WCAG 2.2, 1.4.11), and are told apart by
-dashes too; the page's style colours the text, for no one colour is read on both.
+Lines and marks have a contrast of 3:1 or more on light and dark backgrounds (WCAG 2.2, 1.4.11), and differ in their
+dashes, too. The page's style colours the text, since no single colour is readable on both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
 from components.run_report.charts.embedding_map import EmbeddingMap
 from components.run_report.charts.training_curves import Curve
-from models.verification.calibration import Floats
+from models.verification.rates import Floats
 
-Names = tuple[str, str]  # of the model, and of the one that it is compared with
+Names = tuple[str, str]  # of the model and of the baseline
 MODELS = ("new model", "served model")
 
 Line = dict[str, Any]
@@ -31,15 +31,15 @@ _THIRD: Line = {"color": _GREY, "dash": "dot"}
 
 
 def roc(scores: ScoredPairs, names: Names = MODELS) -> str:
-    """True accepts over false accepts (logarithmic), with the operating points; the baseline's beside it."""
-    figure = _figure("share of impostors accepted (FAR)", "share of genuine pairs accepted (TAR)")
+    """TAR over FAR (logarithmic) with the operating points, of the model and the baseline."""
+    figure = _figure("false accept rate (FAR)", "true accept rate (TAR)")
     for name, score, distance, line in _models(scores, names):
         far, tar = rates(scores.same, distance)
         figure.add_scatter(x=far, y=tar, name=name, mode="lines", line=line)
-        wrongly, rightly = at_threshold(scores.same, score)
+        operating_far, operating_tar = at_threshold(scores.same, score)
         figure.add_scatter(
-            x=[wrongly],
-            y=[rightly],
+            x=[operating_far],
+            y=[operating_tar],
             name=f"{name}: operating point",
             mode="markers",
             marker={"size": 11, "color": line["color"], "symbol": "x"},
@@ -52,8 +52,8 @@ def roc(scores: ScoredPairs, names: Names = MODELS) -> str:
 
 
 def det(scores: ScoredPairs, names: Names = MODELS) -> str:
-    """Missed genuine pairs over accepted impostors on normal deviates: straight where scores are normal."""
-    figure = _figure("impostors accepted", "genuine pairs missed")
+    """FRR over FAR on normal deviate scales: a straight line where scores are normally distributed."""
+    figure = _figure("false accept rate (FAR)", "false reject rate (FRR)")
     for name, _, distance, line in _models(scores, names):
         far, tar = rates(scores.same, distance)
         kept = (far > 0) & (far < 1) & (tar > 0) & (tar < 1)
@@ -71,20 +71,20 @@ def histogram(scores: ScoredPairs) -> str:
 
 def histograms(scores: ScoredPairs, names: Names) -> str:
     """Scores of genuine and of impostor pairs, by the model (thick) and by the baseline (thin)."""
-    given = (scores.score, scores.baseline_score)
-    widths = zip(names, given, (2.5, 1.0), strict=True)
+    both = (scores.score, scores.baseline_score)
+    widths = zip(names, both, (2.5, 1.0), strict=True)
     return _histogram(scores.same, [(f"{name}: ", score, width) for name, score, width in widths if score is not None])
 
 
 def over_threshold(scores: ScoredPairs) -> str:
-    """Precision and recall of the verdict at any other threshold on the score."""
+    """Precision and recall over the threshold on the score."""
     thresholds = np.linspace(0, 1, 201)
-    found = at_thresholds(scores, thresholds)
-    figure = _figure("called the same above this score", "share")
+    found = at_thresholds(scores.same, scores.score, thresholds)
+    figure = _figure("threshold on the score", "share")
     for name, values, line in (
         ("precision", found.precision, _FIRST),
         ("recall", found.recall, _SECOND),
-        ("impostors accepted", found.far, _THIRD),
+        ("false accept rate", found.far, _THIRD),
     ):
         figure.add_scatter(x=thresholds, y=values, name=name, mode="lines", line=line)
     figure.add_vline(x=0.5, line_dash="dash", line_color=_MARK)
@@ -93,24 +93,24 @@ def over_threshold(scores: ScoredPairs) -> str:
 
 
 def calibration(scores: ScoredPairs) -> str:
-    """How often pairs of a score are genuine, beside the score: on the diagonal where it is a probability."""
+    """The share of genuine pairs over the score: on the diagonal if the score is a probability."""
     bins = reliability(scores)
-    figure = _figure("score", "share that is genuine")
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_THIRD, name="a probability")
+    figure = _figure("score", "share of genuine pairs")
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_THIRD, name="perfect calibration")
     figure.add_scatter(
         x=[one.score for one in bins],
         y=[one.genuine for one in bins],
         text=[f"{one.pairs:,} pairs" for one in bins],
         mode="lines+markers",
-        name="these pairs",
+        name="test pairs",
         line=_FIRST,
     )
     return _html(figure)
 
 
-def trainings(curves: Mapping[str, Curve], measure: str) -> str:
-    """A validation measure of two trainings by their names, an epoch each."""
-    figure = _figure("epoch", f"validation {measure}")
+def trainings(curves: Mapping[str, Curve], metric: str) -> str:
+    """A validation metric of two trainings by epoch."""
+    figure = _figure("epoch", f"validation {metric}")
     for (name, curve), line in zip(curves.items(), (_FIRST, _THIRD), strict=True):
         epochs, values = zip(*curve, strict=True)
         figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", line=line)
@@ -118,8 +118,8 @@ def trainings(curves: Mapping[str, Curve], measure: str) -> str:
 
 
 def training(curves: dict[str, Curve]) -> str:
-    """The loss and the validation measures, an epoch each."""
-    figure = _figure("epoch", "validation measures")
+    """The loss and the validation metrics by epoch."""
+    figure = _figure("epoch", "validation metrics")
     lines = {
         "loss": {"color": _MARK, "dash": "dot"},
         "auc": _FIRST,
@@ -136,12 +136,12 @@ def training(curves: dict[str, Curve]) -> str:
 
 
 def embedding_map(found: EmbeddingMap) -> str:
-    """The plane, a colour an identity; ``customdata`` is the place of the thumbnail in the sprite."""
+    """The embeddings, a colour for each identity; ``customdata`` is the position of the thumbnail in the sprite."""
     figure = _figure("", "")
     numbers = np.unique(found.identities, return_inverse=True)[1]
     figure.add_scatter(
-        x=found.places[:, 0],
-        y=found.places[:, 1],
+        x=found.points[:, 0],
+        y=found.points[:, 1],
         mode="markers",
         marker={"color": numbers * 0.618034 % 1, "colorscale": "HSV", "size": 7, "line": {"width": 1, "color": _GREY}},
         text=[f"{who}<br>{name}" for who, name in zip(found.identities, found.names, strict=True)],
@@ -156,14 +156,14 @@ def embedding_map(found: EmbeddingMap) -> str:
 
 
 def durations(seconds: dict[str, float], memory: dict[str, float]) -> str:
-    """Seconds of each component, with the peak of memory as text."""
+    """Seconds of each component, with its peak memory as text."""
     names = list(seconds)[::-1]
     figure = _figure("seconds", "")
-    told = [f"{memory[name]:,.0f} MB" if name in memory else "" for name in names]
+    labels = [f"{memory[name]:,.0f} MB" if name in memory else "" for name in names]
     figure.add_bar(
         x=[seconds[name] for name in names],
         y=names,
-        text=told,
+        text=labels,
         textposition="outside",
         cliponaxis=False,
         orientation="h",
@@ -175,7 +175,7 @@ def durations(seconds: dict[str, float], memory: dict[str, float]) -> str:
 
 
 def _models(scores: ScoredPairs, names: Names) -> list[tuple[str, Floats, Floats, Line]]:
-    """(name, scores, distances, how it is drawn)."""
+    """(name, scores, distances, line style)."""
     found = [(names[0], scores.score, scores.distance, _FIRST)]
     if scores.baseline_score is not None and scores.baseline_distance is not None:
         found.append((names[1], scores.baseline_score, scores.baseline_distance, _THIRD))
@@ -183,8 +183,8 @@ def _models(scores: ScoredPairs, names: Names) -> list[tuple[str, Floats, Floats
 
 
 def _histogram(same: NDArray[np.bool_], models: Sequence[tuple[str, Floats, float]]) -> str:
-    """Outlines, for one colour that shines through another has too little contrast; (name, scores, line width)."""
-    figure = _figure("score", "share of its pairs")
+    """Outlines, since overlapping translucent colours lack contrast; ``models``: (name, scores, line width)."""
+    figure = _figure("score", "share of pairs")
     edges = np.linspace(0, 1, _BINS + 1)
     for name, score, width in models:
         genuine, impostor = score_shares(same, score, _BINS)
@@ -201,7 +201,7 @@ def _histogram(same: NDArray[np.bool_], models: Sequence[tuple[str, Floats, floa
     return _html(figure)
 
 
-def _figure(across: str, up: str) -> go.Figure:
+def _figure(x: str, y: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         height=360,
@@ -211,8 +211,8 @@ def _figure(across: str, up: str) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         font={"family": "system-ui, sans-serif"},
     )
-    figure.update_xaxes(title=across, gridcolor="rgba(128,128,128,.25)", zeroline=False)
-    figure.update_yaxes(title=up, gridcolor="rgba(128,128,128,.25)", zeroline=False)
+    figure.update_xaxes(title=x, gridcolor="rgba(128,128,128,.25)", zeroline=False)
+    figure.update_yaxes(title=y, gridcolor="rgba(128,128,128,.25)", zeroline=False)
     return figure
 
 

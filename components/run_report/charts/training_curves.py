@@ -1,8 +1,8 @@
-"""How the training went: its curves, from what it wrote for TensorBoard."""
+"""The curves of a training, from its TensorBoard logs."""
 
 from pathlib import Path
 
-from models.export.inference import tensorflow_alone
+from models.export.inference import import_tensorflow
 
 Curve = list[tuple[int, float]]  # (epoch from 1, value)
 
@@ -10,14 +10,14 @@ _SHOWN = {"train": ("loss",), "validation": ("auc", "eer", "accuracy")}
 
 
 def read_curves(logs: Path) -> dict[str, Curve]:
-    """Curve name -> its points, in the order of the epochs; none where nothing was written.
+    """Curve name -> its points by epoch; empty if there are no logs.
 
     Args:
       logs: the folder of a training's logs, with the runs ``train`` and ``validation``.
     """
     if not (logs / "train").is_dir():
         return {}
-    tf = tensorflow_alone()  # which TensorBoard's reader would load with all that it prints
+    tf = import_tensorflow()  # before TensorBoard's reader imports it, with its log lines
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found: dict[str, Curve] = {}

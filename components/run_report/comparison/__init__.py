@@ -1,1 +1,1 @@
-"""Two runs on one page."""
+"""The comparison of two runs on one page."""

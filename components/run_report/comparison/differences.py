@@ -1,6 +1,6 @@
-"""What differs between two runs. Pure: neither files nor pages.
+"""The differences between two runs; pure functions.
 
-Throughout, A is the run that is compared with, B the one that is judged: a gain is B's.
+A is the run that B is compared with: a gain is positive if B is better.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,56 +21,56 @@ _FEWEST = 20  # pairs that are compared, of the whole and of a slice
 
 
 def common_pairs(a: ScoredPairs, b: ScoredPairs, at_least: int = _FEWEST) -> ScoredPairs | None:
-    """The pairs that both runs scored: B's scores, with A's as the baseline's; none where they are fewer."""
-    place = {key: row for row, key in enumerate(_keys(a))}
-    found = np.array([place.get(key, -1) for key in _keys(b)], dtype=np.int64)
+    """The pairs that both runs scored, A as the baseline of B; None if they are fewer than ``at_least``."""
+    rows = {key: row for row, key in enumerate(_keys(a))}
+    found = np.array([rows.get(key, -1) for key in _keys(b)], dtype=np.int64)
     both = found >= 0
     if both.sum() < max(at_least, 1):
         return None
     return replace(b.take(both), baseline_score=a.score[found[both]], baseline_distance=a.distance[found[both]])
 
 
-def measured(common: ScoredPairs, config: Mapping[str, Any], seed: int) -> MeasuredIntervals | None:
-    """Both models on the same pairs, by the ModelGate's paired bootstrap; none where a score is no number.
+def paired_metrics(common: ScoredPairs, config: Mapping[str, Any], seed: int) -> MeasuredIntervals | None:
+    """The metrics of both models on the same pairs, with intervals; None if a score is not finite.
 
     Args:
       common: of ``common_pairs``.
-      config: B's, for the measures and for what is drawn.
+      config: of B.
       seed: of the bootstrap.
     """
     if common.baseline_score is None or not np.isfinite(common.baseline_score).all():
         return None
     measures = MeasureSettings.model_validate(config.get("measures", {}))
     by = str(config.get("data", {}).get("split", {}).get("by", "identity"))
-    only_measure = GateSettings(min_pairs=2, max_drop={}, slices=(), beats_pixels=False)
-    return judge(common, only_measure, measures, by, seed, "").intervals
+    no_gates = GateSettings(min_pairs=2, max_drop={}, slices=(), beats_pixels=False)
+    return judge(common, no_gates, measures, by, seed, "").intervals
 
 
 def sentences(
     a: RunSummary, b: RunSummary, scored: tuple[int, int], common: int, found: MeasuredIntervals | None
 ) -> Iterator[str]:
-    """Which is better and by how much, first; then what the comparison stands on.
+    """Which run is better and by how much, then the basis of the comparison.
 
     Args:
       a: summary of A.
       b: of B.
-      scored: test pairs that A and B scored.
-      common: that both scored; 0 where these are too few.
-      found: measured on these.
+      scored: numbers of test pairs that A and B scored.
+      common: number that both scored; 0 if there are too few.
+      found: the metrics on these.
     """
     if a.run_id == b.run_id:
-        yield "This is one run, compared with itself."
+        yield "A and B are the same run."
         return
     yield _verdict(scored, common, found)
     for name, one in (("A", a), ("B", b)):
         if one.status in ("failed", "skipped"):
-            yield f"{name} {one.status}: {one.error or one.skipped or 'no reason was written down'}"
+            yield f"{name} {one.status}: {one.error or one.skipped or 'no reason was recorded'}"
     if common:
         yield f"{common:,} test pairs were scored by both, of A's {scored[0]:,} and B's {scored[1]:,}."
     elif all(scored):
         yield (
-            f"A scored {scored[0]:,} test pairs, B {scored[1]:,}; hardly any are the same: the data, its split or the "
-            "seed differ. Their own measures are below: these differ by the pairs as well as by the models."
+            f"A scored {scored[0]:,} test pairs, B {scored[1]:,}, with too few in common: the data, the split or the "
+            "seed differ. The metrics below are each run's own, and reflect both the pairs and the models."
         )
 
 
@@ -79,23 +79,23 @@ def _verdict(scored: tuple[int, int], common: int, found: MeasuredIntervals | No
         missing = " and ".join(name for name, pairs in zip("AB", scored, strict=True) if not pairs)
         return f"Not comparable: {missing} scored no test pair."
     if not common:
-        return "Not comparable: their test pairs differ."
+        return "Not comparable: the test pairs differ."
     gain = found.gain.get("accuracy") if found else None
     if gain is None or gain.value is None:
-        return "No difference can be told: scores are no numbers."
+        return "Not comparable: some scores are not finite."
     off = f"B's accuracy is {abs(100 * gain.value):.2f} points {'above' if gain.value >= 0 else 'below'} A's"
     if gain.low is None or gain.high is None:
-        return f"{off}; how sure that is cannot be told."
+        return f"{off}; its confidence interval is unknown."
     if gain.low == gain.value == gain.high == 0:
-        return "Both are equally accurate, whoever of these is drawn."
+        return "Both are equally accurate on all bootstrap samples."
     between = f"95%: {100 * gain.low:+.2f} to {100 * gain.high:+.2f}"
     if gain.low > 0:
         return f"B is better: {off} ({between})."
-    return f"A is better: {off} ({between})." if gain.high < 0 else f"Neither is better for certain: {off} ({between})."
+    return f"A is better: {off} ({between})." if gain.high < 0 else f"No significant difference: {off} ({between})."
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted key, A's value, B's) where two configurations differ; None for a key that one lacks."""
+    """(dotted key, A's value, B's value) of each difference of two configurations; None for a missing key."""
     for key in [*a, *(key for key in b if key not in a)]:
         one, other = a.get(key), b.get(key)
         if isinstance(one or {}, Mapping) and isinstance(other or {}, Mapping) and (one or other):
@@ -119,7 +119,7 @@ class SliceChange(NamedTuple):
 
 
 def slice_changes(common: ScoredPairs) -> list[SliceChange]:
-    """Accuracy by slice of the pairs that both scored, what B lost most on first; none of a few pairs."""
+    """Accuracy by slice of the pairs that both scored, the largest loss of B first; without small slices."""
     if common.baseline_score is None:
         return []
     right = [(score > 0.5) == common.same for score in (common.baseline_score, common.score)]
@@ -132,15 +132,15 @@ def slice_changes(common: ScoredPairs) -> list[SliceChange]:
     return sorted(found, key=lambda one: one.gain)
 
 
-def turned(common: ScoredPairs) -> dict[str, NDArray[np.int64]]:
-    """Rows of pairs that one run calls rightly and the other wrongly, those with the greatest change first."""
+def changed_pairs(common: ScoredPairs) -> dict[str, NDArray[np.int64]]:
+    """The rows of pairs that only one run classifies correctly, by heading, the largest change of score first."""
     if common.baseline_score is None:
         return {}
     a, b = common.baseline_score > 0.5, common.score > 0.5
     order = np.argsort(-np.abs(common.score - common.baseline_score), kind="stable")
     found = {
-        f"Right in {right}, wrong in {wrong}: {kind} pairs": order[(judges & (a != b) & chosen)[order]]
-        for right, wrong, judges in (("A", "B", a == common.same), ("B", "A", b == common.same))
+        f"Correct in {right}, misclassified in {wrong}: {kind} pairs": order[(correct & (a != b) & chosen)[order]]
+        for right, wrong, correct in (("A", "B", a == common.same), ("B", "A", b == common.same))
         for kind, chosen in (("genuine", common.same), ("impostor", ~common.same))
     }
     return {f"{heading}, {len(rows):,}": rows[:EACH] for heading, rows in found.items() if len(rows)}

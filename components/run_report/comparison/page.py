@@ -1,4 +1,4 @@
-"""Two runs on one page."""
+"""The page that compares two runs."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from components.run_report.charts import figures
 from components.run_report.charts.figures import Figure
 from components.run_report.charts.training_curves import read_curves
 from components.run_report.comparison.differences import (
+    changed_pairs,
     common_pairs,
     differences,
-    measured,
+    paired_metrics,
     sentences,
     slice_changes,
-    turned,
 )
 from components.run_report.content import Content
 from components.run_report.page import template
@@ -28,26 +28,26 @@ _SLICES = 100
 
 
 def render_comparison(a: Content, b: Content) -> str:
-    """The page of two runs: B judged beside A."""
+    """The page that compares run B with run A."""
     common = common_pairs(a.scores, b.scores) if a.scores is not None and b.scores is not None else None
-    found = measured(common, b.summary.config, b.summary.seed) if common is not None else None
+    found = paired_metrics(common, b.summary.config, b.summary.seed) if common is not None else None
     scored = (_pairs(a.scores), _pairs(b.scores))
-    told = list(sentences(a.summary, b.summary, scored, _pairs(common), found))
-    drawn = _figures(a, b, common)
+    lines = list(sentences(a.summary, b.summary, scored, _pairs(common), found))
+    charts = _figures(a, b, common)
     changed = slice_changes(common) if common is not None else []
     return template("comparison.html.j2").render(
         a=a.summary,
         b=b.summary,
-        headline=told[0],
-        sentences=told[1:],
-        measures=_measures(found) if found else [],
+        headline=lines[0],
+        sentences=lines[1:],
+        metrics=_metrics(found) if found else [],
         own=_own(a, b) if max(scored) > _pairs(common) or not found else [],
         gates=_gates(a, b),
-        figures=drawn,
-        script=Markup(get_plotlyjs()) if drawn else "",
+        figures=charts,
+        script=Markup(get_plotlyjs()) if charts else "",
         slices=changed[:_SLICES],
         more_slices=len(changed) - _SLICES,
-        pictures=pictures(common, b.pairs, turned(common)) if common is not None and b.pairs else {},
+        pictures=pictures(common, b.pairs, changed_pairs(common)) if common is not None and b.pairs else {},
         counts=_counts(a, b),
         settings=list(differences(a.summary.config, b.summary.config)),
         versions=list(differences(a.summary.versions, b.summary.versions)),
@@ -55,13 +55,13 @@ def render_comparison(a: Content, b: Content) -> str:
     )
 
 
-def _measures(found: MeasuredIntervals) -> list[tuple[str, Any, Any, Any]]:
-    """(measure, A's, B's, how much better B is)."""
+def _metrics(found: MeasuredIntervals) -> list[tuple[str, Any, Any, Any]]:
+    """(metric, A's, B's, B's gain)."""
     return [(name, found.baseline[name], one, found.gain.get(name)) for name, one in found.candidate.items()]
 
 
 def _own(a: Content, b: Content) -> list[tuple[str, Metric | None, Metric | None]]:
-    """(measure, A's, B's), each on the test pairs of its own run."""
+    """(metric, A's, B's), each on the test pairs of its own run."""
     theirs, ours = a.summary.metrics, b.summary.metrics
     return [(name, theirs.get(name), ours.get(name)) for name in {**ours, **theirs}]
 
@@ -71,7 +71,7 @@ def _pairs(scores: ScoredPairs | None) -> int:
 
 
 def _gates(a: Content, b: Content) -> list[tuple[str, bool | None, bool | None, str]]:
-    """(gate, A passed, B passed, B's reason or A's); None for a gate that was not reached."""
+    """(gate, A passed, B passed, reason of B or A); None for a gate that was not reached."""
     theirs, ours = ({gate.name: gate for gate in one.summary.gates} for one in (a, b))
     both = {**ours, **{name: gate for name, gate in theirs.items() if name not in ours}}
     passed = [{name: gate.passed for name, gate in gates.items()} for gates in (theirs, ours)]
@@ -87,7 +87,7 @@ def _figures(a: Content, b: Content, common: ScoredPairs | None) -> list[Figure]
 
 
 def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
-    """(what, A's, B's): images, identities and pairs of each split, and the files that were not used."""
+    """(name, A's, B's): images, identities and pairs of each split, and excluded files."""
     images, pairs = (
         [one.summary.counts.get(key, {}).get("splits", {}) for one in (a, b)] for key in ("images", "pairs")
     )
@@ -97,10 +97,10 @@ def _counts(a: Content, b: Content) -> list[tuple[str, int, int]]:
             theirs, ours = (int(one.get(split, {}).get(key, 0)) for one in counted)
             lines.append((f"{split}: {key}", theirs, ours))
     theirs, ours = (int(one.summary.counts.get("images", {}).get("quarantined", 0)) for one in (a, b))
-    return [*lines, ("files not used", theirs, ours)] if lines else []
+    return [*lines, ("excluded files", theirs, ours)] if lines else []
 
 
 def _times(a: Content, b: Content) -> list[tuple[str, list[float | None]]]:
-    """(component, seconds of A and B, their peaks of memory in MB)."""
-    told = [a.summary.timings, b.summary.timings, a.summary.peak_memory_mb, b.summary.peak_memory_mb]
-    return [(name, [one.get(name) for one in told]) for name in {**told[1], **told[0]}]
+    """(component, seconds of A and B, peak memory of A and B in MB)."""
+    columns = [a.summary.timings, b.summary.timings, a.summary.peak_memory_mb, b.summary.peak_memory_mb]
+    return [(name, [one.get(name) for one in columns]) for name in {**columns[1], **columns[0]}]

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from models.errors import UserError
-from models.export.inference import tensorflow_alone
+from models.export.inference import import_tensorflow
 from pipeline.serving.server.limits import Limits
 
 _DRAIN_SECONDS = 30
@@ -43,7 +43,7 @@ def serve_model(
     from pipeline.serving.server.versions import Versions
 
     # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image.
-    threading = tensorflow_alone().config.threading
+    threading = import_tensorflow().config.threading
     threading.set_intra_op_parallelism_threads(1)
     threading.set_inter_op_parallelism_threads(1)
     gc.freeze()  # the libraries stay: collecting an old version then takes no time

@@ -1,4 +1,4 @@
-"""What serves reaches an optional input; nothing served reaches it as nothing, also from the cache."""
+"""The served model reaches an optional input; without one the input is empty, also from the cache."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from components.serving_folder import serving_folder
 
 
 class CompareExecutor(base_executor.BaseExecutor):
-    """Notes what it was given."""
+    """Records its inputs."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         [found] = input_dict["baseline"]
@@ -49,7 +49,7 @@ class CompareSpec(ComponentSpec):
 
 
 class Compare(base_component.BaseComponent):
-    """Stands for the Evaluator: the baseline is optional."""
+    """A stand-in for the Evaluator, with an optional baseline."""
 
     SPEC_CLASS = CompareSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(CompareExecutor)

@@ -1,4 +1,4 @@
-"""What the Baseline finds in a serving folder, and what it says of models that cannot be compared with."""
+"""The Baseline's output for every state of a serving folder, and its errors for incompatible models."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 from tiny_model import GREY
 
 from components.baseline.artifacts import BaselineFound
-from components.baseline.compatibility import fault
+from components.baseline.compatibility import incompatibility
 from components.baseline.executor import PLACEHOLDER, Executor
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
@@ -61,7 +61,7 @@ def test_what_serves_is_copied_and_described(look, exported):
     assert report.image["height"] > 0
     assert model.get_int_custom_property("version") == found.get_int_custom_property("version") == version
     assert model.get_string_custom_property("model_digest") == report.model_digest
-    assert fault(copy, GREY) is None
+    assert incompatibility(copy, GREY) is None
 
 
 def test_a_version_that_the_user_ignores_is_recorded_and_a_later_one_compared_with(look, exported, tmp_path):
@@ -83,7 +83,7 @@ def test_a_version_that_the_user_ignores_is_recorded_and_a_later_one_compared_wi
 
 
 def test_the_served_model_may_take_another_size(exported):
-    assert fault(str(exported.path), ImageSettings(height=20, width=31, channels=1)) is None
+    assert incompatibility(str(exported.path), ImageSettings(height=20, width=31, channels=1)) is None
 
 
 def version_of(serving, model):
@@ -99,11 +99,12 @@ def cut(path, share=0.5):
 def refused(look):
     with pytest.raises(UserError) as caught:
         look()
+    assert caught.value.code == "model-not-comparable"
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith(f"{look.serving}: version 7, which serves, cannot be compared with: ")
     assert "siamese rollback" in line and "--set gates.ignore_baseline=7" in line
-    assert look(ignore=7)[2].status == "ignored", "the way out that the line names"
+    assert look(ignore=7)[2].status == "ignored", "the remedy in the message"
     return line
 
 
@@ -136,13 +137,13 @@ STRINGS = tf.TensorSpec([None], tf.string)
 class Foreign(tf.Module):
     """Another project's model."""
 
-    def __init__(self, answer):
+    def __init__(self, outputs):
         super().__init__()
-        self.answer = answer
+        self.outputs = outputs
 
     @tf.function(input_signature=[STRINGS])
     def pairs(self, pairs):
-        return self.answer(tf.ones_like(tf.strings.length(pairs), tf.float32), pairs)
+        return self.outputs(tf.ones_like(tf.strings.length(pairs), tf.float32), pairs)
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32)])
     def numbers(self, x):
@@ -150,11 +151,11 @@ class Foreign(tf.Module):
 
 
 @pytest.mark.parametrize(
-    ("signature", "answer", "says"),
+    ("signature", "outputs", "reason"),
     [
         ("other", lambda ones, _: {"score": ones, "distance": ones}, "has no signature serving_default"),
-        ("serving_default", lambda ones, _: {"probability": ones}, "gives no score, but probability"),
-        ("serving_default", lambda ones, _: {"score": ones}, "gives no distance, but score"),
+        ("serving_default", lambda ones, _: {"probability": ones}, "has no output score, but probability"),
+        ("serving_default", lambda ones, _: {"score": ones}, "has no output distance, but score"),
         (
             "serving_default",
             lambda ones, _: {"score": ones[:, None], "distance": ones},
@@ -168,32 +169,30 @@ class Foreign(tf.Module):
                 "score": tf.io.parse_example(pairs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"],
                 "distance": ones,
             },
-            "takes no pair Examples of 12x10",
+            "rejects pair Examples of 12x10",
         ),
     ],
 )
-def test_another_projects_model(look, tmp_path, signature, answer, says):
-    module = Foreign(answer)
+def test_another_projects_model(look, tmp_path, signature, outputs, reason):
+    module = Foreign(outputs)
     tf.saved_model.save(module, str(tmp_path / "foreign"), signatures={signature: module.pairs})
     version_of(look.serving, tmp_path / "foreign")
-    assert says in refused(look)
+    assert reason in refused(look)
 
 
 def test_a_model_that_takes_numbers(look, tmp_path):
     module = Foreign(lambda ones, _: {"score": ones})
     tf.saved_model.save(module, str(tmp_path / "foreign"), signatures={"serving_default": module.numbers})
     version_of(look.serving, tmp_path / "foreign")
-    assert "takes no pair Examples of 12x10" in refused(look)
+    assert "rejects pair Examples of 12x10" in refused(look)
 
 
-def test_another_projects_model_that_answers_as_ours_do_is_compared_with(look, tmp_path):
+def test_another_projects_model_with_the_same_signature_is_compared_with(look, tmp_path):
     module = Foreign(lambda ones, _: {"score": ones, "distance": ones})
     tf.saved_model.save(module, str(tmp_path / "foreign"), signatures={"serving_default": module.pairs})
     version_of(look.serving, tmp_path / "foreign")
     [_], _, report, _ = look()
-    assert (report.status, report.version, report.split, report.image) == ("served", 7, {}, {}), (
-        "it says nothing of them"
-    )
+    assert (report.status, report.version, report.split, report.image) == ("served", 7, {}, {}), "it has no manifest"
 
 
 def test_weights_that_are_not_numbers(look, exported, tmp_path):

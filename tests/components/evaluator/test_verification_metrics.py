@@ -11,19 +11,19 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.evaluator import metrics
 from components.evaluator.packed_pairs import PackedPairs, PackPairs
 
-NAMES = ("AreaUnderCurve", "AveragePrecision", "EqualErrorRate", "CalibrationError", "PrecisionAtPrior")
-VERDICTS = ("accuracy", "precision", "recall", "f1", "true_positives", "false_negatives")
+NAMES = (
+    "accuracy", "precision", "recall", "f1", "true_positives", "false_negatives",
+    "auc", "average_precision", "eer", "calibration_error", "precision_at_prior", "tar_at_far_0.1", "tar_at_far_0.01",
+)  # fmt: skip
 CONFIGS = [
     *(
-        config_pb2.MetricConfig(module=metrics.MODULE, class_name="AtThreshold", config=f'{{"name": "{name}"}}')
-        for name in VERDICTS
+        config_pb2.MetricConfig(module=metrics.MODULE, class_name="VerificationMetric", config=f'{{"name": "{name}"}}')
+        for name in NAMES
     ),
     config_pb2.MetricConfig(class_name="BinaryAccuracy", config='{"name": "tfma_accuracy", "threshold": 0.5}'),
     config_pb2.MetricConfig(class_name="F1Score", config='{"name": "tfma_f1", "thresholds": 0.5}'),
-    *(config_pb2.MetricConfig(module=metrics.MODULE, class_name=name) for name in NAMES),
-    config_pb2.MetricConfig(module=metrics.MODULE, class_name="TarAtFar", config='{"far": 0.1, "name": "tar"}'),
-    config_pb2.MetricConfig(module=metrics.MODULE, class_name="TarAtFar", config='{"far": 0.01, "name": "strict"}'),
 ]
+TARS = ("tar_at_far_0.1", "tar_at_far_0.01")
 SLICES = np.array(["many", "genuine", "impostors", "one"])
 
 
@@ -42,7 +42,7 @@ def pairs(count=400, seed=0):
 def expected(same, score, distance):
     """By scikit-learn, or by the definition."""
     if same.all() or not same.any():
-        return dict.fromkeys(("auc", "average_precision", "eer", "precision_at_prior", "tar", "strict"), np.nan)
+        return dict.fromkeys(("auc", "average_precision", "eer", "precision_at_prior", *TARS), np.nan)
     far, tar, _ = reference.roc_curve(same, -distance, drop_intermediate=False)
     fine = np.linspace(0, 1, 2_000_001)
     eer = fine[np.argmin(np.abs(fine - (1 - np.interp(fine, far, tar))))]
@@ -52,8 +52,8 @@ def expected(same, score, distance):
         "average_precision": reference.average_precision_score(same, -distance),
         "eer": pytest.approx(eer, abs=2e-6),
         "precision_at_prior": 0.01 * tpr / (0.01 * tpr + 0.99 * fpr),
-        "tar": tar[far <= 0.1].max(),
-        "strict": tar[far <= 0.01].max(),
+        "tar_at_far_0.1": tar[far <= 0.1].max(),
+        "tar_at_far_0.01": tar[far <= 0.01].max(),
     }
 
 

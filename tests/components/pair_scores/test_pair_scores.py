@@ -1,4 +1,4 @@
-"""Real pair Examples through real SavedModels into the table."""
+"""Scoring of real pair Examples with real SavedModels."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ IMAGES = patterns(40, GREY, seed=8)
 SLICED = {features.GROUP: "Ωmega", features.IDENTITY_SIZE: "5-9", features.QUALITY: "good"}
 
 
-def ends(number):
+def pair_of(number):
     """Genuine pairs of images 2k and 2k+1, impostors of any two; images 2k and 2k+1 show identity k."""
     same = number % 2 == 0
     a = (2 * number) % 40
@@ -31,7 +31,7 @@ def ends(number):
 
 
 def record(number, sliced=True):
-    a, b, same = ends(number)
+    a, b, same = pair_of(number)
     example = tf.train.Example.FromString(pair_example(IMAGES[a], IMAGES[b]))
     texts = {
         features.PAIR_ID: f"{a:02}.png|{b:02}.png#{number}",
@@ -76,7 +76,7 @@ def test_every_pair_has_a_row_in_the_order_of_generation(table):
     rows = table.to_pylist()
     assert len(rows) == COUNT
     for number in (0, 1, 99, 100, 255, 256, COUNT - 1):
-        a, b, same = ends(number)
+        a, b, same = pair_of(number)
         row = rows[number]
         assert row["pair_id"] == f"{a:02}.png|{b:02}.png#{number}"
         assert (row["image_a"], row["image_b"]) == (f"{a:02}.png", f"{b:02}.png")
@@ -102,7 +102,7 @@ def test_scores_are_those_of_the_signature(table, records, exported, export_of):
 
 
 def test_pixels_are_compared_as_they_are(table):
-    a, b, _ = ends(1)
+    a, b, _ = pair_of(1)
     difference = IMAGES[a].astype(float) - IMAGES[b].astype(float)
     assert table["pixel_distance"][1].as_py() == pytest.approx(np.sqrt((difference**2).mean()) / 255, rel=1e-5)
     assert 0 < min(table["pixel_distance"].to_pylist()) < max(table["pixel_distance"].to_pylist()) <= 1

@@ -170,12 +170,12 @@ def test_the_history_says_which_run_pushed_why_and_old_versions_go(run, serving,
     run("first", {"model_blessing": blessing(1)})
     run("second", {"model_blessing": blessing(1), "gate_1": [verdict]}, "better", config, run_id="r7")
 
-    trail = serving_folder.history(serving)
-    assert [event.action for event in trail.events] == ["push", "push", "prune"]
-    first, second, _ = trail.events
+    known = serving_folder.history(serving)
+    assert [event.action for event in known.events] == ["push", "push", "prune"]
+    first, second, _ = known.events
     assert first.reason == "blessed by model_blessing"
     assert (second.reason, second.run_id, second.config_digest) == (*("every gate passed (floors)", "r7", "c7"),)
-    assert len(trail.complete) == 1
+    assert len(known.complete) == 1
 
 
 def test_an_object_store_is_pushed_to(run, store):
@@ -289,7 +289,7 @@ def test_a_model_judged_against_what_no_longer_serves_is_not_pushed(run, serving
     late = run("late", {**good, "baseline": found(tmp_path / "none", None)}, "weak")
     assert late.get_int_custom_property("pushed") == 0
     reason = late.get_string_custom_property("declined")
-    assert reason.startswith(f"when this model was judged nothing served, now version {unseen} does: run again")
+    assert reason.startswith(f"when this model was evaluated nothing served, now version {unseen} does: run again")
     assert serving_folder.versions(serving) == [int(unseen)]
 
     again = run("again", {**good, "baseline": found(tmp_path / "served", int(unseen))}, "better")
@@ -336,10 +336,10 @@ def test_the_card_comes_with_the_model_and_is_no_part_of_it(run, serving, tmp_pa
     for number, address in enumerate((serving, store)):
         run(f"first {number}", {**blessed, "card": card_artifact(tmp_path / f"c{number}", "one")}, address=address)
         (version,) = serving_folder.versions(address)
-        place = serving_folder.open_place(address)
-        with place.files(version).open(CARD) as file:
+        storage = serving_folder.open_storage(address)
+        with storage.files(version).open(CARD) as file:
             assert file.read() == b"one"
-        arrival = serving_folder.history(address).arrival(version)
+        arrival = serving_folder.history(address).added(version)
         assert {"saved_model.pb", CARD} <= arrival.files.keys()
 
         # Blessed or not, the same model is the same, whatever its new card says.
@@ -347,5 +347,5 @@ def test_the_card_comes_with_the_model_and_is_no_part_of_it(run, serving, tmp_pa
             inputs = {"model_blessing": blessing(value), "card": card_artifact(tmp_path / f"d{number}{value}", "two")}
             again = run(f"again {number} {value}", inputs, address=address)
             assert again.get_int_custom_property("already_serving") == 1
-        with place.files(version).open(CARD) as file:
+        with storage.files(version).open(CARD) as file:
             assert file.read() == b"one"

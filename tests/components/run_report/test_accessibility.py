@@ -1,4 +1,4 @@
-"""The pages are read by who sees little, sees no colours, uses no mouse, or hears them (WCAG 2.2)."""
+"""Accessibility of the pages (WCAG 2.2): contrast, colour blindness, keyboard, screen readers."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def schemes() -> dict[str, dict[str, str]]:
 
 def luminance(colour: str) -> float:
     """Relative luminance of ``#rrggbb``, as WCAG defines it."""
-    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
@@ -61,7 +61,7 @@ def content(tmp_path: Path, run_id: str = "r1", seed: int = 0) -> Content:
         images=(names, names),
         slices={},
     )
-    told = RunSummary(
+    refused = RunSummary(
         run_id=run_id,
         status="refused",
         exit_code=3,
@@ -79,18 +79,18 @@ def content(tmp_path: Path, run_id: str = "r1", seed: int = 0) -> Content:
     write_curves(training, loss=[0.9, 0.5], auc=[0.8, 0.9], eer=[0.2, 0.1])
     write_embeddings(training, 4, 12)
     lineage = [("images", "9 files"), ("", "and more")]
-    return Content(told, scores=scores, training=training, quarantine=[("a.png", "unreadable")], lineage=lineage)
+    return Content(refused, scores=scores, training=training, quarantine=[("a.png", "unreadable")], lineage=lineage)
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, str]:
-    """Pages of a run and of two, of a run that failed and of one beside it."""
+    """Pages of a run, of two runs, of a failed run, and of a failed run and another."""
     folder = tmp_path_factory.mktemp("runs")
     a, b = content(folder, "a"), content(folder, "b", 1)
     failed = Content(replace_status(a.summary))
     return {
         "run": render(b),
-        "only verdicts": render(replace(b, summary=replace_status(b.summary))),
+        "scores only": render(replace(b, summary=replace_status(b.summary))),
         "failed": render(failed),
         "two runs": render_comparison(a, b),
         "a failed run and another": render_comparison(failed, b),
@@ -98,7 +98,7 @@ def pages(tmp_path_factory) -> dict[str, str]:
 
 
 def replace_status(summary: RunSummary) -> RunSummary:
-    """The same run, but it failed before anything was judged."""
+    """The same run, but failed before the evaluation."""
     basics = summary.model_dump(include={"run_id", "seed", "config", "config_digest"})
     return RunSummary(**basics, status="failed", exit_code=1, error="out of memory", failed_component="Trainer")
 
@@ -106,7 +106,7 @@ def replace_status(summary: RunSummary) -> RunSummary:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("ground", ["ground", "surface"])
 @pytest.mark.parametrize("text", TEXT)
-def test_text_stands_out_from_what_it_lies_on(scheme, ground, text):
+def test_text_has_enough_contrast(scheme, ground, text):
     colours = schemes()[scheme]
     assert contrast(colours[text], colours[ground]) >= 4.5
 
@@ -118,7 +118,7 @@ def test_the_arithmetic_of_contrast_is_that_of_the_standard():
 
 
 @pytest.mark.parametrize("page", ["run", "two runs"])
-def test_lines_and_marks_of_the_charts_stand_out_in_both_schemes(pages, page):
+def test_lines_and_marks_of_the_charts_have_enough_contrast_in_both_schemes(pages, page):
     drawn = colours_of(pages[page])
     assert len(drawn) >= 3
     for scheme, colour in itertools.product(schemes().values(), drawn):
@@ -126,7 +126,7 @@ def test_lines_and_marks_of_the_charts_stand_out_in_both_schemes(pages, page):
 
 
 @pytest.mark.parametrize("page", ["run", "two runs"])
-def test_lines_of_a_chart_are_told_apart_without_their_colours(pages, page):
+def test_lines_of_a_chart_differ_without_their_colours(pages, page):
     for traces in traces_of(pages[page]):
         shapes = [
             (one["line"].get("dash"), one["line"].get("width")) for one in traces if "lines" in one.get("mode", "")
@@ -135,7 +135,7 @@ def test_lines_of_a_chart_are_told_apart_without_their_colours(pages, page):
 
 
 def traces_of(page: str) -> list[list[dict]]:
-    """The traces of each chart, as plotly is given them."""
+    """The traces of each chart, as passed to plotly."""
     starts = [found.end() for found in re.finditer(r'Plotly\.newPlot\(\s*"[^"]+",\s*', page)]
     return [json.JSONDecoder().raw_decode(page, start)[0] for start in starts]
 
@@ -148,7 +148,7 @@ def colours_of(page: str) -> set[str]:
 
 
 class Outline(HTMLParser):
-    """What a page is made of, as it is read aloud."""
+    """The structure of a page, as a screen reader sees it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -161,19 +161,19 @@ class Outline(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.ids |= {given["id"]} if "id" in given else set()
+        attributes = dict(attrs)
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
         if re.fullmatch("h[1-6]", tag):
             self.levels.append(int(tag[1]))
         if tag == "html":
-            self.language = given.get("lang", "")
+            self.language = attributes.get("lang", "")
         if tag == "a":
-            self.links.add(given["href"])
+            self.links.add(attributes["href"])
         if tag == "th":
             self.heading = []
-            self.wrong += [] if given.get("scope") in ("row", "col") else [f"th without scope: {self.getpos()}"]
-        if tag == "img" and not given.get("alt"):
-            self.wrong.append(f"image without words: {self.getpos()}")
+            self.wrong += [] if attributes.get("scope") in ("row", "col") else [f"th without scope: {self.getpos()}"]
+        if tag == "img" and not attributes.get("alt"):
+            self.wrong.append(f"image without text: {self.getpos()}")
 
     def handle_data(self, data):
         if self.heading is not None:
@@ -185,8 +185,8 @@ class Outline(HTMLParser):
             self.heading = None
 
 
-@pytest.mark.parametrize("page", ["run", "only verdicts", "failed", "two runs", "a failed run and another"])
-def test_a_page_can_be_heard_in_order(pages, page):
+@pytest.mark.parametrize("page", ["run", "scores only", "failed", "two runs", "a failed run and another"])
+def test_a_screen_reader_can_read_the_page_in_order(pages, page):
     found = Outline(re.sub(r"<script.*?</script>", "", pages[page], flags=re.DOTALL))
     assert found.language == "en"
     assert found.wrong == []
@@ -198,7 +198,7 @@ def test_a_page_can_be_heard_in_order(pages, page):
 
 
 @pytest.mark.parametrize(("page", "charts", "maps"), [("run", 7, 1), ("two runs", 4, 0)])
-def test_each_chart_has_its_figures_as_a_table(pages, page, charts, maps):
+def test_each_chart_has_a_table_of_its_numbers(pages, page, charts, maps):
     assert len(traces_of(pages[page])) == charts + maps
     figures = re.findall(r"<figure>.*?</figure>", pages[page], re.DOTALL)
     assert len(figures) == charts
@@ -242,7 +242,7 @@ def test_the_text_of_charts_follows_the_scheme(opened, name, scheme):
     assert as_hex(ground) == colours["surface"]
 
 
-def test_on_paper_it_is_dark_on_light_and_every_part_is_open(opened):
+def test_printed_it_is_dark_on_light_and_every_part_is_open(opened):
     page = opened("run", "dark")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -274,14 +274,14 @@ def test_the_keyboard_reaches_the_content_the_sections_and_what_is_wider_than_th
     assert page.locator("figure table").first.is_visible()
 
 
-def test_the_map_is_walked_with_the_arrow_keys(opened):
+def test_the_arrow_keys_go_through_the_embedding_map(opened):
     page = opened("run")
-    told, thumbnail = page.locator("#pointed"), page.locator("#thumbnail")
+    label, thumbnail = page.locator("#pointed"), page.locator("#thumbnail")
     page.locator("#walk").focus()
     seen = []
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
-        seen.append((told.inner_text(), thumbnail.evaluate("one => one.style.backgroundPosition")))
+        seen.append((label.inner_text(), thumbnail.evaluate("one => one.style.backgroundPosition")))
     assert thumbnail.is_visible()
     assert seen[0][0] == "p0: 0.png"
     assert seen[0] == seen[2]

@@ -1,4 +1,4 @@
-"""The page of a run: what it says, what it draws, that it needs nothing but itself."""
+"""The report page: its content, its charts, and that it loads nothing from elsewhere."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import GateResult
 from components.run_report.content import Content
 from components.run_report.page import render
-from components.run_report.pictures import EACH, chosen, pictures
+from components.run_report.pictures import EACH, pictures, select_pairs
 from components.storage.example_encoding import encode_example
 from components.storage.tfrecords import create_records, write_record
 from models.data import features
@@ -23,9 +23,9 @@ PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")
 REFUSED = GateResult(name="baseline", passed=False, reason="accuracy is 0.02 <worse> than the served model's")
 
 
-def summary(**given) -> RunSummary:
+def summary(**fields) -> RunSummary:
     basics = {"run_id": "r1", "status": "pushed", "exit_code": 0, "seed": 0, "config_digest": ""}
-    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **given})
+    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **fields})
 
 
 def scored(same: list[int], score: list[float], baseline: list[float] | None = None) -> ScoredPairs:
@@ -113,23 +113,23 @@ def test_what_it_is_weakest_on_is_told_unless_that_is_no_worse():
     assert not list(explanations(summary()))
 
 
-def test_the_worst_pairs_come_first_under_each_heading():
+def test_the_most_extreme_pairs_come_first_under_each_heading():
     same = [1] * 20 + [0] * 20
     score = [*np.linspace(0.05, 0.99, 20), *np.linspace(0.01, 0.95, 20)]
-    rows = chosen(scored(same, score))
-    accepts, rejects, near, sure = rows.values()
-    assert [heading.split()[0] for heading in rows] == ["Impostors", "Genuine", "Nearest", "Genuine"]
+    rows = select_pairs(scored(same, score))
+    accepts, rejects, near, easy = rows.values()
+    assert [heading.split()[0] for heading in rows] == ["False", "False", "Hard", "Easy"]
     assert accepts.tolist() == [*range(39, 39 - 10, -1)]
     assert rejects.tolist() == [*range(10)]
     assert len(near) == EACH
     assert abs(score[near[0]] - 0.5) == min(abs(one - 0.5) for one in score)
-    assert sure.tolist() == [*range(19, 19 - 10, -1)]
+    assert easy.tolist() == [*range(19, 19 - 10, -1)]
 
 
 def test_pictures_are_those_of_the_pairs(tmp_path):
     scores = scored([1, 0, 0, 1], [0.1, 0.9, 0.2, 0.8])
-    shown = pictures(scores, write_pairs(tmp_path, 4), chosen(scores))
-    (wrong,) = shown["Impostors taken for the same, worst first"]
+    shown = pictures(scores, write_pairs(tmp_path, 4), select_pairs(scores))
+    (wrong,) = shown["False accepts: impostor pairs with the highest scores"]
     assert (wrong.names, wrong.score) == (("p1/a.png", "p1/b.png"), 0.9)
     pixels = [
         np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
@@ -139,14 +139,14 @@ def test_pictures_are_those_of_the_pairs(tmp_path):
     assert [int(image.max()) for image in pixels] == [0, 1]
 
 
-def whole(tmp_path, count: int = 400) -> Content:
+def full_content(tmp_path, count: int = 400) -> Content:
     random = np.random.default_rng(0)
     same = random.integers(0, 2, count)
     score = np.clip(0.5 + (same - 0.5) * 0.5 + random.normal(0, 0.2, count), 0, 1)
     scores = scored(same.tolist(), score.tolist(), np.clip(score + random.normal(0, 0.2, count), 0, 1).tolist())
     metrics = {"accuracy": Metric(value=0.9, low=0.88, high=0.92), "auc": Metric(value=0.95)}
     counts = {"images": {"quarantined": 2, "splits": {"test": {"images": 9, "identities": 3}}}}
-    told = summary(
+    refused = summary(
         status="refused",
         exit_code=3,
         gates=[PASSED, REFUSED],
@@ -158,11 +158,11 @@ def whole(tmp_path, count: int = 400) -> Content:
         slices={"group: greek": {"accuracy": 0.8, "example_count": 200.0}},
     )
     pairs = write_pairs(tmp_path / "pairs", min(count, 256))
-    return Content(told, scores=scores, pairs=pairs, quarantine=[("a/<b>.png", "unreadable")], quarantined=2)
+    return Content(refused, scores=scores, pairs=pairs, quarantine=[("a/<b>.png", "unreadable")], quarantined=2)
 
 
-def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
-    page = render(whole(tmp_path))
+def test_the_page_has_all_parts_and_loads_nothing(tmp_path):
+    page = render(full_content(tmp_path))
 
     assert page.count('class="plotly-graph-div"') == 6
     text = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
@@ -170,12 +170,12 @@ def test_the_page_has_all_of_it_and_needs_nothing_else(tmp_path):
     assert "<td>a/&lt;b&gt;.png</td>" in text
     assert "(the first 1 of 2)" in text
     assert re.search(r"-0\.0200 \(-0\.030 to -0\.010\)", text)
-    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text), "something is fetched"
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text), "the page loads something"
     assert all(re.search(r'alt="[^"]', image) for image in re.findall(r"<img [^>]*>", text))
     assert len(page) < 10e6
 
 
-def test_many_slices_do_not_drown_the_page():
+def test_the_page_shows_a_limited_number_of_slices():
     slices = {f"identity: {n}": {"accuracy": n / 3000, "example_count": 50.0} for n in range(3000)}
     page = render(Content(summary(slices=slices)))
     assert page.count("identity: ") == 100
@@ -183,17 +183,17 @@ def test_many_slices_do_not_drown_the_page():
     assert "2,900 more" in page
 
 
-def test_a_run_that_came_to_nothing_explains_itself():
-    told = summary(status="failed", exit_code=2, error="/x: no images", failed_component="ImageExampleGen")
-    page = render(Content(told))
+def test_the_page_of_a_failed_run_has_its_error():
+    failed = summary(status="failed", exit_code=2, error="/x: no images", failed_component="ImageExampleGen")
+    page = render(Content(failed))
     assert "/x: no images" in page
     assert "plotly-graph-div" not in page
 
 
 @pytest.mark.parametrize("width", [412, 1280])
-def test_it_fits_a_phone_and_a_desk_and_every_chart_is_drawn(tmp_path, browser, width):
+def test_it_fits_phones_and_desktops_and_every_chart_is_drawn(tmp_path, browser, width):
     file = tmp_path / "page.html"
-    file.write_text(render(whole(tmp_path)))
+    file.write_text(render(full_content(tmp_path)))
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(file.as_uri())
     page.wait_for_function("document.querySelectorAll('.plotly-graph-div > .plot-container').length >= 6")

@@ -1,4 +1,4 @@
-"""The data's statistics and anomalies as rows, from protos as TFDV writes them."""
+"""Statistics and anomalies as rows, from protos as TFDV writes them."""
 
 import re
 
@@ -27,8 +27,8 @@ def artifacts(tmp_path):
             feature.path.step.append(name)
             feature.string_stats.unique = len(labels)
             feature.string_stats.common_stats.num_non_missing = 40
-            for place, label in enumerate(labels):
-                feature.string_stats.rank_histogram.buckets.add(label=label, sample_count=30 - 20 * place)
+            for rank, label in enumerate(labels):
+                feature.string_stats.rank_histogram.buckets.add(label=label, sample_count=30 - 20 * rank)
         for kind, file, message in (
             ("statistics", STATISTICS_FILE, found),
             ("anomalies", ANOMALIES_FILE, anomalies_pb2.Anomalies()),
@@ -41,7 +41,7 @@ def artifacts(tmp_path):
     return tmp_path / "statistics", tmp_path / "anomalies"
 
 
-def test_splits_stand_beside_each_other(artifacts):
+def test_the_rows_of_a_feature_are_next_to_each_other(artifacts):
     views = read_views(*artifacts)
     assert [(row.feature, row.split, row.mean, row.images, row.missing) for row in views.numbers] == [
         ("brightness", "train", 0.5, 39, 1),
@@ -53,36 +53,36 @@ def test_splits_stand_beside_each_other(artifacts):
     assert views.anomalies == [("test", "height", "too <high>")]
 
 
-def test_what_is_not_there_is_left_out(artifacts, tmp_path):
+def test_missing_artifacts_have_no_rows(artifacts, tmp_path):
     assert read_views(None, None) is None
     assert read_views(tmp_path / "nowhere", None) is None
     assert read_views(artifacts[0], None).anomalies is None
 
 
-def test_damaged_files_are_no_clean_ones(artifacts, tmp_path):
+def test_damaged_files_are_not_shown_as_free_of_anomalies(artifacts, tmp_path):
     for folder, file in zip(artifacts, (STATISTICS_FILE, ANOMALIES_FILE), strict=True):
         path = folder / "Split-test" / file
         path.write_bytes(path.read_bytes()[:-3])
     views = read_views(*artifacts)
     assert [row.split for row in views.numbers] == ["train"]
-    assert views.anomalies == [("test", "", "what the validator found cannot be read")]
+    assert views.anomalies == [("test", "", "the anomalies cannot be read")]
     assert read_views(artifacts[0], tmp_path / "nowhere").anomalies is None
 
 
 def test_the_page_shows_them_as_text(artifacts):
-    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
-    page = render(Content(told, statistics=artifacts[0], anomalies=artifacts[1]))
+    failed = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    page = render(Content(failed, statistics=artifacts[0], anomalies=artifacts[1]))
     assert "too &lt;high&gt;" in page
     assert "&lt;PNG&gt; 75%" in page
-    assert "What the images are like" not in render(Content(told))
+    assert "Statistics of the images" not in render(Content(failed))
 
 
-def test_how_far_the_splits_lie_apart_is_on_the_page(artifacts, tmp_path):
+def test_the_distances_between_splits_are_on_the_page(artifacts, tmp_path):
     distance = Distance(
         feature="brightness", other="test", measure="Jensen-Shannon divergence", value=0.125, allowed=0.5
     )
     write_distances(tmp_path, [distance])
     assert read_views(*artifacts, tmp_path).distances == [distance]
-    told = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
-    page = render(Content(told, statistics=artifacts[0], anomaly_verdict=tmp_path))
+    failed = RunSummary(run_id="r", status="failed", exit_code=2, error="e", seed=0, config_digest="")
+    page = render(Content(failed, statistics=artifacts[0], anomaly_verdict=tmp_path))
     assert re.search(r"brightness</th><td>test</td><td class=.number.>0.1250</td><td class=.number.>0.5</td>", page)

@@ -1,4 +1,4 @@
-"""The bounds that images suggest hold for those images, and not for others."""
+"""The observed bounds accept the images that they come from, and reject others."""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ def found(statistics_, schema) -> set[str]:
     return set(tfdv.validate_statistics(statistics_, schema).anomaly_info) & set(WATCHED)
 
 
-def test_it_is_accepted_as_reviewed_and_by_the_images_it_was_made_of(tmp_path):
+def test_the_schema_is_valid_and_accepts_the_images_it_was_made_from(tmp_path):
     made = with_observed(image_schema(ImageSettings(), 0.25, 0.5), [statistics(), statistics(20)])
     (tmp_path / "mine.pbtxt").write_text("# reviewed\n" + as_text(made))
     assert read_reviewed(tmp_path / "mine.pbtxt") == as_text(made)

@@ -14,10 +14,10 @@ from components.serving_folder.history import claimed
 from components.serving_folder.model_files import file_digests
 from components.serving_folder.serving_folder import (
     FolderFiles,
-    Pushed,
+    Provenance,
     fetch_served,
     history,
-    open_place,
+    open_storage,
     push,
     same_as_served,
     served_digest,
@@ -36,14 +36,14 @@ def names(address: str) -> list[str]:
 
 def whole(address: str, model) -> None:
     """Whether every complete version is one of the models, byte for byte; the highest one's digest is returned."""
-    place = open_place(address)
-    for version in place.versions():
-        digests = file_digests(place.files(version))
-        assert digests == file_digests(FolderFiles(model(served_letter(place, version)))), version
+    storage = open_storage(address)
+    for version in storage.versions():
+        digests = file_digests(storage.files(version))
+        assert digests == file_digests(FolderFiles(model(served_letter(storage, version)))), version
 
 
-def served_letter(place, version: int) -> str:
-    with place.files(version).open("saved_model.pb") as file:
+def served_letter(storage, version: int) -> str:
+    with storage.files(version).open("saved_model.pb") as file:
         return file.read().decode().removeprefix("graph ")
 
 
@@ -59,7 +59,7 @@ def age(address: str, hours: float) -> None:
 def test_pushes_rise_serve_and_are_pruned(store, model):
     assert (versions(store), served_digest(store), history(store).serving) == ([], "none", None)
 
-    results = [push(model(letter), store, Pushed(reason=f"for {letter}"), keep=2) for letter in "ABC"]
+    results = [push(model(letter), store, Provenance(reason=f"for {letter}"), keep=2) for letter in "ABC"]
     again = push(model("C"), store, keep=2)
 
     assert versions(store) == [result.version for result in results[1:]]
@@ -69,7 +69,7 @@ def test_pushes_rise_serve_and_are_pruned(store, model):
     assert not [name for name in names(store) if name.startswith(f"{results[0].version}/")]
     assert [(event.action, event.reason) for event in history(store).events] == [
         *[("push", f"for {letter}") for letter in "ABC"],
-        ("prune", "beyond the 2 that are kept"),
+        ("prune", "beyond the 2 versions that are kept"),
     ]
 
 
@@ -116,19 +116,19 @@ def test_whatever_step_it_dies_at_the_old_or_the_new_version_serves_whole_and_th
         assert versions(address)[-1] >= before
         whole(address, model)
         assert fetch_served(address, model("A").parent / f"fetched-{step}") == versions(address)[-1]
-        numbers = open_place(address).numbers()
-        taken = claimed(open_place(address).record_names())
+        numbers = open_storage(address).numbers()
+        taken = claimed(open_storage(address).record_names())
 
         age(address, 2)
         for letter in "DE":
             push(model(letter), address, keep=3)
         assert served_digest(address) == "E"
         whole(address, model)
-        trail = history(address)
-        assert trail.serving > max(numbers | taken), "a number is never used again"
-        assert trail.unfinished() == []
-        assert len(trail.complete) == 3
-        assert sorted(trail.complete) == sorted(open_place(address).numbers()), "nothing incomplete is left"
+        known = history(address)
+        assert known.serving > max(numbers | taken), "a number is never used again"
+        assert known.unfinished() == []
+        assert len(known.complete) == 3
+        assert sorted(known.complete) == sorted(open_storage(address).numbers()), "nothing incomplete is left"
         if not died:
             break
     assert step > 15
@@ -136,7 +136,7 @@ def test_whatever_step_it_dies_at_the_old_or_the_new_version_serves_whole_and_th
 
 def test_what_is_being_uploaded_is_neither_served_nor_removed_nor_its_number_used(store, model):
     push(model("A"), store)
-    other = open_place(store)
+    other = open_storage(store)
     root = "/" + store.partition("://")[2]
     number = versions(store)[-1] + 5
     memory.pipe_file(f"{root}/{number}/variables/variables.index", b"half")
@@ -153,10 +153,10 @@ def test_two_at_once_never_share_a_version(store, model):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda one: push(one, store), models))
 
-    place = open_place(store)
+    storage = open_storage(store)
     assert len({result.version for result in results}) == len(models)
     for one, result in zip(models, results, strict=True):
-        assert file_digests(place.files(result.version)) == file_digests(FolderFiles(one))
+        assert file_digests(storage.files(result.version)) == file_digests(FolderFiles(one))
 
 
 @pytest.mark.parametrize("rotten", ["variables.index", "saved_model.pb"])
@@ -174,7 +174,7 @@ def test_an_upload_that_differs_is_not_served(store, model, monkeypatch, rotten)
 
     monkeypatch.setattr(type(memory), "pipe_file", bad_pipe)
     monkeypatch.setattr(object_store.ObjectStore, "_upload", bad_upload)
-    with pytest.raises(OSError, match="what was uploaded differs"):
+    with pytest.raises(OSError, match="the upload differs"):
         push(model("B"), store)
 
     assert served_digest(store) == "A"
@@ -192,30 +192,31 @@ def test_a_store_without_a_way_to_create_only_says_taken_by_an_error_of_its_own(
         pipe(self, path, value, mode=mode, **kwargs)
 
     monkeypatch.setattr(type(memory), "pipe_file", refusing)
-    place = open_place(store)
-    assert place.add_record("1.json", b"mine")
-    assert place.add_record("1.json", b"mine"), "a request that was sent twice"
-    assert not place.add_record("1.json", b"theirs")
-    assert place.records() == {"1.json": b"mine"}
+    storage = open_storage(store)
+    assert storage.add_record("1.json", b"mine")
+    assert storage.add_record("1.json", b"mine"), "a request that was sent twice"
+    assert not storage.add_record("1.json", b"theirs")
+    assert storage.records() == {"1.json": b"mine"}
 
 
 @pytest.mark.parametrize(
-    ("error", "line"),
+    ("error", "code"),
     [
-        (PermissionError("Access Denied"), "cannot be written to (Access Denied); give this user the right"),
-        (FileNotFoundError("The specified bucket does not exist"), "cannot be written to: The specified bucket does"),
-        (type("NoCredentialsError", (Exception,), {})("Unable to locate"), "no credentials for it: Unable to locate"),
+        (PermissionError("Access Denied"), "model-not-writable"),
+        (FileNotFoundError("The specified bucket does not exist"), "model-unreachable"),
+        (type("NoCredentialsError", (Exception,), {})("Unable to locate"), "model-no-credentials"),
     ],
 )
-def test_a_closed_store_is_one_line(store, model, monkeypatch, error, line):
+def test_an_inaccessible_store_is_a_user_error(store, model, monkeypatch, error, code):
     def closed(*_, **__):
         raise error
 
     monkeypatch.setattr(type(memory), "pipe_file", closed)
     with pytest.raises(UserError) as raised:
         push(model("A"), store)
-    assert str(raised.value).startswith(f"{store}: {line}")
-    assert str(raised.value).endswith("what served before still serves")
+    assert raised.value.code == code
+    assert str(raised.value).startswith(f"{store}: ")
+    assert str(error) in str(raised.value)
 
 
 def test_what_serves_is_downloaded_and_checked(store, model, tmp_path):
@@ -223,12 +224,13 @@ def test_what_serves_is_downloaded_and_checked(store, model, tmp_path):
 
     assert fetch_served(store, tmp_path / "fetched") == version
     assert tree(tmp_path / "fetched") == tree(model("A"))
-    assert same_as_served(model("A"), store).to_the_byte
+    assert same_as_served(model("A"), store).identical
     assert same_as_served(model("B"), store) is None
 
     memory.pipe_file(f"/{store.partition('://')[2]}/{version}/variables/variables.index", b"rot")
-    with pytest.raises(UserError, match=r"damaged: variables/variables\.index is not as it was pushed"):
+    with pytest.raises(UserError, match=r"variables/variables\.index") as raised:
         fetch_served(store, tmp_path / "again")
+    assert raised.value.code == "model-damaged"
     assert same_as_served(model("A"), store) is None
 
 

@@ -1,4 +1,4 @@
-"""A rollback publishes old bytes under a new, highest version, in a folder and in a store."""
+"""A rollback publishes old bytes under a new, highest version, in a folder and in an object store."""
 
 import fsspec
 import pytest
@@ -9,7 +9,7 @@ from components.serving_folder.serving_folder import (
     FolderFiles,
     digest,
     history,
-    open_place,
+    open_storage,
     push,
     served_digest,
     versions,
@@ -43,8 +43,8 @@ def test_it_goes_back_one_and_then_one_more(serving, model, three):
     assert three[2] < first.version < second.version
     assert versions(serving) == [*three, first.version, second.version]
     assert served_digest(serving) == "A"
-    assert file_digests(open_place(serving).files(second.version)) == file_digests(FolderFiles(model("A")))
-    event = history(serving).arrival(first.version)
+    assert file_digests(open_storage(serving).files(second.version)) == file_digests(FolderFiles(model("A")))
+    event = history(serving).added(first.version)
     assert (event.action, event.reason, event.by, event.run_id) == ("rollback", "twins", "ann", "r1")
     assert (event.restored, event.replaced, event.model_digest) == (three[1], three[2], digest(model("B")))
 
@@ -52,8 +52,9 @@ def test_it_goes_back_one_and_then_one_more(serving, model, three):
 def test_there_is_an_end_to_it(serving, three):
     roll_back(serving)
     current = roll_back(serving).version
-    with pytest.raises(UserError, match=f"no other model served before version {current} .* say --to with one of"):
+    with pytest.raises(UserError, match=f"before version {current} .* --to") as error:
         roll_back(serving)
+    assert error.value.code == "model-no-earlier-version"
 
 
 def test_a_push_after_a_rollback_comes_back_to_it(serving, model, three):
@@ -70,24 +71,27 @@ def test_to_any_version(serving, three):
     assert served_digest(serving) == "C"
 
 
-def test_what_makes_no_sense_is_one_line_and_changes_nothing(serving, three):
+def test_an_impossible_version_is_an_error_and_changes_nothing(serving, three):
     again = roll_back(serving).version  # B
     before = versions(serving)
-    for to, line in (
-        (7, f"7: there is no such version; there are {three[0]}, {three[1]}, {three[2]}, {again} (serves)"),
-        (again, f"{again}: this version serves already; nothing was done"),
-        (three[1], f"{three[1]}: the very model that serves, as version {again}; nothing was done"),
+    for to, code, fact in (
+        (7, "model-unknown-version", f"{three[0]}, {three[1]}, {three[2]}, {again} (serves)"),
+        (again, "model-already-serves", "serves already"),
+        (three[1], "model-already-serves", f"version {again}"),
     ):
-        with pytest.raises(UserError) as raised:
+        with pytest.raises(UserError) as error:
             roll_back(serving, to=to)
-        assert str(raised.value) == f"{serving}/{line}"
+        assert error.value.code == code
+        assert str(error.value).startswith(f"{serving}/{to}: ")
+        assert fact in str(error.value)
     assert versions(serving) == before
 
 
 def test_a_damaged_version_is_refused(serving, three):
     spoil(serving, three[1])
-    with pytest.raises(UserError, match=r"damaged: variables/variables\.index is not as it was pushed"):
+    with pytest.raises(UserError, match=r"variables/variables\.index") as error:
         roll_back(serving)
+    assert error.value.code == "model-damaged"
     assert served_digest(serving) == "C"
 
 
@@ -98,12 +102,13 @@ def test_from_a_damaged_version_to_a_whole_one_of_the_same_model(serving, three)
     roll_back(serving, to=three[0])
 
     assert history(serving).serving > again
-    assert open_place(serving).versions()[-1] > again
+    assert open_storage(serving).versions()[-1] > again
 
 
 def test_nothing_serves(serving):
-    with pytest.raises(UserError, match="no version serves there; there is nothing to roll back"):
+    with pytest.raises(UserError) as error:
         roll_back(serving)
+    assert error.value.code == "model-nothing-served"
 
 
 def test_a_folder_from_before_there_was_a_history(tmp_path, model):
@@ -120,4 +125,4 @@ def test_a_folder_from_before_there_was_a_history(tmp_path, model):
         ("found", 20),
         ("rollback", done.version),
     ]
-    assert events[0].files, "from now on damage is told"
+    assert events[0].files, "from now on damage is detected"

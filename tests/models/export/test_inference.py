@@ -30,36 +30,36 @@ def test_two_files_are_compared(model, images):
     assert itself.same
     assert itself.distance == pytest.approx(0, abs=2e-3)
     assert itself.score > other.score
-    for answer in (itself, other):
-        assert answer.threshold == CALIBRATION.threshold
-        assert answer.same == (answer.score > 0.5) == (answer.distance < answer.threshold)
-        assert answer.score == pytest.approx(float(CALIBRATION.score(np.array(answer.distance))), abs=1e-5)
-        assert [type(value) for value in answer] == [float, float, bool, float]
+    for result in (itself, other):
+        assert result.threshold == CALIBRATION.threshold
+        assert result.same == (result.score > 0.5) == (result.distance < result.threshold)
+        assert result.score == pytest.approx(float(CALIBRATION.score(np.array(result.distance))), abs=1e-5)
+        assert [type(value) for value in result] == [float, float, bool, float]
 
 
-def test_odd_containers_are_compared_by_what_they_show(model, images, tmp_path):
+def test_unusual_image_formats_are_compared_by_their_pixels(model, images, tmp_path):
     pixels = patterns(6, GREY, seed=1)[0, :, :, 0]
     for name, mode in [("p.gif", "L"), ("a.png", "LA"), ("t.tiff", "L"), ("w.bmp", "RGB")]:
         Image.fromarray(pixels).convert(mode).save(tmp_path / name)
         assert model.compare(tmp_path / name, images[0]).distance == pytest.approx(0, abs=2e-3), name
 
 
-def test_embeddings_are_judged_as_their_images_are_compared(model, images):
-    heard = []
-    embeddings = model.embed((read_image(path) for path in images), heard.append)
+def test_scores_of_embeddings_are_those_of_their_images(model, images):
+    counts = []
+    embeddings = model.embed((read_image(path) for path in images), counts.append)
     assert embeddings.shape == (6, 5)
-    assert sum(heard) == 6
-    distance, score = model.judge(embeddings[:3], embeddings[3:])
+    assert sum(counts) == 6
+    distance, score = model.score_embeddings(embeddings[:3], embeddings[3:])
     compared = [model.compare(a, b) for a, b in zip(images[:3], images[3:], strict=True)]
-    np.testing.assert_allclose(distance, [answer.distance for answer in compared], atol=1e-5)
-    np.testing.assert_allclose(score, [answer.score for answer in compared], atol=1e-5)
+    np.testing.assert_allclose(distance, [one.distance for one in compared], atol=1e-5)
+    np.testing.assert_allclose(score, [one.score for one in compared], atol=1e-5)
 
 
 def test_more_images_than_a_batch_keep_their_order(model):
     encoded = [png(pixels) for pixels in patterns(150, GREY, seed=2)]
-    heard = []
-    together = model.embed(iter(encoded), heard.append)
-    assert heard == [64, 64, 22]
+    counts = []
+    together = model.embed(iter(encoded), counts.append)
+    assert counts == [64, 64, 22]
     np.testing.assert_allclose(together[[0, 64, 149]], model.embed([encoded[n] for n in (0, 64, 149)]), atol=1e-5)
 
 
@@ -68,22 +68,25 @@ def test_no_images_are_no_embeddings(model):
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not a model of this pipeline"):
+    with pytest.raises(UserError) as error:
         LoadedModel(tmp_path)
+    assert error.value.code == "model-not-ours"
 
 
 def test_a_model_without_its_graph_is_refused(exported, tmp_path):
     (tmp_path / "assets.extra").mkdir()
     name = "assets.extra/siamese.json"
     (tmp_path / name).write_bytes((exported.path / name).read_bytes())
-    with pytest.raises(UserError, match=f"{tmp_path}: TensorFlow cannot load it: [^\n]+$"):
+    with pytest.raises(UserError, match=f"{tmp_path}: [^\n]+$") as error:
         LoadedModel(tmp_path)
+    assert error.value.code == "model-damaged"
 
 
 def test_a_truncated_image_is_named(model, images):
     images[1].write_bytes(images[1].read_bytes()[:60])
-    with pytest.raises(UserError, match=r"1\.png: truncated"):
+    with pytest.raises(UserError, match=r"1\.png: truncated") as error:
         model.compare(images[0], images[1])
+    assert error.value.code == "data-unreadable-image"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ model, a, b = LoadedModel(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3
 compared = model.compare(a, b)
 embeddings = model.embed([read_image(a), read_image(b)])
 without_keras = "keras" not in sys.modules
-distance, score = model.judge(embeddings[:1], embeddings[1:])
+distance, score = model.score_embeddings(embeddings[:1], embeddings[1:])
 print(json.dumps([without_keras, compared.distance, compared.score, float(distance[0]), float(score[0])]))
 """
 
@@ -117,6 +120,6 @@ def test_a_fresh_process_compares_without_keras_and_evaluates_with_it(exported, 
         capture_output=True,
         text=True,
     )
-    without_keras, *answers = json.loads(done.stdout.splitlines()[-1])
+    without_keras, *values = json.loads(done.stdout.splitlines()[-1])
     assert without_keras
-    assert answers[2:] == pytest.approx(answers[:2], abs=1e-5)
+    assert values[2:] == pytest.approx(values[:2], abs=1e-5)

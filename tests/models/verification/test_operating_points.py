@@ -16,9 +16,9 @@ def wanted(objective: str, value: float | None = None, prior: float | None = Non
     return CalibrationSettings(objective=objective, value=value, prior=prior)
 
 
-def threshold(given: CalibrationSettings, same=SAME, distance=DISTANCE) -> float:
+def threshold(objective: CalibrationSettings, same=SAME, distance=DISTANCE) -> float:
     points = OperatingPoints.of(np.array(same, bool), np.array(distance, float))
-    return float(points.cuts[points.best(given)])
+    return float(points.cuts[points.best(objective)])
 
 
 def pairs():
@@ -37,9 +37,9 @@ def every_cut(distance):
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("objective", "expected"),
     [
-        (wanted("best_accuracy"), 0.45),  # 0.25, 0.45 and 0.65 tell 6 of 8 right: the middle one
+        (wanted("best_accuracy"), 0.45),  # 0.25, 0.45 and 0.65 classify 6 of 8 correctly: the middle one
         (wanted("best_f1"), 0.65),  # 8 of 10; 0.25 has 4 of 6, 0.45 has 6 of 8
         (wanted("target_precision", 0.75), 0.45),  # 3 of 4; at 0.65 it is 4 of 6
         (wanted("target_precision", 0.76), 0.25),
@@ -53,8 +53,8 @@ def every_cut(distance):
     ],
     ids=str,
 )
-def test_the_threshold_is_the_one_computed_by_hand(given, expected):
-    assert threshold(given) == pytest.approx(expected)
+def test_the_threshold_is_the_one_computed_by_hand(objective, expected):
+    assert threshold(objective) == pytest.approx(expected)
 
 
 def test_figures_are_those_computed_by_hand():
@@ -72,17 +72,17 @@ def test_figures_are_those_computed_by_hand():
 
 
 @given(pairs())
-def test_each_cut_reaches_what_scikit_learn_says(rows):
+def test_the_metrics_of_each_cut_agree_with_scikit_learn(rows):
     same, distance = unzip(rows)
     points = OperatingPoints.of(same, distance)
     np.testing.assert_allclose(points.cuts, every_cut(distance))
     for index, cut in enumerate(points.cuts):
-        called, told = distance < cut, points.figures(index)
-        assert told["accuracy"] == pytest.approx(accuracy_score(same, called))
-        assert told["precision"] == pytest.approx(precision_score(same, called))
-        assert told["recall"] == pytest.approx(recall_score(same, called))
-        assert told["f1"] == pytest.approx(f1_score(same, called))
-        assert told["far"] == pytest.approx(called[~same].mean())
+        called, found = distance < cut, points.figures(index)
+        assert found["accuracy"] == pytest.approx(accuracy_score(same, called))
+        assert found["precision"] == pytest.approx(precision_score(same, called))
+        assert found["recall"] == pytest.approx(recall_score(same, called))
+        assert found["f1"] == pytest.approx(f1_score(same, called))
+        assert found["far"] == pytest.approx(called[~same].mean())
 
 
 @given(pairs())
@@ -136,22 +136,16 @@ def test_equal_distances_are_never_parted():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("objective", "closest"),
     [
-        (
-            wanted("target_precision", 0.8),
-            r"calibration: target_precision 0.8 is out of reach .* closer than 0.666667; ask for that in calibration",
-        ),
-        (
-            wanted("target_far", 0.3),
-            "calibration: target_far 0.3 is out of reach .* no threshold comes closer than 0.5;",
-        ),
+        (wanted("target_precision", 0.8), "0.666667"),
+        (wanted("target_far", 0.3), "0.5"),
     ],
     ids=str,
 )
-def test_a_target_out_of_reach_says_what_could_be_reached(given, said):
-    with pytest.raises(ValueError, match=said):
-        threshold(given, [0, 1, 1, 0], [0.1, 0.2, 0.3, 0.4])
+def test_the_error_of_a_target_out_of_reach_has_the_closest_value(objective, closest):
+    with pytest.raises(ValueError, match=f"calibration: {objective} is out of reach .* reaches {closest};"):
+        threshold(objective, [0, 1, 1, 0], [0.1, 0.2, 0.3, 0.4])
 
 
 def test_pairs_whose_genuine_ones_are_all_farthest_have_no_threshold():
@@ -160,22 +154,22 @@ def test_pairs_whose_genuine_ones_are_all_farthest_have_no_threshold():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("objective", "nearest"),
     [
-        (wanted("target_far", 0.001), "one false accept makes it 0.01; ask for no less than that"),
-        (wanted("target_precision", 0.995), "one false accept makes it 0.990099; ask for no more than that"),
-        # That is 0.01 in (0.01 + a hundredth of 0.99).
-        (wanted("target_precision", 0.95, 0.01), "one false accept makes it 0.502513; ask for no more than that"),
+        (wanted("target_far", 0.001), "0.01"),
+        (wanted("target_precision", 0.995), "0.990099"),
+        (wanted("target_precision", 0.95, 0.01), "0.502513"),  # 0.01 in (0.01 + a hundredth of 0.99)
     ],
     ids=str,
 )
-def test_a_target_too_fine_for_the_pairs_is_the_users_error(given, said):
-    with pytest.raises(UserError, match=f"cannot be measured on 100 impostor pairs of the validation split: {said}"):
-        check_measurable(given, np.repeat([1, 0], 100))
+def test_a_target_too_fine_for_the_pairs_is_the_users_error(objective, nearest):
+    with pytest.raises(UserError, match=rf"100 impostor pairs .* one false accept makes it {nearest};") as error:
+        check_measurable(objective, np.repeat([1, 0], 100))
+    assert error.value.code == "model-threshold-target"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "objective",
     [
         wanted("best_accuracy"),
         wanted("target_far", 0.01),
@@ -184,5 +178,5 @@ def test_a_target_too_fine_for_the_pairs_is_the_users_error(given, said):
     ],
     ids=str,
 )
-def test_a_target_that_the_pairs_can_show_is_let_through(given):
-    check_measurable(given, np.repeat([1, 0], 100))
+def test_a_measurable_target_is_accepted(objective):
+    check_measurable(objective, np.repeat([1, 0], 100))

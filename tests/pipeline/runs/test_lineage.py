@@ -1,4 +1,4 @@
-"""Where a model comes from, read from real stores that a run or two have left."""
+"""The lineage of a model, read from real metadata stores of one or two runs."""
 
 import json
 
@@ -12,8 +12,7 @@ from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
-from pipeline.runs.lineage import read_lineage
-from pipeline.runs.lineage_view import show_lineage
+from pipeline.runs.lineage import read_lineage, show_lineage
 
 
 class Store:
@@ -55,7 +54,7 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path):
-    """Run r1 ingested and trained; r2 found the same images and trained anew, beside version 7."""
+    """Run r1 ingested and trained; r2 found the same images and trained again, beside version 7."""
     made = Store(tmp_path)
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "counts.json").write_text(json.dumps({"images": 280, "identities": 28, "quarantined": 1}))
@@ -100,7 +99,7 @@ def test_what_was_reused_leads_to_the_run_that_made_it(store):
     assert (lineage.baseline.version, lineage.model.tuned) == (7, {"margin": 0.9})
 
 
-def test_an_earlier_run_is_told_as_it_was_though_its_model_is_gone(store):
+def test_an_earlier_run_keeps_its_lineage_though_its_model_is_deleted(store):
     lineage = read_lineage(store.path, "r1")
     assert {step.run_id for step in lineage.steps} == {"r1"}
     assert (lineage.model, lineage.baseline) == (None, None)
@@ -129,9 +128,12 @@ def test_a_run_that_does_not_serve_says_how_it_ended(store):
     assert console.export_text().splitlines()[0] == "run r1: refused"
 
 
-def test_what_is_not_there_is_one_line(store, tmp_path):
-    with pytest.raises(UserError, match=r"run r3: unknown to .*metadata.sqlite"):
-        read_lineage(store.path, "r3")
-    with pytest.raises(UserError, match="there is no metadata store"):
-        read_lineage(tmp_path / "nowhere" / "metadata.sqlite", "r1")
+def test_a_missing_run_or_store_is_a_user_error(store, tmp_path):
+    for path, run, code in (
+        (store.path, "r3", "config-unknown-run"),
+        (tmp_path / "nowhere" / "metadata.sqlite", "r1", "config-no-runs"),
+    ):
+        with pytest.raises(UserError) as error:
+            read_lineage(path, run)
+        assert error.value.code == code
     assert not (tmp_path / "nowhere").exists()

@@ -83,7 +83,7 @@ class OneNumber:
         on_batch(len(numbers))
         return np.array(numbers)
 
-    def judge(self, a, b):
+    def score_embeddings(self, a, b):
         distance = np.abs(a - b)[:, 0]
         return distance, -distance
 

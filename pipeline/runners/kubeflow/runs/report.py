@@ -7,7 +7,7 @@ from typing import Any
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
-from components.run_report.loader import content_of
+from components.run_report.loader import load_content
 from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config
@@ -60,5 +60,5 @@ def write_run_page(
         summary.conclude(outcome.model_copy(update={"gates": gates or [*summary.gates, *outcome.gates]}))
         source = config.data.source if config else None
         lineage = record.lineage(summary.run_id, {"ImageExampleGen": {"data_root": source or "the run's images"}})
-        content = content_of(record, summary, lineage_lines(lineage, summary), record.quarantine())
+        content = load_content(record, summary, lineage_lines(lineage, summary), record.quarantine())
         return write_text(render(content), to)

@@ -1,4 +1,4 @@
-"""The numbers that the charts draw, and the tables that tell them."""
+"""The numbers of the charts, and their tables."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from components.pair_scores.table import ScoredPairs
 from components.run_report.charts import tables
 from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
-from models.verification.metrics import tar_at_far
+from models.verification.metrics import metric_value
 
 
 def scored(same, score, baseline=None) -> ScoredPairs:
@@ -43,9 +43,9 @@ def test_the_curve_passes_through_what_can_be_counted():
 
 
 @given(PAIRS)
-def test_one_threshold_is_that_of_the_verdicts_and_lies_on_the_curve(pairs):
+def test_the_operating_point_lies_on_the_curve(pairs):
     same, score = (np.array(column) for column in zip(*pairs, strict=True))
-    found = at_thresholds(scored(same, score), np.array([0.5]))
+    found = at_thresholds(same, score, np.array([0.5]))
     assert (found.far[0], found.recall[0]) == at_threshold(same, score)
     called = score > 0.5
     if called.any():
@@ -66,15 +66,16 @@ def test_every_pair_is_in_one_bin(pairs):
     assert [one.score for one in bins] == sorted(one.score for one in bins)
 
 
-def test_the_table_of_accepted_pairs_has_the_measures_values_for_both_models():
+def test_the_table_of_accept_rates_has_the_values_of_the_metrics_for_both_models():
     random = np.random.default_rng(0)
     same = np.arange(2000) % 2 == 0
     score, baseline = (np.clip(0.5 + (same - 0.5) * gain + random.normal(0, 0.2, 2000), 0, 1) for gain in (0.6, 0.2))
     pairs = scored(same, score, baseline)
     table = tables.at_false_accepts(pairs, ("B", "A"))
-    assert table.columns == ("impostors accepted, at most", "B: genuine pairs accepted", "A: genuine pairs accepted")
+    assert table.columns == ("false accept rate, at most", "B: true accept rate", "A: true accept rate")
     row = {one[0]: one[1:] for one in table.rows}["1%"]
-    assert row == tuple(f"{100 * tar_at_far(same, 1 - one, 0.01):.2f}%" for one in (score, baseline))
+    tars = [metric_value("tar_at_far_0.01", same, 1 - one) for one in (score, baseline)]
+    assert row == tuple(f"{100 * tar:.2f}%" for tar in tars)
     missed = {one[0]: one[1:] for one in tables.at_false_accepts(pairs, ("B", "A"), missed=True).rows}["1%"]
     assert [float(a[:-1]) + float(b[:-1]) for a, b in zip(row, missed, strict=True)] == pytest.approx([100, 100])
     assert len(tables.at_false_accepts(scored(same, score), ("new", "old")).columns) == 2
@@ -90,11 +91,11 @@ def test_tables_of_scores_name_the_models_where_there_are_two():
     assert two.rows[5] == ("0.5 to 0.6", "0.00%", "0.00%", "100.00%", "100.00%")
 
 
-def test_a_share_of_nothing_is_told_as_none():
+def test_a_share_of_nothing_is_none():
     assert tables.over_threshold(scored([1, 0], [0.3, 0.2])).rows[4] == ("0.5", "none", "0.00%", "0.00%")
 
 
-def test_a_long_training_is_told_shortly_and_to_its_end():
+def test_a_long_training_is_thinned_out_and_keeps_its_last_epoch():
     curves = {"loss": [(n, 1 / n) for n in range(1, 301)], "auc": [(n, 0.5) for n in range(2, 301)]}
     table = tables.epochs(curves)
     assert table.columns == ("epoch", "loss", "auc")

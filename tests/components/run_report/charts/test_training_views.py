@@ -1,4 +1,4 @@
-"""The training's curves and the map of embeddings, from what a training writes for TensorBoard."""
+"""The curves and the embedding map of a training, from its TensorBoard logs."""
 
 import base64
 import io
@@ -48,27 +48,27 @@ def test_a_training_that_wrote_nothing_has_none(tmp_path):
     assert read_curves(tmp_path) == {}
     assert read_map(tmp_path, 0) is None
     write_embeddings(tmp_path, 3, 3)
-    assert read_map(tmp_path, 0) is None  # nine images are no map
+    assert read_map(tmp_path, 0) is None  # nine images are too few
 
 
 def test_identities_lie_together_and_thumbnails_are_their_own(tmp_path):
     write_embeddings(tmp_path, 4, 12)
     found = read_map(tmp_path, 0)
 
-    assert len(found.places) == len(found.names) == 48
+    assert len(found.points) == len(found.names) == 48
     who = np.array(found.identities)
-    between = np.linalg.norm(found.places[:, None] - found.places[None], axis=-1)
+    between = np.linalg.norm(found.points[:, None] - found.points[None], axis=-1)
     np.fill_diagonal(between, np.inf)
     assert (who[between.argmin(axis=1)] == who).all()
     sprite = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.sprite.partition(",")[2]))).convert("L"))
-    for place in (0, 20, 47):
-        row, column = divmod(place, found.columns)
+    for index in (0, 20, 47):
+        row, column = divmod(index, found.columns)
         middle = sprite[row * found.side + 24, column * found.side + 24]
-        assert middle == pytest.approx(int(found.identities[place][1:]), abs=3)
+        assert middle == pytest.approx(int(found.identities[index][1:]), abs=3)
 
 
 def test_a_large_split_is_thinned_out_and_the_same_seed_draws_the_same(tmp_path):
     write_embeddings(tmp_path, 70, 10)
     one, two = (read_map(tmp_path, 0) for _ in range(2))
-    assert len(one.places) == MOST
-    np.testing.assert_array_equal(one.places, two.places)
+    assert len(one.points) == MOST
+    np.testing.assert_array_equal(one.points, two.points)

@@ -1,4 +1,4 @@
-"""Two runs beside each other: what is said of them, on what it stands."""
+"""The comparison of two runs: the sentences, the metrics, the pairs."""
 
 import re
 from dataclasses import replace
@@ -13,21 +13,21 @@ from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary
 from components.run_outcome.verdict import GateResult
 from components.run_report.comparison.differences import (
+    changed_pairs,
     common_pairs,
     differences,
-    measured,
+    paired_metrics,
     sentences,
     slice_changes,
-    turned,
 )
 from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
 from models.verification.intervals import Interval, MeasuredIntervals
 
 
-def summary(run_id: str = "b", **given) -> RunSummary:
+def summary(run_id: str = "b", **fields) -> RunSummary:
     basics = {"run_id": run_id, "status": "pushed", "exit_code": 0, "seed": 0, "config_digest": ""}
-    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **given})
+    return RunSummary.model_validate({**basics, "config": {"name": "faces"}, **fields})
 
 
 def scored(same, score, first: int = 0) -> ScoredPairs:
@@ -56,7 +56,7 @@ def test_only_pairs_that_both_scored_are_compared_and_each_with_itself():
     assert both.images[0].tolist() == ["2a.png", "3a.png"]
     assert (both.score.tolist(), both.baseline_score.tolist()) == ([0.7, 0.8], [0.3, 0.4])
     assert common_pairs(a, b, 3) is None
-    assert common_pairs(a, b) is None  # two pairs tell nothing
+    assert common_pairs(a, b) is None  # two pairs are too few
     assert common_pairs(a, scored([1], [0.5], first=9), 0) is None
     relabelled = replace(a, same=~a.same)
     assert common_pairs(a, relabelled, 0) is None
@@ -70,19 +70,19 @@ def a_set(quality: float, count: int = 400, seed: int = 0) -> ScoredPairs:
 
 def test_the_gain_is_measured_and_its_sign_is_bs():
     better, worse = a_set(0.6), a_set(0.2, seed=1)
-    gain = measured(common_pairs(worse, better), {}, 0).gain["accuracy"]
+    gain = paired_metrics(common_pairs(worse, better), {}, 0).gain["accuracy"]
     assert 0 < gain.low < gain.value < gain.high
     assert gain.value == pytest.approx(
         ((better.score > 0.5) == better.same).mean() - ((worse.score > 0.5) == worse.same).mean()
     )
-    back = measured(common_pairs(better, worse), {}, 0).gain["accuracy"]
+    back = paired_metrics(common_pairs(better, worse), {}, 0).gain["accuracy"]
     assert back.value == pytest.approx(-gain.value)
     broken = replace(worse, score=np.full(400, np.nan))
-    assert measured(common_pairs(broken, better), {}, 0) is None
+    assert paired_metrics(common_pairs(broken, better), {}, 0) is None
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "said"),
+    ("value", "low", "high", "sentence"),
     [
         (0.02, 0.01, 0.03, "B is better: B's accuracy is 2.00 points above A's (95%: +1.00 to +3.00)."),
         (-0.02, -0.03, -0.01, "A is better: B's accuracy is 2.00 points below A's (95%: -3.00 to -1.00)."),
@@ -90,42 +90,42 @@ def test_the_gain_is_measured_and_its_sign_is_bs():
             0.01,
             -0.01,
             0.03,
-            "Neither is better for certain: B's accuracy is 1.00 points above A's (95%: -1.00 to +3.00).",
+            "No significant difference: B's accuracy is 1.00 points above A's (95%: -1.00 to +3.00).",
         ),
-        (0.01, None, None, "B's accuracy is 1.00 points above A's; how sure that is cannot be told."),
-        (None, None, None, "No difference can be told: scores are no numbers."),
+        (0.01, None, None, "B's accuracy is 1.00 points above A's; its confidence interval is unknown."),
+        (None, None, None, "Not comparable: some scores are not finite."),
     ],
 )
-def test_the_first_sentence_says_which_is_better_and_how_sure_that_is(value, low, high, said):
+def test_the_first_sentence_names_the_better_run_and_the_interval(value, low, high, sentence):
     gain = {"accuracy": Interval(value=value, low=low, high=high)}
     found = MeasuredIntervals(pairs=9, units=9, drawn="identities", resamples=9, candidate={}, gain=gain)
-    assert next(sentences(summary("a"), summary(), (9, 9), 9, found)) == said
+    assert next(sentences(summary("a"), summary(), (9, 9), 9, found)) == sentence
 
 
-def test_a_failed_run_says_why_and_a_run_is_not_compared_with_itself():
-    told = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), (0, 9), 0, None))
-    assert told == [
+def test_a_failed_run_has_its_error_and_a_run_is_not_compared_with_itself():
+    lines = list(sentences(summary("a", status="failed", error="/x: no images"), summary(), (0, 9), 0, None))
+    assert lines == [
         "Not comparable: A scored no test pair.",
         "A failed: /x: no images",
     ]
-    assert list(sentences(summary(), summary(), (9, 9), 9, None)) == ["This is one run, compared with itself."]
+    assert list(sentences(summary(), summary(), (9, 9), 9, None)) == ["A and B are the same run."]
 
 
-def test_what_the_comparison_stands_on_is_told():
+def test_the_sentences_give_the_basis_of_the_comparison():
     assert list(sentences(summary("a"), summary(), (900, 80), 50, None)) == [
-        "No difference can be told: scores are no numbers.",
+        "Not comparable: some scores are not finite.",
         "50 test pairs were scored by both, of A's 900 and B's 80.",
     ]
     differ, why = sentences(summary("a"), summary(), (9, 8), 0, None)
-    assert differ == "Not comparable: their test pairs differ."
-    assert why.startswith("A scored 9 test pairs, B 8; hardly any are the same: the data, its split or the seed")
+    assert differ == "Not comparable: the test pairs differ."
+    assert why.startswith("A scored 9 test pairs, B 8, with too few in common: the data, the split or the seed")
     assert list(sentences(summary("a"), summary(), (0, 0), 0, None)) == ["Not comparable: A and B scored no test pair."]
 
 
 def test_runs_that_were_tested_on_other_pairs_are_measured_each_on_its_own():
     metrics = {"accuracy": {"value": 0.9123, "low": 0.88, "high": 0.94}}
-    told = summary("a", metrics=metrics, peak_memory_mb={"Trainer": 1234.0}, timings={"Trainer": 2.0})
-    a = Content(told, scores=a_set(0.2))
+    first = summary("a", metrics=metrics, peak_memory_mb={"Trainer": 1234.0}, timings={"Trainer": 2.0})
+    a = Content(first, scores=a_set(0.2))
     whole = a_set(0.6)
     other, half = (
         replace(whole, images=(whole.images[0] + name * np.array(moved, object), whole.images[1]))
@@ -133,17 +133,19 @@ def test_runs_that_were_tested_on_other_pairs_are_measured_each_on_its_own():
     )
     page = render_comparison(a, Content(summary(), scores=other))
     assert "<h1>Not comparable" in page
-    assert "On the same test pairs" not in page
+    assert "Metrics on the same test pairs" not in page
     row = re.search(
-        r"<h2>Each on its own test pairs</h2>.*?<tr><th scope=.row.>accuracy</th>(.*?)</tr>", page, re.DOTALL
+        r"<h2>Metrics of each run on its own test pairs</h2>.*?<tr><th scope=.row.>accuracy</th>(.*?)</tr>",
+        page,
+        re.DOTALL,
     )
     assert re.findall(r"<td[^>]*>([^<]*)", row[1]) == ["0.9123", "0.880 to 0.940", "", ""]
     assert ">1,234</td>" in page
     page = render_comparison(a, Content(summary(), scores=half))
-    assert "On the same test pairs" in page
+    assert "Metrics on the same test pairs" in page
     assert "200 test pairs were scored by both, of A&#39;s 400 and B&#39;s 400." in page
-    assert "Each on its own test pairs" in page
-    assert "Each on its own test pairs" not in render_comparison(a, Content(summary(), scores=whole))
+    assert "Metrics of each run on its own test pairs" in page
+    assert "Metrics of each run on its own test pairs" not in render_comparison(a, Content(summary(), scores=whole))
 
 
 CONFIGS = st.recursive(
@@ -152,7 +154,7 @@ CONFIGS = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), CONFIGS), st.dictionaries(st.sampled_from("abcd"), CONFIGS))
-def test_every_difference_of_two_configurations_is_told_once(a, b):
+def test_every_difference_of_two_configurations_is_listed_once(a, b):
     found = list(differences(a, b))
     assert len({key for key, _, _ in found}) == len(found)
     assert all(one != other for _, one, other in found)
@@ -173,16 +175,16 @@ def test_slices_come_with_the_greatest_loss_first():
     ]
 
 
-def test_pairs_that_turned_are_shown_by_who_is_right():
+def test_changed_pairs_are_listed_by_which_run_is_correct():
     a, b = scored([1, 1, 0, 0], [0.9, 0.1, 0.4, 0.1]), scored([1, 1, 0, 0], [0.2, 0.8, 0.9, 0.2])
-    assert {heading: rows.tolist() for heading, rows in turned(common_pairs(a, b, 1)).items()} == {
-        "Right in A, wrong in B: genuine pairs, 1": [0],
-        "Right in A, wrong in B: impostor pairs, 1": [2],
-        "Right in B, wrong in A: genuine pairs, 1": [1],
+    assert {heading: rows.tolist() for heading, rows in changed_pairs(common_pairs(a, b, 1)).items()} == {
+        "Correct in A, misclassified in B: genuine pairs, 1": [0],
+        "Correct in A, misclassified in B: impostor pairs, 1": [2],
+        "Correct in B, misclassified in A: genuine pairs, 1": [1],
     }
 
 
-def test_the_page_has_both_and_needs_nothing_else():
+def test_the_page_has_both_runs_and_loads_nothing():
     gate = GateResult(name="floors", passed=False, reason="<accuracy> 0.6")
     a = Content(summary("a", gates=[gate], timings={"Trainer": 2.0}), scores=a_set(0.2))
     b = Content(summary(config={"name": "faces", "loss": {"margin": "<b>"}}), scores=a_set(0.6, seed=1))
@@ -192,7 +194,7 @@ def test_the_page_has_both_and_needs_nothing_else():
     assert re.search(r"<th scope=.row.>loss.margin</th><td>not set</td><td>&lt;b&gt;", text)
     assert "&lt;accuracy&gt; 0.6" in text
     assert page.count('class="plotly-graph-div"') == 3
-    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text), "something is fetched"
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text), "the page loads something"
     failed = Content(summary("c", status="failed", error="no images"))
     assert "C" not in render_comparison(failed, b).partition("<h1>")[2].partition("</h1>")[0]
     assert "A failed: no images" in render_comparison(failed, b)

@@ -1,0 +1,125 @@
+"""The storage interface of a serving folder, and its errors as messages to the user."""
+
+import contextlib
+import errno
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from components.serving_folder.model_files import ModelFiles
+from models.errors import UserError
+
+HISTORY = ".history"
+HIGHEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class ServingStorage(ABC):
+    """Versions ``<address>/<integer>/``, of which the highest complete one serves, and the records of the history.
+
+    Attributes:
+      address: a path, or a URL such as ``gs://bucket/serving``.
+    """
+
+    address: str
+
+    @abstractmethod
+    def numbers(self) -> set[int]:
+        """Every version number in use, complete or not."""
+
+    @abstractmethod
+    def is_complete(self, version: int) -> bool:
+        """Whether a server would load it."""
+
+    @abstractmethod
+    def files(self, version: int) -> ModelFiles:
+        """The files of a version."""
+
+    @abstractmethod
+    def lock(self) -> AbstractContextManager[bool]:
+        """Waits for other writers; yields False where there are no locks (some mounts, object stores)."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Creates the folder if it does not exist."""
+
+    @abstractmethod
+    def check_space(self, needed: int) -> None:
+        """Raises ``UserError`` if ``needed`` bytes do not fit."""
+
+    @abstractmethod
+    def clean(self, abandoned: Collection[int], locked: bool) -> None:
+        """Removes what killed writers left behind: staging folders, and the files of ``abandoned`` versions."""
+
+    @abstractmethod
+    def put(self, source: ModelFiles, digests: Mapping[str, str], claim: Callable[[], int]) -> int:
+        """Adds ``source`` atomically as a version, under the number that ``claim`` reserves."""
+
+    @abstractmethod
+    def remove(self, version: int) -> None:
+        """Removes a version atomically."""
+
+    @abstractmethod
+    def fetch(self, version: int, target: Path) -> None:
+        """Copies a version's files into a local folder."""
+
+    @abstractmethod
+    def records(self) -> dict[str, bytes]:
+        """The records of the history: name -> content."""
+
+    @abstractmethod
+    def record_names(self) -> set[str]:
+        """The names of the records."""
+
+    @abstractmethod
+    def add_record(self, name: str, content: bytes) -> bool:
+        """Adds a record; returns False if the name is taken. Existing records never change."""
+
+    def versions(self) -> list[int]:
+        """The complete versions, ascending."""
+        return sorted(number for number in self.numbers() if self.is_complete(number))
+
+    def version_address(self, version: int) -> str:
+        """The path or URL of a version."""
+        return f"{self.address.rstrip('/')}/{version}"
+
+
+def version_numbers(names: Collection[str]) -> set[int]:
+    """The names that a model server takes as version numbers."""
+    return {int(name) for name in names if name.isascii() and name.isdecimal() and int(name) <= HIGHEST}
+
+
+@contextlib.contextmanager
+def user_errors(address: str, doing: str = "written to") -> Iterator[None]:
+    """Raises ``UserError`` for a full or read-only disk, a missing bucket and missing credentials."""
+    try:
+        yield
+    except Exception as error:
+        found = _explained(address, doing, error)
+        if found is None:
+            raise
+        code, message = found
+        message += "; what served before still serves" if doing == "written to" else ""
+        raise UserError(message, code) from error
+
+
+def _explained(address: str, doing: str, error: Exception) -> tuple[str, str] | None:
+    """(code, message) of an error that the user can fix."""
+    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:300]
+    if "Credentials" in type(error).__name__:  # each store's own class
+        return "model-no-credentials", f"{address}: no credentials for it: {reason}"
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in _FULL:
+        return "model-disk-full", f"{address}: no space left on the disk; free some, or set push.serving_dir elsewhere"
+    if error.filename is not None and not str(error.filename).startswith(address):
+        return None  # of the model, not of the serving folder
+    if error.errno in _CLOSED or isinstance(error, PermissionError):
+        right = "give this user the right, or set push.serving_dir elsewhere"
+        return "model-not-writable", f"{address}: cannot be {doing} ({reason}); {right}"
+    if "://" in address and isinstance(error, FileNotFoundError):
+        return "model-unreachable", f"{address}: cannot be {doing}: {reason or 'there is no such bucket'}"
+    return None
