@@ -211,5 +211,5 @@ def data_fingerprint(config: Config, data_root: str) -> str:
     try:
         images = open_source(data_root, config.ingest).fingerprint()
     except UserError as error:
-        raise UserError(f"--data {error}") from None
+        raise UserError(f"--data {error}", error.code) from None
     return " ".join([images, *lists])
