@@ -144,6 +144,18 @@ def test_one_folder_around_everything_is_stepped_over(tmp_path, suffix, top):
     assert list(read_all(source_of(path), listing_of(path).found).values()) == [FILES[name] for name in IMAGES]
 
 
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
+def test_images_are_known_by_their_content_too(tmp_path, suffix):
+    files = {
+        "yale/ann/01.happy": b"GIF89a" + b"1" * 9000,
+        "yale/ann/notes": b"text",
+        "yale/bob/1.sad": b"GIF87a",
+    }
+    listing = listing_of(write(tmp_path / f"a{suffix}", files))
+    assert [one.image_id for one in listing.found] == ["ann/01.happy", "bob/1.sad"]
+    assert [entry.image_id for entry in listing.set_aside] == ["ann/notes"]
+
+
 def test_a_folder_that_is_a_group_is_not_stepped_over(tmp_path):
     path = write_zip(tmp_path / "a.zip", {f"g/{name}": FILES[name] for name in IMAGES})
     assert {one.group for one in listing_of(path, layout="group/identity").found} == {"g"}
