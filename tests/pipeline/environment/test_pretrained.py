@@ -96,7 +96,7 @@ def test_a_file_that_is_missing(refused, tmp_path):
 def test_imagenets_without_a_network(refused, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing answers
     line = refused("imagenet")
-    assert line.startswith("encoder.weights: imagenet: cannot be loaded as weights of MobileNetV3Small: URL fetch failure")
+    assert line.startswith("encoder.weights: imagenet: cannot be loaded as weights of MobileNetV3Small: URL fetch fail")
     assert line.endswith("give a file of keras.applications.MobileNetV3Small(include_top=False), or none")
 
 
