@@ -305,12 +305,35 @@ CODES: dict[str, ErrorCode] = {
         "the port is in use, or the address is not one of this machine", "choose another --port or --host"
     ),
     "serve-refused": ErrorCode("the server refused the request", "see the reason in the message"),
+    "train-batch-too-small": ErrorCode(
+        "More devices share a training step than it has identities or pairs for.",
+        "Raise training.batch, or use fewer devices.",
+    ),
+    "train-disk-full": ErrorCode(
+        "The disk of the artifacts cannot hold the pixels of the splits.",
+        "Free disk space, or set training.in_memory: on.",
+    ),
+    "train-host-missing": ErrorCode(
+        "A worker did not join within training.join_minutes.",
+        "Run siamese join with the same output folder on the host that is named.",
+    ),
+    "train-host-refused": ErrorCode(
+        "Another host refused the run, or its training ended with a user error.",
+        "Fix the error on the host that is named; all hosts need the same code, weights and paths.",
+    ),
     "train-hosts": ErrorCode(
         "`TF_CONFIG` does not fit the command: a run belongs to the chief, `siamese join` to the workers",
         "run the command that the message shows on this host",
     ),
     "train-hosts-tuner": ErrorCode(
         "the trials of a Tuner are asked for where several hosts train", "tune on one host, or set `tuner.trials: 0`"
+    ),
+    "train-tf-config": ErrorCode(
+        "TF_CONFIG is not the JSON of a cluster, or does not name this host.",
+        "Set TF_CONFIG as TensorFlow describes it, with another index on each host, before the process starts.",
+    ),
+    "train-tuner-hosts": ErrorCode(
+        "The Tuner was started on several hosts.", "Tune without TF_CONFIG, or set tuner.trials to 0."
     ),
     "train-weights": ErrorCode(
         "The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.",

@@ -123,8 +123,8 @@ class BackbonePixels(keras.layers.Layer):
     """Pixels as a network of ``keras.applications`` wants them: three channels, scaled by its ``preprocess_input``.
 
     EfficientNetB0 to B7 standardise them by statistics among their weights. That is done here instead, by ``mean`` and
-    ``scale``, which are 0 and 1 until ``load_pretrained`` sets them: Keras's layer for it does not notice weights that
-    are set, and Keras divides once more where, and only where, it loads ImageNet's itself.
+    ``scale``, which are 0 and 1 until ``load_pretrained`` sets them: Keras's layer for it ignores weights that are
+    set, and Keras divides once more where, and only where, it loads ImageNet's itself.
 
     Shapes: [n, height, width, 1 or 3] in [0, 1] -> [n, height, width, 3].
     """

@@ -1,4 +1,4 @@
-"""What a user may set about the image, the encoder, the loss, the training and the augmentation.
+"""Settings of image, encoder, loss, training, augmentation and calibration, with the registries that they discover.
 
 Plain pydantic models without TensorFlow, so that a configuration is checked in milliseconds. A section a file.
 """

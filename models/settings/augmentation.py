@@ -1,4 +1,4 @@
-"""How training images are distorted."""
+"""Which augmentations are on, and how strong they are."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from models.settings.registry import Registry, S, discovered, extended
 
 AUGMENTATIONS: Registry[Augmentation] = discovered("models.network.augmentation", "AUGMENTATIONS")
 
-# What each kind of images can bear; a key that is set takes precedence.
+# Values that suit each kind of images; a key that is set takes precedence.
 PRESETS: dict[str, dict[str, Any]] = {
     "none": {},
     "characters": {

@@ -1,4 +1,4 @@
-"""What the operating threshold is chosen for."""
+"""The objective of the operating threshold."""
 
 from typing import Literal
 

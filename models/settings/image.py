@@ -1,4 +1,4 @@
-"""What size and kind of pixels everything works on."""
+"""The size and the channels of canonical pixels."""
 
 from typing import Literal
 
@@ -26,5 +26,5 @@ class ImageSettings(Settings):
         ge=1,
         le=254,
         description="cuts off the empty border: what differs from its colour by no more than so many levels; "
-        "an image of just this height and width is left as it is",
+        "an image of exactly this height and width is not trimmed",
     )

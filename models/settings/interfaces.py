@@ -1,7 +1,7 @@
 """What a loss, a distance, an encoder, an augmentation, an optimizer and a schedule have to define.
 
 Each is a class in a module of its registry's package (``models.network.losses`` and so on), which registers it by lying
-there. Fields are options of the configuration; class variables say what other modules must know before anything is
+there. Fields are options of the configuration; class variables declare what other modules need before anything is
 built. Such modules import Keras only through ``models.network.lazy_keras``.
 """
 
@@ -170,7 +170,7 @@ class Encoder(Choice):
 
     @classmethod
     def dropped(cls, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
-        """Options in ``before`` that say nothing beside those of ``after``, each with the option that replaced them."""
+        """Options of ``before`` that no longer apply beside ``after``, each with the option that replaced it."""
         del before, after
         return {}
 

@@ -68,7 +68,7 @@ class LossSettings(Settings):
 
     @property
     def of_cosines(self) -> bool:
-        """Whether the loss sees directions alone, so that lengths would be left to chance."""
+        """Whether the loss depends on directions alone, so that lengths would be arbitrary."""
         return LOSSES[self.name].of_cosines
 
     def options(self) -> dict[str, Any]:

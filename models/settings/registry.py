@@ -74,7 +74,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         return sorted(set(self.options()) - set(read))
 
     def defaults(self, name: str) -> dict[str, Any]:
-        """What the options of the one named are where they are not set; none where that depends on other sections."""
+        """Defaults of the options of the class named; not of those whose default depends on other sections."""
         if name not in self:
             return {}
         fields = self[name].model_fields

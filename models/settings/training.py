@@ -1,4 +1,4 @@
-"""How the weights are fitted, and what a step sees."""
+"""Optimizer, schedule, batches and limits of a training."""
 
 from typing import Annotated, Any, Literal
 
@@ -25,7 +25,7 @@ Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_written)]
 
 
 class BatchSettings(Settings):
-    """What one training step sees."""
+    """The images of one training step."""
 
     pairs: int = Field(64, ge=2, description="pairs a step (form: pairs)")
     identities: int = Field(24, ge=2, description="identities a step (form: batch)")
@@ -49,7 +49,7 @@ class TrainingSettings(Settings):
     )
     schedule: str = Field("cosine", description="how the learning rate falls over the training")
     warmup: int = Field(0, ge=0, description="steps over which the rate rises from 0")
-    epochs: int = Field(10, ge=0, description="at most; it stops earlier where nothing gets better")
+    epochs: int = Field(10, ge=0, description="at most; early stopping may end the training before")
     steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
     clip_norm: float | None = Field(None, gt=0, description="gradients longer than this, all together, are shortened")
     accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
@@ -64,7 +64,16 @@ class TrainingSettings(Settings):
     in_memory: Annotated[Switch, Affects.CONFIGURATION] = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )
-    mixed_precision: Switch = Field("auto", description="auto: on a GPU or CPU that is fast at it")
+    accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
+    stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="metric of the best epoch, on val")
+    patience: int = Field(5, ge=1, description="epochs without improvement before early stopping")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="minutes between two checkpoints within an epoch")
+    join_minutes: float = Field(60.0, gt=0, description="minutes that the chief waits for the workers")
+    in_memory: Switch = Field(
+        "auto",
+        description="keep train and val images in memory; auto: if they take at most a quarter of the free memory",
+    )
+    mixed_precision: Switch = Field("auto", description="compute in 16 bits; auto: on a GPU or CPU that is fast at it")
     xla: Switch = Field("auto", description="compiled steps; auto: on a GPU")
     tensorboard: Annotated[Literal["all", "scalars", "none"], Affects.CONFIGURATION] = Field(
         "all", description="what is written for it"

@@ -1,4 +1,4 @@
-"""Which values are tried before the training, and how long."""
+"""The search space of the Tuner, and how long it searches."""
 
 import math
 from collections.abc import Mapping
@@ -27,20 +27,20 @@ class Range(Settings):
         return self
 
 
-def _read(given: Any) -> Any:
-    """What a line of the search space means; one sentence where it means nothing."""
-    if given is None or given == "auto" or isinstance(given, Range):
-        return given
-    if isinstance(given, Mapping):
+def _read(value: Any) -> Any:
+    """Parses a line of the search space; one sentence where it cannot."""
+    if value is None or value == "auto" or isinstance(value, Range):
+        return value
+    if isinstance(value, Mapping):
         try:
-            return Range.model_validate(given)
+            return Range.model_validate(value)
         except ValidationError as error:
-            fault = error.errors()[0]
-            told = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": Value error, ")
-            raise ValueError(f"{told} (a range is {{min, max, log}})") from None
-    if isinstance(given, list | tuple) and given and all(_is_number(value) for value in given):
-        return tuple(sorted(set(given)))
-    raise ValueError(f"must be numbers such as [1, 2], a range {{min, max, log}}, auto or null, not {given!r}")
+            first = error.errors()[0]
+            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": Value error, ")
+            raise ValueError(f"{problem} (a range is {{min, max, log}})") from None
+    if isinstance(value, list | tuple) and value and all(map(_is_number, value)):
+        return tuple(sorted(set(value)))
+    raise ValueError(f"must be numbers such as [1, 2], a range {{min, max, log}}, auto or null, not {value!r}")
 
 
 def _is_number(value: object) -> bool:
@@ -73,6 +73,6 @@ class TunerSettings(Settings):
 
     @property
     def space(self) -> dict[str, Range | tuple[float, ...]]:
-        """What is tuned, by name; of a search that is fitted to a recipe (``models.training.tuning.search_space``)."""
+        """The values to try, by name, of a search fitted to a recipe (``models.training.tuning.search_space``)."""
         found = {name: getattr(self, name) for name in TUNED}
         return {name: values for name, values in found.items() if isinstance(values, Range | tuple)}

@@ -1,4 +1,4 @@
-"""A training that was stopped goes on where it was: the state of the network, the optimiser and early stopping.
+"""Checkpoints: the state of network, optimizer and early stopping, with which a stopped training continues.
 
 Batches are a function of the step's number and random layers keep their seeds among the network's variables, so that
 a resumed training takes the very steps that an unbroken one would have.
@@ -27,11 +27,11 @@ from models.training.optimizers import steps_taken
 progress = logging.getLogger("siamese.progress")
 
 _STATE = "state.npz"
-_STALE = 14 * 86400  # seconds after which a training is taken to have been given up
+_STALE = 14 * 86400  # seconds after which a training counts as abandoned
 
 
 def training_key(recipe: str, files: Iterable[str]) -> str:
-    """SHA-256 of what a training is made of: its recipe and the contents of its files.
+    """SHA-256 of a training's recipe and the contents of its files.
 
     Args:
       recipe: changes with the settings and the code.
@@ -48,14 +48,13 @@ def training_key(recipe: str, files: Iterable[str]) -> str:
 def kept_in(config: dict[str, Any], patterns: Iterable[str], tuned: dict[str, Any] | None = None) -> Path | None:
     """The folder in which a training keeps its state; None where ``config`` names no ``checkpoints``.
 
-    Its name holds all that shapes the weights, and nothing that watches them or comes after: with another
-    ``calibration`` the training that is done is calibrated anew, and one that was stopped goes on with another
-    ``training.join_minutes``.
+    Its name depends on everything that shapes the weights, and on nothing else: with another ``calibration`` a finished
+    training is calibrated again, and a stopped one continues with another ``training.join_minutes``.
 
     Args:
       config: the ``custom_config`` of ``run_fn``.
       patterns: of the pair shards of the splits, whose contents count.
-      tuned: values that take the place of the recipe's.
+      tuned: values that replace the recipe's.
     """
     if not config.get("checkpoints"):
         return None
@@ -96,16 +95,16 @@ class Stopping(keras.callbacks.EarlyStopping):
 class Checkpoints(keras.callbacks.Callback):
     """Keeps the state of one training in a folder.
 
-    At the end of each epoch, every few minutes of a long one, and when the training is told to stop.
+    At the end of each epoch, every few minutes of a long one, and when the training is interrupted.
 
     List it after ``stopping``, whose state belongs to it.
 
     Args:
-      folder: of this training alone; its name must change with what the training is made of (``training_key``).
+      folder: of this training alone; its name depends on the recipe and the data (``training_key``).
       model: compiled, of ``models.network.siamese``.
       stopping: whose best weights and patience belong to the state.
       minutes: between two states within an epoch.
-      writes: whether this process does; of several hosts only one, all others read the same folder.
+      writes: whether this process writes it; of several hosts only the chief, all others read the same folder.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Checkpoints(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._writes, self._kept = writes, 0
-        self._unjudged: int | None = None  # the steps after which the epoch that runs ends, and is yet to be judged
+        self._unevaluated: int | None = None  # the step at which this epoch ends and is evaluated
         self._seconds, self._saved, self._phase = minutes * 60, time.monotonic(), 0
         self._folder, self._network, self._stopping = folder, model, stopping
         _remove_stale(folder.parent)
@@ -127,7 +126,7 @@ class Checkpoints(keras.callbacks.Callback):
             return int(state["phase"])
 
     def restore(self, phase: int = 0) -> int:
-        """Begins a phase with what an earlier attempt left of it; returns how many of its steps are done already."""
+        """Begins a phase with the state of an earlier attempt; returns how many of its steps are done already."""
         self._phase, path = phase, self._folder / _STATE
         if not path.is_file() or self.phase() != phase:
             return 0
@@ -144,11 +143,11 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch, logs
-        self._unjudged = self._steps() + int(self.params["steps"])
+        self._unevaluated = self._steps() + int(self.params["steps"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch, logs
-        self._unjudged = None
+        self._unevaluated = None
         self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -157,8 +156,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.save()
 
     def save(self) -> None:
-        """Writes the state as it is now, whole or not at all; not while an epoch that ended waits to be judged."""
-        if not self._writes or self._steps() == self._unjudged:
+        """Writes the current state atomically; not between the end of an epoch and its evaluation."""
+        if not self._writes or self._steps() == self._unevaluated:
             return
         best = self._stopping.best_weights or []
         best_so_far = self._stopping.best
@@ -182,19 +181,19 @@ class Checkpoints(keras.callbacks.Callback):
 
     @contextmanager
     def kept_when_stopped(self) -> Iterator[None]:
-        """Saves where the training is told to stop: by Ctrl-C, or as a pod's SIGTERM arrives."""
+        """Saves when the training is interrupted: by Ctrl-C, or by a pod's SIGTERM."""
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
             self.save()
-            progress.info("stopped; the same run goes on after %d steps", self._kept)
+            progress.info("stopped; the same run continues after %d steps", self._kept)
             raise
         except TrainingFailed:
-            self.discard()  # it would only fail again
+            self.discard()  # it would fail again
             raise
 
     def discard(self) -> None:
-        """Forgets this training."""
+        """Deletes the state of this training."""
         if self._writes:
             discard(self._folder)
 
@@ -208,13 +207,13 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def discard(folder: Path | None) -> None:
-    """Forgets the training that is kept in a folder, if one is."""
+    """Deletes the state of the training in a folder, if there is one."""
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_stale(root: Path) -> None:
-    """Of trainings, and of the Tuner's searches, which stay when they have come to their end: a longer one goes on."""
+    """Of trainings, and of the Tuner's searches, which are kept when they have ended: a longer one continues them."""
     for state in (*root.glob(f"*/{_STATE}"), *root.glob("trials-*/oracle.json")):
         if time.time() - state.stat().st_mtime > _STALE:
             shutil.rmtree(state.parent, ignore_errors=True)

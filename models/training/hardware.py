@@ -1,4 +1,4 @@
-"""What the machine offers: one device or several, on one host or several, and the precision it is fast at."""
+"""Hardware of a training: its devices on one host or several, and the precision that they are fast at."""
 
 import functools
 from collections.abc import Iterator
@@ -33,8 +33,9 @@ def _all_hosts() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise UserError(
-            f"TF_CONFIG: several hosts must meet before TensorFlow is used; let the Trainer have a process of its own "
-            f"({error})"
+            f"TF_CONFIG: several hosts must connect before TensorFlow is used; run the Trainer in a process of its own "
+            f"({error})",
+            code="train-tf-config",
         ) from None
 
 

@@ -11,7 +11,7 @@ _GROUPS = (
 
 
 def available_memory(proc: Path = Path("/proc/meminfo"), groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes: what the machine has to give, or the rest of what a container may take; 0 where neither can be told."""
+    """Bytes: free memory of the machine, or the rest of a container's limit; 0 where neither is known."""
     found = [number for number in (_of_machine(proc), *(_of_group(groups, *names) for names in _GROUPS)) if number]
     return max(0, min(found, default=0))
 

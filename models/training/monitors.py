@@ -1,4 +1,4 @@
-"""Stops a training that can come to nothing, and says why."""
+"""Training monitors: stop a training that has diverged or collapsed."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from models.errors import TrainingFailed
 _COLLAPSED = 1e-3  # of the embeddings' own length
 
 
-class Alarms(keras.callbacks.Callback):
-    """Raises when a loss or a validation distance is no number, or when all embeddings have become one and stay it.
+class TrainingMonitors(keras.callbacks.Callback):
+    """Raises when a loss or a validation distance is not finite, or when all embeddings have collapsed to one point.
 
     List it after ``ValidationMonitor``, whose ``val_spread`` and distances it reads.
 

@@ -53,12 +53,12 @@ def take_steps(
 
 
 def _tell(phase: Phase, settings: ModelSettings, done: int, steps: int) -> None:
-    """Says where a training goes on that was stopped after so many steps of a phase."""
+    """Logs where a training continues that was stopped after so many steps of a phase."""
     (epoch, begun), epochs = divmod(done, steps), settings.training.epochs
     if phase.first + epoch == epochs:
-        progress.info("goes on after its last epoch: no step is taken anew")
+        progress.info("continues after its last epoch: no step is left to take")
     else:
-        progress.info("goes on from epoch %d/%d, step %d of %d", phase.first + epoch + 1, epochs, begun, steps)
+        progress.info("continues from epoch %d/%d, step %d of %d", phase.first + epoch + 1, epochs, begun, steps)
 
 
 def _distributed(strategy: tf.distribute.Strategy, batches: Batches, steps: range, normalise: Normalise) -> Any:

@@ -27,11 +27,11 @@ from models.settings import ModelSettings
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
 from models.training.compiled_model import build_model
 from models.training.hardware import distribution, precision_policy
-from models.training.hosts.chief import FOLDER, train_together
+from models.training.hosts.chief import FOLDER, train_with_workers
 from models.training.hosts.cluster import hosts
 from models.training.hosts.shared_statistics import SharedStatistics, once
 from models.training.memory import available_memory
-from models.training.monitors import Alarms
+from models.training.monitors import TrainingMonitors
 from models.training.steps import take_steps
 from models.training.tensorboard import Board, augmented_images, write_projector
 from models.training.tuning.search_space import with_values
@@ -48,18 +48,18 @@ def run_fn(fn_args: Any) -> None:
     Args:
       fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` holds ``model`` (the fields of ``ModelSettings``),
         ``split``, ``config_digest`` and ``code_digest`` (for the model's manifest), and ``checkpoints``, a folder that
-        outlives the run, or none: until it is exported, a training that was stopped then goes on where it was.
+        outlives the run, or none: with it, a training that was stopped continues, until its model is exported.
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
       UserError: ``TF_CONFIG`` is wrong, or the scratch disk is too small.
 
     Where ``TF_CONFIG`` names several hosts, each calls this with the same arguments, on folders that all of them see;
-    the first alone exports, and no one returns before it has. Where ``custom_config`` names a folder ``hosts``, they
+    the chief alone exports, and none returns before it has. Where ``custom_config`` names a folder ``hosts``, they
     find each other there, and train in processes of their own.
     """
     if fn_args.custom_config.get(FOLDER):
-        train_together(fn_args)
+        train_with_workers(fn_args)
         return
     strategy = distribution()
     settings = ModelSettings.model_validate(fn_args.custom_config["model"])
@@ -88,7 +88,7 @@ def run_fn(fn_args: Any) -> None:
 def scratch_folder(near: str, patterns: Iterable[str], settings: ModelSettings) -> Iterator[Path | None]:
     """A folder for the pixels of the splits, on the disk of the artifacts: the system's may be small, or memory.
 
-    None where they are to lie in memory (``training.in_memory``).
+    None where they are kept in memory (``training.in_memory``).
 
     Raises:
       UserError: they do not fit.
@@ -103,7 +103,8 @@ def scratch_folder(near: str, patterns: Iterable[str], settings: ModelSettings) 
         free = shutil.disk_usage(folder).free
         if free < need:
             raise UserError(
-                f"{folder}: training needs {need / 1e9:.1f} GB beside the artifacts, {free / 1e9:.1f} GB are free"
+                f"{folder}: training needs {need / 1e9:.1f} GB beside the artifacts, {free / 1e9:.1f} GB are free",
+                code="train-disk-full",
             )
         yield Path(folder)
 
@@ -140,18 +141,19 @@ def fit(
       train: what the weights are fitted to.
       val: what stops the training and calibrates the distance.
       log_dir: for TensorBoard.
-      checkpoints: a folder of this training alone, in which a stopped one finds its state. It is there still when
-        this returns: the hours are not to be lost to what is done with the encoder. ``discard`` it after that.
-      more: callbacks that come after those that measure and stop.
-      pictured: whether it draws what the network is fed.
+      checkpoints: a folder of this training alone, with the state of one that was stopped. It is kept when this
+        returns, in case the export fails; ``discard`` it after that.
+      more: callbacks that come after the monitors and early stopping.
+      pictured: whether it draws augmented training images.
     """
     training = settings.training
-    check_measurable(settings.calibration, val[1].same)  # before the hours, not after them
+    check_measurable(settings.calibration, val[1].same)  # before the training, not after it
     batches, strategy = batches_of(settings, *train), distribution()
     if strategy.num_replicas_in_sync > batches.most_parts:
         raise UserError(
             f"training.batch: a step can be shared by {batches.most_parts} devices at most, here are "
-            f"{strategy.num_replicas_in_sync}: each needs two identities (form: batch), or a pair"
+            f"{strategy.num_replicas_in_sync}: each needs two identities (form: batch), or a pair",
+            code="train-batch-too-small",
         )
     steps = training.steps_per_epoch or batches.steps_per_epoch
     total = training.epochs * steps
@@ -166,7 +168,7 @@ def fit(
         *([SharedStatistics(model.encoder, strategy)] if strategy.num_replicas_in_sync > 1 else []),
         keras.callbacks.TerminateOnNaN(),
         monitor,
-        Alarms(),
+        TrainingMonitors(),
         stopping,
         *more,
     ]

@@ -21,7 +21,7 @@ _CHUNK = 256
 
 
 class PairDistances:
-    """Distances of the pairs of a split under the encoder as it now is.
+    """Distances of the pairs of a split under the current weights of the encoder.
 
     Every image is embedded once, however many pairs it is in; memory grows with the embeddings, not the pixels.
     """
@@ -65,13 +65,13 @@ class PairDistances:
 
 
 class ValidationMonitor(keras.callbacks.Callback):
-    """Adds the validation measures to each epoch's logs, where early stopping and TensorBoard find them.
+    """Adds the validation metrics to each epoch's logs, where early stopping and TensorBoard find them.
 
     ``val_auc``, ``val_eer`` and ``val_accuracy`` (at the best threshold), the mean distance of genuine and of impostor
     pairs, and ``val_spread``: how far embeddings lie from their mean, as a share of their length.
 
     Attributes:
-      latest: [pairs] distances at the end of the last epoch; None where they cannot be measured.
+      latest: [pairs] distances at the end of the last epoch; None where they are not finite.
     """
 
     def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
@@ -85,7 +85,7 @@ class ValidationMonitor(keras.callbacks.Callback):
         distance = self._distances.of(embeddings)
         logs["val_spread"] = _spread(embeddings)
         self.latest = None
-        if not np.isfinite(distance).all():  # nothing to measure; ``Alarms`` tells it
+        if not np.isfinite(distance).all():  # ``TrainingMonitors`` stops the training
             logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
             return
         self.latest = distance

@@ -110,5 +110,5 @@ def test_the_other_one_says_what_it_waits_for(together):
     output, _, other = together
     run = (output / "runs" / "latest").resolve().name
     told = other.telling(f"run {run} ")
-    assert told[-1] == f"run {run} calls its hosts; waits until all 2 are there"
+    assert told[-1] == f"run {run} calls its workers; waits until all 2 are there"
     assert other.lines[0].startswith("host 1 of 2, the first is 127.0.0.1:")

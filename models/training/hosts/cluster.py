@@ -1,4 +1,4 @@
-"""Whether a training has this host to itself, or is one of several that TensorFlow's ``TF_CONFIG`` names."""
+"""The hosts of a training, as TensorFlow's ``TF_CONFIG`` names them."""
 
 import json
 import os
@@ -15,7 +15,7 @@ class Hosts:
 
     Attributes:
       number: of this one; 0 is the chief, which alone writes.
-      addresses: ``host:port`` of all, by number; none where this host is alone.
+      addresses: ``host:port`` of all, by number; empty where this host is alone.
     """
 
     number: int = 0
@@ -23,7 +23,7 @@ class Hosts:
 
     @property
     def count(self) -> int:
-        """Of all."""
+        """The number of hosts."""
         return max(1, len(self.addresses))
 
     @property
@@ -33,7 +33,7 @@ class Hosts:
 
 
 def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
-    """What ``TF_CONFIG`` says; this host alone where it is not set.
+    """The cluster that ``TF_CONFIG`` names; this host alone where it is not set.
 
     It is JSON as of TensorFlow's guide to training on several workers: ``{"cluster": {"worker": ["host:port", ...]},
     "task": {"type": "worker", "index": 0}}``, with or without a ``chief``.
@@ -45,21 +45,24 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     if not text:
         return Hosts()
     try:
-        told = json.loads(text)
-        cluster, kind, index = told.get("cluster", {}), told["task"]["type"], int(told["task"]["index"])
+        parsed = json.loads(text)
+        cluster, kind, index = parsed.get("cluster", {}), parsed["task"]["type"], int(parsed["task"]["index"])
         chiefs, workers = (tuple(cluster.get(job, ())) for job in ("chief", "worker"))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(
             'TF_CONFIG: must be JSON such as {"cluster": {"worker": ["host:port", ...]}, '
-            '"task": {"type": "worker", "index": 0}}'
+            '"task": {"type": "worker", "index": 0}}',
+            code="train-tf-config",
         ) from None
     if unknown := sorted(cluster.keys() - {"chief", "worker"}):
-        raise UserError(f"TF_CONFIG: cluster.{unknown[0]}: must be worker or chief; others have no part in a training")
+        raise UserError(f"TF_CONFIG: cluster.{unknown[0]}: must be worker or chief", code="train-tf-config")
     if kind not in ("chief", "worker") or not 0 <= index < len(chiefs if kind == "chief" else workers):
         there = f"the cluster has {len(chiefs)} chiefs and {len(workers)} workers"
-        raise UserError(f"TF_CONFIG: task {kind} {index}: {there}")
+        raise UserError(f"TF_CONFIG: task {kind} {index}: {there}", code="train-tf-config")
     addresses = (*chiefs, *workers)
     for address in addresses:
         if not isinstance(address, str) or not re.fullmatch(r".+:\d{1,5}", address) or addresses.count(address) > 1:
-            raise UserError(f"TF_CONFIG: cluster: {address}: must be host:port, another for each")
+            raise UserError(
+                f"TF_CONFIG: cluster: {address}: must be host:port, another for each", code="train-tf-config"
+            )
     return Hosts(index if kind == "chief" else len(chiefs) + index, addresses)

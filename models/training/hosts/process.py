@@ -1,4 +1,4 @@
-"""The process that trains, seen from the one that started it: TensorFlow's hosts must meet before all else it does."""
+"""The process that trains, seen from its parent: TensorFlow connects its hosts before it does anything else."""
 
 import json
 import logging
@@ -20,24 +20,24 @@ progress = logging.getLogger("siamese.progress")
 
 _ROOT = str(Path(__file__).parents[3])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.program import main; main()"
-_GRACE = 40.0  # seconds that a process has to keep its state: longer than it gives itself
-_LOST = 10.0  # seconds for a training to end by itself once another host has left it
+_GRACE = 40.0  # seconds that a process has to keep its state: longer than its own limit
+_LOST = 10.0  # seconds for a training to end by itself once another host is lost
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a training ended on a host: the exit code (0, 1, or 2: the user's to mend), and why, where it is not 0."""
+    """How a training ended on a host: the exit code (0, 1, or 2 for a user error), and why, where it is not 0."""
 
     code: int
     reason: str = ""
 
 
 class TrainingProcess:
-    """``run_fn`` in a process of its own, whose progress lines are told here.
+    """``run_fn`` in a process of its own; its progress lines are logged here.
 
     Args:
       arguments: of ``run_fn``, as JSON has them.
-      log: takes what libraries print; default: where this process prints its errors.
+      log: takes the libraries' output; default: this process's standard error.
     """
 
     def __init__(self, arguments: Mapping[str, Any], log: IO[str] | None = None) -> None:
@@ -59,9 +59,9 @@ class TrainingProcess:
         """Waits for its end.
 
         Args:
-          look: is called twice a second; says why another host no longer trains, or None.
+          look: is called twice a second; returns why another host no longer trains, or None.
 
-        Whatever is raised meanwhile, Ctrl-C too, stops it first.
+        Any exception meanwhile, Ctrl-C included, stops it first.
         """
         since: float | None = None
         try:
@@ -77,7 +77,7 @@ class TrainingProcess:
         finally:
             self.stop()
         code = 0 if self._done else self._process.returncode
-        return Ended(code if code in (0, 2) else 1, self._error or (_told(code) if code else ""))
+        return Ended(code if code in (0, 2) else 1, self._error or (_described(code) if code else ""))
 
     def stop(self) -> None:
         """Ends it: it keeps its state, if it can in time; at once where Ctrl-C is pressed again."""
@@ -92,18 +92,18 @@ class TrainingProcess:
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
-            told = json.loads(line)
-            self._error = told.get("error", self._error)
-            self._done = self._done or "done" in told
-            if "progress" in told:
-                progress.info("%s", told["progress"])
+            message = json.loads(line)
+            self._error = message.get("error", self._error)
+            self._done = self._done or "done" in message
+            if "progress" in message:
+                progress.info("%s", message["progress"])
 
     def _write(self, line: str) -> None:
         if pipe := self._process.stdin:
             try:
                 pipe.write(line)
                 pipe.flush()
-            except BrokenPipeError:  # it has died; its end tells
+            except BrokenPipeError:  # it has died; its exit code is read later
                 return
 
     def _close(self) -> None:
@@ -113,7 +113,7 @@ class TrainingProcess:
                 pipe.close()
 
 
-def _told(code: int) -> str:
+def _described(code: int) -> str:
     if code > 0:
         return f"the training's process ended with code {code}"
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -1,4 +1,4 @@
-"""The process that trains: ``run_fn`` with arguments from standard input, what it tells as lines of JSON."""
+"""The process that trains: ``run_fn`` with arguments from standard input; it prints lines of JSON."""
 
 import json
 import logging
@@ -20,16 +20,16 @@ _GRACE = 30.0  # seconds to keep the training's state
 
 
 def main() -> None:
-    """Ends with 0, 1, 2 (the user's to mend) or ``STOPPED``; when its parent has gone, it goes too.
+    """Exits with 0, 1, 2 (a user error) or ``STOPPED``; when its parent has ended, it ends too.
 
     Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
-    ``{"done": true}`` or ``{"error": ...}``; all else that is printed goes to standard error.
+    ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     arguments = json.loads(sys.stdin.readline())
-    threading.Thread(target=_go_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     progress = logging.getLogger("siamese.progress")
     progress.setLevel(logging.INFO)
@@ -47,22 +47,22 @@ def main() -> None:
         traceback.print_exc()
         error = _without_names(first_line(raised))
     else:
-        _say(lines, done=True)
+        _print(lines, done=True)
         return
-    _say(lines, error=error)
+    _print(lines, error=error)
     sys.stderr.flush()
     os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
 
 
 def _without_names(line: str) -> str:
-    """The line without the names of the graph's nodes; a connection that broke is told as what it means."""
+    """The line without the names of the graph's nodes; a broken connection is explained."""
     line = re.sub(r"\{\{.*?\}\}\s*", "", line)
     return f"another host has gone: {line}" if line.startswith("Collective ops is aborted") else line
 
 
-def _say(lines: IO[str], **told: str | bool) -> None:
-    with suppress(BrokenPipeError):  # the parent has gone, and this process is about to
-        print(json.dumps(told), file=lines, flush=True)
+def _print(lines: IO[str], **message: str | bool) -> None:
+    with suppress(BrokenPipeError):  # the parent has ended, and this process is about to
+        print(json.dumps(message), file=lines, flush=True)
 
 
 class _Lines(logging.Handler):
@@ -71,10 +71,10 @@ class _Lines(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        _say(self._lines, progress=record.getMessage())
+        _print(self._lines, progress=record.getMessage())
 
 
-def _go_with_parent() -> None:
+def _end_with_parent() -> None:
     while os.read(0, 4096):  # until the parent, whatever became of it, no longer holds the other end
         pass
     os.kill(os.getpid(), signal.SIGINT)

@@ -1,8 +1,8 @@
-"""What hosts that train together tell each other: one file a host, in a folder that all of them see.
+"""Rendezvous messages of hosts that train together: one file a host, in a folder that all of them see.
 
-Nobody locks, and no host's clock is compared with another's. A notice is written whole or not at all, by its host
-alone. One that a run of the past left behind is told by three signs: its ``beat`` stands still, its ``nonce`` is not
-the one that was answered, and it admits none of the hosts that wait now.
+There are no locks, and no host's clock is compared with another's. A message is written atomically, by its own host
+only. Three signs show that a message is of an earlier run: its ``beat`` does not change, its ``nonce`` is not the one
+that was answered, and it admits none of the hosts that wait now.
 """
 
 import time
@@ -12,18 +12,18 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SILENCE = 300.0  # seconds after which a host is taken for dead: a network disk may show what is old for a minute
-POLL = 0.5  # seconds between two looks
+SILENCE = 300.0  # seconds without a heartbeat after which a host counts as lost: a network disk may lag by a minute
+POLL = 0.5  # seconds between two reads
 
 
-class Notice(BaseModel):
-    """What every host tells.
+class Message(BaseModel):
+    """What the messages of all hosts have.
 
     Attributes:
-      nonce: drawn anew by each process that takes part.
-      beat: another number whenever the notice is written, so that others see that its host lives.
-      state: how far it is.
-      code: where ``state`` is "over": the exit code that the training came to on that host.
+      nonce: a random id of the process.
+      beat: another number whenever the message is written: the heartbeat.
+      state: how far the host is.
+      code: where ``state`` is "over": the exit code of the training on that host.
       reason: why, where it is not 0.
     """
 
@@ -36,16 +36,16 @@ class Notice(BaseModel):
     reason: str = ""
 
 
-class FirstNotice(Notice):
-    """What the first host tells.
+class ChiefMessage(Message):
+    """The message of the chief.
 
     Attributes:
-      state: "preparing": components before the Trainer are at work; "calling": its Trainer waits for the others;
-        "training": all that it has admitted train; "over": they no longer do, or never have.
+      state: "preparing": components before the Trainer run; "calling": its Trainer waits for the workers; "training":
+        all that it has admitted train; "over": they no longer do, or never have.
       run: the id of the run.
       addresses: of all hosts, as its ``TF_CONFIG`` names them.
       arguments: of ``run_fn``, from "calling" on.
-      admitted: the nonces of the other hosts by their numbers, from "training" on.
+      admitted: the nonces of the workers by their numbers, from "training" on.
     """
 
     state: Literal["preparing", "calling", "training", "over"]
@@ -55,83 +55,83 @@ class FirstNotice(Notice):
     admitted: dict[int, str] = {}
 
 
-class HostNotice(Notice):
-    """What any other host tells.
+class WorkerMessage(Message):
+    """The message of a worker.
 
     Attributes:
       state: "here": it waits to be admitted, or trains; "over": it no longer does.
-      answers: the nonce of the first host's notice that it answers.
+      answers: the nonce of the chief's message that it answers.
     """
 
     state: Literal["here", "over"]
     answers: str
 
 
-N = TypeVar("N", bound=Notice)
+M = TypeVar("M", bound=Message)
 
 
 def path_of(folder: Path, number: int) -> Path:
-    """Where the notice of a host lies; 0 is the first one."""
-    return folder / ("first.json" if number == 0 else f"host-{number}.json")
+    """The file of a host's message; 0 is the chief."""
+    return folder / ("chief.json" if number == 0 else f"worker-{number}.json")
 
 
-def read(kind: type[N], path: Path) -> N | None:
-    """The notice as it is now; none where there is none that can be read."""
+def read(kind: type[M], path: Path) -> M | None:
+    """The current message; None where there is none that can be read."""
     try:
         return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):  # of a network disk, or of other code: no notice of ours
+    except (OSError, ValidationError, UnicodeDecodeError):  # of a network disk, or of other code
         return None
 
 
-class Own:
-    """The notice of this process; it is told again with each change.
+class Publisher:
+    """Writes the message of this process, again with each change.
 
     Args:
       path: of its file.
-      notice: what it begins with.
+      message: the first one.
     """
 
-    def __init__(self, path: Path, notice: Notice) -> None:
-        self._path, self._notice = path, notice
+    def __init__(self, path: Path, message: Message) -> None:
+        self._path, self._message = path, message
 
-    def tell(self, **changes: Any) -> None:
-        """Writes the notice with these changes and the next beat, whole or not at all."""
-        self._notice = self._notice.model_copy(update={**changes, "beat": self._notice.beat + 1})
-        staging = self._path.with_name(f".{self._path.name}.{self._notice.nonce}")
-        staging.write_text(self._notice.model_dump_json(), encoding="utf-8")
+    def publish(self, **changes: Any) -> None:
+        """Writes the message with these changes and the next beat, atomically."""
+        self._message = self._message.model_copy(update={**changes, "beat": self._message.beat + 1})
+        staging = self._path.with_name(f".{self._path.name}.{self._message.nonce}")
+        staging.write_text(self._message.model_dump_json(), encoding="utf-8")
         staging.replace(self._path)
 
     def beat(self) -> None:
-        """Lets the others see that this process lives; where the disk fails for once, the next time."""
+        """Writes the next heartbeat; an error of the disk is ignored, as another beat follows."""
         with suppress(OSError):
-            self.tell()
+            self.publish()
 
     def withdraw(self) -> None:
-        """Takes it back, unless it tells of an end, or another process has written its own there since."""
-        if self._notice.state == "over":
+        """Removes the message, unless its state is "over", or another process has written its own there since."""
+        if self._message.state == "over":
             return
-        now = read(Notice, self._path)
-        if now and now.nonce == self._notice.nonce:
+        now = read(Message, self._path)
+        if now and now.nonce == self._message.nonce:
             with suppress(FileNotFoundError):
                 self._path.unlink()
 
 
-class Pulse:
-    """Whether a host still lives, by the beats of its notice and this host's clock."""
+class Heartbeat:
+    """Whether a host is alive, by the beats of its message and this host's clock."""
 
     def __init__(self) -> None:
         self._last: tuple[str, int] | None = None
         self._since = time.monotonic()
         self.beats = False
 
-    def feel(self, notice: Notice | None) -> None:
-        """Looks at the notice as it is now. ``beats`` is true once it has changed between two looks at one process."""
-        now = (notice.nonce, notice.beat) if notice else None
+    def observe(self, message: Message | None) -> None:
+        """Takes the current message. ``beats`` is true once it has changed between two looks at one process."""
+        now = (message.nonce, message.beat) if message else None
         if now != self._last:
             self.beats = bool(now and self._last and now[0] == self._last[0])
             self._last, self._since = now, time.monotonic()
 
     @property
     def silent(self) -> bool:
-        """Whether there was no beat for so long that the host must be taken for dead."""
+        """Whether there was no beat for so long that the host counts as lost."""
         return time.monotonic() - self._since > SILENCE

@@ -1,4 +1,4 @@
-"""Replicas that train together agree on what is no gradient's to settle: the moving statistics of normalisation."""
+"""The moving statistics of normalisation, shared by the replicas of a training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ from models.training.hosts.cluster import hosts
 class SharedStatistics(keras.callbacks.Callback):
     """Gives all replicas the mean of their moving statistics at the end of each epoch.
 
-    Each updates them by its own part of every batch. Left alone they drift apart, and hosts that measure the validation
-    pairs differently would not stop at the same epoch. List it first.
+    Each updates them by its own part of every batch. Without this they would drift apart, and hosts that evaluate the
+    validation pairs differently would not stop at the same epoch. List it first.
     """
 
     def __init__(self, encoder: keras.Model, strategy: tf.distribute.Strategy) -> None:
@@ -30,14 +30,14 @@ class SharedStatistics(keras.callbacks.Callback):
 
 
 def over_all(strategy: tf.distribute.Strategy, values: Any) -> list[tf.Tensor]:
-    """The means over all replicas of the tensors that ``values()`` gives in each; comes back when all have asked."""
+    """The means over all replicas of the tensors that ``values()`` gives in each; returns when all have called it."""
     each = tf.function(lambda: strategy.run(values))()
     return [strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in each]
 
 
 @contextmanager
 def once(strategy: tf.distribute.Strategy) -> Iterator[bool]:
-    """For what one host alone does: whether this is the one. No host comes out before that one has."""
+    """For what one host alone does: whether this is the chief. No host leaves the context before the chief has."""
     yield hosts().chief
     if hosts().count > 1:
         over_all(strategy, lambda: [tf.constant(1.0)])

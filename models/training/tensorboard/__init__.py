@@ -1,4 +1,4 @@
-"""What a training shows in TensorBoard, and the pictures that go with it."""
+"""TensorBoard: curves, histograms, projector and trials of a training, and augmented images."""
 
 from models.training.tensorboard.augmented import augmented_images
 from models.training.tensorboard.board import Board

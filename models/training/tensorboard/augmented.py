@@ -1,4 +1,4 @@
-"""What the network really sees: images of a training step, each beside some of its distortions."""
+"""Augmented images: images of a training step, each beside some of its distortions."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _GAP = 2
 def augmented_images(
     settings: ModelSettings, batches: Batches, normalise: Normalise, folder: Path, board: bool = True
 ) -> NDArray[np.uint8]:
-    """Draws the images of some identities of the first step, left as they are fed, then seven times as distorted.
+    """Draws the images of some identities of the first step, first undistorted, then distorted seven times.
 
     Turned and mirrored copies that count as identities are fed as such. Writes ``augmented.png``, and with ``board``
     the same for TensorBoard.
@@ -65,6 +65,6 @@ def _spaced(pixels: NDArray[np.uint8]) -> Image.Image:
     for row in range(rows):
         for column in range(columns):
             one = Image.fromarray(pixels[row, column].squeeze())
-            place = (column * wide + (3 * _GAP if column else 0), row * tall)
-            picture.paste(one.resize((width * factor, height * factor), Image.Resampling.NEAREST), place)
+            corner = (column * wide + (3 * _GAP if column else 0), row * tall)
+            picture.paste(one.resize((width * factor, height * factor), Image.Resampling.NEAREST), corner)
     return picture

@@ -19,13 +19,13 @@ class Board(keras.callbacks.Callback):
     """Writes each epoch for TensorBoard: the runs ``train`` and ``validation`` in a folder.
 
     Scalars: ``loss`` and ``learning_rate``; ``auc``, ``eer``, ``accuracy``, ``spread`` and the mean distances of
-    genuine and impostor pairs. Histograms: the distances of both, every weight of the encoder, what each of its layers
-    makes of the same few validation images. The encoder's graph, once. List it after the ``monitor``, whose measures
-    it writes.
+    genuine and impostor pairs. Histograms: the distances of both, every weight of the encoder, and the activations of
+    its layers for the same few validation images. The encoder's graph, once. List it after the ``monitor``, whose
+    metrics it writes.
 
     Args:
       folder: of TensorBoard's logs.
-      monitor: has measured the epoch.
+      monitor: has the metrics of the epoch.
       distances: of the validation pairs.
       same: [pairs], 1 of genuine ones.
       every: epochs from one set of histograms to the next; 0: neither histograms nor the graph.

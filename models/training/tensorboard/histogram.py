@@ -14,7 +14,7 @@ def write_histogram(name: str, values: NDArray[Any]) -> None:
     """Writes what ``tf.summary.histogram`` would, to the current writer at its step.
 
     That one makes 30 doubles of every value: 9 GB of the largest layer of Koch's network. This takes a block of values
-    at a time. What is not finite is left out: a training that diverges has its own alarm.
+    at a time. Values that are not finite are not counted: training monitors stop a training that diverges.
     """
     tf.summary.write(name, _buckets(values), metadata=metadata.create_summary_metadata(None, None))
 

@@ -1,4 +1,4 @@
-"""TensorBoard's embedding projector: the validation images where the encoder puts them."""
+"""TensorBoard's embedding projector: the validation images by their embeddings."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _SIDE = 48  # pixels of a thumbnail
 
 
 def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: NDArray[np.float32]) -> None:
-    """Writes what the projector reads: ``embeddings.tsv``, ``metadata.tsv``, ``sprite.png`` and its configuration.
+    """Writes the files of the projector: ``embeddings.tsv``, ``metadata.tsv``, ``sprite.png`` and its configuration.
 
     Into ``embeddings``, a run of its own: the projector looks into folders with events, and again when one is new.
 
@@ -37,9 +37,9 @@ def write_projector(folder: Path, images: ImageTable, rows: Ints, embeddings: ND
             file.write(f"{images.name_of(row)}\t{_line(ids.get(row, b''))}\n")
     columns = int(np.ceil(np.sqrt(len(rows))))
     sprite = Image.new("RGB", (columns * _SIDE, columns * _SIDE), "white")
-    for place, row in enumerate(rows.tolist()):
+    for position, row in enumerate(rows.tolist()):
         thumbnail = Image.fromarray(images.pixels[row].squeeze()).convert("RGB")
-        across, down = place % columns * _SIDE, place // columns * _SIDE
+        across, down = position % columns * _SIDE, position // columns * _SIDE
         sprite.paste(ImageOps.pad(thumbnail, (_SIDE, _SIDE), Image.Resampling.BILINEAR, "white"), (across, down))
     sprite.save(folder / "sprite.png")
     config = projector.ProjectorConfig()

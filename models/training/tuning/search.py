@@ -1,4 +1,4 @@
-"""Trials: trainings with other values, the best of which the Trainer takes."""
+"""Trials: trainings with tuned values; the Trainer takes those of the best."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ Fit = Callable[[ModelSettings, Path, list[keras.callbacks.Callback]], Any]
 
 
 class _OwnFirst:
-    """An oracle whose first proposal is the recipe as it is: what is found is then never worse."""
+    """An oracle whose first proposal is the recipe itself, so that the best trial is never worse."""
 
     own: dict[str, float] | None = None
 
@@ -44,7 +44,7 @@ class _Random(_OwnFirst, keras_tuner.oracles.RandomSearchOracle):
 
 
 class _Bayesian(_OwnFirst, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Proposes from what has been tried alone: a search that goes on proposes what an unbroken one would have."""
+    """Proposes from what has been tried alone: a search that continues proposes what an unbroken one would have."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self.num_initial_points = len(self.hyperparameters.space) + 1  # three a value would be most of a search
@@ -56,13 +56,13 @@ class _Bayesian(_OwnFirst, keras_tuner.oracles.BayesianOptimizationOracle):
 
 
 class Search(keras_tuner.engine.base_tuner.BaseTuner):
-    """Runs the trials that an oracle proposes, within a number and a time; goes on where it was stopped.
+    """Runs the trials that an oracle proposes, within a number and a time; continues where it was stopped.
 
     Args:
       settings: the recipe that the trials vary.
-      tuner: what is tried.
-      opened: the data, and what trains on them.
-      folder: of this search alone: what it has found so far is kept there.
+      tuner: the search space and its limits.
+      opened: a context that opens the data and gives the function that trains on them.
+      folder: of this search alone, with its results so far.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         oracle.verbose = 0
         super().__init__(oracle, directory=str(folder.parent), project_name=folder.name, overwrite=not _whole(folder))
         if self._seconds:
-            progress.info("goes on after %d of %d trials", len(self.oracle.end_order), tuner.trials)
+            progress.info("continues after %d of %d trials", len(self.oracle.end_order), tuner.trials)
 
     def search(self, *_given: Any, **_named: Any) -> None:
         """Runs all trials.
@@ -104,8 +104,8 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
             shutil.rmtree(self.project_dir, ignore_errors=True)  # it would find nothing else again
             raise TrainingFailed(f"tuning failed: none of {len(self.oracle.end_order)} trials was trained: {self._why}")
         best = self.best()[0]
-        told = ", ".join(f"{name} {value:.4g}" for name, value in best.hyperparameters.values.items())
-        progress.info("best of %d trials: %s (%.4f)", len(self.oracle.end_order), told, best.score)
+        tuned = ", ".join(f"{name} {value:.4g}" for name, value in best.hyperparameters.values.items())
+        progress.info("best of %d trials: %s (%.4f)", len(self.oracle.end_order), tuned, best.score)
 
     def best(self) -> list[Any]:
         """The trials that came to their end, best first."""
@@ -116,31 +116,31 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         return [trial.hyperparameters for trial in self.best()[:num_trials]]
 
     def search_space_summary(self, extended: bool = False) -> None:
-        """Prints nothing: each trial is told as it begins."""
+        """Prints nothing: each trial is logged as it begins."""
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Prints nothing: the best is told."""
+        """Prints nothing: the best is logged."""
 
     def run_trial(self, trial: Any, fit: Fit) -> dict[str, float]:
         """One training: the best epoch's measure on the validation pairs."""
         values = dict(trial.hyperparameters.values)
         number = len(self.oracle.end_order) + 1
-        told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        progress.info("trial %d/%d  %s", number, self._tuner.trials, told)
-        given = with_values(self._settings, values)
+        tuned = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        progress.info("trial %d/%d  %s", number, self._tuner.trials, tuned)
+        recipe = with_values(self._settings, values)
         if self._tuner.epochs:
-            training = given.training.model_copy(update={"epochs": self._tuner.epochs})
-            given = given.model_copy(update={"training": training})
+            training = recipe.training.model_copy(update={"epochs": self._tuner.epochs})
+            recipe = recipe.model_copy(update={"training": training})
         watch = _Watch(self.oracle.objective.name, self._lower, self._tuner.minutes * 60 - self._seconds)
-        keras.utils.set_random_seed(given.seed)
+        keras.utils.set_random_seed(recipe.seed)
         logs = Path(self.get_trial_dir(trial.trial_id)) / "logs"
         try:
-            fit(given, logs, [watch])
+            fit(recipe, logs, [watch])
         except (TrainingFailed, tf.errors.ResourceExhaustedError) as error:
             self._why = str(error)
             progress.info("trial %d/%d  failed: %s", number, self._tuner.trials, error)
             raise FailedTrialError(str(error)) from error
-        except Exception as error:  # the oracle would take any for the trial's fault, and go on without a word
+        except Exception as error:  # the oracle would count any as a failed trial, and continue silently
             raise FatalError(str(error)) from error
         finally:
             self._seconds += watch.passed()
@@ -148,9 +148,9 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         if watch.best is None:
             self._why = "the time was up before the first epoch's end; raise tuner.minutes"
             raise FailedTrialError(self._why)
-        measured = {self.oracle.objective.name: watch.best}
-        write_trial(logs, values, measured)
-        return measured
+        metrics = {self.oracle.objective.name: watch.best}
+        write_trial(logs, values, metrics)
+        return metrics
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
@@ -170,7 +170,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
 
 
 def space(tuner: TunerSettings) -> keras_tuner.HyperParameters:
-    """What is tried, as the oracle reads it."""
+    """The search space as the oracle takes it."""
     found = keras_tuner.HyperParameters()
     for name, values in tuner.space.items():
         kind = int if name == "embedding" else float
@@ -183,12 +183,12 @@ def space(tuner: TunerSettings) -> keras_tuner.HyperParameters:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether what is kept can be read: who is killed while writing leaves half a file."""
+    """Whether the kept results can be read: a process that is killed while writing leaves an incomplete file."""
     try:
         for file in folder.rglob("*.json"):
             json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        progress.info("%s is half a file: the search begins anew", file)
+        progress.info("%s is incomplete: the search starts again", file)
         return False
     return True
 

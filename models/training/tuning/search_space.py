@@ -1,4 +1,4 @@
-"""What a tuned value does to a recipe. Plain pydantic: checked when the configuration is read."""
+"""The search space: tuned values of a recipe. Plain pydantic, checked when the configuration is read."""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _DISTORTIONS = _distortions()
 
 
 def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSettings:
-    """The recipe with tuned values in the place of its own.
+    """The recipe with tuned values instead of its own.
 
     Args:
       settings: the recipe.
@@ -42,27 +42,27 @@ def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSe
     Raises:
       ValueError: the recipe cannot have such a value.
     """
-    given: dict[str, Any] = settings.model_dump()
+    content: dict[str, Any] = settings.model_dump()
     if "embedding" in values:  # with which distances may grow
         other = settings.encoder.model_copy(update={"embedding": int(values["embedding"])})
         growth = settings.loss.scale(other) / settings.loss.scale(settings.encoder)
         for key in margins_of(settings):
-            given["loss"][key] *= growth
+            content["loss"][key] *= growth
     for name, value in values.items():
         if name == "margin":
-            given["loss"]["margin"] = value
+            content["loss"]["margin"] = value
         elif name == "learning_rate":
-            given["training"]["learning_rate"] = value
+            content["training"]["learning_rate"] = value
         elif name == "embedding":
-            given["encoder"]["embedding"] = int(value)
+            content["encoder"]["embedding"] = int(value)
         elif name == "dropout":
-            given["encoder"]["dropout"] = value
+            content["encoder"]["dropout"] = value
         elif name == "augmentation":
-            own = {key: given["augmentation"][key] for key in _DISTORTIONS}
-            given["augmentation"] |= {key: min(own[key] * value, max(own[key], _DISTORTIONS[key])) for key in own}
+            own = {key: content["augmentation"][key] for key in _DISTORTIONS}
+            content["augmentation"] |= {key: min(own[key] * value, max(own[key], _DISTORTIONS[key])) for key in own}
         else:
             raise ValueError(f"{name} is not tuned")
-    return ModelSettings.model_validate(given)
+    return ModelSettings.model_validate(content)
 
 
 def margins_of(settings: ModelSettings) -> dict[str, float]:
@@ -72,7 +72,7 @@ def margins_of(settings: ModelSettings) -> dict[str, float]:
 
 
 def own_values(settings: ModelSettings, tuner: TunerSettings) -> dict[str, float] | None:
-    """What the recipe has for all that is tuned; None where one of them is none that would be tried."""
+    """The recipe's values of everything that is tuned; None where one of them lies outside the search space."""
     own = {
         "margin": margins_of(settings).get("margin"),
         "learning_rate": settings.training.learning_rate,
@@ -104,13 +104,13 @@ def fitted_to(tuner: TunerSettings, settings: ModelSettings) -> TunerSettings:
         and "the recipe distorts nothing",
     }
     around = _around(settings)
-    given: dict[str, Any] = {}
+    ranges: dict[str, Any] = {}
     for name in TUNED:
         asked, why = getattr(tuner, name), absent.get(name)
         if why and asked not in (None, "auto"):
             raise ValueError(f"tuner.{name}: {why}; set it to null")
-        given[name] = (None if why else around[name]) if asked == "auto" else asked
-    found = tuner.model_copy(update=given)
+        ranges[name] = (None if why else around[name]) if asked == "auto" else asked
+    found = tuner.model_copy(update=ranges)
     if not found.space:
         raise ValueError(f"tuner.trials {tuner.trials}: nothing is tuned; give one of {', '.join(TUNED)}")
     for name, values in found.space.items():

@@ -33,7 +33,9 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
       UserError: ``TF_CONFIG`` names several hosts: each would propose trials of its own.
     """
     if hosts().count > 1:
-        raise UserError("TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0")
+        raise UserError(
+            "TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0", code="train-tuner-hosts"
+        )
     config = fn_args.custom_config
     settings = ModelSettings.model_validate(config["model"])
     tuner = TunerSettings.model_validate(config["tuner"])
@@ -52,12 +54,12 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
             train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
             check_measurable(settings.calibration, val[1].same)
 
-            def once(given: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
-                # A short trial need not reach what is asked of the trained model.
-                shown = "none" if given.training.tensorboard == "none" else "scalars"
-                training = given.training.model_copy(update={"tensorboard": shown})
-                given = given.model_copy(update={"calibration": CalibrationSettings(), "training": training})
-                fit(given, normalise, train, val, str(logs), more=callbacks, pictured=False)
+            def once(recipe: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+                # A short trial need not reach the objective of the calibration.
+                shown = "none" if recipe.training.tensorboard == "none" else "scalars"
+                training = recipe.training.model_copy(update={"tensorboard": shown})
+                recipe = recipe.model_copy(update={"calibration": CalibrationSettings(), "training": training})
+                fit(recipe, normalise, train, val, str(logs), more=callbacks, pictured=False)
 
             yield once
 

@@ -16,8 +16,8 @@ from models.settings import EncoderSettings
 from models.training.hosts.chief import announced
 from models.training.hosts.cluster import Hosts, hosts
 from models.training.hosts.process import Ended
-from models.training.hosts.rendezvous import FirstNotice
-from models.training.hosts.worker import OtherHost
+from models.training.hosts.rendezvous import ChiefMessage
+from models.training.hosts.worker import Worker
 from pipeline.config.configuration import Config
 from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
@@ -80,7 +80,7 @@ def join(output: Path) -> int:
     console.print(
         f"[bold]host {here.number}[/] of {here.count}, the chief is {here.addresses[0]}; {escape(str(output))}"
     )
-    stages, host = Stages(console), OtherHost(rendezvous_folder(output), here, _refusal, progress.info)
+    stages, host = Stages(console), Worker(rendezvous_folder(output), here, _refusal, progress.info)
     try:
         with stages.progress():
             stages.start("chief")
@@ -111,7 +111,7 @@ def _this_host(output: Path) -> Hosts:
     return here
 
 
-def _trained(host: OtherHost, first: FirstNotice, output: Path, here: Hosts, stages: Stages) -> Ended:
+def _trained(host: Worker, first: ChiefMessage, output: Path, here: Hosts, stages: Stages) -> Ended:
     stages.start("Trainer")
     log = output / "runs" / first.run / f"log.host-{here.number}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _trained(host: OtherHost, first: FirstNotice, output: Path, here: Hosts, sta
     return ended
 
 
-def _ended_by_chief(first: FirstNotice) -> Ended:
+def _ended_by_chief(first: ChiefMessage) -> Ended:
     return Ended(first.code, f"the chief: {first.reason}" if first.code else first.reason)
 
 

@@ -5,7 +5,7 @@ from models.settings import CalibrationSettings
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"objective": "target_far"}, "objective: target_far needs value, e.g. value: 0.01"),
         ({"objective": "target_precision"}, "objective: target_precision needs value, e.g. value: 0.95"),
@@ -17,11 +17,11 @@ from models.settings import CalibrationSettings
     ],
     ids=str,
 )
-def test_what_an_objective_does_not_read_is_refused(given, said):
+def test_what_an_objective_does_not_read_is_refused(given, message):
     with pytest.raises(ValidationError) as caught:
         CalibrationSettings(**given)
     (fault,) = caught.value.errors()
-    assert fault["msg"].removeprefix("Value error, ") == said
+    assert fault["msg"].removeprefix("Value error, ") == message
 
 
 @pytest.mark.parametrize("value", [0, 1, 95])

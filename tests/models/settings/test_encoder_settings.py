@@ -23,7 +23,7 @@ def test_each_network_has_its_options_and_their_defaults(given, in_force):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (
             {"blocks": 2},
@@ -41,10 +41,10 @@ def test_each_network_has_its_options_and_their_defaults(given, in_force):
     ],
     ids=str,
 )
-def test_what_a_network_does_not_read_is_refused(given, said):
+def test_what_a_network_does_not_read_is_refused(given, message):
     with pytest.raises(ValidationError) as caught:
         EncoderSettings(**given)
-    assert caught.value.errors()[0]["msg"].removeprefix("Value error, ").startswith(said)
+    assert caught.value.errors()[0]["msg"].removeprefix("Value error, ").startswith(message)
 
 
 @pytest.mark.parametrize("weights", [{}, {"weights": "none"}], ids=str)

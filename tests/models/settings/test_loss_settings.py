@@ -35,7 +35,7 @@ def test_each_loss_has_its_options_and_their_defaults(given, in_force):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (
             {"name": "supervised_contrastive", "margin": 0.4},
@@ -61,8 +61,8 @@ def test_each_loss_has_its_options_and_their_defaults(given, in_force):
     ],
     ids=str,
 )
-def test_what_does_not_go_together_is_refused_in_a_sentence(given, said):
-    assert refusal(**given) == said
+def test_what_does_not_go_together_is_refused_in_a_sentence(given, message):
+    assert refusal(**given) == message
 
 
 def test_a_loss_of_directions_wants_unit_embeddings():
@@ -118,7 +118,7 @@ def test_random_directions_lie_as_far_beyond_the_margin_whatever_the_distance(di
 
 
 @pytest.mark.parametrize(
-    ("encoder", "loss", "said"),
+    ("encoder", "loss", "message"),
     [
         (
             {},
@@ -141,10 +141,10 @@ def test_random_directions_lie_as_far_beyond_the_margin_whatever_the_distance(di
     ],
     ids=str,
 )
-def test_a_margin_that_no_distance_reaches_is_refused(encoder, loss, said):
+def test_a_margin_that_no_distance_reaches_is_refused(encoder, loss, message):
     with pytest.raises(ValidationError) as caught:
         fitted(encoder, **loss)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_each_optimiser_and_schedule_has_its_options_and_their_defaults(given, i
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (
             {"optimizer": "adam", "weight_decay": 0.1},
@@ -51,8 +51,8 @@ def test_each_optimiser_and_schedule_has_its_options_and_their_defaults(given, i
     ],
     ids=str,
 )
-def test_what_would_be_ignored_is_refused(given, said):
+def test_what_would_be_ignored_is_refused(given, message):
     with pytest.raises(ValidationError) as caught:
         TrainingSettings(**given)
     (fault,) = caught.value.errors()
-    assert fault["msg"].removeprefix("Value error, ") == said
+    assert fault["msg"].removeprefix("Value error, ") == message

@@ -100,23 +100,23 @@ def test_it_says_that_it_stops_and_where_it_goes_on(tmp_path, stop_after, caplog
     stop_after(6, SystemExit)
     with caplog.at_level(logging.INFO, "siamese.progress"), pytest.raises(SystemExit):
         trained(recipe("batch"), tmp_path, tmp_path / "mine")
-    assert caplog.messages[-1] == "stopped; the same run goes on after 6 steps"
+    assert caplog.messages[-1] == "stopped; the same run continues after 6 steps"
 
     with caplog.at_level(logging.INFO, "siamese.progress"):
         trained(recipe("batch"), tmp_path, tmp_path / "mine")
-    assert f"goes on from epoch 2/{EPOCHS}, step 2 of {STEPS}" in caplog.messages
+    assert f"continues from epoch 2/{EPOCHS}, step 2 of {STEPS}" in caplog.messages
 
 
-def test_stopped_while_an_epoch_is_judged_it_is_judged_again(tmp_path, monkeypatch):
+def test_stopped_while_an_epoch_is_evaluated_it_is_evaluated_again(tmp_path, monkeypatch):
     """The best epoch is the first: a state without its weights would end with those of another."""
     likes = dict.fromkeys(range(1, EPOCHS), 0.5) | {0: 0.9}
-    judged = ValidationMonitor.on_epoch_end
+    evaluated = ValidationMonitor.on_epoch_end
 
-    def told(monitor, epoch, logs=None):
-        judged(monitor, epoch, logs)
+    def reported(monitor, epoch, logs=None):
+        evaluated(monitor, epoch, logs)
         logs["val_auc"] = likes[epoch]
 
-    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", reported)
     unbroken = trained(recipe("batch"), tmp_path / "unbroken")
 
     def stopped(monitor, epoch, logs=None):
@@ -126,22 +126,22 @@ def test_stopped_while_an_epoch_is_judged_it_is_judged_again(tmp_path, monkeypat
     given = recipe("batch", checkpoint_minutes=1e-9)
     with pytest.raises(SystemExit):
         trained(given, tmp_path, tmp_path / "mine")
-    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", reported)
     for weights, expected in zip(trained(given, tmp_path, tmp_path / "mine"), unbroken, strict=True):
         np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
 
 
-def test_stopped_by_what_sees_a_step_before_the_state_is_kept_the_epoch_is_judged_too(
+def test_stopped_by_what_sees_a_step_before_the_state_is_kept_the_epoch_is_evaluated_too(
     tmp_path, stop_after, monkeypatch
 ):
     """The second epoch is the best, and a signal arrives as its last step ends."""
-    judged = ValidationMonitor.on_epoch_end
+    evaluated = ValidationMonitor.on_epoch_end
 
-    def told(monitor, epoch, logs=None):
-        judged(monitor, epoch, logs)
+    def reported(monitor, epoch, logs=None):
+        evaluated(monitor, epoch, logs)
         logs["val_auc"] = 0.9 if epoch == 1 else 0.5
 
-    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", told)
+    monkeypatch.setattr(ValidationMonitor, "on_epoch_end", reported)
     unbroken = trained(recipe("batch"), tmp_path / "unbroken")
     stop_after(2 * STEPS, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -188,7 +188,7 @@ def test_a_long_epoch_is_kept_in_parts(tmp_path, stop_after):
         {"training": {"stop_on": "eer", "schedule": "step", "clip_norm": 1.0}},
         {"training": {"optimizer": "muon", "mixed_precision": "on"}},
     ],
-    ids=["learned-verdict", "accumulated", "eer", "muon"],
+    ids=["learned-logit", "accumulated", "eer", "muon"],
 )
 def test_whatever_the_recipe_a_stopped_training_ends_as_an_unbroken_one(tmp_path, stop_after, more):
     given = ModelSettings.model_validate(

@@ -13,7 +13,7 @@ from models.settings import CalibrationSettings, EncoderSettings, ImageSettings,
 from models.training import trainer
 
 STEPS, EPOCHS, SIDE = 2, 4, 32
-ENDED = "goes on after its last epoch: no step is taken anew"
+ENDED = "continues after its last epoch: no step is left to take"
 
 
 def normalise(raw):
@@ -95,7 +95,7 @@ def test_an_error_in_the_calibration_costs_no_step(tmp_path, monkeypatch, caplog
     assert ENDED in caplog.messages
 
 
-def test_a_target_out_of_reach_is_told_at_once_the_next_time_and_another_is_met(tmp_path, steps):
+def test_a_target_out_of_reach_is_reported_at_once_the_next_time_and_another_is_met(tmp_path, steps):
     (images, pairs), itself = split(1), np.arange(24)
     unlike = pairs.same == 0
     a, b = (np.concatenate([itself, side[unlike]]) for side in (pairs.a, pairs.b))

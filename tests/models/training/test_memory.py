@@ -21,7 +21,7 @@ def test_it_is_the_machines_or_the_rest_of_the_containers(tmp_path, files, free)
     assert available_memory(tmp_path / "meminfo", tmp_path / "cgroup") == free
 
 
-def test_where_nothing_can_be_told_there_is_none(tmp_path):
+def test_where_nothing_can_be_reported_there_is_none(tmp_path):
     assert available_memory(tmp_path / "none", tmp_path / "none") == 0
 
 

@@ -1,13 +1,13 @@
 import pytest
 
 from models.errors import TrainingFailed
-from models.training.monitors import Alarms
+from models.training.monitors import TrainingMonitors
 
 FINE = {"loss": 0.4, "val_genuine_distance": 0.3, "val_impostor_distance": 1.2, "val_spread": 0.9}
 
 
 def test_a_training_that_learns_goes_on():
-    Alarms().on_epoch_end(3, dict(FINE))
+    TrainingMonitors().on_epoch_end(3, dict(FINE))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_training_that_learns_goes_on():
 )
 def test_one_that_can_come_to_nothing_is_stopped_with_the_reason(seen, said):
     with pytest.raises(TrainingFailed) as caught:
-        Alarms().on_epoch_end(3, FINE | seen)
+        TrainingMonitors().on_epoch_end(3, FINE | seen)
     assert str(caught.value).startswith(f"training failed {said}")
 
 
@@ -29,22 +29,22 @@ COLLAPSED = FINE | {"val_spread": 1e-5, "val_impostor_distance": 2e-6}
 
 
 def test_a_collapse_that_stays_is_one():
-    alarms = Alarms()
-    alarms.on_epoch_end(3, COLLAPSED)
+    monitors = TrainingMonitors()
+    monitors.on_epoch_end(3, COLLAPSED)
     with pytest.raises(TrainingFailed) as caught:
-        alarms.on_epoch_end(4, COLLAPSED)
+        monitors.on_epoch_end(4, COLLAPSED)
     said = "in epoch 5: the encoder has collapsed to one point (impostors are 2e-06 apart on the validation"
     assert str(caught.value).startswith(f"training failed {said}")
 
 
 def test_a_network_that_comes_back_from_one_point_goes_on():
-    alarms = Alarms()
+    monitors = TrainingMonitors()
     for epoch, seen in enumerate([COLLAPSED, FINE, COLLAPSED, FINE]):
-        alarms.on_epoch_end(epoch, dict(seen))
+        monitors.on_epoch_end(epoch, dict(seen))
 
 
 def test_what_is_no_number_stops_at_once_after_a_collapse_too():
-    alarms = Alarms()
-    alarms.on_epoch_end(0, COLLAPSED)
+    monitors = TrainingMonitors()
+    monitors.on_epoch_end(0, COLLAPSED)
     with pytest.raises(TrainingFailed, match="in epoch 2: the loss is not a finite number"):
-        alarms.on_epoch_end(1, COLLAPSED | {"loss": float("nan")})
+        monitors.on_epoch_end(1, COLLAPSED | {"loss": float("nan")})

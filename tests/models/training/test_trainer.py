@@ -171,10 +171,11 @@ def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(t
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=999))
     with (
-        pytest.raises(UserError, match="training needs"),
+        pytest.raises(UserError) as raised,
         scratch_folder(str(tmp_path), patterns, on_disk),
     ):
         pass
+    assert raised.value.code == "train-disk-full"
     with scratch_folder(str(tmp_path), patterns, in_memory) as scratch:  # asks for no disk
         assert scratch is None
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))

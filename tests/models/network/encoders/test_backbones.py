@@ -156,7 +156,7 @@ def test_a_backbone_is_frozen_first_and_trains_more_slowly_after(frozen, expecte
 def test_what_is_frozen_stays_and_what_is_unfrozen_moves(monkeypatch):
     monkeypatch.setattr("models.training.compiled_model.load_pretrained", lambda *given: None)
     keras.utils.set_random_seed(0)
-    # Of few layers: each phase traces its step anew.
+    # Of few layers: each phase traces its step again.
     settings = recipe(frozen_epochs=2, backbone="VGG16", weights="imagenet")
     model = build_model(settings, 10)
     images = np.random.default_rng(0).uniform(size=(8, 32, 32, 3)).astype(np.float32)

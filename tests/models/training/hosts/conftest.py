@@ -34,7 +34,7 @@ def run_fn(monkeypatch):
 
 
 @pytest.fixture
-def told(caplog):
+def reported(caplog):
     """The progress lines."""
     caplog.set_level(logging.INFO, "siamese.progress")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "siamese.progress"]

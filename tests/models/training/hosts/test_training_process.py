@@ -18,10 +18,10 @@ def nobody_lost() -> None:
     return None
 
 
-def test_it_trains_with_the_arguments_and_tells_its_progress(run_fn, told):
+def test_it_trains_with_the_arguments_and_reports_its_progress(run_fn, reported):
     run_fn("print('a library speaks')\nprogress.info('epoch %d of %s', 1, fn_args.train_files)")
     assert TrainingProcess({"train_files": ["x/*"]}).supervised(nobody_lost) == Ended(0)
-    assert told() == ["epoch 1 of ['x/*']"]
+    assert reported() == ["epoch 1 of ['x/*']"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_it_trains_with_the_arguments_and_tells_its_progress(run_fn, told):
         ),
     ],
 )
-def test_how_it_ended_is_told(run_fn, body, ended):
+def test_how_it_ended_is_reported(run_fn, body, ended):
     run_fn(body)
     assert TrainingProcess({}).supervised(nobody_lost) == ended
 
@@ -54,40 +54,42 @@ def test_what_libraries_print_goes_to_the_log(run_fn, tmp_path):
     assert {"on standard output", "from C"} <= set((tmp_path / "log.txt").read_text().splitlines())
 
 
-def test_ctrl_c_stops_it_and_it_may_keep_its_state(run_fn, told):
+def test_ctrl_c_stops_it_and_it_may_keep_its_state(run_fn, reported):
     run_fn(f"try:\n    {ENDLESS.splitlines()[0]}\n    time.sleep(60)\nfinally:\n    progress.info('kept')")
 
     def pressed() -> None:
-        if told():
+        if reported():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         TrainingProcess({}).supervised(pressed)
-    assert told()[1:] == ["kept"]
-    assert gone(told()[0])
+    assert reported()[1:] == ["kept"]
+    assert gone(reported()[0])
 
 
-def test_one_that_does_not_stop_is_killed(run_fn, told, monkeypatch):
+def test_one_that_does_not_stop_is_killed(run_fn, reported, monkeypatch):
     monkeypatch.setattr(process, "_GRACE", 0.3)
     run_fn(f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{ENDLESS}")
     training = TrainingProcess({})
-    while not told():
+    while not reported():
         time.sleep(0.02)
     training.stop()
-    assert gone(told()[0])
+    assert gone(reported()[0])
 
 
-def test_it_is_stopped_once_another_host_is_lost(run_fn, told, monkeypatch):
+def test_it_is_stopped_once_another_host_is_lost(run_fn, reported, monkeypatch):
     monkeypatch.setattr(process, "_LOST", 0.1)
     run_fn(ENDLESS)
-    assert TrainingProcess({}).supervised(lambda: "host 1: is gone" if told() else None) == Ended(1, "host 1: is gone")
-    assert gone(told()[0])
+    assert TrainingProcess({}).supervised(lambda: "host 1: is gone" if reported() else None) == Ended(
+        1, "host 1: is gone"
+    )
+    assert gone(reported()[0])
 
 
 def test_it_goes_when_its_parent_is_killed(run_fn):
     run_fn(f"try:\n    {ENDLESS.splitlines()[0]}\n    time.sleep(60)\nfinally:\n    os.write(2, b'kept')")
     parent = (
-        "import logging, sys\nfrom models.joint_training import process\n"
+        "import logging, sys\nfrom models.training.hosts import process\n"
         f"process._PROGRAM = {process._PROGRAM!r}\n"
         "logging.basicConfig(stream=sys.stderr, level=logging.INFO, format='%(message)s')\n"
         "process.TrainingProcess({}).supervised(lambda: None)"
@@ -101,7 +103,7 @@ def test_it_goes_when_its_parent_is_killed(run_fn):
 
 
 def gone(line: str) -> bool:
-    """Whether the process that told its number has ended, now or within a second."""
+    """Whether the process that reported its number has ended, now or within a second."""
     number = int(re.search(r"process (\d+)", line)[1])
     for _ in range(50):
         try:

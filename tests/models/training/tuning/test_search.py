@@ -113,7 +113,7 @@ def test_a_trial_that_fails_is_one_of_them_and_no_more(tmp_path):
     assert (len(trials.rates), len(search.best())) == (6, 4)
 
 
-def test_where_all_fail_the_reason_is_told_and_nothing_is_kept(tmp_path):
+def test_where_all_fail_the_reason_is_reported_and_nothing_is_kept(tmp_path):
     trials = Trials()
     trials.raised = {number: TrainingFailed("all embeddings are one") for number in (1, 2, 3)}
     with pytest.raises(TrainingFailed, match="none of 3 trials was trained: all embeddings are one"):

@@ -56,7 +56,7 @@ def test_what_the_recipe_does_not_have_is_left_out():
         ({"embedding": [64, 5000]}, {}, "tuner.embedding 5000: Input should be less than or equal to 4096"),
     ],
 )
-def test_a_value_that_cannot_be_is_told_before_the_first_trial(given, recipe, message):
+def test_a_value_that_cannot_be_is_reported_before_the_first_trial(given, recipe, message):
     with pytest.raises(ValueError, match=message):
         fitted_to(TunerSettings(trials=3, **given), ModelSettings.model_validate(recipe))
 

@@ -106,7 +106,7 @@ def properties(checkpoints, **custom) -> dict:
 
 
 def tuned(given, folder, checkpoints, **tuner) -> dict:
-    """What the Tuner leaves: its artifacts, made anew as TFX makes them."""
+    """What the Tuner's artifacts, as TFX makes them."""
     made = {
         "best_hyperparameters": standard_artifacts.HyperParameters(),
         "tuner_results": standard_artifacts.TunerResults(),
@@ -125,7 +125,7 @@ def tuned(given, folder, checkpoints, **tuner) -> dict:
 
 
 def trained(given, folder, checkpoints, **custom) -> ModelManifest:
-    """What the Trainer says of its model."""
+    """The Trainer's output about its model."""
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
     model.uri, model_run.uri = str(folder / "model"), str(folder / "model_run")
     (folder / "model_run").mkdir(parents=True)
@@ -136,7 +136,7 @@ def trained(given, folder, checkpoints, **custom) -> ModelManifest:
 
 
 class Stopped(logging.Handler):
-    """Presses Ctrl-C when a line is told."""
+    """Presses Ctrl-C when a line is logged."""
 
     def __init__(self, line: str) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ def test_another_space_is_another_search_and_more_trials_are_not(given, tmp_path
     tuned(given, tmp_path, tmp_path / "kept", trials=1)
     caplog.clear()
     tuned(given, tmp_path, tmp_path / "kept", trials=2)
-    assert "goes on after 1 of 2 trials" in caplog.messages
+    assert "continues after 1 of 2 trials" in caplog.messages
     tuned(given, tmp_path, tmp_path / "kept", trials=1, embedding=[5])
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
@@ -186,8 +186,9 @@ def test_another_space_is_another_search_and_more_trials_are_not(given, tmp_path
 def test_trials_are_of_one_host(given, tmp_path, monkeypatch):
     cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
-    with pytest.raises(UserError, match="TF_CONFIG: trials run on one host"):
+    with pytest.raises(UserError) as raised:
         tuned(given, tmp_path, None)
+    assert raised.value.code == "train-tuner-hosts"
 
 
 def test_without_a_folder_that_outlives_the_run_it_searches_in_a_passing_one(given, tmp_path):
@@ -212,7 +213,7 @@ def test_a_training_is_kept_until_it_is_exported(given, tmp_path, caplog, monkey
     caplog.clear()  # of what another test may have switched on
     aim = RECIPE.model_dump(mode="json") | {"calibration": {"objective": "best_f1"}}
     exported = trained(given, tmp_path / "second", tmp_path / "kept", model=aim)
-    assert "goes on after its last epoch: no step is taken anew" in caplog.messages
+    assert "continues after its last epoch: no step is left to take" in caplog.messages
     assert not [line for line in caplog.messages if line.startswith("epoch ")]
     assert exported.calibration.objective == "best_f1"
     assert not list((tmp_path / "kept").iterdir())

@@ -10,7 +10,7 @@ from components.run_outcome.summary import RunSummary
 from models.code_digest import code_digest
 from models.errors import UserError
 from models.settings import ModelSettings
-from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read
+from models.training.hosts.rendezvous import ChiefMessage, Publisher, path_of, read
 from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.runners.local import hosts
@@ -107,13 +107,16 @@ class TestWhoMayCallWhat:
 
 def test_waiting_imports_neither_tensorflow_nor_tfx(as_host, tmp_path):
     as_host(1)
-    Own(path_of(made(tmp_path), 0), FirstNotice(nonce="n", state="preparing", run="r", addresses=ADDRESSES)).tell()
+    Publisher(
+        path_of(made(tmp_path), 0), ChiefMessage(nonce="n", state="preparing", run="r", addresses=ADDRESSES)
+    ).publish()
     code = (
         "import sys, threading, time\nfrom pathlib import Path\n"
-        "from models.training.hosts.rendezvous import FirstNotice, Own, path_of, read\n"
+        "from models.training.hosts.rendezvous import ChiefMessage, Publisher, path_of, read\n"
         "from pipeline.runners.local.hosts import join\n"
         f"first = path_of(Path({str(made(tmp_path))!r}), 0)\n"
-        "def end():\n    time.sleep(1)\n    Own(first, read(FirstNotice, first)).tell(state='over', reason='cached')\n"
+        "def end():\n    time.sleep(1)\n"
+        "    Publisher(first, read(ChiefMessage, first)).publish(state='over', reason='cached')\n"
         f"threading.Thread(target=end).start()\nassert join(Path({str(tmp_path)!r})) == 0\n"
         "print(*sys.modules, file=sys.stderr)"
     )
@@ -157,7 +160,7 @@ class TestARunThatNeedsNoTraining:
         run(load_config(overrides=[data]), tmp_path / "out")
         waiting.join(10)
         assert not waiting.is_alive()
-        assert read(FirstNotice, path_of(rendezvous_folder(tmp_path / "out"), 0)).state == "over"
+        assert read(ChiefMessage, path_of(rendezvous_folder(tmp_path / "out"), 0)).state == "over"
         return codes[0]
 
     @pytest.mark.parametrize(
