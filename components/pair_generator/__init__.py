@@ -1,1 +1,1 @@
-"""Makes balanced genuine and impostor pairs out of each split of the images."""
+"""The component that makes balanced genuine and impostor pairs of each split of the images."""

@@ -1,4 +1,4 @@
-"""The component: what it takes and gives."""
+"""The component: its inputs, outputs and parameters."""
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import BaseChannel, channel_utils, standard_artifacts
@@ -54,10 +54,10 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
         Args:
           images: Examples with splits, one image an Example, uncompressed TFRecords.
           settings: how many pairs, and which.
-          seed: of every choice.
-          code_digest: changes when the code does, so that no stale result is taken from the cache.
+          seed: of all sampling.
+          code_digest: a part of the cache key that changes with the code.
           gate: a verdict that must exist before pairs are made; not read.
-          baseline_model: the model that serves, which hard impostors are mined with; holds none where none serves.
+          baseline_model: the served model, with which impostors are mined; a channel without artifacts if none serves.
         """
         spec = PairGeneratorSpec(
             images=images,

@@ -1,4 +1,4 @@
-"""From the artifacts to the transforms and back."""
+"""The executor: reads images, chooses pairs, writes them."""
 
 import json
 import shutil
@@ -42,8 +42,8 @@ from models.errors import UserError
 
 _RANGE_PAIRS = 1 << 16  # pairs a file
 _RANGE_BYTES = 64 << 20  # of pixels a file, where it carries them
-_ID_PAIR_BYTES = 512  # a generous guess of a pair Example without pixels
-_WORK = "_work"  # folder of the pairs artifact that is gone at the end
+_ID_PAIR_BYTES = 512  # at most, of a pair Example without pixels
+_WORK = "_work"  # folder of the pairs artifact, removed at the end
 
 
 class Executor(BaseBeamExecutor):
@@ -160,7 +160,7 @@ def _choose(
 def _ranges(
     split: str, index: ImageIndex, selection: Selection, folder: str, work: str, shards: tuple[str, ...] = ()
 ) -> list[PairsToWrite]:
-    """Cuts the pairs into ranges that depend on nothing but the images and the settings."""
+    """Cuts the pairs into ranges that depend on the images and the settings alone."""
     columns = (*ID_COLUMNS, *RECORD_COLUMNS, *SLICE_COLUMNS) if shards else ID_COLUMNS  # the group is named twice
     table = index.sides(selection, tuple(dict.fromkeys(columns)))
     size = _RANGE_PAIRS
@@ -182,7 +182,7 @@ def _ranges(
 def _check_disk(
     shards: dict[str, list[str]], indices: dict[str, ImageIndex], chosen: dict[str, Selection], uri: str
 ) -> None:
-    """Fails before the first byte rather than after the last that fitted."""
+    """Checks that the pairs fit on the disk before anything is written."""
     if not is_local(uri):
         return
     need = sum(len(selection.kind) for selection in chosen.values()) * _ID_PAIR_BYTES

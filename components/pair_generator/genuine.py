@@ -1,4 +1,4 @@
-"""Genuine pairs: how many each identity gives, and which. Pure numpy."""
+"""Genuine pairs: how many of each identity, and which. Pure numpy."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def possible(sizes: Ints) -> Ints:
 
 
 def rate_for(total: int, sizes: Ints, limits: Ints) -> float:
-    """Pairs per image at which identities of these sizes give ``total`` pairs together, each within its limit.
+    """Pairs per image at which identities of these sizes have ``total`` pairs together, each within its limit.
 
     The sum of ``min(limit, rate * size)`` grows with the rate in straight pieces: it is computed where they meet and
     read off between. Where the limits together are below ``total`` the rate at which all are reached is returned.

@@ -1,4 +1,4 @@
-"""Embeddings of the images of a split by the model that serves, in batches: pixels are never all in memory."""
+"""Embeddings of the images of a split by the served model, in batches, so that memory does not grow with images."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,10 @@ from models.export.inference import LoadedModel
 def embed_images(model_dir: str, index: ImageIndex, shards: Sequence[str]) -> NDArray[np.float32]:
     """float32 [images, d], in the order of the index.
 
-    The model is asked through ``embed``, as any client asks it, so that one of another input size resizes by itself.
+    Uses the signature ``embed``, so that a model of another input size resizes the images itself.
 
     Raises:
-      UserError: the model is none of this pipeline's, or damaged.
+      UserError: the model is damaged, or not of this pipeline.
     """
     files, offsets = (index.table[column].to_numpy() for column in (FILE, OFFSET))
     order = np.lexsort((offsets, files))
@@ -32,7 +32,7 @@ def embed_images(model_dir: str, index: ImageIndex, shards: Sequence[str]) -> ND
 
 
 def _encoded(shards: Sequence[str], files: NDArray[np.int32], offsets: NDArray[np.int64]) -> Iterator[bytes]:
-    """Each image as a PNG, read in the order in which they lie."""
+    """Each image as a PNG, in the order of the records."""
     for number in np.unique(files):
         with open_records(shards[number]) as file:
             for offset in offsets[files == number]:

@@ -1,6 +1,6 @@
-"""The table of a split's images: ids and where each lies, in memory. No pixels.
+"""The table of a split's images: ids and positions of the records, in memory. No pixels.
 
-A row an image, sorted by id, so that neither the order of the shards nor the number of workers can be seen in it.
+A row an image, sorted by id, so that it does not depend on the order of shards or the number of workers.
 """
 
 from collections.abc import Mapping, Sequence

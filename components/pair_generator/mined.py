@@ -1,4 +1,4 @@
-"""Hard impostor pairs: images of different identities that a model takes for alike. Pure numpy.
+"""Mined impostor pairs: images of different identities that are near each other to a model. Pure numpy.
 
 Each anchor is compared with a pool of images drawn by hash, not with all of them, so that the cost grows with the
 anchors.

@@ -5,9 +5,9 @@ images twice, in either order; no identity in more than ``max_per_identity`` gen
 image in more than ``max_per_image`` pairs. The same images, settings and seed give the same pairs, whatever order the
 images came in.
 
-Kinds: ``impostor_forgery`` is a given forgery with an image of whom it imitates; ``impostor_mined`` looks alike to the
-model that serves; ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was drawn from
-anywhere in the split, so now and then it is of the same group too.
+Kinds: ``impostor_forgery`` is a given forgery with an image of the identity it imitates; ``impostor_mined`` are near
+each other to the served model; ``impostor_same_group`` was drawn from the anchor's own group; ``impostor_random`` was
+drawn from anywhere in the split, so it may be of the same group too.
 """
 
 from dataclasses import dataclass, field
@@ -26,13 +26,14 @@ from models.errors import UserError
 
 @dataclass(frozen=True)
 class SplitImages:
-    """What is known of the images of a split, sorted by their id.
+    """The images of a split, sorted by their id.
 
     Attributes:
-      identities: who each image shows, 0 .. identities - 1, or -1 for a given forgery, int64 [images].
+      identities: the identity of each image, 0 .. identities - 1, or -1 for a given forgery, int64 [images].
       groups: the group of each image, -1 for none, int64 [images]. An identity has the group of its first image.
-      imitated: of a forgery whom it imitates, -1 for nobody in the split and for all other images, int64 [images].
-      embeddings: of the model that serves, float32 [images, d], closer is more alike; none where nothing is mined.
+      imitated: the identity that a forgery imitates, -1 if it is not in the split and for all other images, int64
+        [images].
+      embeddings: of the served model, float32 [images, d], closer is more alike; None where nothing is mined.
     """
 
     identities: Ints

@@ -1,4 +1,4 @@
-"""What a user may set about the pairs."""
+"""The settings of the pairs."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from models.settings import IsPath, Settings
 
 
 class PairCounts(Settings):
-    """How many pairs a split shall have, genuine and impostor together; takes the place of ``per_image`` there."""
+    """Pairs of a split, genuine and impostor together, instead of ``per_image``."""
 
     train: int | None = Field(None, ge=2, description="of the train split; an even number")
     val: int | None = Field(None, ge=2, description="of the validation split; an even number")
@@ -16,7 +16,7 @@ class PairCounts(Settings):
 
 
 class PairLists(Settings):
-    """Lists of the user's own pairs, each in place of the generated ones of its split."""
+    """The user's own lists of pairs, each instead of the generated pairs of its split."""
 
     train: Annotated[str | None, IsPath()] = Field(None, description="of the train split, as test")
     val: Annotated[str | None, IsPath()] = Field(None, description="of the validation split, as test")
@@ -25,7 +25,7 @@ class PairLists(Settings):
     )
 
     def given(self) -> dict[str, str]:
-        """The address of each that is there, by split."""
+        """The address of each list, by split."""
         return {split: address for split, address in self if address}
 
 
@@ -33,7 +33,7 @@ class PairSettings(Settings):
     """How many pairs, and which impostors."""
 
     per_image: float = Field(4, gt=0, le=1000, description="pairs per image of a split, half of them genuine")
-    count: PairCounts = Field(PairCounts(), description="pairs of a split, where per_image is not the measure")
+    count: PairCounts = Field(PairCounts(), description="pairs of a split, instead of per_image")
     max_per_identity: int = Field(500, ge=1, description="genuine pairs of one identity; twice as many impostors")
     max_per_image: int | None = Field(None, ge=2, description="pairs that one image may be in, of all kinds together")
     same_group: float = Field(0.5, ge=0, le=1, description="share of the impostors that come from the same group")
@@ -41,7 +41,7 @@ class PairSettings(Settings):
         0.5, ge=0, le=1, description="share that are given forgeries, where impostor_of names some"
     )
     mined: float = Field(
-        0, ge=0, le=1, description="share that the model which now serves takes for alike; train split only"
+        0, ge=0, le=1, description="share that are mined: near each other to the served model; train split only"
     )
 
     protocol: PairLists = Field(PairLists(), description="lists of pairs; the images that they name go to their splits")
@@ -60,11 +60,11 @@ class PairSettings(Settings):
         return self
 
     def counted(self, split: str) -> bool:
-        """Whether the user gave the number of pairs of this split."""
+        """Whether the number of pairs of this split is set."""
         return getattr(self.count, split, None) is not None
 
     def asked(self, split: str, images: int) -> int:
-        """Pairs asked of a split of so many images: even, two or more."""
+        """The configured number of pairs of a split of so many images: even, two or more."""
         if self.counted(split):
             return int(getattr(self.count, split))
         return max(2, 2 * round(self.per_image * images / 2))

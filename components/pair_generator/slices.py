@@ -1,4 +1,4 @@
-"""What test pairs are sliced on beside their kind: group, size of the identities, quality of the images. Pure.
+"""The slices of test pairs beside their kind: group, size of the identities, quality of the images. Pure.
 
 A measure over all pairs can hide that a model fails on one group, on identities with few images, or on poor images.
 """

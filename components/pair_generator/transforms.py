@@ -1,4 +1,4 @@
-"""Two passes over the images: what is where, and then the chosen pairs.
+"""Two passes over the images: index them, then write the chosen pairs.
 
 Neither shuffles a record: an element is a file to read, or a file to write. Every file is written under another name
 and then renamed, with the same bytes at every attempt, so that a retry does no harm.
@@ -69,7 +69,7 @@ Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel featu
 
 @dataclass(frozen=True)
 class ShardToIndex:
-    """One image shard, and where its rows go: an Arrow stream of ``index.SCHEMA``, whose metadata has the checksum."""
+    """One image shard, and the target of its rows: an Arrow stream of ``index.SCHEMA``, with a checksum as metadata."""
 
     shard: str
     number: int  # in the split's sorted list of shards
@@ -88,7 +88,7 @@ class PairsToWrite:
 @beam.typehints.with_input_types(ShardToIndex)
 @beam.typehints.with_output_types(str)
 class IndexShards(beam.PTransform):
-    """Reads every shard once, from its beginning to its end, and writes its rows. Gives the paths written."""
+    """Reads every shard once and writes its rows. Outputs the paths written."""
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
         return shards | "SpreadShards" >> beam.Reshuffle() | "Index" >> beam.ParDo(_IndexShard())
@@ -97,10 +97,10 @@ class IndexShards(beam.PTransform):
 @beam.typehints.with_input_types(PairsToWrite)
 @beam.typehints.with_output_types(str)
 class WritePairs(beam.PTransform):
-    """Writes every range of pairs into its file. Gives the paths written.
+    """Writes every range of pairs into its file. Outputs the paths written.
 
-    The pixels of a range are read in the order in which they lie and held until the range is written: memory is that
-    of one range, however many images there are.
+    The pixels of a range are read in the order of their records and held until the range is written: memory is that of
+    one range, however many images there are.
     """
 
     def expand(self, ranges: beam.PCollection) -> beam.PCollection:

@@ -1,4 +1,4 @@
-"""Which images a training step sees. Step i of a seed is the same batch wherever and whenever it is asked for."""
+"""The batches of a training: which images and pairs a step has. Step i of a seed is always the same batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,43 +12,48 @@ from numpy.typing import NDArray
 
 from models.data.dataset import ImageTable, Ints, PairTable, to_raw
 from models.data.features import FORGED
-from models.data.identity_index import Members
-from models.data.sampler import Draw, different, draws
+from models.data.sampler import IdentityIndex, Sampler, sample_distinct, sampler, shuffled
 from models.settings import BatchSettings, ModelSettings
 
 Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32 [n, height, width, channels]
 
 
 class Batches(Protocol):
-    """A source of batches: ``images_per_epoch``-sized steps, each a function of its number."""
+    """A source of batches, each a function of its step's number.
+
+    Attributes:
+      steps_per_epoch: steps that use every image, or pair, about once.
+      most_parts: parts that a batch can be cut into so that each has pairs.
+      signature: dtypes of what ``step`` returns.
+    """
 
     steps_per_epoch: int
-    most_parts: int  # into which a batch can be cut so that each has pairs of its own
+    most_parts: int
     signature: tuple[tf.DType, ...]
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
-        """The batch of one step, or one of so many parts of it: raw pixels, ..., labels."""
+        """The batch of a step, or one of its ``parts``: raw pixels, ..., labels."""
 
     def inputs(self, normalise: Normalise, *batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
-        """The batch as the network takes it: (x, y)."""
+        """The batch as the input of the network: (x, y)."""
 
 
 class IdentityBatches:
-    """Some identities, some images of each, some forgeries of each: every pair of the batch is a training pair.
+    """Batches of some identities, some images and some forgeries of each: every pair in a batch is a training pair.
 
-    The identities of a step come from a few groups, so that impostors of the same group, the hard ones, are in every
-    batch. Where there are fewer identities than asked for, each brings more images. An identity with fewer images than
-    asked for repeats them (augmented differently). Given forgeries are impostors to every other image and share one
+    The identities of a step come from a few groups, so that every batch has impostors of the same group, the hard ones.
+    Where there are fewer identities than configured, each has more images. An identity with fewer images than
+    configured repeats them (augmented differently). Given forgeries are impostors to every other image and share one
     label, ``features.FORGED``.
 
-    Where the pair list has mined impostor pairs, ``settings.mined`` of the identities come as the two of such a pair,
-    with the two images of the pair among theirs. The mined pairs take turns, in a new order every time all were seen.
+    Where the pair list has mined impostor pairs, a share ``settings.mined`` of the identities are those of such pairs,
+    with the two images of each pair. Every mined pair is used once before any is used again.
 
     Args:
       images: the table.
       rows: the rows that may be used (those that the train pairs name).
-      settings: identities, images, groups and forgeries a step, and the share that mined pairs have of it.
-      seed: of everything random here.
+      settings: identities, images, groups and forgeries of a step, and the share of mined pairs.
+      seed: of all sampling.
       quarter_turns: whether an image turned by a multiple of 90 degrees counts as another identity.
       mirrors: whether its mirror image does.
       mined: rows of the images of mined impostor pairs, [pairs, 2]; without any, batches are as if there were no list.
@@ -69,21 +74,21 @@ class IdentityBatches:
         self._images, self._seed = images, seed
         self._turns, self._sides = 4 if quarter_turns else 1, 2 if mirrors else 1
         forged = images.imitates[rows] >= 0
-        self._forgeries = Members(rows[forged], images.imitates[rows[forged]])
+        self._forgeries = IdentityIndex(rows[forged], images.imitates[rows[forged]])
         self._forgeries_each = settings.forgeries
         rows = rows[~forged]
-        self._members = Members(rows, images.identity[rows])
+        self._by_identity = IdentityIndex(rows, images.identity[rows])
         _, first = np.unique(images.identity[rows], return_index=True)
-        self._by_group = Members(np.arange(len(first)), images.group[rows[first]])
+        self._by_group = IdentityIndex(np.arange(len(first)), images.group[rows[first]])
         imitated = {identity: forgeries for forgeries, identity in enumerate(self._forgeries.labels.tolist())}
-        self._imitated = [imitated.get(identity) for identity in self._members.labels.tolist()]
-        self._identities = min(settings.identities, len(self._members))
+        self._imitated = [imitated.get(identity) for identity in self._by_identity.labels.tolist()]
+        self._identities = min(settings.identities, len(self._by_identity))
         self.most_parts = self._identities // 2
         self._each = max(settings.images, settings.identities * settings.images // self._identities)
         self._groups = min(settings.groups, len(self._by_group))
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
         self._mined = np.empty((0, 2), np.int64) if mined is None else mined
-        self._mined_sets = np.searchsorted(self._members.labels, images.identity[self._mined])
+        self._mined_sets = np.searchsorted(self._by_identity.labels, images.identity[self._mined])
         self._mined_each = settings.mined * self._identities / 2  # pairs a step; the fractions add up over steps
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
@@ -91,17 +96,17 @@ class IdentityBatches:
 
         Parts are of whole identities, each with its own forgeries.
         """
-        draw = draws(self._seed, number)
+        uniform = sampler(self._seed, number)
         mined = self._mined_of(number)
-        chosen = self._choose(draw, self._mined_sets[mined].ravel().tolist())
+        chosen = self._choose(uniform, self._mined_sets[mined].ravel().tolist())
         if parts > 1:
-            chosen, draw = np.array_split(chosen, parts)[part].tolist(), draws(self._seed, number, part)
-        rows = self._members.exactly(chosen, self._each, draw)
+            chosen, uniform = np.array_split(chosen, parts)[part].tolist(), sampler(self._seed, number, part)
+        rows = self._by_identity.sample_exactly(chosen, self._each, uniform)
         self._place(mined, chosen, rows.reshape(len(chosen), self._each))
         labels = np.repeat(np.array(chosen, np.int64), self._each)
         views = self._turns * self._sides
         if views > 1:
-            view_of = {one: int(draw() * views) for one in chosen}
+            view_of = {one: int(uniform() * views) for one in chosen}
             for one, other in self._mined_sets[mined].tolist():  # alike only if both are seen from the same side
                 if one in view_of and other in view_of:
                     view_of[other] = view_of[one]
@@ -111,7 +116,7 @@ class IdentityBatches:
             raw = self._images.raw(rows)
         imitated = [forgeries for one in chosen if (forgeries := self._imitated[one]) is not None]
         if imitated and self._forgeries_each:
-            forged = self._forgeries.some(imitated, self._forgeries_each, draw)
+            forged = self._forgeries.sample_at_most(imitated, self._forgeries_each, uniform)
             raw = np.concatenate([raw, self._images.raw(forged)])
             labels = np.concatenate([labels, np.full(len(forged), FORGED)])
         return raw, labels
@@ -120,15 +125,16 @@ class IdentityBatches:
         raw, labels = batch
         return normalise(raw), labels
 
-    def _choose(self, draw: Draw, mined: list[int]) -> list[int]:
+    def _choose(self, uniform: Sampler, mined: list[int]) -> list[int]:
         """The identities of a step; ``mined`` are among them."""
         share = -(-self._identities // self._groups)
-        drawn = self._by_group.some(self._by_group.sets(self._groups, draw), share, draw).tolist()
-        begun = list(dict.fromkeys([*mined, *drawn]))[: self._identities]
-        return different(self._identities, len(self._members), draw, begun=begun)
+        groups = self._by_group.sample_identities(self._groups, uniform)
+        of_groups = self._by_group.sample_at_most(groups, share, uniform).tolist()
+        first = list(dict.fromkeys([*mined, *of_groups]))[: self._identities]
+        return sample_distinct(self._identities, len(self._by_identity), uniform, first)
 
     def _mined_of(self, number: int) -> Ints:
-        """Which mined pairs a step has: the next of them, in an order that the seed decides."""
+        """The mined pairs of a step: the next of them, in an order that depends on the seed."""
         count = len(self._mined)
         if not count:
             return np.empty(0, np.int64)
@@ -148,7 +154,7 @@ class IdentityBatches:
             rows[position] = (both * self._each)[: self._each]
 
     def _seen(self, rows: Ints, view: Ints) -> NDArray[np.object_]:
-        """The pixels of some rows, each in a view of its own: turned, and of a mirror image."""
+        """The pixels of some rows, each turned and mirrored as its view says."""
         raw = np.empty(len(rows), object)
         for one in set(view.tolist()):
             side, turn = divmod(one, self._turns)
@@ -158,11 +164,9 @@ class IdentityBatches:
         return raw
 
 
-@lru_cache(maxsize=4)  # near the end of one order steps of two are made at once
+@lru_cache(maxsize=4)  # steps that are made at the same time may need two orders
 def _permutation(size: int, seed: int, turn: int) -> list[int]:
-    """``range(size)`` in an order that the seed and the turn decide."""
-    draw = draws(seed, turn, size, -1)
-    return sorted(range(size), key=[draw() for _ in range(size)].__getitem__)
+    return shuffled(size, sampler(seed, turn, size, -1))
 
 
 class PairBatches:
@@ -174,7 +178,7 @@ class PairBatches:
         self._images, self._pairs, self._seed = images, pairs, seed
         self._size = self.most_parts = min(settings.pairs, len(pairs.same))
         self.steps_per_epoch = len(pairs.same) // self._size
-        self._order = lru_cache(maxsize=2)(self._shuffled)  # near an epoch's end steps of two are made at once
+        self._order = lru_cache(maxsize=2)(self._shuffled)  # steps that are made at the same time may be of two epochs
         self._shuffling = Lock()
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
@@ -194,7 +198,7 @@ class PairBatches:
 
 
 def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) -> Batches:
-    """What a training step sees, as ``settings`` have it."""
+    """The batches of a training with these settings."""
     if settings.loss.form == "pairs":
         return PairBatches(images, pairs, settings.training.batch, settings.seed)
     named = np.unique(np.concatenate([pairs.a, pairs.b]))
@@ -205,12 +209,12 @@ def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) ->
 
 @dataclass(frozen=True)
 class Share:
-    """What the replicas of one host take of every batch.
+    """The parts of every batch that the replicas of one host train on.
 
     Attributes:
       first: the part of the host's first replica.
-      here: how many replicas the host has: it takes so many parts, one after the other.
-      parts: of a batch: how many replicas there are on all hosts.
+      here: replicas of the host, each with one part.
+      parts: of a batch: replicas on all hosts.
     """
 
     first: int = 0
@@ -219,11 +223,11 @@ class Share:
 
 
 def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: Share = Share()) -> tf.data.Dataset:
-    """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), made ahead of the accelerator.
+    """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), prefetched.
 
     Args:
-      batches: where they come from.
-      steps: which.
+      batches: their source.
+      steps: their numbers.
       normalise: the graph of Transform.
       share: of each batch; an element is then one replica's part.
     """

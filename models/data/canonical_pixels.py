@@ -1,4 +1,4 @@
-"""Canonical pixels: the one way from an encoded image to the uint8 array that a model sees.
+"""Canonical pixels: the only conversion of an encoded image to the uint8 array that a model reads.
 
 The second of the two steps from a file to canonical pixels (the first is ``image_formats``). The same functions run at
 ingest and within the serving signatures, so that there is no skew between training and serving.
@@ -38,7 +38,7 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
 
     Args:
       encoded: JPEG, PNG, BMP or GIF bytes (of which the first frame counts), a string scalar.
-      image: the size, channels and fit wanted.
+      image: the configured size, channels and fit.
 
     Returns:
       uint8 [image.height, image.width, image.channels].
@@ -54,15 +54,15 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
 
 
 def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
-    """Decoded pixels brought to the size and channels wanted; those that have them already are left as they are.
+    """Resizes decoded pixels and converts their channels; pixels of the configured size and channels are unchanged.
 
-    Sampled with a triangle filter as wide as the reduction (antialiased bilinear). Grey is BT.601 luma. Rounded once,
-    to the nearest. Binarised before and after it is sampled, where that is asked for: black and white in the size
-    wanted are left as they are too. Trimmed after the one and before the other.
+    Antialiased bilinear: a triangle filter as wide as the reduction. Grey is BT.601 luma. Rounded once, to the nearest.
+    With ``binarise``, pixels are binarised before and after the resize, so black and white of the configured size are
+    unchanged too. With ``trim``, they are trimmed between the first binarisation and the resize.
 
     Args:
       pixels: uint8 [any height, any width, 1 or 3].
-      image: the size, channels and fit wanted.
+      image: the configured size, channels and fit.
 
     Returns:
       uint8 [image.height, image.width, image.channels].
@@ -79,7 +79,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
 
 
 def digest(pixels: np.ndarray) -> str:
-    """SHA-256 of the pixels and their shape, hex: equal for what a model cannot tell apart."""
+    """SHA-256 of the pixels and their shape, hex: equal for images that are equal to a model."""
     shape = "x".join(str(length) for length in pixels.shape)
     return hashlib.sha256(f"{shape}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
@@ -121,7 +121,7 @@ def _luma(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
-    """uint8 [h, w, 1 or 3] -> uint8 [h, w, 1], black and white: nothing of a scan's paper and of its light is left."""
+    """uint8 [h, w, 1 or 3] -> uint8 [h, w, 1], black and white: without the shades of a scan."""
     if level is None:
         return pixels
     grey = _rounded(_with_channels(tf.cast(pixels, tf.float32), 1))
@@ -129,10 +129,10 @@ def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
 
 
 def _trimmed(pixels: tf.Tensor, image: CanonicalSize) -> tuple[tf.Tensor, tf.Tensor]:
-    """uint8 [h, w, c] -> what is not paper and a margin of paper around it, uint8 [h', w', c], and the paper, [c].
+    """uint8 [h, w, c] -> the foreground with a margin of background, uint8 [h', w', c], and the background, [c].
 
-    Paper is the median of the outermost pixels, channel by channel. An image that shows nothing else stays whole, as
-    does every one where none is to be trimmed; ``pad_value`` then stands for the paper.
+    The background is the median of the outermost pixels, channel by channel. An image without a foreground is returned
+    as it is, as is every image where ``trim`` is None; ``pad_value`` is then the background.
     """
     if image.trim is None:
         return pixels, tf.constant([image.pad_value], tf.uint8)

@@ -1,7 +1,7 @@
-"""The images and pairs of a split, and the batches made of them.
+"""The images and pairs of a split, as tables.
 
-Pixels lie in a row each, in memory where they fit well, else in a scratch file that is mapped into memory: a batch is
-a gather of rows, and what does not fit stays on disk.
+Each image is a row of pixels, in memory where they fit well, else in a memory-mapped scratch file, so that a batch is
+a gather of rows.
 """
 
 import io
@@ -31,9 +31,9 @@ class ImageTable:
       row_of: image id -> row.
       identity: [n], a number for each identity.
       group: [n], a number for each group.
-      imitates: [n], of a given forgery the number of the identity that it pretends to show; -1 of all other images,
-        and where no image of that identity is in the split.
-      names: of the identities, by number; none where they have none.
+      imitates: [n], of a given forgery the number of the imitated identity; -1 of all other images, and where no image
+        of that identity is in the split.
+      names: of the identities, by number; empty where they have none.
     """
 
     pixels: NDArray[np.uint8]
@@ -78,7 +78,7 @@ class PairTable:
 
 
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
-    """Reads image Examples into a table whose pixels lie in a file under ``scratch``; without one, in memory."""
+    """Reads image Examples into a table whose pixels are in a file under ``scratch``, or in memory without one."""
     spec = {
         key: tf.io.FixedLenFeature([], tf.string)
         for key in (features.IMAGE_ID, features.IDENTITY, features.IMPOSTOR_OF, features.GROUP, features.PIXELS)

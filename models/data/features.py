@@ -1,4 +1,4 @@
-"""Feature keys of the two kinds of Examples, and what their labels mean. Nowhere else.
+"""The feature keys of the two kinds of Examples, and the meaning of their labels.
 
 An *image Example* is one decoded image: canonical pixels and what is known of it. A *pair Example* names two
 images (sides ``a`` and ``b``) and says whether they show the same identity.
@@ -8,7 +8,7 @@ The contrastive loss alone is written with Y = 1 - same (Hadsell et al. 2006).
 """
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
-PREVIOUS = "previous"  # a split beside those: a sample of the span before, there to be compared with and no more
+PREVIOUS = "previous"  # a further split: a sample of the span before, for drift checks only
 
 # An image Example. All scalars but where noted.
 IMAGE_ID = "image_id"  # bytes: path relative to the data root, POSIX, UTF-8; unique
@@ -17,8 +17,8 @@ PIXELS = "pixels"  # bytes: uint8, row-major [height, width, channels]
 HEIGHT, WIDTH, CHANNELS = "height", "width", "channels"  # int64: of the pixels
 IDENTITY = "identity"  # bytes: who or what it shows; unique over all groups ("group/identity" where there are groups)
 GROUP = "group"  # bytes: "" where there are no groups
-IMPOSTOR_OF = "impostor_of"  # bytes: the identity that a given forgery pretends to show; "" for all other images
-FORMAT = "format"  # bytes: the container as found, Pillow's name ("PNG", "JPEG", ...)
+IMPOSTOR_OF = "impostor_of"  # bytes: the identity that a given forgery imitates; "" for all other images
+FORMAT = "format"  # bytes: the format of the file, Pillow's name ("PNG", "JPEG", ...)
 SOURCE_HEIGHT, SOURCE_WIDTH = "source_height", "source_width"  # int64: upright, before resizing
 SOURCE_BYTES = "source_bytes"  # int64: length of the file
 SPAN = "span"  # int64: of scheduled increments; 0 where there are none
@@ -40,8 +40,8 @@ GENUINE, RANDOM, SAME_GROUP, FORGERY, MINED, LISTED = KINDS = (
     "genuine",
     "impostor_random",
     "impostor_same_group",
-    "impostor_forgery",  # a given forgery beside an image of whom it pretends to show
-    "impostor_mined",  # hard for the model that now serves
+    "impostor_forgery",  # a given forgery with an image of the imitated identity
+    "impostor_mined",  # near each other to the served model
     "impostor_listed",  # from the user's own list of pairs
 )
 
@@ -57,4 +57,4 @@ def side(key: str, which: str) -> str:
     return f"{which}_{key}"
 
 
-AUGMENTED = "augmented.png"  # beside the logs of a training: what the network was shown
+AUGMENTED = "augmented.png"  # beside the logs of a training: augmented images

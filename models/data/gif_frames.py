@@ -1,10 +1,10 @@
-"""The frames of a GIF, found without decoding any: Pillow counts them only by going through them all."""
+"""The frames of a GIF, found without decoding them: Pillow decodes all frames to count them."""
 
 from collections.abc import Iterator
 
 
 def gif_frames(data: bytes) -> Iterator[int]:
-    """Where each frame of a GIF begins; its end is the file's or the first byte that is no block (GIF89a, 15 to 23)."""
+    """The offset of each frame of a GIF, to its end or the first byte that is no block (GIF89a, 15 to 23)."""
     position = 13 + _colours(data, 10)
     while position < len(data):
         kind = data[position]
@@ -21,6 +21,6 @@ def gif_frames(data: bytes) -> Iterator[int]:
 
 
 def _colours(data: bytes, flags: int) -> int:
-    """Bytes of the table of colours that the flags at a place announce."""
+    """Bytes of the colour table that the flags at an offset describe."""
     packed = data[flags] if flags < len(data) else 0
     return 3 << (packed % 8 + 1) if packed & 0x80 else 0

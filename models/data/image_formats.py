@@ -1,7 +1,7 @@
-"""Container normalisation: any allowed image file becomes an upright 8-bit grey or RGB PNG or JPEG.
+"""Image formats: any allowed image file becomes an upright 8-bit grey or RGB PNG or JPEG.
 
-The first of the two steps from a file to canonical pixels (the second is ``canonical_pixels``), done the same way at
-ingest and by the clients of a served model. Pillow only, so that a client needs no TensorFlow.
+The first of the two steps from a file to canonical pixels (the second is ``canonical_pixels``), shared by ingest and
+the clients of a served model. Pillow only, so that a client needs no TensorFlow.
 """
 
 import io
@@ -41,7 +41,7 @@ class UnreadableImage(Exception):
     """The file is not usable as an image.
 
     Attributes:
-      reason: short; what stands before its first colon is the same for all files of one kind of fault.
+      reason: short; the text before its first colon is the same for all files with one kind of defect.
     """
 
     def __init__(self, reason: str) -> None:
@@ -54,7 +54,7 @@ class Normalised(NamedTuple):
 
     Attributes:
       data: PNG or JPEG bytes.
-      format: the container as found, one of ``FORMATS``.
+      format: of the file, one of ``FORMATS``.
       width: upright.
       height: upright.
     """
@@ -70,18 +70,18 @@ def normalise(
 ) -> Normalised:
     """The first frame of an image file as upright 8-bit grey or RGB.
 
-    A plain upright 8-bit JPEG or PNG is decoded once, to see that it is whole, and passes through byte for byte.
-    Everything else is encoded anew as PNG: turned upright by its EXIF orientation; transparency composited on white;
+    A plain upright 8-bit JPEG or PNG is decoded once, to check that it is complete, and passes through byte for byte.
+    Everything else is encoded again as PNG: turned upright by its EXIF orientation; transparency composited on white;
     16 bits scaled to 8; CMYK, palette and 1 bit converted. Colour profiles are not applied.
 
     Args:
       data: the whole file.
-      max_pixels: an image whose header announces more is refused before anything of it is decoded.
+      max_pixels: an image whose header has more is refused before it is decoded.
       max_bytes: a longer file is refused.
       max_frames: an animation of more frames, or a document of more pages, is refused; none of them is decoded.
 
     Raises:
-      UnreadableImage: of no allowed format, too large, truncated, damaged, or of pixels without a fixed range.
+      UnreadableImage: not of an allowed format, too large, truncated, damaged, or its pixels have no fixed range.
     """
     if not data:
         raise UnreadableImage("empty file")
@@ -99,8 +99,8 @@ def normalise(
         upright = image if plain else _flattened(_upright(image))
     except UnreadableImage:
         raise
-    except Exception as error:  # Pillow's decoders raise whatever a broken file makes them stumble over
-        raise UnreadableImage(_fault(error)) from error
+    except Exception as error:  # Pillow's decoders raise many kinds of errors on a damaged file
+        raise UnreadableImage(_defect(error)) from error
     width, height = upright.size
     return Normalised(data if plain else _png(upright), kind, width, height)
 
@@ -124,7 +124,7 @@ def has_image_magic(beginning: bytes) -> bool:
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
-    """The image with its header read, its size not judged: Pillow's own limit is neither ours nor settable."""
+    """The image with its header read; ``_check_size`` checks its size, not Pillow's own limit."""
     with _open_lock:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -158,14 +158,14 @@ def _check_frames(data: bytes, image: Image.Image, max_frames: int) -> None:
             frames = max_frames + 1
         except EOFError:
             frames = other.tell() + 1
-    else:  # its header tells
+    else:  # in its header
         frames = getattr(image, "n_frames", 1)
     if frames > max_frames:
         raise UnreadableImage(f"too many frames: more than {max_frames}")
 
 
 def _check_sums(data: bytes) -> None:
-    """Pillow skips the checksums of a PNG's pixels when it decodes; other decoders do not."""
+    """Checks the checksums of a PNG's pixels, which Pillow skips when it decodes and other decoders do not."""
     try:
         _open(data, "PNG").verify()
     except SyntaxError as error:
@@ -201,7 +201,7 @@ def _is_common_jpeg(data: bytes) -> bool:
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - a broken EXIF block says nothing of how the image is to be held
+    except Exception:  # noqa: BLE001 - a damaged EXIF block has no orientation
         return 1
     return orientation if orientation in range(1, 9) else 1
 
@@ -252,7 +252,7 @@ def _png(image: Image.Image) -> bytes:
     return encoded.getvalue()
 
 
-def _fault(error: Exception) -> str:
+def _defect(error: Exception) -> str:
     if "truncated" in str(error).lower():
         return "truncated"
     return "damaged: its data cannot be decoded"

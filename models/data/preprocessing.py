@@ -1,4 +1,4 @@
-"""What Transform fits on the train split and what training and serving then apply alike."""
+"""The preprocessing function of Transform: fitted on the train split, applied in training and serving."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The real pipeline, several times on one output folder, on real digits: what is pushed, what is refused, what stops.
 
-The runs are made once, in this process (TFX takes long to import), and looked at by all tests.
+The runs are made once, in this process (TFX takes long to import), and shared by all tests.
 """
 
 import csv
@@ -40,10 +40,19 @@ SETTINGS = (
 SHORT, LONG, UNTRAINED = "training.epochs=2", "training.epochs=9", "training.epochs=0"
 FLIPPED = "training.epochs=8"
 THREADS = "beam.args=[--direct_num_workers=2, --direct_running_mode=multi_threading]"
-JUDGING = ("Evaluator", "PairScores", "ModelGate", "ServingValidator", "ModelCard", "Pusher", "Outcome", "RunReport")
+EVALUATING = (
+    "Evaluator",
+    "PairScores",
+    "ModelGate",
+    "ServingValidator",
+    "ModelCard",
+    "Pusher",
+    "Outcome",
+    "RunReport",
+)
 NODES = {
     *("ImageExampleGen", "SchemaSource", "StatisticsGen", "ExampleValidator", "AnomalyGate", "PairGenerator"),
-    *("Transform", "Trainer", "Baseline", *JUDGING),
+    *("Transform", "Trainer", "Baseline", *EVALUATING),
 }
 
 
@@ -96,7 +105,7 @@ def flipped(*splits: str) -> Any:
         turn = Path(files[0]).parent.name.removeprefix("Split-") in splits
         return dataset.PairTable(pairs.a, pairs.b, 1 - pairs.same) if turn else pairs
 
-    return mock.patch.object(dataset, "read_pairs", read)  # TFX loads models.training.trainer anew, which imports it
+    return mock.patch.object(dataset, "read_pairs", read)  # TFX imports models.training.trainer again, and with it this
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +170,7 @@ class Resumed:
 
     output: Path
     returncode: int
-    left: list[str]
+    visible: list[str]
     summaries: list[Path]
     run: Run
 
@@ -176,9 +185,9 @@ def resumed(data, tmp_path_factory) -> Resumed:
                 process.send_signal(signal.SIGKILL)
                 break
         process.wait()
-    left = [path.name for path in (folder / "serving").glob("*")]
+    visible = [path.name for path in (folder / "serving").glob("*")]
     summaries = list((folder / "runs").glob("*/summary.json"))
-    return Resumed(folder, process.returncode, left, summaries, siamese(data, folder, LONG, THREADS))
+    return Resumed(folder, process.returncode, visible, summaries, siamese(data, folder, LONG, THREADS))
 
 
 def shards(output: Path) -> dict[str, bytes]:
@@ -327,9 +336,9 @@ class TestABetterModel:
             section for section, value in longer.summary["config"].items() if value != first.summary["config"][section]
         }
         assert differing == {"training"}
-        assert NODES - set(longer.summary["cached"]) == {"Trainer", *JUDGING}
+        assert NODES - set(longer.summary["cached"]) == {"Trainer", *EVALUATING}
 
-    def test_the_identical_one_is_said_to_serve_already(self, story):
+    def test_the_identical_one_already_serves(self, story):
         again, longer = story["again"], story["longer"]
         assert again.code == 0
         assert again.summary["status"] == "pushed"
@@ -344,10 +353,12 @@ class TestAnAnomaly:
         run = story["anomaly"]
         assert (run.code, run.summary["status"]) == (2, "failed")
         assert run.summary["failed_component"] == "AnomalyGate"
-        assert run.summary["timings"].keys() & NODES == NODES - {*("PairGenerator", "Transform", "Trainer", *JUDGING)}
+        assert run.summary["timings"].keys() & NODES == NODES - {
+            *("PairGenerator", "Transform", "Trainer", *EVALUATING)
+        }
         assert run.versions == story["again"].versions
 
-    def test_is_told_in_one_line(self, story):
+    def test_is_reported_in_one_line(self, story):
         error = story["anomaly"].summary["error"]
         assert error.startswith("the data does not match the schema: split ")
         assert "brightness" in error
@@ -359,8 +370,7 @@ class TestARunOnNothingNew:
         run, served = story["nothing new"], story["longer"].summary["pushed_version"]
         assert (run.code, run.summary["status"], run.summary["error"]) == (0, "skipped", None)
         assert run.summary["failed_component"] is None
-        told = f"0 new images since version {served}, 1 asked for: what serves still serves"
-        assert run.summary["skipped"] == told
+        assert run.summary["skipped"] == f"0 new images since version {served}, 1 asked for: what serves still serves"
         assert run.versions == story["again"].versions
 
     def test_ends_before_the_training(self, story):
@@ -431,7 +441,7 @@ class TestAKilledRun:
     def test_was_killed_while_it_trained(self, resumed):
         assert resumed.returncode == -signal.SIGKILL
         assert resumed.summaries == []
-        assert not [name for name in resumed.left if not name.startswith(".")]
+        assert not [name for name in resumed.visible if not name.startswith(".")]
 
     def test_ends_pushed_the_second_time(self, resumed):
         assert (resumed.run.code, resumed.run.summary["status"]) == (0, "pushed")
@@ -492,7 +502,7 @@ class TestThePushedModel:
         for key in ("score", "distance"):
             np.testing.assert_allclose(answer[key], from_examples[key], rtol=0, atol=1e-5)
 
-    def test_has_the_measures_that_the_summary_tells(self, story, from_examples, named):
+    def test_has_the_metrics_of_the_summary(self, story, from_examples, named):
         same = np.array([row[2] for row in named])
         called = from_examples["score"] > 0.5
         longer = story["longer"]

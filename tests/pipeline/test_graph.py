@@ -40,6 +40,7 @@ def test_every_node_is_keyed_by_its_code_or_runs_every_time(tmp_path):
     assert {name for name, key in keys.items() if not key} == STOCK
     digests = [key for key in keys.values() if isinstance(key, str)]
     assert len(set(digests)) == len(digests) > 9  # each by its own code
+    assert keys["Trainer"] == SourceTree(ROOT).digest("models.training.trainer")  # as workers check it on other hosts
 
 
 @pytest.fixture

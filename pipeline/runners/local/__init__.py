@@ -1,1 +1,1 @@
-"""The graph on one machine: LocalDagRunner, sqlite metadata, Beam's in-process runner."""
+"""The graph on one machine: a run from the command line's arguments to its exit code, and training on several hosts."""

@@ -51,7 +51,7 @@ def digests(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, splits, tmp_path: Path):
+def test_the_layout_of_the_artifact(write_images, read_examples, splits, tmp_path: Path):
     images = write_images(splits)
     out = generate(images, tmp_path / "out")
     files = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
@@ -88,7 +88,7 @@ def test_the_artifact_is_laid_out_as_promised(write_images, read_examples, split
     assert "| train | 48 of 48 | 8 of 8 | 192 | 192 | 96 | 48 | 48 |" in (out / "report/counts.md").read_text()
 
 
-def test_without_groups_there_is_none_to_slice_on(write_images, read_examples, splits, tmp_path: Path):
+def test_without_groups_no_pair_has_one(write_images, read_examples, splits, tmp_path: Path):
     ungrouped = {split: [(name, identity, "") for name, identity, _ in images] for split, images in splits.items()}
     ungrouped["test"].append(("test/p00/more.png", "test-p00", ""))
     ungrouped["test"] = [image for image in ungrouped["test"] if image[0] not in ("test/p01/0.png", "test/p01/1.png")]
@@ -196,7 +196,7 @@ def test_hard_impostors_are_those_nearest_to_the_served_model(
     assert apart(mined) < 0.7 * apart([pair for pair in drawn if not pair["same"]])
 
 
-def test_mining_without_a_model_is_told(write_images, splits, tmp_path: Path):
+def test_mining_without_a_model_is_reported(write_images, splits, tmp_path: Path):
     out = generate(write_images(splits), tmp_path / "out", mined=0.5)
     assert "- train: nothing mined: no model of this pipeline serves yet" in (out / "report/counts.md").read_text()
 

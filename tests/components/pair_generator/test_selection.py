@@ -54,7 +54,7 @@ def kinds(chosen: Selection) -> dict[str, int]:
 
 @given(problems(), st.sampled_from(["train", "test"]), st.integers(0, 2**31 - 1))
 @settings(max_examples=300)
-def test_every_promise_of_the_module(problem, split, seed):
+def test_every_rule_of_the_module(problem, split, seed):
     images, wanted = problem
     chosen = choose_pairs(images, wanted, split, seed)
     genuine, forged, near, mined = (chosen.kind == KINDS.index(kind) for kind in (GENUINE, FORGERY, SAME_GROUP, MINED))
@@ -122,7 +122,7 @@ def test_few_forgeries_give_what_there_is_and_others_fill_up():
     assert found[FORGERY] + found[RANDOM] == found[GENUINE]
 
 
-def test_forgeries_of_nobody_here_are_told():
+def test_forgeries_of_identities_of_other_splits_are_reported():
     images = signed(writers=4, genuine=4, forged=2)
     images.imitated[images.imitated == 3] = -1
     chosen = choose_pairs(images, PairSettings(), "val", 0)
@@ -144,7 +144,7 @@ def test_mined_impostors_are_nearer_than_drawn_ones():
     assert MINED not in kinds(choose_pairs(images, PairSettings(mined=0.5), "test", 0)), "train alone"
 
 
-def test_without_a_model_nothing_is_mined_and_that_is_said():
+def test_without_a_model_nothing_is_mined_and_a_note_is_made():
     identities = np.repeat(np.arange(20), 6)
     chosen = choose(identities, identities // 5, PairSettings(mined=0.5), "train", 0)
     assert MINED not in kinds(chosen)
@@ -170,7 +170,7 @@ def test_a_regular_split_gives_all_that_is_asked():
         np.bincount(np.concatenate([identities[chosen.a[rows]], identities[chosen.b[rows]]]))
         for rows in (genuine, ~genuine)
     )
-    np.testing.assert_allclose(of_impostor, of_genuine, atol=2, err_msg="an identity does not tell the label")
+    np.testing.assert_allclose(of_impostor, of_genuine, atol=2, err_msg="an identity does not predict the label")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -135,7 +135,7 @@ class TestIdentityBatches:
         assert times.min() >= 2
         assert len(mined) * 3 <= times.sum()
 
-    def test_without_mined_pairs_and_without_a_share_the_batches_are_as_ever(self):
+    def test_without_mined_pairs_or_without_a_share_the_batches_are_unchanged(self):
         images = table(TEN_EACH)
         plain = batches(images, identities=5, images=4, turns=True)
         mined = np.array([[0, 11], [25, 36]])
@@ -238,7 +238,7 @@ class TestPairBatches:
         assert sorted(first) == sorted(second) == [(row, row + 1, row % 2) for row in range(24)]
         assert first != second
 
-    def test_what_is_left_of_a_whole_batch_waits_for_another_epoch(self):
+    def test_the_rest_of_an_epoch_comes_in_another_one(self):
         made = PairBatches(table(list(range(26))), pair_table(25), BatchSettings(pairs=6), 0)
         epochs = [self.epoch(made, epoch) for epoch in range(20)]
         assert all(len(set(epoch)) == 24 for epoch in epochs)

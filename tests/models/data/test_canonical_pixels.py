@@ -108,7 +108,7 @@ def drawing(height: int, width: int, box: tuple[slice, slice], ink: int = 20, pa
 
 
 @pytest.mark.parametrize("ink", [20, 120])
-def test_trimmed_is_what_is_drawn_and_a_margin_of_its_paper(ink):
+def test_trimmed_is_the_foreground_and_a_margin_of_its_background(ink):
     image = ImageSettings(height=24, width=24, trim=100)
     small = drawing(90, 70, np.s_[12:32, 50:70], ink)  # touches the edge: there is paper beyond it all the same
     expected = np.full((24, 24), 240, np.uint8)
@@ -161,7 +161,7 @@ def test_what_shows_nothing_or_has_the_size_is_not_trimmed():
         )
 
 
-def test_alpha_is_composited_on_white_as_by_the_containers():
+def test_alpha_is_composited_on_white_as_in_image_formats():
     rgba = np.zeros((8, 8, 4), np.uint8)
     rgba[:, :4, 3] = 255
     opaque = canonical_pixels.decode(png(rgba), ImageSettings(height=8, width=8, channels=3)).numpy()
@@ -171,7 +171,7 @@ def test_alpha_is_composited_on_white_as_by_the_containers():
     np.testing.assert_array_equal(grey, opaque[:, :, :1])
 
 
-def test_the_containers_of_raw_serving_decode():
+def test_the_formats_of_raw_serving_decode():
     array = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     image = ImageSettings(height=8, width=8, channels=3)
     for container in ("BMP", "PNG"):
@@ -189,7 +189,7 @@ def test_a_plain_colour_stays_plain_at_any_size(height, width, fit, value):
     assert (resized.numpy() == value).all()
 
 
-def test_digest_tells_shapes_apart():
+def test_the_digest_depends_on_the_shape():
     flat = np.zeros(12, np.uint8)
     assert canonical_pixels.digest(flat.reshape(3, 4, 1)) != canonical_pixels.digest(flat.reshape(4, 3, 1))
     assert canonical_pixels.digest(flat.reshape(3, 4, 1)) == canonical_pixels.digest(

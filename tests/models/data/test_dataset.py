@@ -104,7 +104,7 @@ def test_in_memory_is_the_same(split, tmp_path):
     assert held.names == ("g0/p0", "g0/p1", "g0/p2", "g1/p0", "g1/p1", "g1/p2")
 
 
-def test_identities_and_groups_are_told_apart(split, tmp_path):
+def test_identities_and_groups_are_numbered(split, tmp_path):
     folder, _, names = split
     images, _ = read(folder, tmp_path)
     for values, part in ((images.identity, slice(0, 2)), (images.group, slice(0, 1))):
@@ -115,7 +115,7 @@ def test_identities_and_groups_are_told_apart(split, tmp_path):
                 assert alike == (by_name[one] == by_name[other])
 
 
-def test_a_forgery_knows_whom_it_imitates(split, tmp_path):
+def test_a_forgery_has_the_identity_it_imitates(split, tmp_path):
     folder, _, names = split
     images, _ = read(folder, tmp_path)
     imitated = {name: images.imitates[images.row_of[name]] for name in names}
@@ -148,7 +148,7 @@ def test_raw_pixels_are_those_bytes_in_the_order_of_rows_and_columns(seen):
     np.testing.assert_array_equal(given, shown)
 
 
-def test_pixels_lie_on_disk(split, tmp_path):
+def test_pixels_are_on_disk(split, tmp_path):
     folder, _, _ = split
     scratch = tmp_path / "scratch"
     scratch.mkdir()

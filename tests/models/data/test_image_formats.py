@@ -145,7 +145,7 @@ def test_the_first_frame_of_an_animation_counts(container, options):
     assert (pixels(data) == (255, 0, 0)).all()
 
 
-def test_nothing_of_the_original_but_pixels_is_encoded_anew():
+def test_only_the_pixels_are_encoded_again():
     data = encoded(Image.fromarray(GREY > 127), "PNG", icc_profile=b"profile" * 100)
     with Image.open(io.BytesIO(normalise(data).data)) as image:
         assert image.info == {}
@@ -171,7 +171,7 @@ def test_refusals_have_short_reasons(data, reason):
     assert caught.value.reason.startswith(reason)
 
 
-def test_what_a_decoder_stumbles_over_is_told_without_its_class():
+def test_the_error_of_a_decoder_is_reported_without_its_class():
     data = bytearray(encoded(Image.fromarray(RGB), "PNG"))
     start = data.index(b"IDAT") + 4
     data[start : start + 8] = bytes(8)
