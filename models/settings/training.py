@@ -51,27 +51,20 @@ class TrainingSettings(Settings):
     warmup: int = Field(0, ge=0, description="steps over which the rate rises from 0")
     epochs: int = Field(10, ge=0, description="at most; early stopping may end the training before")
     steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
-    clip_norm: float | None = Field(None, gt=0, description="gradients longer than this, all together, are shortened")
-    accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
-    stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="what the best epoch is best at, on val")
-    patience: int = Field(5, ge=1, description="epochs without a better one before it stops")
-    checkpoint_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
-        10.0, gt=0, description="how much of a long epoch a killed training may lose"
-    )
-    join_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
-        60.0, gt=0, description="how long the first of several hosts waits for the others"
-    )
-    in_memory: Annotated[Switch, Affects.CONFIGURATION] = Field(
-        "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
+    clip_norm: float | None = Field(
+        None, gt=0, description="largest global norm of the gradients; longer ones are scaled down"
     )
     accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="metric of the best epoch, on val")
     patience: int = Field(5, ge=1, description="epochs without improvement before early stopping")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="minutes between two checkpoints within an epoch")
-    join_minutes: float = Field(60.0, gt=0, description="minutes that the chief waits for the workers")
-    in_memory: Switch = Field(
-        "auto",
-        description="keep train and val images in memory; auto: if they take at most a quarter of the free memory",
+    checkpoint_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
+        10.0, gt=0, description="minutes between two checkpoints within an epoch"
+    )
+    join_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
+        60.0, gt=0, description="minutes that the chief waits for the workers"
+    )
+    in_memory: Annotated[Switch, Affects.CONFIGURATION] = Field(
+        "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
     )
     mixed_precision: Switch = Field("auto", description="compute in 16 bits; auto: on a GPU or CPU that is fast at it")
     xla: Switch = Field("auto", description="compiled steps; auto: on a GPU")
