@@ -22,7 +22,8 @@ from tfx.types import standard_artifacts
 
 import pipeline.graph
 from components.serving_folder.model_files import FolderFiles, file_digests
-from components.serving_folder.serving_folder import push, same_as_served, versions
+from components.serving_folder.push import push
+from components.serving_folder.serving_folder import same_as_served, versions
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config.configuration import Config, load_config
@@ -200,16 +201,20 @@ class Ground:
     def evaluated(self, artifact: Path, output: Path, *sets: str) -> dict[str, Any]:
         """The summary of a run that evaluates the model."""
 
-        def graph(config: Config, site: Site) -> Pipeline:
+        def graph(config: Config, environment: Site) -> Pipeline:
             splits = {"split_names": json.dumps(["train", "val", "test"])}
             pairs = Importer(str(self.pairs), standard_artifacts.Examples, properties=splits).with_id("pairs")
             model = Importer(str(artifact), standard_artifacts.Model).with_id("model")
             imported = pairs.outputs["result"], model.outputs["result"]
             return Pipeline(
                 pipeline_name=config.name,
-                pipeline_root=site.artifacts,
-                components=[pairs, model, *judge_and_push(config, site, served_model(config, site), *imported)],
-                metadata_connection_config=site.metadata,
+                pipeline_root=environment.artifacts,
+                components=[
+                    pairs,
+                    model,
+                    *judge_and_push(config, environment, served_model(config, environment), *imported),
+                ],
+                metadata_connection_config=environment.metadata,
                 beam_pipeline_args=config.beam.pipeline_args,
             )
 
