@@ -22,6 +22,7 @@ from typing import Any
 from components.serving_folder import serving_folder
 from components.serving_folder.history import ADDED
 from components.serving_folder.model_files import FolderFiles, file_digests
+from components.serving_folder.push import push
 
 KEEP = 3
 _FILES = {
@@ -97,7 +98,7 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
     longest = 0.0  # a child is killed within the time of some pushes
     for model in models:
         started = time.monotonic()
-        serving_folder.push(model, serving, keep=KEEP)
+        push(model, serving, keep=KEEP)
         longest = max(longest, 4 * (time.monotonic() - started))
     invariant = Invariant(models, serving)
     polls = pushes = pairs = copying = 0
@@ -118,7 +119,7 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
         copying += any(serving.glob(".staging-*"))
         current = serving_folder.served_digest(serving)
         model = next(model for model in models if serving_folder.digest(model) != current)
-        result = serving_folder.push(model, serving, keep=KEEP)
+        result = push(model, serving, keep=KEEP)
         _require(result.pushed and result.version > before, "the next push works")
         invariant.check()
         invariant.check_recovered()
@@ -135,18 +136,18 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
 def _kill_at_every_step(models: list[Path], folder: Path) -> int:
     """Kills a push before its first, second, ... operation on the file system, until one completes."""
     for number in range(KEEP):
-        serving_folder.push(models[number], folder / "before", keep=KEEP)
+        push(models[number], folder / "before", keep=KEEP)
     for step in range(1, 10_000):
         serving = folder / str(step)
         shutil.copytree(folder / "before", serving)
         invariant = Invariant(models, serving)
         before = invariant.check()
 
-        def push(step: int = step, serving: Path = serving) -> None:
+        def pushing(step: int = step, serving: Path = serving) -> None:
             _die_at(step)
-            serving_folder.push(models[KEEP], serving, keep=KEEP)
+            push(models[KEEP], serving, keep=KEEP)
 
-        status = _ended(_child(push))
+        status = _ended(_child(pushing))
         _require(status in (0, signal.SIGKILL), f"the child ended with {status}")
         after = invariant.check()
         invariant.check_all()
@@ -154,9 +155,9 @@ def _kill_at_every_step(models: list[Path], folder: Path) -> int:
             _require(after > before, "an unharmed push serves")
             return step - 1
         # In any state after the kill: the same push again, and another model's.
-        serving_folder.push(models[KEEP], serving, keep=KEEP)
+        push(models[KEEP], serving, keep=KEEP)
         _require(serving_folder.served_digest(serving) == serving_folder.digest(models[KEEP]), "the next push serves")
-        serving_folder.push(models[0], serving, keep=KEEP)
+        push(models[0], serving, keep=KEEP)
         invariant.check()
         invariant.check_recovered()
     raise AssertionError("a push has fewer steps")
@@ -187,7 +188,7 @@ def _push_on(models: list[Path], serving: Path) -> None:
     number = os.getpid()
     while True:
         number += 1
-        serving_folder.push(models[number % len(models)], serving, keep=KEEP)
+        push(models[number % len(models)], serving, keep=KEEP)
 
 
 def _child(work: Callable[[], None]) -> int:

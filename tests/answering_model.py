@@ -1,4 +1,4 @@
-"""A model that answers what the Example says, and TFMA over it: scores as one likes, without a training."""
+"""A model that returns the scores in its Examples, and TFMA with it: any scores, without a training."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ _RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class AnsweringModel(tf.Module):
-    """Gives the Example's ``score`` and ``distance`` back."""
+    """Returns the ``score`` and ``distance`` of each Example."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serving_default(self, examples):
@@ -22,7 +22,7 @@ class AnsweringModel(tf.Module):
 
 
 def example(**values: Any) -> tf.train.Example:
-    """Floats, integers and text as features; None leaves one out."""
+    """An Example of float, integer and text features; None omits one."""
     found = tf.train.Example()
     for key, value in values.items():
         feature = found.features.feature[key] if value is not None else None
@@ -36,7 +36,7 @@ def example(**values: Any) -> tf.train.Example:
 
 
 def evaluate(root: Path, examples: Iterable[tf.train.Example], config: config_pb2.EvalConfig, baseline: bool) -> str:
-    """Runs TFMA as TFX does; gives the folder of the results."""
+    """Runs TFMA as TFX does; returns the folder of the results."""
     model = AnsweringModel()
     tf.saved_model.save(model, str(root / "model"), signatures={"serving_default": model.serving_default})
     with tf.io.TFRecordWriter(str(root / "examples")) as writer:

@@ -1,7 +1,7 @@
-"""Every scored pair of a slice, packed: what exact measures are made of, gathered once for all of them.
+"""The scored pairs of a slice, packed: exact metrics need all of them, and share one collection.
 
-A pair takes 13 bytes for each slice that it is in and each model: a million pairs in five slices with a baseline,
-130 MB. Measures by histogram would take less, and be wrong in the third digit.
+A pair takes 13 bytes for each of its slices and each model: a million pairs in five slices with a baseline take
+130 MB. Metrics by histogram would take less, and be wrong in the third digit.
 """
 
 from array import array
@@ -16,13 +16,13 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from models.verification.rates import Floats
 
-SCORE = "score"  # among the model's outputs, where ``prediction_key`` names no other
-DISTANCE = "distance"  # beside it
-PRIVATE_NAME = "_scored_pairs"  # TFMA writes no metric whose name begins so
+SCORE = "score"  # the output of the model, unless ``prediction_key`` names another
+DISTANCE = "distance"
+PRIVATE_NAME = "_scored_pairs"  # TFMA does not write metrics whose name begins with _
 
 
 class PackedPairs:
-    """Scored pairs, in any order: float32, as models answer."""
+    """Scored pairs in any order, as float32 like the outputs of models."""
 
     def __init__(self) -> None:
         self._same, self._score, self._distance, self._weights = array("b"), array("f"), array("f"), array("f")
@@ -54,7 +54,7 @@ class PackedPairs:
 
     @property
     def distance(self) -> Floats:
-        """[n], smaller is more alike; of a model that tells none, the score with its sign turned."""
+        """[n], smaller is more alike; of a model without distances, the negative score."""
         return np.array(self._distance, np.float64)
 
     @property
@@ -74,10 +74,10 @@ def pack_pairs(
 
 
 class PackPairs(beam.CombineFn):
-    """Gathers the pairs of a slice.
+    """Collects the pairs of a slice.
 
-    A pair comes here once for each of its slices and models, so it is looked up directly: TFMA's general way, for
-    outputs and labels of any shape, takes ten times as long.
+    It runs for each pair, slice and model, so it reads the values directly: TFMA's general conversion of outputs and
+    labels of any shape takes ten times as long.
     """
 
     def __init__(self, key: metric_types.MetricKey, eval_config: config_pb2.EvalConfig | None) -> None:
@@ -87,13 +87,13 @@ class PackPairs(beam.CombineFn):
         return PackedPairs()
 
     def add_input(self, accumulator: PackedPairs, element: metric_types.StandardMetricInputs) -> PackedPairs:
-        place = self._key.model_name, self._key.output_name
-        outputs = element.get_predictions(*place)
+        output = self._key.model_name, self._key.output_name
+        outputs = element.get_predictions(*output)
         score = _scalar(outputs[self._score] if isinstance(outputs, Mapping) else outputs)
-        told = isinstance(outputs, Mapping) and DISTANCE in outputs
-        distance = _scalar(outputs[DISTANCE]) if told else -score
-        weight = _scalar(element.get_example_weights(*place)) if self._key.example_weighted else 1.0
-        accumulator.append(_scalar(element.get_labels(*place)) > 0.5, score, distance, weight)
+        ranked = isinstance(outputs, Mapping) and DISTANCE in outputs
+        distance = _scalar(outputs[DISTANCE]) if ranked else -score
+        weight = _scalar(element.get_example_weights(*output)) if self._key.example_weighted else 1.0
+        accumulator.append(_scalar(element.get_labels(*output)) > 0.5, score, distance, weight)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[PackedPairs]) -> PackedPairs:
@@ -107,7 +107,7 @@ class PackPairs(beam.CombineFn):
 
 
 def _score_key(model_name: str, eval_config: config_pb2.EvalConfig | None) -> str:
-    """The name of the score among the outputs of a model; of one model alone TFMA leaves the name out."""
+    """The name of the score among a model's outputs; with a single model, TFMA omits the model's name."""
     specs = eval_config.model_specs if eval_config else ()
     keys = (spec.prediction_key for spec in specs if len(specs) == 1 or spec.name == model_name)
     return next(keys, "") or SCORE

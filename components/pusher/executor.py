@@ -14,6 +14,7 @@ from components.baseline.report import BaselineReport
 from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
 from components.serving_folder.model_files import CARD, link_or_copy
+from components.serving_folder.push import Blessing, Provenance, push
 from models.export.manifest import CARD_FILE
 
 BASELINE = "baseline"  # the input; and the prefix of gates that compare with the model that serves
@@ -61,16 +62,16 @@ class Executor(stock.Executor):
         if same is not None and already:
             self._mark_already_serving(pushed_model, same.address, same.version)
         elif blessed:
-            provenance = serving_folder.Provenance(
+            provenance = Provenance(
                 reason=_reason(input_dict),
                 run_id=exec_properties.get("run_id") or None,
                 config_digest=config.get("config_digest"),
             )
             found = [BaselineReport.read(one.uri) for one in input_dict.get(BASELINE, [])]
-            blessing = serving_folder.Blessing(found[0].version) if found else None
+            blessing = Blessing(found[0].version) if found else None
             cards = [path for one in input_dict.get("card", []) if (path := Path(one.uri) / CARD_FILE).is_file()]
             extra = {CARD: cards[0]} if cards else {}
-            result = serving_folder.push(model_dir, serving_dir, provenance, config.get("keep"), blessing, extra)
+            result = push(model_dir, serving_dir, provenance, config.get("keep"), blessing, extra)
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)

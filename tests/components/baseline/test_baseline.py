@@ -18,6 +18,7 @@ from components.baseline.artifacts import BaselineFound
 from components.baseline.component import Baseline
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
+from components.serving_folder.push import push
 
 
 class CompareExecutor(base_executor.BaseExecutor):
@@ -90,7 +91,7 @@ def test_the_served_model_reaches_an_optional_input(tmp_path, run, exported):
     assert run("first") == nothing
     assert run("from the cache") == nothing
 
-    pushed = serving_folder.push(exported.path, tmp_path / "serving")
+    pushed = push(exported.path, tmp_path / "serving")
     served = {"status": "served", "property": "served", "models": [{"graph": True, "version": pushed.version}]}
     assert run("served") == served
     assert run("served, from the cache") == served

@@ -17,6 +17,7 @@ from components.baseline.compatibility import incompatibility
 from components.baseline.executor import PLACEHOLDER, Executor
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
+from components.serving_folder.push import push
 from models.errors import UserError
 from models.settings import ImageSettings
 
@@ -48,7 +49,7 @@ def test_nothing_serves_yet(look):
 
 
 def test_what_serves_is_copied_and_described(look, exported):
-    version = serving_folder.push(exported.path, look.serving).version
+    version = push(exported.path, look.serving).version
     [model], _, report, found = look()
     copy = path_utils.serving_model_path(model.uri)
     assert report.model_dump() == {
@@ -65,7 +66,7 @@ def test_what_serves_is_copied_and_described(look, exported):
 
 
 def test_a_version_that_the_user_ignores_is_recorded_and_a_later_one_compared_with(look, exported, tmp_path):
-    first = serving_folder.push(exported.path, look.serving).version
+    first = push(exported.path, look.serving).version
     models, folder, report, found = look(ignore=first)
     assert models == [] and (folder / PLACEHOLDER).exists()
     assert (report.status, report.version) == ("ignored", first)
@@ -77,7 +78,7 @@ def test_a_version_that_the_user_ignores_is_recorded_and_a_later_one_compared_wi
     shutil.copytree(exported.path, other)
     manifest = other / "assets.extra" / "siamese.json"
     manifest.write_text(re.sub('"model_digest": "....', '"model_digest": "0000', manifest.read_text()))
-    second = serving_folder.push(other, look.serving).version
+    second = push(other, look.serving).version
     [_], _, report, _ = look(ignore=first)
     assert (report.status, report.version) == ("served", second)
 
@@ -125,7 +126,7 @@ def test_a_graph_that_is_garbage(look, exported):
 
 
 def test_what_was_changed_after_its_push(look, exported):
-    version = serving_folder.push(exported.path, look.serving).version
+    version = push(exported.path, look.serving).version
     cut(next((look.serving / str(version)).glob("variables/variables.data*")))
     with pytest.raises(UserError, match=rf"version {version}, which serves.* damaged: .*ignore_baseline={version}$"):
         look()

@@ -1,4 +1,4 @@
-"""Against scikit-learn: through the CombineFn by hand, and through TFMA with a model that tells what it is given."""
+"""Against scikit-learn: through the CombineFn directly, and through TFMA with a model that returns its inputs."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def reference_bins(same, score, bins=15):
 
 
 def combined(parts):
-    """What one metric after another makes of pairs that were gathered in parts and merged."""
+    """The metrics of pairs that were collected in parts and merged."""
     computations = [
         c for config in CONFIGS if config.module for c in metric_specs.metric_instance(config).computations()
     ]
@@ -109,20 +109,20 @@ def inputs(same, score, distance):
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (0, 150, 399)])
-def test_however_the_pairs_are_merged_the_measures_are_those_of_scikit_learn(cuts):
+def test_the_metrics_of_merged_pairs_agree_with_scikit_learn(cuts):
     same, score, distance, _ = pairs()
     parts = zip(*(np.split(column, cuts) for column in (same, score, distance)), strict=True)
     check(combined(parts), same, score, distance)
 
 
-def test_without_pairs_nothing_has_a_value():
+def test_without_pairs_no_metric_has_a_value():
     found = combined([tuple(column[:0] for column in pairs()[:3])])
     del found["_scored_pairs"]
     assert found.pop("true_positives") == found.pop("false_negatives") == 0
     assert all(np.isnan(value) for value in found.values())
 
 
-def test_a_model_that_tells_no_distance_is_ranked_by_its_score():
+def test_a_model_without_distances_is_ranked_by_its_score():
     accumulator = PackPairs(metric_types.MetricKey("_"), None)
     found = accumulator.add_input(
         PackedPairs(),
@@ -133,7 +133,7 @@ def test_a_model_that_tells_no_distance_is_ranked_by_its_score():
     assert found.distance == [-0.75]
 
 
-def test_a_pair_takes_as_many_bytes_as_promised():
+def test_a_pair_takes_13_bytes():
     packed = PackedPairs()
     for _ in range(10):
         packed.append(True, 0.5, 0.5, 1.0)
@@ -141,7 +141,7 @@ def test_a_pair_takes_as_many_bytes_as_promised():
     assert len(packed) == 10
 
 
-def test_no_metric_is_mistaken_for_one_of_tfmas_own():
+def test_our_metric_has_no_name_of_tfmas_own():
     """TFMA looks a class up among its own first, whatever the module."""
     ours = {name for name, value in vars(metrics).items() if isinstance(value, type)}
     assert not ours & metric_types.registered_metrics().keys()
@@ -149,7 +149,7 @@ def test_no_metric_is_mistaken_for_one_of_tfmas_own():
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
-    """Slice -> model -> metric -> value, by TFMA, of a candidate and of a baseline of the same answers."""
+    """Slice -> model -> metric -> value, by TFMA, of a candidate and an equal baseline."""
     examples = [
         example(same=int(same), score=float(score), distance=float(distance), slice=str(name))
         for same, score, distance, name in zip(*pairs(), strict=True)
@@ -174,7 +174,7 @@ def evaluated(tmp_path_factory):
     return found
 
 
-def test_tfma_tells_the_measures_of_scikit_learn_overall_and_in_each_slice(evaluated):
+def test_tfma_agrees_with_scikit_learn_overall_and_in_each_slice(evaluated):
     same, score, distance, slices = pairs()
     assert set(evaluated) == {"", *SLICES}
     for name, models in evaluated.items():

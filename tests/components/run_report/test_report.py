@@ -65,7 +65,7 @@ def write_pairs(folder, count: int):
 
 
 @pytest.mark.parametrize(
-    ("given", "first", "among"),
+    ("fields", "first", "among"),
     [
         ({"pushed_version": 7, "gates": [PASSED]}, "This model may be used: every gate passed, and it serves as", ""),
         ({"pushed_version": 7, "already_serving": True}, "This model already serves, as version 7.", ""),
@@ -91,25 +91,25 @@ def write_pairs(folder, count: int):
         ),
     ],
 )
-def test_the_verdict_is_the_first_line_and_why_comes_next(given, first, among):
-    told = summary(**given)
-    assert told.outcome.headline.startswith(first)
-    assert not among or among in list(explanations(told))
+def test_the_verdict_is_the_first_line_and_why_comes_next(fields, first, among):
+    run = summary(**fields)
+    assert run.outcome.headline.startswith(first)
+    assert not among or among in list(explanations(run))
 
 
-def test_what_it_is_weakest_on_is_told_unless_that_is_no_worse():
+def test_the_weakest_slice_is_named_if_it_is_worse_than_the_rest():
     slices = {
         "group: greek": {"accuracy": 0.8, "example_count": 200},
         "group: few": {"accuracy": 0.1, "example_count": 10},
         "kind: genuine": {"accuracy": 0.93, "example_count": 500},
     }
-    told = summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)
-    assert list(explanations(told))[:1] == [
+    run = summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices)
+    assert list(explanations(run))[:1] == [
         "It is weakest on group: greek: 20.0% of its 200 pairs are misclassified, 7.0% of all."
     ]
     del slices["group: greek"]
-    told = explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices))
-    assert not any("weakest" in sentence for sentence in told)
+    sentences = explanations(summary(metrics={"accuracy": Metric(value=0.93)}, slices=slices))
+    assert not any("weakest" in sentence for sentence in sentences)
     assert not list(explanations(summary()))
 
 

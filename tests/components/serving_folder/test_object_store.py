@@ -12,13 +12,12 @@ from pushed_models import tree
 from components.serving_folder import object_store
 from components.serving_folder.history import claimed
 from components.serving_folder.model_files import file_digests
+from components.serving_folder.push import Provenance, push
 from components.serving_folder.serving_folder import (
     FolderFiles,
-    Provenance,
     fetch_served,
     history,
     open_storage,
-    push,
     same_as_served,
     served_digest,
     versions,

@@ -4,16 +4,9 @@ import fsspec
 import pytest
 
 from components.serving_folder.model_files import file_digests
+from components.serving_folder.push import push
 from components.serving_folder.rollback import roll_back
-from components.serving_folder.serving_folder import (
-    FolderFiles,
-    digest,
-    history,
-    open_storage,
-    push,
-    served_digest,
-    versions,
-)
+from components.serving_folder.serving_folder import FolderFiles, digest, history, open_storage, served_digest, versions
 from models.errors import UserError
 
 

@@ -13,16 +13,9 @@ from pushed_models import tree, write_foreign, write_model
 
 from components.serving_folder import local_folder
 from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.push import push
 from components.serving_folder.rollback import roll_back
-from components.serving_folder.serving_folder import (
-    fetch_served,
-    history,
-    push,
-    served,
-    served_digest,
-    served_key,
-    versions,
-)
+from components.serving_folder.serving_folder import fetch_served, history, served, served_digest, served_key, versions
 from models.errors import UserError
 from models.export.manifest import FILE
 
@@ -196,9 +189,10 @@ def test_a_killed_push_leaves_no_version_and_the_next_one_cleans_up(tmp_path, se
     model = write_model(tmp_path / "a", "A")
     killed = (
         "import os, sys\n"
-        "from components.serving_folder import local_folder, serving_folder\n"
+        "from components.serving_folder import local_folder\n"
+        "from components.serving_folder.push import push\n"
         "local_folder.file_digests = lambda _: os.kill(os.getpid(), 9)\n"
-        "serving_folder.push(*sys.argv[1:])\n"
+        "push(*sys.argv[1:])\n"
     )
 
     status = subprocess.run([sys.executable, "-c", killed, model, serving], check=False, cwd=Path.cwd()).returncode
@@ -256,7 +250,7 @@ def test_a_damaged_version_is_replaced_by_the_same_model_once_more(tmp_path, ser
 
 
 def test_importing_it_takes_neither_tensorflow_nor_tfx_nor_numpy():
-    code = "import sys, components.serving_folder.serving_folder; print(*sys.modules)"
+    code = "import sys, components.serving_folder.push; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "tfx", "numpy", "fsspec"} & set(done.stdout.split())
 

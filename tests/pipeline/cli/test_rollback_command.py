@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from components.run_outcome.summary import RunSummary
-from components.serving_folder.serving_folder import Provenance, history, push, served, versions
+from components.serving_folder.push import Provenance, push
+from components.serving_folder.serving_folder import history, served, versions
 from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.environment.serving_address import serving_address, serving_address_of_runs

@@ -36,11 +36,11 @@ class Store:
         for key, value in parameters.items():
             execution.custom_properties[key].string_value = value
         pairs = []
-        for key, place in outputs.items():
-            if isinstance(place, int):
-                artifact = self.store.get_artifacts_by_id([place])[0]
+        for key, folder in outputs.items():
+            if isinstance(folder, int):
+                artifact = self.store.get_artifacts_by_id([folder])[0]
             else:
-                artifact = mlmd.Artifact(type_id=self.kind, uri=str(self.folder / place))
+                artifact = mlmd.Artifact(type_id=self.kind, uri=str(self.folder / folder))
             event = mlmd.Event(type=mlmd.Event.OUTPUT)
             event.path.steps.add().key = key
             event.path.steps.add().index = 0
@@ -73,12 +73,12 @@ def store(tmp_path):
         tuned={"margin": 0.9},
         versions={"tfx": "1.16.0", "keras": "3.12.0"},
     ).write(tmp_path / "model2" / "Format-Serving")
-    given = {"data_root": "/data/faces", "data_digest": "f00d" + "0" * 60, "code_digest": "a" * 64}
-    made.ran("r1", "ImageExampleGen", {"examples": "images", "report": "report"}, **given)
+    parameters = {"data_root": "/data/faces", "data_digest": "f00d" + "0" * 60, "code_digest": "a" * 64}
+    made.ran("r1", "ImageExampleGen", {"examples": "images", "report": "report"}, **parameters)
     made.ran("r1", "PairGenerator", {"pairs": "pairs1", "report": "pairs"}, code_digest="b" * 64)
     made.ran("r1", "Trainer", {"model": "model1"}, custom_config=json.dumps({"code_digest": "e" * 64}))
     cached = mlmd.Execution.CACHED
-    made.ran("r2", "ImageExampleGen", {"examples": 1, "report": 2}, cached, **given)
+    made.ran("r2", "ImageExampleGen", {"examples": 1, "report": 2}, cached, **parameters)
     made.ran("r2", "Baseline", {"found": "found"})
     made.ran("r2", "PairGenerator", {"pairs": "pairs2", "report": "pairs"}, code_digest="9" * 64)
     made.ran("r2", "Trainer", {"model": "model2"}, custom_config=json.dumps({"code_digest": "8" * 64}))
@@ -86,7 +86,7 @@ def store(tmp_path):
     return made
 
 
-def test_what_was_reused_leads_to_the_run_that_made_it(store):
+def test_reused_results_have_the_run_that_made_them(store):
     lineage = read_lineage(store.path, "r2")
 
     assert [(step.node, step.run_id) for step in lineage.steps] == [
@@ -105,7 +105,7 @@ def test_an_earlier_run_keeps_its_lineage_though_its_model_is_deleted(store):
     assert (lineage.model, lineage.baseline) == (None, None)
 
 
-def test_a_person_reads_a_line_each(store):
+def test_the_lineage_is_printed_a_line_each(store):
     console = Console(record=True, width=200, highlight=False)
     show_lineage(console, read_lineage(store.path, "r2"), None, 9)
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
@@ -121,7 +121,7 @@ def test_a_person_reads_a_line_each(store):
     assert f"baseline version 7, {'d' * 12}" in lines
 
 
-def test_a_run_that_does_not_serve_says_how_it_ended(store):
+def test_the_lineage_of_a_run_that_does_not_serve_has_its_status(store):
     console = Console(record=True, width=200, highlight=False)
     summary = RunSummary(run_id="r1", status="refused", exit_code=3, seed=5, config_digest="")
     show_lineage(console, read_lineage(store.path, "r1"), summary, None)

@@ -57,7 +57,7 @@ def test_a_run_that_failed_explains_itself(siamese, ended, tmp_path):
     assert "The run failed in Trainer. Nothing was pushed." in page
     assert REASON in page
     assert "no anomaly in the images" in page
-    assert "1 files were not used: 1 unreadable" in page
+    assert "1 files were excluded: 1 unreadable" in page
     assert "Time and memory" in page
 
 

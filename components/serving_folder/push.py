@@ -1,0 +1,122 @@
+"""Push: a SavedModel under a new, highest version of a serving folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.serving_folder import publication
+from components.serving_folder.history import ServingHistory
+from components.serving_folder.model_files import SAVED_MODEL, ExtendedFiles, FolderFiles, is_saved_model, model_digest
+from components.serving_folder.serving_folder import open_storage
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the history records of a push.
+
+    Attributes:
+      by: who; default: the user of this process, at its machine.
+      reason: why this model may serve, in a sentence.
+      run_id: of the run that made it.
+      config_digest: of that run's configuration.
+    """
+
+    by: str | None = None
+    reason: str = ""
+    run_id: str | None = None
+    config_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """The result of a push.
+
+    Attributes:
+      version: that serves now; 0 if none does.
+      pushed: False if the identical model already served, or the push was declined.
+      address: of the version.
+      declined: why nothing was pushed, in a sentence; "" if it was pushed or served already.
+    """
+
+    version: int
+    pushed: bool
+    address: str
+    declined: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The version's folder on a mounted file system."""
+        return Path(self.address)
+
+
+@dataclass(frozen=True)
+class Blessing:
+    """That gates blessed the model: ``baseline`` is the version that served then, or None."""
+
+    baseline: int | None
+
+
+def push(
+    model_dir: Path | str,
+    serving_dir: Path | str,
+    provenance: Provenance | None = None,
+    keep: int | None = None,
+    blessing: Blessing | None = None,
+    extra: Mapping[str, Path] | None = None,
+) -> PushResult:
+    """Makes the SavedModel at ``model_dir`` the version that serves, unless it serves already.
+
+    Removes what an interrupted push left behind, and the versions beyond ``keep``; a failure of that is logged and
+    recorded, and does not fail the push.
+
+    Args:
+      model_dir: the SavedModel.
+      serving_dir: a path or a URL.
+      provenance: for the history.
+      keep: how many versions stay; default: all.
+      blessing: if given, the push is declined if another version serves since, or if this model was rolled back.
+      extra: additional files of the version, by name; not part of the model.
+
+    Raises:
+      FileNotFoundError: ``model_dir`` holds no SavedModel.
+      UserError: ``serving_dir`` cannot be written to or is full; nothing is visible then.
+      OSError: the copy failed or differs; nothing is visible then.
+    """
+    source = FolderFiles(Path(model_dir))
+    if not is_saved_model(source):
+        raise FileNotFoundError(f"{model_dir}: not a SavedModel ({SAVED_MODEL[0]} is missing)")
+    storage, provenance = open_storage(serving_dir), provenance or Provenance()
+    with publication.writing(storage, sum(source.sizes().values())) as history:
+        current = history.serving
+        if current is not None and publication.serves_already(storage, history, source):
+            return PushResult(current, False, storage.version_address(current))
+        if blessing and (declined := _declined(blessing, history, model_digest(source))):
+            return PushResult(current or 0, False, storage.address, declined)
+        version = publication.publish(
+            storage,
+            history,
+            ExtendedFiles(source, extra or {}),
+            action="push",
+            reason=provenance.reason,
+            run_id=provenance.run_id,
+            config_digest=provenance.config_digest,
+            **({"by": provenance.by} if provenance.by else {}),
+        )
+        if keep is not None:
+            publication.prune(storage, keep)
+    return PushResult(version, True, storage.version_address(version))
+
+
+def _declined(blessing: Blessing, history: ServingHistory, digest: str) -> str:
+    """Why a blessed model is not pushed after all; "" if there is no reason."""
+    if history.serving != blessing.baseline:
+        then = f"version {blessing.baseline} served" if blessing.baseline is not None else "nothing served"
+        now = f"version {history.serving} does" if history.serving is not None else "nothing does"
+        return f"when this model was evaluated {then}, now {now}: run again to compare with that"
+    if event := history.rolled_back(digest):
+        why = f": {event.reason}" if event.reason else ""
+        return (
+            f"this model, then version {event.replaced}, was rolled back by {event.by} "
+            f"on {event.at:%Y-%m-%d}{why}; to serve it again: siamese rollback --to {event.replaced}"
+        )
+    return ""
