@@ -220,10 +220,6 @@ CODES: dict[str, ErrorCode] = {
         "the pipeline root cannot be read from this machine",
         "set the credentials of the object store, and AWS_ENDPOINT_URL for one that is not Amazon's",
     ),
-    "kubeflow-run-without-artifacts": ErrorCode(
-        "The run succeeded, but its pipeline root has neither its report nor its outcome.",
-        "Check `--pipeline-root`, and that the artifacts were not deleted.",
-    ),
     "kubeflow-schedule-of-another-pipeline": ErrorCode(
         "A schedule of that name runs another pipeline.", "Choose another name, or delete the schedule."
     ),

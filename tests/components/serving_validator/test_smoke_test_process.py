@@ -20,8 +20,8 @@ from components.serving_validator.refused import Refused
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from components.serving_validator import trial
-trial.main(Path(sys.argv[1]))
+from components.serving_validator import smoke_test
+smoke_test.main(Path(sys.argv[1]))
 print(json.dumps(sorted({"keras", "tfx", "apache_beam"} & sys.modules.keys())))
 """
 

@@ -281,6 +281,8 @@ def test_undefined_metrics_are_null_in_json(monkeypatch, tmp_path):
     import numpy as np
 
     (tmp_path / "p.csv").write_text("image_a,image_b,same\na,b,1\na,c,1\n")
+    for name in "abc":
+        (tmp_path / name).touch()
 
     class Manifest:
         threshold = 0.5

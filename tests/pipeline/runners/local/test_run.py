@@ -57,7 +57,7 @@ def test_another_run_at_work_is_refused_and_its_lock_ends_with_it(data, tmp_path
     output.mkdir()
     with (output / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match=f"--output {output}: another run is at work there"):
+        with pytest.raises(UserError, match=f"--output {output}: another run is in progress there"):
             run(data, output)
     assert executed == []
     assert run(data, output) == 3
@@ -65,7 +65,7 @@ def test_another_run_at_work_is_refused_and_its_lock_ends_with_it(data, tmp_path
 
 def test_an_output_that_cannot_be_written_is_named(data, tmp_path, executed):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"--output .*/file: cannot be made"):
+    with pytest.raises(UserError, match=r"--output .*/file: cannot be created"):
         run(data, tmp_path / "file")
     if os.geteuid():  # root may write anywhere
         (tmp_path / "locked").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)

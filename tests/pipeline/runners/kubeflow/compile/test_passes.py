@@ -2,6 +2,7 @@ import copy
 
 import pytest
 
+from components.run_outcome.settings import AlertSettings, FailureAlerts
 from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
 from pipeline.runners.kubeflow.compile.passes import alerts, entrypoint, parameters, pods, scheduling
 from pipeline.runners.kubeflow.compile.specification import PASSES, Target, tasks
@@ -159,8 +160,9 @@ def test_alerts_are_an_argument_of_every_entrypoint_where_configured(spec):
     before = copy.deepcopy(spec)
     alerts.failure_alerts(spec, Target())
     assert spec == before
-    alerts.failure_alerts(spec, Target(alerts='{"attempts": 3}'))
-    assert all(of(spec, node)["args"][-2:] == ["--alerts", '{"attempts": 3}'] for node in tasks(spec))
+    configured = FailureAlerts(pipeline="faces", attempts=3, alerts=AlertSettings())
+    alerts.failure_alerts(spec, Target(alerts=configured))
+    assert all(of(spec, node)["args"][-2:] == ["--alerts", configured.model_dump_json()] for node in tasks(spec))
 
 
 def test_every_pass_registers_itself():
