@@ -25,8 +25,8 @@ from components.run_outcome.artifacts import gate_channels
 from components.run_outcome.component import OutcomeWriter
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.summary import RunSummary
-from pipeline.config.configuration import load_config
-from pipeline.environment.run_environment import Site
+from pipeline.config import load_config
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 from pipeline.runs.record import StoredRun
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
 
 def wired(folder: Path) -> dict[str, list[str]]:
     """Node -> its inputs from the new gate, in the graph of a local run."""
-    site = Site(
+    environment = RunEnvironment(
         data_root=str(folder),
         data_digest="d",
         serving_dir=str(folder / "serving"),
@@ -68,7 +68,7 @@ def wired(folder: Path) -> dict[str, list[str]]:
         run_id="r",
         metadata=None,
     )
-    graph = create_pipeline(load_config(), site)
+    graph = create_pipeline(load_config(), environment)
     return {node.id: keys for node in graph.components if (keys := from_new_gate(node))}
 
 

@@ -153,7 +153,9 @@ def test_stopped_by_what_sees_a_step_before_the_state_is_kept_the_epoch_is_evalu
 def test_patience_is_not_forgotten(tmp_path, stop_after, monkeypatch, caplog):
     """The second epoch was the best; two worse ones end the training, whichever attempt they fall into."""
     likes = iter([0.6, 0.9, 0.7, 0.7, 0.8])
-    monkeypatch.setattr("models.training.validation.auc", lambda same, distance: next(likes))
+    monkeypatch.setattr(
+        "models.training.validation.metric_value", lambda name, *_: next(likes) if name == "auc" else 0.5
+    )
     given = recipe("batch", patience=2)
     stop_after(3 * STEPS + 1, SystemExit)
     with pytest.raises(SystemExit):

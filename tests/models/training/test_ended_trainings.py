@@ -50,7 +50,9 @@ def liked(monkeypatch):
 
     def like(values: list[float]) -> None:
         measured = iter(values)
-        monkeypatch.setattr("models.training.validation.auc", lambda same, distance: next(measured))
+        monkeypatch.setattr(
+            "models.training.validation.metric_value", lambda name, *_: next(measured) if name == "auc" else 0.5
+        )
 
     return like
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from models.data.dataset import ImageTable, PairTable
+from models.data.pairs_artifact import MANIFEST, checksum, images_part, manifest_text
 from models.errors import TrainingFailed, UserError
 from models.network.encoders import build_encoder
 from models.settings import (
@@ -79,7 +80,9 @@ def test_no_epoch_is_an_untrained_encoder(tmp_path):
 def test_the_best_epoch_is_kept_not_the_last(tmp_path, monkeypatch):
     """Each epoch ends with other weights; validation, made up, likes the second best."""
     likes = iter([0.6, 0.9, 0.7, 0.7, 0.7])
-    monkeypatch.setattr("models.training.validation.auc", lambda same, distance: next(likes))
+    monkeypatch.setattr(
+        "models.training.validation.metric_value", lambda name, *_: next(likes) if name == "auc" else 0.5
+    )
     ends = []
     on_epoch_end = keras.callbacks.TerminateOnNaN.on_epoch_end
     monkeypatch.setattr(
@@ -163,6 +166,8 @@ def test_the_scratch_folder_lies_beside_the_artifacts_and_must_hold_the_pixels(t
     for folder, size in (("Split-train", 10), ("images/train", 1000)):
         (tmp_path / "pairs" / folder).mkdir(parents=True)
         (tmp_path / "pairs" / folder / "a.tfrecord").write_bytes(bytes(size))
+    declared = {images_part("train"): [checksum("a.tfrecord", [bytes(1000)])]}
+    (tmp_path / "pairs" / MANIFEST).write_text(manifest_text(declared))
     patterns = [str(tmp_path / "pairs" / "Split-train" / "*")]
     on_disk, in_memory, auto = (settings(in_memory=where) for where in ("off", "on", "auto"))
     with scratch_folder(str(tmp_path), patterns, on_disk) as scratch:
