@@ -79,7 +79,7 @@ class TestWhoMayCallWhat:
     def test_join_on_what_is_no_folder(self, siamese, as_host, tmp_path):
         as_host(1)
         (tmp_path / "file").touch()
-        assert "[config-not-writable]" in one_line(siamese("join", "--output", tmp_path / "file"))
+        assert "cannot be made" in one_line(siamese("join", "--output", tmp_path / "file"))
 
     def test_join_says_where(self, siamese, as_host):
         as_host(1)
