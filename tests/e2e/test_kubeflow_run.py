@@ -15,6 +15,8 @@ import yaml
 from kubeflow_backend import Backend, Kill
 
 from components.serving_folder import serving_folder
+from pipeline.config.configuration import load_config
+from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 from pipeline.runners.local.digits import write_digits
 
 pytestmark = pytest.mark.e2e
@@ -59,9 +61,7 @@ class Story:
 
     def compiled(self, config: Path) -> Path:
         file = config.with_suffix(".pipeline.yaml")
-        command = [sys.executable, "-m", "pipeline", "kubeflow", "compile", "--config", str(config)]
-        done = subprocess.run([*command, "--output", str(file)], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        compile_pipeline(load_config(config)).write(file)
         return file
 
     @property
@@ -83,7 +83,7 @@ def story(tmp_path_factory) -> dict:
     """First a briefly trained model; then, concurrently, an untrained one and a better one with two steps killed;
     last one without new images.
 
-    Most of a run's time is imports, one node after the other: so a local run uses the other core.
+    The local run uses the other core.
     """
     cluster = Story(tmp_path_factory.mktemp("kubeflow"))
     recipes = {"first": (2, 50), "crippled": (0,), "better": (9,), "nothing new": (2, 50)}

@@ -36,7 +36,7 @@ def test_a_schema_is_written_and_stops_what_it_was_not_made_of(tmp_path):
 
     again = siamese("schema", *where, "--file", str(schema))
     assert again.returncode == 2
-    assert "is there already; --force" in again.stderr
+    assert "[config-file-exists]" in again.stderr
 
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(data / "person 1" / "black.gif")
     stopped = siamese("run", *where, "--set", f"data.schema_file={schema}")

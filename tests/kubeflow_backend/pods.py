@@ -16,6 +16,7 @@ from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from kubeflow_backend.driver import LOGS, Job, executor_input, triggered
+from kubeflow_backend.forked import COMMAND, forked
 from kubeflow_backend.specification import Refused, fits, plain
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
@@ -137,6 +138,13 @@ class Pod:
         return known
 
     def _execute(self, command: list[str], environment: dict[str, str], folder: Path, log: TextIO) -> int:
+        if command[:3] == COMMAND and not self._kill:
+            with forked(command[3:], environment, folder) as process:
+                for line in process.stdout:
+                    self._result.logs[-1] += line
+                    log.write(line)
+                    log.flush()
+            return process.wait()
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kubeflow_backend.forked import COMMAND, forked
 from tfx.components import CsvExampleGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
@@ -218,6 +219,17 @@ def test_the_log_has_our_progress_and_the_warnings_of_others(log):
     assert logged[2]["status"] == "refused"
 
 
+def run(as_command: bool, arguments: list[str], environment: dict[str, str], folder: Path) -> tuple[int, str]:
+    """(exit code, output) of the entrypoint: of the command, or in a process that is forked with TFX loaded."""
+    if as_command:
+        command = [sys.executable, *COMMAND[1:], *arguments]
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+    with forked(arguments, environment, folder) as process:
+        text = process.stdout.read()
+    return process.wait(), text
+
+
 @pytest.mark.parametrize(
     ("executor", "code", "event", "reason"),
     [
@@ -228,14 +240,13 @@ def test_the_log_has_our_progress_and_the_warnings_of_others(log):
 )
 def test_the_last_event_of_a_failed_pod_has_the_reason(tmp_path, mount, executor, code, event, reason):
     known = step(tmp_path, executor)
-    command = [sys.executable, "-m", "pipeline.runners.kubeflow.entrypoint", "--node", "Node"]
-    command += ["--executor_class_path", known.executor_class, "--artifact_types", json.dumps(TYPES)]
-    command += ["--json_serialized_invocation_args", known.executor_input, "--runner=DirectRunner"]
+    arguments = ["--node", "Node", "--executor_class_path", known.executor_class]
+    arguments += ["--artifact_types", json.dumps(TYPES), "--json_serialized_invocation_args", known.executor_input]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found, text = run(executor == "Sleeper", [*arguments, "--runner=DirectRunner"], environment, tmp_path)
 
-    assert done.returncode == code, done.stderr
-    logged = lines(done.stdout)
+    assert found == code, text
+    logged = lines(text)
     assert logged[0]["event"] == "started"
     assert (logged[-1]["event"], logged[-1]["reason"]) == (event, reason)
     assert not (tmp_path / "kfp_outputs").exists()
