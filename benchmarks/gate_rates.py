@@ -3,7 +3,7 @@
 Two models judge the same simulated test pairs. Whether a model errs on a pair is a normal variable below a threshold: a
 part of it belongs to the identities of the pair (some are hard, for whatever they were trained on), the rest to the
 pair; and a part of both is common to the two models. So a model's error rate is known, and so is the true loss.
-The judging is the product's own: ``bootstrap``, ``resampled`` and ``judge_change``.
+The judging is the product's own: ``bootstrap``, ``resampled`` and ``change_gate``.
 
 Columns: ``loss``, the true one, over the allowed one; ``blessed``, by the gate as it is; ``unresolved``, where it says
 that the test cannot tell and the measured change decides; ``strict``, blessed with ``gates.unresolved: refuse``; then
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from components.model_gate.baseline_change import Change, Test, judge_change
+from components.model_gate.baseline_change import Change, Test, change_gate
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.bootstrap_metrics import ResampledPairs
 from components.model_gate.settings import GateSettings, MeasureSettings
@@ -109,7 +109,7 @@ def _judge_split(design: Design, resamples: int, rng: np.random.Generator) -> It
         bound = bounds(gain, errors[name], units.count, gates.confidence)
         change = Change("accuracy", 1 - float(errs[name].mean()), 1 - float(served_errs.mean()), gain, *bound)
         judged, strict = (
-            judge_change(
+            change_gate(
                 change, design.allowed, Test(gates.confidence, units.count, design.drawn, gates.min_identities, rule)
             )
             for rule in _RULES

@@ -1,6 +1,6 @@
 """The metrics. ``MetricConfig(module=MODULE, class_name=..., config=...)`` names one.
 
-Each reads the same ``PackedPairs``, and defines nothing: the arithmetic is that of ``models.verification.metrics``.
+Each reads the same ``PackedPairs``; the arithmetic is that of ``models.verification.metrics``.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from components.evaluator.packed_pairs import PackedPairs, pack_pairs
 from models.verification import metrics
 
 MODULE = __name__
-CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: another code is another configuration
+CODE_DIGEST = "code_digest"  # in the configuration, which is the Evaluator's cache key
 
 
 class PairMetric(metric_types.Metric):
-    """A measure of all pairs of a slice. Subclasses say which, and what may be set.
+    """A metric of all pairs of a slice.
 
     Attributes:
-      measure: from the pairs and the settings to the value; NaN where it has no meaning.
+      measure: from the pairs and the settings to the value; NaN if undefined.
     """
 
     measure: Callable[..., float]
@@ -31,7 +31,7 @@ class PairMetric(metric_types.Metric):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "PairMetric":
-        """From a ``MetricConfig``; what is under CODE_DIGEST there is not for the metric, but for cache keys."""
+        """From a ``MetricConfig``; CODE_DIGEST in it is only for cache keys."""
         return cls(**{key: value for key, value in config.items() if key != CODE_DIGEST})
 
     def _computations(
@@ -62,7 +62,7 @@ def _derived(
 
 
 class AtThreshold(PairMetric):
-    """A measure or a count of the verdicts: "the same" where the score is above ``threshold``.
+    """A metric or a count at the operating threshold: "the same" if the score is above ``threshold``.
 
     Args:
       name: one of ``verdict_measures`` or ``verdict_counts`` of ``models.verification.metrics``, as "accuracy".
@@ -106,7 +106,7 @@ class AveragePrecision(PairMetric):
 
 
 class EqualErrorRate(PairMetric):
-    """Where false accepts and false rejects are equally frequent."""
+    """The equal error rate: false accept rate and false reject rate are equal."""
 
     def __init__(self, name: str = "eer") -> None:
         super().__init__(name)
@@ -117,7 +117,7 @@ class EqualErrorRate(PairMetric):
 
 
 class TarAtFar(PairMetric):
-    """The share of genuine pairs accepted where at most ``far`` of the impostors are."""
+    """The true accept rate at a false accept rate of at most ``far``."""
 
     def __init__(self, far: float, name: str = "tar_at_far") -> None:
         super().__init__(name, far=far)
@@ -139,7 +139,7 @@ class CalibrationError(PairMetric):
 
 
 class PrecisionAtPrior(PairMetric):
-    """Precision at the operating threshold where ``prior`` of the pairs are genuine."""
+    """Precision at the operating threshold if a share ``prior`` of the pairs is genuine."""
 
     def __init__(
         self, prior: float = metrics.GENUINE_PRIOR, threshold: float = 0.5, name: str = "precision_at_prior"

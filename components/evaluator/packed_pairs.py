@@ -1,7 +1,7 @@
-"""Every scored pair of a slice, packed: what exact measures are made of, gathered once for all of them.
+"""Every scored pair of a slice, packed: the input of all exact metrics, gathered once.
 
-A pair takes 13 bytes for each slice that it is in and each model: a million pairs in five slices with a baseline,
-130 MB. Measures by histogram would take less, and be wrong in the third digit.
+A pair takes 13 bytes for each slice that it is in and each model: 130 MB for a million pairs in five slices with a
+baseline. Metrics by histogram would take less, and be wrong in the third digit.
 """
 
 from array import array
@@ -16,13 +16,13 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from models.verification.calibration import Floats
 
-SCORE = "score"  # among the model's outputs, where ``prediction_key`` names no other
+SCORE = "score"  # among the model's outputs, unless ``prediction_key`` names another
 DISTANCE = "distance"  # beside it
 PRIVATE_NAME = "_scored_pairs"  # TFMA writes no metric whose name begins so
 
 
 class PackedPairs:
-    """Scored pairs, in any order: float32, as models answer."""
+    """Scored pairs, in any order, as float32."""
 
     def __init__(self) -> None:
         self._same, self._score, self._distance, self._weights = array("b"), array("f"), array("f"), array("f")
@@ -54,7 +54,7 @@ class PackedPairs:
 
     @property
     def distance(self) -> Floats:
-        """[n], smaller is more alike; of a model that tells none, the score with its sign turned."""
+        """[n], smaller is more alike; of a model without distances, the negative score."""
         return np.array(self._distance, np.float64)
 
     @property
@@ -87,13 +87,13 @@ class PackPairs(beam.CombineFn):
         return PackedPairs()
 
     def add_input(self, accumulator: PackedPairs, element: metric_types.StandardMetricInputs) -> PackedPairs:
-        place = self._key.model_name, self._key.output_name
-        outputs = element.get_predictions(*place)
+        names = self._key.model_name, self._key.output_name
+        outputs = element.get_predictions(*names)
         score = _scalar(outputs[self._score] if isinstance(outputs, Mapping) else outputs)
-        told = isinstance(outputs, Mapping) and DISTANCE in outputs
-        distance = _scalar(outputs[DISTANCE]) if told else -score
-        weight = _scalar(element.get_example_weights(*place)) if self._key.example_weighted else 1.0
-        accumulator.append(_scalar(element.get_labels(*place)) > 0.5, score, distance, weight)
+        has_distance = isinstance(outputs, Mapping) and DISTANCE in outputs
+        distance = _scalar(outputs[DISTANCE]) if has_distance else -score
+        weight = _scalar(element.get_example_weights(*names)) if self._key.example_weighted else 1.0
+        accumulator.append(_scalar(element.get_labels(*names)) > 0.5, score, distance, weight)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[PackedPairs]) -> PackedPairs:
@@ -107,7 +107,7 @@ class PackPairs(beam.CombineFn):
 
 
 def _score_key(model_name: str, eval_config: config_pb2.EvalConfig | None) -> str:
-    """The name of the score among the outputs of a model; of one model alone TFMA leaves the name out."""
+    """The name of the score among the outputs of a model; for a single model TFMA omits the name."""
     specs = eval_config.model_specs if eval_config else ()
     keys = (spec.prediction_key for spec in specs if len(specs) == 1 or spec.name == model_name)
     return next(keys, "") or SCORE

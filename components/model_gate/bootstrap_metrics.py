@@ -1,4 +1,4 @@
-"""The measures of scored pairs under many weightings at once: what a bootstrap needs. NumPy only.
+"""The metrics of scored pairs under many weightings at once: what a bootstrap needs. NumPy only.
 
 The same definitions as in ``models.verification.metrics``, to which a test compares them: a weight counts a pair so
 many times.
@@ -31,7 +31,7 @@ class ResampledPairs:
 
     def __init__(self, same: NDArray[np.bool_], score: Floats, distance: Floats, settings: MeasureSettings) -> None:
         self._same, self._settings = same, settings
-        # What is not a number would be sorted last and called different: nothing is measured then.
+        # NaN would be sorted last and called different: the metrics are NaN then.
         self._ranked, self._scored = np.isfinite(distance).all(), np.isfinite(score).all()
         self._score = score if self._scored else np.zeros_like(score)
         self._called = self._score > 0.5

@@ -43,7 +43,7 @@ class Breaker(BaseExecutor):
 
 
 class Sleeper(BaseExecutor):
-    """Is told to stop, and cleans up first."""
+    """Receives SIGTERM, and cleans up first."""
 
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         model = Path(output_dict["model"][0].uri)

@@ -98,7 +98,7 @@ def test_a_node_runs_on_local_files_and_answers_in_uris(tmp_path, mount, log):
     events = Events("Node", log)
     run_step(step(tmp_path, "Copier", version=7.0), events)
 
-    assert (mount / "model" / "saved_model.pb").read_text() == "ababab"  # 3.0 was told to be an integer
+    assert (mount / "model" / "saved_model.pb").read_text() == "ababab"  # 3.0 became an integer
     model = output(tmp_path)["model"]["artifacts"][0]
     assert model["uri"] == f"{BUCKET}/model"
     assert model["metadata"]["made_of"] == f"{BUCKET}/source/data"
@@ -107,7 +107,7 @@ def test_a_node_runs_on_local_files_and_answers_in_uris(tmp_path, mount, log):
     assert lines(log.getvalue())[-1]["artifacts"]["log"] == f"{BUCKET}/log"
 
 
-def test_a_truth_value_is_told_as_a_parameter_and_a_conditions_own_is_not_handed_on(tmp_path, mount, log):
+def test_a_truth_value_is_reported_as_a_parameter_and_a_conditions_own_is_not_handed_on(tmp_path, mount, log):
     one = step(tmp_path, "Teller")
     given = json.loads(one.executor_input)
     given["inputs"]["parameterValues"]["condition-Gate-enough"] = True
@@ -116,8 +116,8 @@ def test_a_truth_value_is_told_as_a_parameter_and_a_conditions_own_is_not_handed
     types = {"inputs": TYPES["inputs"], "outputs": {"enough": "tfx.types.standard_artifacts.Boolean"}}
     run_step(dataclasses.replace(one, executor_input=json.dumps(given), types=types), Events("Node", log))
 
-    told = json.loads((tmp_path / "kfp_outputs" / "output_metadata.json").read_text())
-    assert told["parameterValues"] == {"enough": True}
+    reported = json.loads((tmp_path / "kfp_outputs" / "output_metadata.json").read_text())
+    assert reported["parameterValues"] == {"enough": True}
 
 
 def test_the_log_that_the_launcher_keeps_among_the_outputs_is_its_own(tmp_path, mount, log):
@@ -165,7 +165,7 @@ def test_an_unknown_type_is_an_error_that_names_the_artifact(tmp_path, mount, lo
 
 
 def test_the_driver_of_a_file_based_example_gen_resolves_the_newest_span(tmp_path, mount, log):
-    """Compiled by TFX, mended by us, run by the entrypoint: the backend itself would never run the driver."""
+    """Compiled by TFX, fixed by us, run by the entrypoint: the backend itself would never run the driver."""
     for span in (1, 3):
         (tmp_path / "csv" / f"span-{span}").mkdir(parents=True)
         (tmp_path / "csv" / f"span-{span}" / "data.csv").write_text(f"number\n{span}\n")
@@ -212,10 +212,10 @@ def test_the_log_has_our_progress_and_the_warnings_of_others(log):
     ):
         events.handle(logging.makeLogRecord({"name": name, "levelno": level, "msg": "epoch 1", **extra}))
 
-    told = lines(log.getvalue())
-    assert [line["event"] for line in told] == ["progress", "log", "outcome"]
-    assert {line["node"] for line in told} == {"Trainer"}
-    assert told[2]["status"] == "refused"
+    reported = lines(log.getvalue())
+    assert [line["event"] for line in reported] == ["progress", "log", "outcome"]
+    assert {line["node"] for line in reported} == {"Trainer"}
+    assert reported[2]["status"] == "refused"
 
 
 @pytest.mark.parametrize(
@@ -235,9 +235,9 @@ def test_a_pod_that_fails_says_why_in_its_last_line(tmp_path, mount, executor, c
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == code, done.stderr
-    told = lines(done.stdout)
-    assert told[0]["event"] == "started"
-    assert (told[-1]["event"], told[-1]["reason"]) == (event, reason)
+    reported = lines(done.stdout)
+    assert reported[0]["event"] == "started"
+    assert (reported[-1]["event"], reported[-1]["reason"]) == (event, reason)
     assert not (tmp_path / "kfp_outputs").exists()
     if executor == "Sleeper":
         assert (mount / "model" / "cleaned").exists()

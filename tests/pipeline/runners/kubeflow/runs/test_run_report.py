@@ -65,19 +65,19 @@ OUTCOME = {"event": "outcome", "node": "Outcome", "name": "faces", "run_id": "r"
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "reported"),
     [
         ({"status": "pushed", "pushed_version": 7}, "it serves as version 7"),
         ({"status": "refused"}, "This model must not be used"),
     ],
 )
-def test_a_run_whose_page_is_gone_is_told_by_its_outcome(siamese, ended, tmp_path, status, told):
+def test_a_run_whose_page_is_gone_is_reported_by_its_outcome(siamese, ended, tmp_path, status, reported):
     log = json.dumps({**OUTCOME, **status}) + "\n"
     run_id = ended("SUCCEEDED", ALL, f"file://{tmp_path}/root", {pod_name("Outcome", 0): log})
     code, _, _ = siamese("report", run_id, "--to", tmp_path / "page.html", "--poll", 0.1)
     page = (tmp_path / "page.html").read_text()
     assert code == 0
-    assert told in page
+    assert reported in page
     assert "seed" not in page.partition("<!--/run-->")[0].partition("<!--run-->")[2]  # of a configuration not known
 
 
