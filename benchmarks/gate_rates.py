@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from components.model_gate.baseline_change import Change, Test, judge_change
+from components.model_gate.baseline_change import Change, Test, change_gate
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.settings import GateSettings, MeasureSettings
 from models.verification.metrics import PairMetrics
@@ -110,7 +110,7 @@ def _decide_split(design: Design, resamples: int, rng: np.random.Generator) -> I
         bound = bounds(gain, errors[name], units.count, gates.confidence)
         change = Change("accuracy", 1 - float(errs[name].mean()), 1 - float(served_errs.mean()), gain, *bound)
         default, strict = (
-            judge_change(
+            change_gate(
                 change, design.allowed, Test(gates.confidence, units.count, design.drawn, gates.min_identities, rule)
             )
             for rule in _RULES

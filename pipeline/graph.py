@@ -24,7 +24,7 @@ from components.run_record.files import SOURCES
 from components.run_report.component import RunReport
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
-from components.serving_validator.factory import serving_validator
+from components.serving_validator.component import serving_validator
 from models.code_digest import code_digest
 from models.data import features
 from pipeline.config.configuration import Config, as_json

@@ -1,1 +1,1 @@
-"""The field's verification metrics as TFMA metrics: exact, from every pair's score and distance."""
+"""TFX's Evaluator with exact verification metrics for TFMA, and the gate "floors"."""

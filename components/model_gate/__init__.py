@@ -1,1 +1,1 @@
-"""Judges a candidate on its scored test pairs: sanity, slices, and the change against the model that serves."""
+"""Gates on the scored test pairs of a candidate: sanity, slices, and the change against the model that serves."""

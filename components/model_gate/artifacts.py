@@ -1,4 +1,4 @@
-"""The artifact that holds the measures with their intervals."""
+"""The artifact that holds the metrics with their intervals."""
 
 from tfx.types.artifact import Artifact
 
@@ -6,6 +6,6 @@ INTERVALS_FILE = "intervals.json"
 
 
 class MeasuredPairs(Artifact):
-    """``intervals.json`` as in ``intervals.MeasuredIntervals``; absent where the scores cannot be measured."""
+    """``intervals.json`` as in ``intervals.MeasuredIntervals``; empty if nothing could be computed."""
 
     TYPE_NAME = "siamese.MeasuredPairs"

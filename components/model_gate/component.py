@@ -18,7 +18,7 @@ from components.run_outcome.artifacts import GateVerdict
 
 
 class ModelGateSpec(ComponentSpec):
-    """Scored pairs in; a blessing, the reasons and the measures out. The models are read for their cost alone."""
+    """Input: scored pairs, and the models for their serving cost. Output: blessing, verdict and intervals."""
 
     INPUTS: ClassVar = {
         "scores": ChannelParameter(type=PairScores),
@@ -41,7 +41,7 @@ class ModelGateSpec(ComponentSpec):
 
 
 class ModelGate(base_component.BaseComponent):
-    """Blesses a candidate that is a verifier, keeps its limits, and is not worse than the model that serves.
+    """Blesses a candidate that passes the sanity gates and its thresholds, and is not worse than the served model.
 
     A refusal is a verdict, not a failure: the run goes on, and the Pusher pushes nothing.
     """
@@ -66,13 +66,13 @@ class ModelGate(base_component.BaseComponent):
         Args:
           scores: of the PairScores component.
           model: the candidate.
-          gates: what it must reach.
-          measures: what is measured.
+          gates: thresholds.
+          measures: metrics.
           split: the rule and seed that made the test split; ``by: image`` draws images in the bootstrap, all else
             identities.
           seed: of the bootstrap.
           code_digest: changes when the code does.
-          baseline_model: the model that serves, where one does.
+          baseline_model: the model that serves, if there is one.
           baseline: what the Baseline component found.
         """
         super().__init__(

@@ -1,4 +1,4 @@
-"""Reads the scored pairs, judges, and writes the blessing, the reasons and the intervals."""
+"""Reads the scored pairs; writes the blessing, the verdict and the intervals."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from tfx.utils import path_utils
 from components.baseline.report import BaselineReport
 from components.model_gate import serving_cost
 from components.model_gate.artifacts import INTERVALS_FILE
-from components.model_gate.gates import judge
-from components.model_gate.identity_leakage import overlap
+from components.model_gate.gates import gate_decisions
+from components.model_gate.identity_leakage import leakage_gate
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
@@ -42,22 +42,22 @@ class Executor(base_executor.BaseExecutor):
         pairs = ScoredPairs.of(read_scores(artifact_utils.get_single_uri(input_dict["scores"])))
         found = [BaselineReport.read(artifact.uri) for artifact in input_dict.get("baseline", [])]
         absence = found[0].absence if found else "nothing serves yet to compare with"
-        judged = judge(pairs, gates, measures, split["by"], exec_properties["seed"], absence)
+        decided = gate_decisions(pairs, gates, measures, split["by"], exec_properties["seed"], absence)
         models = {
             name: Path(path_utils.serving_model_path(artifacts[0].uri))
             for name, artifacts in (("candidate", input_dict["model"]), ("baseline", input_dict.get("baseline_model")))
             if artifacts
         }
-        verdicts = judged.gates + (_costs(gates, models) if "baseline" in models else [])
-        if found and (told := overlap(found[0].split, split, chain(*pairs.identities))):
-            verdicts.append(told)
+        verdicts = decided.gates + (_costs(gates, models) if "baseline" in models else [])
+        if found and (leakage := leakage_gate(found[0].split, split, chain(*pairs.identities))):
+            verdicts.append(leakage)
 
         blessed = write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), verdicts)
         write_blessing(artifact_utils.get_single_instance(output_dict["blessing"]), blessed, "BLESSED", "NOT_BLESSED")
         folder = Path(artifact_utils.get_single_uri(output_dict["measures"]))
         folder.mkdir(parents=True, exist_ok=True)
-        # Empty rather than absent where nothing could be measured: an artifact without a file is lost on Kubeflow.
-        text = judged.intervals.model_dump_json(indent=2) if judged.intervals else "{}"
+        # Empty rather than absent if nothing could be computed: an artifact without a file is lost on Kubeflow.
+        text = decided.intervals.model_dump_json(indent=2) if decided.intervals else "{}"
         (folder / INTERVALS_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -66,20 +66,20 @@ def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
     if gates.max_size is not None:
         megabytes = {name: serving_cost.bytes_of(path) / 1e6 for name, path in models.items()}
         verdicts.append(
-            serving_cost.judge_cost("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size)
+            serving_cost.cost_gate("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size)
         )
     if gates.max_latency is not None:
-        image = ModelManifest.read(models["candidate"]).image  # both are asked the same
+        image = ModelManifest.read(models["candidate"]).image  # the same request for both
         calls = {name: _one_comparison(path, image) for name, path in models.items()}
         taken = {name: seconds * 1000 for name, seconds in serving_cost.latencies(calls).items()}
         verdicts.append(
-            serving_cost.judge_cost("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency)
+            serving_cost.cost_gate("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency)
         )
     return verdicts
 
 
 def _one_comparison(model_dir: Path, image: ImageSettings) -> Callable[[], object]:
-    """One pair to a score, through the one signature that every served model was found to have."""
+    """Scores one pair through ``serving_default``, the signature that every served model has."""
     model = tf.saved_model.load(str(model_dir))
     pair = tf.constant([blank_pair(image)])
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from components.model_gate import sanity
-from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels
+from components.model_gate.baseline_change import Change, Test, change_gate, pixels_gate
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.settings import GateSettings, MeasureSettings
-from components.model_gate.slices import judge_slices
+from components.model_gate.slices import slice_gates
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.verdict import GateResult
 from models.verification.intervals import Interval, MeasuredIntervals
@@ -18,34 +18,34 @@ from models.verification.rates import Floats
 _INTERVAL = 0.975  # one-sided: 95% between both ends
 
 
-class Judged(NamedTuple):
-    """What came out."""
+class GateDecisions(NamedTuple):
+    """The gate results and the intervals that they rest on."""
 
     gates: list[GateResult]
     intervals: MeasuredIntervals | None
 
 
-def judge(
+def gate_decisions(
     pairs: ScoredPairs, gates: GateSettings, measures: MeasureSettings, split_by: str, seed: int, absence: str
-) -> Judged:
-    """Judges the candidate; what is no verifier at all is not compared any further.
+) -> GateDecisions:
+    """Evaluates all gates; a candidate that fails the first sanity checks is not compared any further.
 
     Args:
       pairs: the scored test pairs.
       gates: what it must reach.
-      measures: what is measured.
-      split_by: "image" (a closed set: images are drawn), else identities are.
+      measures: metrics to compute.
+      split_by: "image" (a closed set: the bootstrap draws images), else it draws identities.
       seed: of the bootstrap.
-      absence: why there is no baseline, where there is none.
+      absence: why there is no baseline, if there is none.
     """
     enough = len(pairs.same) >= gates.min_pairs
-    count = f"{len(pairs.same):,} test pairs" + ("" if enough else f"; at least {gates.min_pairs} are needed to judge")
+    count = f"{len(pairs.same):,} test pairs" + ("" if enough else f"; at least {gates.min_pairs} are needed")
     verdicts = [GateResult(name="pairs", passed=enough, reason=count)]
     if not enough:
-        return Judged(verdicts, None)
+        return GateDecisions(verdicts, None)
     verdicts.append(sanity.finite(pairs.score, pairs.distance))
     if not verdicts[-1].passed:
-        return Judged(verdicts, None)
+        return GateDecisions(verdicts, None)
     verdicts.append(sanity.collapse(pairs.score, pairs.distance))
     verdicts.append(sanity.polarity(pairs.same, pairs.score, pairs.distance))
 
@@ -54,20 +54,20 @@ def judge(
     test = Test(gates.confidence, units.count, drawn, gates.min_identities, gates.unresolved)
     sample = _Sample(pairs, units, measures, gates, seed)
     if gates.beats_pixels:
-        verdicts.append(judge_pixels(sample.change("auc", gates.confidence, against="pixels"), test))
+        verdicts.append(pixels_gate(sample.change("auc", gates.confidence, against="pixels"), test))
     if sample.baseline is None:
         verdicts.append(GateResult(name="baseline", passed=True, reason=absence))
     else:
         verdicts += [
-            judge_change(sample.change(name, gates.confidence), allowed, test)
+            change_gate(sample.change(name, gates.confidence), allowed, test)
             for name, allowed in gates.max_drop.items()
         ]
-    verdicts += judge_slices(pairs, units, gates, measures, seed)
-    return Judged(verdicts, sample.intervals(drawn))
+    verdicts += slice_gates(pairs, units, gates, measures, seed)
+    return GateDecisions(verdicts, sample.intervals(drawn))
 
 
 class _Sample:
-    """Every measure of every model on the whole test split and on each resample of it."""
+    """Every metric of every model on the entire test split and on each bootstrap sample of it."""
 
     def __init__(
         self, pairs: ScoredPairs, units: Units, measures: MeasureSettings, gates: GateSettings, seed: int
@@ -99,7 +99,7 @@ class _Sample:
         return Change(name, mine, theirs, gain, *self._bounds(f"gain over {against}/{name}", confidence))
 
     def intervals(self, drawn: str) -> MeasuredIntervals:
-        """Two-sided 95% intervals of all measures."""
+        """Two-sided 95% intervals of all metrics."""
         found = MeasuredIntervals(
             pairs=self._pairs,
             units=self._units.count,

@@ -1,4 +1,4 @@
-"""Was the served model trained on what the candidate is tested on? Then the comparison favours it."""
+"""Identity leakage: was the served model trained on test identities? Then the comparison favours it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,13 +10,15 @@ from components.run_outcome.verdict import GateResult
 from models.data.features import TEST
 
 
-def overlap(baseline: Mapping[str, object], own: Mapping[str, object], identities: Iterable[str]) -> GateResult | None:
-    """Tells of test identities that the served model's own split put into its training or validation.
+def leakage_gate(
+    baseline: Mapping[str, object], own: Mapping[str, object], identities: Iterable[str]
+) -> GateResult | None:
+    """Counts test identities that the served model's own split put into its training or validation.
 
-    Never a refusal: the candidate is at a disadvantage then, not the user at a risk. None where nothing is known.
+    Never a refusal: leakage is to the candidate's disadvantage. None if there is no leakage, or nothing is known of it.
 
     Args:
-      baseline: the split rule and seed of the served model; empty where unknown.
+      baseline: the split rule and seed of the served model; empty if unknown.
       own: the rule and seed of this run.
       identities: of the test pairs.
     """

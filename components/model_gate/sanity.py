@@ -1,4 +1,4 @@
-"""Is the candidate a verifier at all? Gates that need no baseline and no configuration."""
+"""Sanity gates: finite scores, polarity, collapse. They need no baseline and no configuration."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from components.run_outcome.verdict import GateResult
 from models.verification.metrics import metric_value
 from models.verification.rates import Floats
 
-# A collapsed encoder's distances differ by rounding alone; those of the weakest real one by much more.
+# Distances of a collapsed encoder differ by rounding alone; those of the weakest trained one by much more.
 _SPREAD = 1e-3
 
 
@@ -26,14 +26,13 @@ def finite(score: Floats, distance: Floats) -> GateResult:
 
 
 def polarity(same: NDArray[np.bool_], score: Floats, distance: Floats) -> GateResult:
-    """A higher score is more alike: it falls as the distance grows, and genuine pairs have more of it."""
+    """A higher score means more alike: it falls as the distance grows, and genuine pairs score higher."""
     order = np.argsort(distance, kind="stable")
     if (np.diff(score[order]) > 1e-6).any():
         return GateResult(name="polarity", passed=False, reason="the score does not fall as the distance grows")
     if same.all() or not same.any():
-        reason = (
-            f"all test pairs are {'genuine' if same.all() else 'impostors'}: nothing tells whether they score higher"
-        )
+        kind = "genuine" if same.all() else "impostors"
+        reason = f"all test pairs are {kind}: whether genuine pairs score higher is unknown"
         return GateResult(name="polarity", passed=False, reason=reason)
     area = metric_value("auc", same, distance)
     if not area > 0.5:
@@ -43,10 +42,10 @@ def polarity(same: NDArray[np.bool_], score: Floats, distance: Floats) -> GateRe
 
 
 def collapse(score: Floats, distance: Floats) -> GateResult:
-    """The answers depend on the images: neither scores nor distances are all about the same."""
+    """Scores and distances vary with the images."""
     for name, values in (("distances", distance), ("scores", score)):
         low, high = np.quantile(values, [0.01, 0.99])
-        # A score has a unit, a distance none: its spread is seen against its size.
+        # Scores are in [0, 1]; the spread of distances is relative to their size.
         scale = 1.0 if name == "scores" else max(abs(high), abs(low), 1e-3)
         if high - low <= _SPREAD * scale:
             reason = f"the {name} of 98 in 100 test pairs lie between {low:.4g} and {high:.4g}: the encoder collapsed"

@@ -1,4 +1,4 @@
-"""What a model costs to serve, beside the one that serves: off unless configured."""
+"""Serving cost (size, latency) relative to the served model: off unless configured."""
 
 import statistics
 import time
@@ -11,12 +11,12 @@ _ROUNDS, _WARM_UP = 60, 10
 
 
 def bytes_of(model_dir: Path) -> int:
-    """All files of a SavedModel."""
+    """Total size of a SavedModel."""
     return sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file())
 
 
 def latencies(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each call, taken in turns so that what else the machine does falls on all alike."""
+    """Median seconds of each call, measured in turns so that other load affects all alike."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(_WARM_UP + _ROUNDS):
         for name, call in calls.items():
@@ -27,7 +27,7 @@ def latencies(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
-def judge_cost(name: str, unit: str, candidate: float, baseline: float, most: float) -> GateResult:
+def cost_gate(name: str, unit: str, candidate: float, baseline: float, most: float) -> GateResult:
     """Refuses a candidate that takes more than ``most`` times what the served model takes."""
     ratio = candidate / baseline
     reason = f"{candidate:,.2f} {unit} against {baseline:,.2f} of the served model: {ratio:.2f} times, {most:g} allowed"

@@ -1,4 +1,4 @@
-"""What a user may set about what is measured and what a model must reach. Plain pydantic: checked in milliseconds."""
+"""Settings of metrics and gates."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MeasureSettings(Settings):
-    """What is measured on the test split beside the usual."""
+    """Metrics on the test split beside the usual."""
 
     fars: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         FARS,
@@ -24,32 +24,30 @@ class MeasureSettings(Settings):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every measure's name, as gates and ``summary.json`` use it."""
+        """Every metric's name in gates and ``summary.json``."""
         return metric_names(self.fars)
 
 
 class SliceGate(Settings):
-    """Limits within every slice of a kind, e.g. within each group."""
+    """Thresholds within every slice of a kind, e.g. within each group."""
 
     by: Literal["kind", "group", "identity_size", "quality"] = Field(description="what the test pairs are sliced by")
     value: str | None = Field(None, description="one slice alone; default: each")
     floors: dict[str, Share] = Field({}, description="lowest value allowed, by metric")
     ceilings: dict[str, Share] = Field({}, description="highest value allowed, by metric")
-    max_drop: dict[str, Share] = Field(
-        {}, description="loss that is borne, by metric; refused if greater and significant"
-    )
-    min_pairs: int = Field(50, ge=2, description="a slice of fewer pairs is not judged, and the gate says so")
+    max_drop: dict[str, Share] = Field({}, description="allowed loss, by metric; refused if greater and significant")
+    min_pairs: int = Field(50, ge=2, description="smaller slices are not evaluated")
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> "SliceGate":
         metrics = [*self.floors, *self.ceilings, *self.max_drop] if self.by == "kind" else []
         if unmeant := [metric for metric in metrics if needs_both_kinds(metric)]:
-            raise ValueError(f"by: kind takes limits on accuracy alone: pairs of one kind have no {unmeant[0]}")
+            raise ValueError(f"by: kind takes thresholds on accuracy alone: {unmeant[0]} needs pairs of both kinds")
         return self
 
 
 class GateSettings(Settings):
-    """What a model must reach on the test split to be pushed."""
+    """Thresholds on the test split that a model must reach to be pushed."""
 
     floors: dict[str, Share] = Field({"accuracy": 0.7}, description="lowest value allowed, by metric")
     ceilings: dict[str, Share] = Field({}, description="highest value allowed, by metric, e.g. {eer: 0.1}")
@@ -58,7 +56,7 @@ class GateSettings(Settings):
     )
     slices: tuple[SliceGate, ...] = Field(
         (SliceGate(by="kind", max_drop={"accuracy": 0.05}), SliceGate(by="group", max_drop={"accuracy": 0.05})),
-        description="limits within slices",
+        description="thresholds within slices",
     )
     min_pairs: int = Field(20, ge=2, description="with fewer test pairs nothing is blessed")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="one-sided, of the bound on the change")
@@ -67,14 +65,16 @@ class GateSettings(Settings):
         10, ge=2, description="with fewer (images, where split by image) the change is unresolved"
     )
     unresolved: Literal["point", "refuse"] = Field(
-        "point", description="where the test cannot resolve max_drop: judge the point difference, or refuse"
+        "point", description="if the test cannot resolve max_drop: decide by the point difference, or refuse"
     )
     beats_pixels: bool = Field(True, description="refuse a model that is no better than comparing raw pixels")
     ignore_baseline: int | None = Field(
-        None, ge=0, description="a served version that is not compared with, e.g. a damaged one; any other one is"
+        None, ge=0, description="a served version that is not compared with, e.g. a damaged one"
     )
-    max_latency: float | None = Field(None, gt=0, description="times the served model's, e.g. 1.5; default: not judged")
-    max_size: float | None = Field(None, gt=0, description="times the served model's bytes; default: not judged")
+    max_latency: float | None = Field(
+        None, gt=0, description="times the served model's, e.g. 1.5; default: not compared"
+    )
+    max_size: float | None = Field(None, gt=0, description="times the served model's bytes; default: not compared")
 
     @model_validator(mode="after")
     def _at_least_one_floor(self) -> "GateSettings":
@@ -83,17 +83,17 @@ class GateSettings(Settings):
         return self
 
     def check_names(self, known: tuple[str, ...]) -> None:
-        """Refuses metrics that are not measured, and bounds on the wrong side.
+        """Refuses unknown metrics, and thresholds on the wrong side.
 
         Raises:
           ValueError: names the key, and what is allowed.
         """
-        limits = [("gates.", self), *((f"gates.slices[{n}].", one) for n, one in enumerate(self.slices))]
-        for place, section in limits:
+        sections = [("gates.", self), *((f"gates.slices[{n}].", one) for n, one in enumerate(self.slices))]
+        for prefix, section in sections:
             for key in ("floors", "ceilings", "max_drop"):
                 for metric in getattr(section, key):
                     if metric not in known:
-                        raise ValueError(f"{place}{key}.{metric} is not a metric; allowed: {', '.join(known)}")
+                        raise ValueError(f"{prefix}{key}.{metric} is not a metric; allowed: {', '.join(known)}")
                     if key != "max_drop" and higher_is_better(metric) != (key == "floors"):
                         right = "floors" if higher_is_better(metric) else "ceilings"
-                        raise ValueError(f"{place}{key}.{metric}: a limit on {metric} belongs under {right}")
+                        raise ValueError(f"{prefix}{key}.{metric}: a threshold on {metric} belongs under {right}")

@@ -1,8 +1,8 @@
-"""Limits within slices of the test pairs: floors, ceilings, and losses against the model that serves.
+"""Gates within slices of the test pairs: floors, ceilings, and losses against the model that serves.
 
-A slice may be too small to be judged, or of one kind of pair alone, where no AUC has a meaning (a pair across groups is
-always an impostor): that is told, and refuses nothing. A measure that fails for the model's sake (a precision where it
-calls nothing the same) does refuse.
+A slice that is too small, or has one kind of pair alone and so no AUC (a pair across groups is always an impostor), is
+not evaluated: the reason mentions it, and nothing is refused. A metric that is undefined because of the model (a
+precision without any pair called the same) is a refusal.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.model_gate.baseline_change import Change, judge_slice
+from components.model_gate.baseline_change import Change, slice_loss
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from components.pair_scores.table import ScoredPairs
@@ -22,7 +22,7 @@ _RESAMPLES = 400
 _UNITS = 5  # identities (or images): with fewer in a slice a loss there may be theirs alone
 
 
-def judge_slices(
+def slice_gates(
     pairs: ScoredPairs, units: Units, settings: GateSettings, measures: MeasureSettings, seed: int
 ) -> list[GateResult]:
     """One gate for each kind of slice that is configured and present, or that has limits of its own."""
@@ -33,7 +33,7 @@ def judge_slices(
     # Bonferroni: over all slices and measures together, chance refuses an equal model at a rate of 1 - confidence.
     confidence = 1 - (1 - settings.confidence) / max(compared, 1)
     return [
-        _judge(rule, slices, pairs, units, measures, confidence, seed)
+        _slice_gate(rule, slices, pairs, units, measures, confidence, seed)
         for rule, slices in found
         if slices or rule.value is not None or rule.floors or rule.ceilings
     ]
@@ -46,7 +46,7 @@ def _slices(pairs: ScoredPairs, rule: SliceGate) -> Iterator[tuple[str, Mask]]:
             yield value, column == value
 
 
-def _judge(
+def _slice_gate(
     rule: SliceGate,
     slices: Mapping[str, Mask],
     pairs: ScoredPairs,
@@ -57,7 +57,7 @@ def _judge(
 ) -> GateResult:
     name = f"slices by {rule.by}" if rule.value is None else f"slice {rule.by} {rule.value}"
     if not slices:
-        return GateResult(name=name, passed=True, reason="no test pair is in it: not judged")
+        return GateResult(name=name, passed=True, reason="no test pair is in it: not evaluated")
     small = [value for value, mask in slices.items() if mask.sum() < rule.min_pairs]
     refused: list[str] = []
     unmeant: dict[str, list[str]] = {}
@@ -74,13 +74,13 @@ def _judge(
                 few.append(value)
             else:
                 refused += one.losses(rule.max_drop, confidence, seed)
-    told = [f"{len(slices) - len(small)} of {len(slices)} slices judged, none is below its limits"]
+    notes = [f"{len(slices) - len(small)} of {len(slices)} slices evaluated, none misses its thresholds"]
     if small:
-        told.append(f"{_listed(small)} not, with fewer than {rule.min_pairs} pairs")
+        notes.append(f"{_listed(small)} not, with fewer than {rule.min_pairs} pairs")
     if few:
-        told.append(f"{_listed(few)} not compared with the served model, of fewer than {_UNITS} identities or images")
-    told += [f"{metric} not in {_listed(values)}, of one kind of pairs" for metric, values in unmeant.items()]
-    return GateResult(name=name, passed=not refused, reason="; ".join(refused or told))
+        notes.append(f"{_listed(few)} not compared with the served model, of fewer than {_UNITS} identities or images")
+    notes += [f"{metric} not in {_listed(values)}, of one kind of pairs" for metric, values in unmeant.items()]
+    return GateResult(name=name, passed=not refused, reason="; ".join(refused or notes))
 
 
 class _Slice:
@@ -94,13 +94,13 @@ class _Slice:
             self.baseline = PairMetrics(pairs.same, pairs.baseline_score, pairs.baseline_distance, measures)
 
     def without_meaning(self, names: Iterable[str]) -> list[str]:
-        """Those that pairs of one kind have not."""
+        """The metrics that are undefined for pairs of one kind."""
         if self._same.any() and not self._same.all():
             return []
         return [name for name in dict.fromkeys(names) if needs_both_kinds(name)]
 
     def limits(self, rule: SliceGate) -> Iterator[str]:
-        """What is below its floor or above its ceiling."""
+        """Metrics below their floor or above their ceiling."""
         limits = [(name, bound, 1) for name, bound in rule.floors.items()]
         limits += [(name, bound, -1) for name, bound in rule.ceilings.items()]
         for name, bound, sign in limits:
@@ -115,7 +115,7 @@ class _Slice:
             )
 
     def losses(self, max_drop: Mapping[str, float], confidence: float, seed: int) -> Iterator[str]:
-        """What is worse than under the served model, by more than is allowed and than chance."""
+        """Metrics that are significantly worse than the served model's, by more than is allowed."""
         names = [name for name in max_drop if not self.without_meaning([name])]
         if self.baseline is None or not names:
             return
@@ -129,7 +129,7 @@ class _Slice:
                 once,
                 *bounds(once, errors[name], *limits),
             )
-            if fault := judge_slice(change, max_drop[name], self.value):
+            if fault := slice_loss(change, max_drop[name], self.value):
                 yield fault
 
     def _gains(self, names: Sequence[str], weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -1,1 +1,1 @@
-"""Asks an exported model the questions that a server will, in a fresh process, before it is pushed."""
+"""Serving smoke test: sends canary requests to an exported model in a fresh process before it is pushed."""

@@ -1,4 +1,4 @@
-"""Whether the answers of a model are those of the model that was evaluated. NumPy only, but for the distances."""
+"""The decision: are the answers of a model those of the evaluated model?"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from models.export.manifest import ModelManifest
 from models.verification.calibration import Calibration
 from models.verification.rates import Floats
 
-_SPOKEN = {
+_TEXT = {
     TOGETHER: "for all pairs in one request",
     ALONE: "for one pair a request",
     PYTHON: "after tf.saved_model.load",
@@ -26,19 +26,19 @@ _REPEATED = (TOGETHER, ALONE, PYTHON, AFTERWARDS)  # the same pairs: the same an
 def refusal(
     answers: Answers, pair_ids: Sequence[str], score: Floats, manifest: ModelManifest, tolerance: float
 ) -> str | None:
-    """The first thing that is wrong with the answers, in a sentence; None where all is well.
+    """The first error in the answers, in a sentence; None if there is none.
 
     Args:
-      answers: to every question.
+      answers: to every canary request.
       pair_ids: [n].
-      score: [n], what the pairs scored when the model was evaluated.
+      score: [n], of the pairs when the model was evaluated.
       manifest: of the model.
-      tolerance: the largest difference between two scores that are the same.
+      tolerance: the largest difference between equal scores.
     """
-    return next(_complaints(answers, pair_ids, score, manifest, tolerance), None)
+    return next(_errors(answers, pair_ids, score, manifest, tolerance), None)
 
 
-def _complaints(
+def _errors(
     answers: Answers, pair_ids: Sequence[str], score: Floats, manifest: ModelManifest, tolerance: float
 ) -> Iterator[str]:
     for name, values in answers.items():
@@ -52,9 +52,9 @@ def _complaints(
     for way, signature in ((way, signature) for way in _REPEATED for signature in ("serving_default", "compare")):
         yield from _unlike_its_distance(way, signature, answers, manifest, tolerance)
     for way in (*_REPEATED, ITSELF, JPEG):
-        said, scored = (answers[key(way, "compare", output)] for output in ("same", "score"))
-        if (said != (scored > 0.5)).any():
-            yield f"compare calls a pair the same though its score is not above 0.5, or the reverse, {_SPOKEN[way]}"
+        same, scored = (answers[key(way, "compare", output)] for output in ("same", "score"))
+        if (same != (scored > 0.5)).any():
+            yield f"compare calls a pair the same though its score is not above 0.5, or the reverse, {_TEXT[way]}"
     highest = max(answers[key(way, "compare", "score")].max() for way in _REPEATED)
     itself = answers[key(ITSELF, "compare", "score")].min()
     if itself < highest - tolerance:
@@ -62,9 +62,9 @@ def _complaints(
 
 
 def _malformed(name: str, values: NDArray[Any], pairs: int, embedding: int) -> Iterator[str]:
-    """What the contract says of every answer: one row a pair, numbers that are finite, scores between 0 and 1."""
+    """The contract of every answer: one row a pair, finite numbers, scores between 0 and 1."""
     way, signature, output = name.split("/")
-    what = f"{output} of {signature.removesuffix('_a').removesuffix('_b')} {_SPOKEN[way]}"
+    what = f"{output} of {signature.removesuffix('_a').removesuffix('_b')} {_TEXT[way]}"
     shape = (pairs, embedding) if output == "embedding" else (pairs,)
     dtype = np.dtype(np.bool_ if output == "same" else np.float32)
     if values.dtype != dtype:
@@ -86,19 +86,19 @@ def _unequal(
     worst = int(np.argmax(difference))
     if not difference[worst] <= tolerance:  # a NaN among the known scores is a difference too
         pair = f"pair {pair_ids[worst]}, which scored {score[worst]:.6g}"
-        yield f"{what} gives {found[worst]:.6g} to {pair}, {_SPOKEN[way]} ({difference[worst]:.1e} > {tolerance:g})"
+        yield f"{what} gives {found[worst]:.6g} to {pair}, {_TEXT[way]} ({difference[worst]:.1e} > {tolerance:g})"
 
 
 def _unlike_its_distance(
     way: str, signature: str, answers: Answers, manifest: ModelManifest, tolerance: float
 ) -> Iterator[str]:
-    """A smaller distance is never a lower score, and both are tied by the calibration that the manifest tells."""
+    """A smaller distance is never a lower score, and the calibration of the manifest maps one to the other."""
     distance, found = (answers[key(way, signature, output)].astype(np.float64) for output in ("distance", "score"))
     if (np.diff(found[np.argsort(distance, kind="stable")]) > tolerance).any():
-        yield f"{signature} gives a farther pair a higher score than a closer one, {_SPOKEN[way]}"
-    told = Calibration(manifest.threshold, manifest.slope).score(distance)
-    if (np.abs(told - found) > tolerance).any():
-        yield f"the scores of {signature} are not those of its distances by the manifest's calibration, {_SPOKEN[way]}"
+        yield f"{signature} gives a farther pair a higher score than a closer one, {_TEXT[way]}"
+    expected = Calibration(manifest.threshold, manifest.slope).score(distance)
+    if (np.abs(expected - found) > tolerance).any():
+        yield f"the scores of {signature} are not those of its distances by the manifest's calibration, {_TEXT[way]}"
 
 
 def _farthest(values: NDArray[Any]) -> float:

@@ -1,4 +1,4 @@
-"""The verdict of this gate in the two forms in which others read it."""
+"""The result of this gate in its two forms: TFX's infra blessing and the verdict."""
 
 from tfx.types.artifact import Artifact
 

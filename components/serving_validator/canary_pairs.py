@@ -1,4 +1,4 @@
-"""Which test pairs a model is tried with, and what they are known to score."""
+"""The test pairs of the canary requests, and their known scores."""
 
 from dataclasses import dataclass
 from io import BytesIO

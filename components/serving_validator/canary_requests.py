@@ -1,4 +1,4 @@
-"""What the fresh process is asked and what it answers, as files in the folder that it is given.
+"""Canary requests and answers, as files in a folder shared with the fresh process.
 
 Neither TensorFlow nor TFX is imported here.
 """

@@ -1,4 +1,4 @@
-"""Tries the exported model in a fresh process and says whether it may serve."""
+"""Tests the exported model in a fresh process and writes whether it may serve."""
 
 import tempfile
 from pathlib import Path
@@ -21,7 +21,7 @@ from models.export.manifest import ModelManifest
 
 
 class Executor(base_executor.BaseExecutor):
-    """A model that must not serve is refused in the outputs; only a broken environment raises."""
+    """A model that must not serve is refused by the outputs; only a broken environment raises."""
 
     def Do(  # noqa: N802
         self,
@@ -46,7 +46,7 @@ class Executor(base_executor.BaseExecutor):
         with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
             try:
                 answers = run_trial(model_dir, canaries.questions, Path(folder), settings.timeout)
-                manifest = ModelManifest.read(model_dir)  # the trial has seen that it can be read
+                manifest = ModelManifest.read(model_dir)  # the smoke test has read it
                 reason = refusal(answers, canaries.pair_ids, canaries.score, manifest, settings.tolerance)
             except Refused as refused:
                 reason = str(refused)

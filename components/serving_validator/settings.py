@@ -1,4 +1,4 @@
-"""What a user may set about the last check before a push. Plain pydantic: checked in milliseconds."""
+"""Settings of the serving smoke test."""
 
 from typing import Literal
 
@@ -8,12 +8,12 @@ from models.settings import Settings
 
 
 class ServingValidatorSettings(Settings):
-    """How an exported model is tried."""
+    """How an exported model is tested before the push."""
 
     runtime: Literal["process", "docker", "kubernetes"] = Field(
         "process", description="a fresh Python process, or the real TensorFlow Serving image"
     )
     image: str = Field("tensorflow/serving:2.16.1", description="the image (runtime: docker or kubernetes)")
-    canaries: int = Field(32, ge=1, le=1000, description="test pairs that every signature answers")
+    canaries: int = Field(32, ge=1, le=1000, description="test pairs that are sent to every signature")
     tolerance: float = Field(1e-5, gt=0, description="largest difference of a score from the Evaluator's")
-    timeout: float = Field(300, gt=0, description="seconds for a model to load and answer")
+    timeout: float = Field(300, gt=0, description="seconds for the model to load and answer")

@@ -1,6 +1,6 @@
 """The program that runs in the fresh process: ``python -m components.serving_validator.smoke_test FOLDER``.
 
-It loads the model, asks what clients ask and writes the answers down; it judges only what cannot be written down.
+It loads the model, sends the canary requests and writes the answers; it checks only what cannot be written.
 Neither TFX nor Keras is imported: a server has none.
 """
 

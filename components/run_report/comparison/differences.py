@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.model_gate.gates import judge
+from components.model_gate.gates import gate_decisions
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary
@@ -43,7 +43,7 @@ def paired_metrics(common: ScoredPairs, config: Mapping[str, Any], seed: int) ->
     measures = MeasureSettings.model_validate(config.get("measures", {}))
     by = str(config.get("data", {}).get("split", {}).get("by", "identity"))
     no_gates = GateSettings(min_pairs=2, max_drop={}, slices=(), beats_pixels=False)
-    return judge(common, no_gates, measures, by, seed, "").intervals
+    return gate_decisions(common, no_gates, measures, by, seed, "").intervals
 
 
 def sentences(

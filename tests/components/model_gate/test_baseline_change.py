@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.model_gate.baseline_change import Change, Test, judge_change, judge_pixels, judge_slice
+from components.model_gate.baseline_change import Change, Test, change_gate, pixels_gate, slice_loss
 
 Test.__test__ = False  # no test of pytest's
 TEST = Test(confidence=0.95, units=40, drawn="identities", min_units=10, unresolved="point")
@@ -44,13 +44,13 @@ def change(gain, reach, baseline=0.9):
         (0.05, 0.01, FEW, True, "6 test identities cannot resolve a loss of 0.02 (at least 10 are needed)"),
         (-0.05, 0.01, FEW, False, "a greater loss than is allowed"),
         (0.05, 0.01, replace(FEW, unresolved="refuse"), False, "at least 10 are needed"),
-        (0.0, math.nan, TEST, True, "it has no meaning in too many resamples"),
+        (0.0, math.nan, TEST, True, "it is undefined in too many bootstrap samples"),
         (-0.03, math.nan, TEST, False, "a greater loss than is allowed"),
         (0.0, math.nan, REFUSING, False, "refused, as configured"),
     ],
 )
 def test_a_change_is_judged(gain, reach, test, passed, says):
-    result = judge_change(change(gain, reach), 0.02, test)
+    result = change_gate(change(gain, reach), 0.02, test)
     assert (result.name, result.passed) == ("baseline accuracy", passed), result.reason
     assert says in result.reason
     assert f"accuracy {0.9 + gain:.4f} against 0.9000 of the served model" in result.reason
@@ -58,15 +58,15 @@ def test_a_change_is_judged(gain, reach, test, passed, says):
 
 
 def test_no_loss_allowed_takes_a_surely_better_model_alone():
-    assert judge_change(change(0.02, 0.01), 0.0, TEST).passed
-    assert not judge_change(change(-0.001, 0.0), 0.0, TEST).passed
-    assert "cannot resolve a loss of 0 " in judge_change(change(0.005, 0.01), 0.0, TEST).reason
+    assert change_gate(change(0.02, 0.01), 0.0, TEST).passed
+    assert not change_gate(change(-0.001, 0.0), 0.0, TEST).passed
+    assert "cannot resolve a loss of 0 " in change_gate(change(0.005, 0.01), 0.0, TEST).reason
 
 
 def test_a_candidate_that_cannot_be_measured_is_refused_and_a_served_model_that_cannot_is_replaced():
     nan = math.nan
-    mine = judge_change(Change("precision", nan, 0.9, nan, nan, nan), 0.02, TEST)
-    theirs = judge_change(Change("precision", 0.9, nan, nan, nan, nan), 0.02, REFUSING)
+    mine = change_gate(Change("precision", nan, 0.9, nan, nan, nan), 0.02, TEST)
+    theirs = change_gate(Change("precision", 0.9, nan, nan, nan, nan), 0.02, REFUSING)
     assert (mine.passed, mine.reason) == (False, "precision could not be measured")
     assert (theirs.passed, theirs.reason) == (True, "the served model's precision could not be measured")
 
@@ -84,10 +84,10 @@ def test_a_candidate_that_cannot_be_measured_is_refused_and_a_served_model_that_
     ],
 )
 def test_a_slice_must_show_that_it_lost(gain, reach, refused):
-    told = judge_slice(change(gain, reach), 0.05, "Greek")
-    assert (told is not None) == refused
-    if told:
-        assert told.startswith("Greek: accuracy 0.7000 against 0.9000") and "0.2000 lost, more than" in told
+    reported = slice_loss(change(gain, reach), 0.05, "Greek")
+    assert (reported is not None) == refused
+    if reported:
+        assert reported.startswith("Greek: accuracy 0.7000 against 0.9000") and "0.2000 lost, more than" in reported
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_slice_must_show_that_it_lost(gain, reach, refused):
     ],
 )
 def test_a_trained_model_is_better_than_raw_pixels(gain, reach, pixels, test, passed):
-    result = judge_pixels(replace(change(gain, reach, pixels), name="auc"), test)
+    result = pixels_gate(replace(change(gain, reach, pixels), name="auc"), test)
     assert (result.name, result.passed) == ("pixels", passed), result.reason
     assert f"against {pixels:.4f} of the raw pixels' distance" in result.reason
 
 
 def test_a_gain_over_pixels_that_is_not_sure_names_the_switch():
-    result = judge_pixels(replace(change(0.01, 0.02, 0.8), name="auc"), TEST)
-    assert "not surely better, as gates.beats_pixels wants (at worst " in result.reason
+    result = pixels_gate(replace(change(0.01, 0.02, 0.8), name="auc"), TEST)
+    assert "not significantly better (gates.beats_pixels) (at worst " in result.reason

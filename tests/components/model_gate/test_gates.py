@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scored_pairs import against, distances, made, scored, with_scores, worse
 
-from components.model_gate.gates import judge
+from components.model_gate.gates import gate_decisions
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 
 GATES = GateSettings(resamples=300)
@@ -14,16 +14,16 @@ PAIRS = made(identities=60, pairs=20)
 ABSENCE = "nothing serves yet to compare with"
 
 
-def judged(pairs, gates=GATES, by="identity"):
-    return judge(pairs, gates, MeasureSettings(), by, seed=0, absence=ABSENCE)
+def decided(pairs, gates=GATES, by="identity"):
+    return gate_decisions(pairs, gates, MeasureSettings(), by, seed=0, absence=ABSENCE)
 
 
 def refused(pairs, gates=GATES, by="identity"):
-    return {gate.name: gate.reason for gate in judged(pairs, gates, by).gates if not gate.passed}
+    return {gate.name: gate.reason for gate in decided(pairs, gates, by).gates if not gate.passed}
 
 
 def test_a_first_good_model_passes_every_gate():
-    gates = judged(PAIRS).gates
+    gates = decided(PAIRS).gates
     assert [gate.name for gate in gates] == [
         *("pairs", "finite", "collapse", "polarity", "pixels", "baseline", "slices by kind"),
     ]
@@ -50,7 +50,7 @@ def test_shuffled_labels_and_flipped_scores_are_refused():
 
 def test_a_collapsed_model_and_one_of_nan_are_refused_and_not_a_crash():
     assert "collapse" in refused(with_scores(PAIRS, np.full(len(PAIRS.same), 0.3)))
-    broken = judged(with_scores(PAIRS, np.where(PAIRS.same, np.nan, PAIRS.distance)))
+    broken = decided(with_scores(PAIRS, np.where(PAIRS.same, np.nan, PAIRS.distance)))
     assert [gate.name for gate in broken.gates if not gate.passed] == ["finite"]
     assert broken.intervals is None, "nothing is measured on what is no number"
 
@@ -78,17 +78,17 @@ def test_a_better_model_is_blessed_and_a_slightly_worse_one_that_the_test_resolv
 
 def test_a_served_model_that_answers_nan_does_not_stay_for_ever():
     nothing = np.full(len(PAIRS.same), np.nan)
-    result = judged(against(PAIRS, nothing, nothing))
+    result = decided(against(PAIRS, nothing, nothing))
     assert all(gate.passed for gate in result.gates)
     assert result.intervals.baseline["accuracy"].value is None
 
 
 def test_too_few_pairs_are_not_judged():
     few = PAIRS.take(np.arange(len(PAIRS.same)) < 19)
-    [gate] = judged(few).gates
+    [gate] = decided(few).gates
     assert (gate.name, gate.passed) == ("pairs", False)
-    assert gate.reason == "19 test pairs; at least 20 are needed to judge"
-    [none] = judged(PAIRS.take(np.zeros(len(PAIRS.same), bool))).gates
+    assert gate.reason == "19 test pairs; at least 20 are needed"
+    [none] = decided(PAIRS.take(np.zeros(len(PAIRS.same), bool))).gates
     assert not none.passed
 
 
@@ -99,9 +99,9 @@ def test_pairs_of_one_kind_are_refused_and_not_a_crash():
 
 def test_few_identities_are_told_and_the_measured_change_decides():
     few = made(identities=5, pairs=40)
-    result = {gate.name: gate for gate in judged(against(few, few.distance + 1e-6), GATES).gates}
-    assert "as far as 5 test identities can tell" in result["pixels"].reason
-    lost = {gate.name: gate for gate in judged(with_scores(against(few, few.distance), worse(few, 0.1))).gates}
+    result = {gate.name: gate for gate in decided(against(few, few.distance + 1e-6), GATES).gates}
+    assert "by the measured AUC of 5 test identities" in result["pixels"].reason
+    lost = {gate.name: gate for gate in decided(with_scores(against(few, few.distance), worse(few, 0.1))).gates}
     assert not lost["baseline accuracy"].passed
     assert "5 test identities cannot resolve a loss of 0.01" in lost["baseline accuracy"].reason
     untrained = with_scores(few, few.pixel_distance)
@@ -110,14 +110,14 @@ def test_few_identities_are_told_and_the_measured_change_decides():
 
 def test_in_a_closed_set_images_are_drawn():
     ten = made(identities=5, pairs=60)
-    by_image, by_identity = judged(ten, by="image").intervals, judged(ten).intervals
+    by_image, by_identity = decided(ten, by="image").intervals, decided(ten).intervals
     assert (by_image.drawn, by_identity.drawn) == ("images", "identities")
     assert by_identity.units == 5
     assert by_image.units == len(set(ten.images[0]) | set(ten.images[1])) > 100
 
 
 def test_intervals_hold_the_value_and_stay_in_range():
-    found = judged(against(PAIRS, worse(PAIRS, 0.1))).intervals
+    found = decided(against(PAIRS, worse(PAIRS, 0.1))).intervals
     assert set(found.candidate) == set(found.baseline) == set(found.gain) == set(MeasureSettings().names)
     assert (found.pairs, found.units, found.resamples) == (2400, 60, 300)
     for measures, least in ((found.candidate, 0), (found.baseline, 0), (found.gain, -1)):
@@ -128,12 +128,12 @@ def test_intervals_hold_the_value_and_stay_in_range():
     )
     for name in ("accuracy", "eer", "auc"):
         assert found.gain[name].low > 0, "positive is better, also for an error rate"
-    perfect = judged(with_scores(PAIRS, np.where(PAIRS.same, 0.1, 0.9))).intervals
+    perfect = decided(with_scores(PAIRS, np.where(PAIRS.same, 0.1, 0.9))).intervals
     assert (perfect.candidate["auc"].low, perfect.candidate["auc"].high) == (1, 1)
 
 
 def test_the_same_seed_gives_the_same_verdict_to_the_digit():
-    assert judged(PAIRS) == judged(PAIRS)
+    assert decided(PAIRS) == decided(PAIRS)
 
 
 def test_slices_are_judged_with_the_rest():

@@ -87,9 +87,9 @@ def test_a_worse_model_is_not_blessed_and_the_store_says_why(run):
     assert [file.name for file in Path(blessing.uri).iterdir()] == ["NOT_BLESSED"]
     assert verdict.get_int_custom_property("passed") == 0
     assert "baseline accuracy: accuracy 0." in verdict.get_string_custom_property("reason")
-    told = reasons(verdict)
-    assert not told["baseline accuracy"][0]
-    assert told["overlap"][0] and "which favours it" in told["overlap"][1]
+    reported = reasons(verdict)
+    assert not reported["baseline accuracy"][0]
+    assert reported["overlap"][0] and "which favours it" in reported["overlap"][1]
     assert json.loads((Path(measures.uri) / INTERVALS_FILE).read_text())["gain"]["accuracy"]["high"] < 0
 
 
@@ -111,10 +111,10 @@ def test_a_table_without_pairs_is_refused(run):
 def test_size_and_latency_are_judged_against_the_served_model(run, exported, most, passed):
     same = against(PAIRS, PAIRS.distance)
     blessing, verdict, _ = run(same, served=exported.path, max_size=most, max_latency=most)
-    told = reasons(verdict)
-    assert [told[name][0] for name in ("size", "latency")] == [passed, passed]
-    assert "MB against" in told["size"][1] and "1.00 times" in told["size"][1]
-    assert " ms against" in told["latency"][1]
+    reported = reasons(verdict)
+    assert [reported[name][0] for name in ("size", "latency")] == [passed, passed]
+    assert "MB against" in reported["size"][1] and "1.00 times" in reported["size"][1]
+    assert " ms against" in reported["latency"][1]
     assert blessing.get_int_custom_property("blessed") == int(passed)
 
 
@@ -137,4 +137,4 @@ def test_costs_are_off_by_default_and_take_any_model_that_answers_pairs(run, exp
 def test_scores_of_groups_reach_the_slices(run):
     grouped = replace(PAIRS, slices=PAIRS.slices | {"group": np.where(np.arange(len(PAIRS.same)) % 2, "x", "y")})
     _, verdict, _ = run(grouped)
-    assert reasons(verdict)["slices by group"][1].startswith("2 of 2 slices judged")
+    assert reasons(verdict)["slices by group"][1].startswith("2 of 2 slices evaluated")

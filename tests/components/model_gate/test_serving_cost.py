@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.model_gate.serving_cost import bytes_of, judge_cost, latencies
+from components.model_gate.serving_cost import bytes_of, cost_gate, latencies
 
 
 def test_all_files_of_a_model_count(tmp_path):
@@ -14,7 +14,7 @@ def test_all_files_of_a_model_count(tmp_path):
 
 @pytest.mark.parametrize(("candidate", "passed"), [(10.0, True), (15.0, True), (15.1, False)])
 def test_a_cost_is_judged_by_its_ratio(candidate, passed):
-    result = judge_cost("size", "MB", candidate, 10.0, 1.5)
+    result = cost_gate("size", "MB", candidate, 10.0, 1.5)
     assert (result.name, result.passed) == ("size", passed)
     assert result.reason == (
         f"{candidate:.2f} MB against 10.00 of the served model: {candidate / 10:.2f} times, 1.5 allowed"

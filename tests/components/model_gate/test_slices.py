@@ -1,4 +1,4 @@
-"""Limits within slices: who is refused, who is not, and what is told of the rest."""
+"""Limits within slices: who is refused, who is not, and what is reported of the rest."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from scored_pairs import against, made, with_scores, worse
 
 from components.model_gate.bootstrap import Units
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
-from components.model_gate.slices import judge_slices
+from components.model_gate.slices import slice_gates
 
 
-def judged(pairs, *rules, **settings):
+def decided(pairs, *rules, **settings):
     gates = GateSettings(slices=rules, **settings)
-    return judge_slices(pairs, Units.of(*pairs.identities), gates, MeasureSettings(), seed=0)
+    return slice_gates(pairs, Units.of(*pairs.identities), gates, MeasureSettings(), seed=0)
 
 
 def sliced(pairs, by, mask, value):
@@ -29,7 +29,7 @@ BY_GROUP = SliceGate(by="group", max_drop={"accuracy": 0.05})
 def test_a_model_that_is_worse_on_one_group_only_is_refused_and_the_group_named():
     pairs = made(identities=60, groups=6)
     spoiled = worse(pairs, 0.3, where=pairs.slices["group"] == "g4")
-    [gate] = judged(with_scores(against(pairs, pairs.distance), spoiled), BY_GROUP)
+    [gate] = decided(with_scores(against(pairs, pairs.distance), spoiled), BY_GROUP)
     assert (gate.name, gate.passed) == ("slices by group", False)
     assert gate.reason.startswith("g4: accuracy 0.") and "g1" not in gate.reason
     assert "lost, more than 0.05 and more than by chance" in gate.reason
@@ -37,9 +37,9 @@ def test_a_model_that_is_worse_on_one_group_only_is_refused_and_the_group_named(
 
 def test_the_same_model_or_a_better_one_is_not_refused():
     pairs = made(identities=60, groups=6)
-    [same] = judged(against(pairs, pairs.distance), BY_GROUP)
-    assert same.passed and same.reason == "6 of 6 slices judged, none is below its limits"
-    [better] = judged(against(pairs, worse(pairs, 0.2)), BY_GROUP)
+    [same] = decided(against(pairs, pairs.distance), BY_GROUP)
+    assert same.passed and same.reason == "6 of 6 slices evaluated, none misses its thresholds"
+    [better] = decided(against(pairs, worse(pairs, 0.2)), BY_GROUP)
     assert better.passed
 
 
@@ -55,7 +55,7 @@ def test_of_equal_models_with_30_groups_few_are_refused():
             pairs.distance + 0.08 * (own[a] + own[b]) * np.where(pairs.same, 1, -1) + rng.normal(0, 0.05, len(a))
             for own in hard
         )
-        [gate] = judged(with_scores(against(pairs, theirs), mine), replace_min(BY_GROUP, 20))
+        [gate] = decided(with_scores(against(pairs, theirs), mine), replace_min(BY_GROUP, 20))
         refused += not gate.passed
     assert refused <= 4
 
@@ -67,12 +67,12 @@ def replace_min(rule, pairs):
 def test_a_floor_within_a_slice():
     pairs = made(identities=60, groups=6)
     spoiled = with_scores(pairs, worse(pairs, 0.5, where=pairs.slices["group"] == "g2"))
-    [gate] = judged(spoiled, SliceGate(by="group", floors={"accuracy": 0.8}))
+    [gate] = decided(spoiled, SliceGate(by="group", floors={"accuracy": 0.8}))
     assert not gate.passed
     assert gate.reason.startswith("g2: accuracy 0.") and "is below the floor 0.8" in gate.reason
-    [high] = judged(spoiled, SliceGate(by="group", ceilings={"eer": 0.3}))
+    [high] = decided(spoiled, SliceGate(by="group", ceilings={"eer": 0.3}))
     assert not high.passed and "g2: eer 0." in high.reason and "above the ceiling 0.3" in high.reason
-    [other] = judged(spoiled, SliceGate(by="group", value="g3", floors={"accuracy": 0.8}))
+    [other] = decided(spoiled, SliceGate(by="group", value="g3", floors={"accuracy": 0.8}))
     assert (other.name, other.passed) == ("slice group g3", True)
 
 
@@ -82,10 +82,10 @@ def test_slices_that_are_too_small_are_named():
     pairs = sliced(pairs, "group", few, "tiny 1")
     pairs = sliced(pairs, "group", few[:7], "tiny 2")
     rule = SliceGate(by="group", floors={"accuracy": 0.5}, min_pairs=320)
-    [gate] = judged(pairs, rule)
+    [gate] = decided(pairs, rule)
     assert gate.passed
     assert gate.reason == (
-        "5 of 8 slices judged, none is below its limits; g0, tiny 1, tiny 2 not, with fewer than 320 pairs"
+        "5 of 8 slices evaluated, none misses its thresholds; g0, tiny 1, tiny 2 not, with fewer than 320 pairs"
     )
 
 
@@ -93,10 +93,10 @@ def test_a_slice_of_few_identities_is_not_compared_whatever_it_lost():
     pairs = made(identities=40, pairs=60)
     own = (pairs.identities[0] == "3") & pairs.same
     pairs = sliced(pairs, "group", own, "one person")
-    [gate] = judged(with_scores(against(pairs, pairs.distance), worse(pairs, 1.0, where=own)), BY_GROUP)
+    [gate] = decided(with_scores(against(pairs, pairs.distance), worse(pairs, 1.0, where=own)), BY_GROUP)
     assert gate.passed
     assert "one person not compared with the served model, of fewer than 5 identities" in gate.reason
-    [floor] = judged(with_scores(pairs, worse(pairs, 1.0, where=own)), SliceGate(by="group", floors={"accuracy": 0.5}))
+    [floor] = decided(with_scores(pairs, worse(pairs, 1.0, where=own)), SliceGate(by="group", floors={"accuracy": 0.5}))
     assert not floor.passed, "what is measured is measured"
 
 
@@ -104,7 +104,7 @@ def test_by_kind():
     pairs = made()
     rule = SliceGate(by="kind", max_drop={"accuracy": 0.05})
     lenient = with_scores(against(pairs, pairs.distance), worse(pairs, 0.2, where=~pairs.same))
-    [gate] = judged(lenient, rule)
+    [gate] = decided(lenient, rule)
     assert not gate.passed
     assert gate.reason.startswith("impostor_random: accuracy")
 
@@ -113,7 +113,7 @@ def test_a_measure_that_pairs_of_one_kind_do_not_have_is_told_and_refuses_nothin
     pairs = made(identities=60, groups=6)
     pairs = sliced(pairs, "group", ~pairs.same & (pairs.slices["group"] == "g5"), "across groups")
     pairs = against(pairs, pairs.distance)
-    [gate] = judged(pairs, SliceGate(by="group", floors={"auc": 0.8, "accuracy": 0.8}, max_drop={"precision": 0.05}))
+    [gate] = decided(pairs, SliceGate(by="group", floors={"auc": 0.8, "accuracy": 0.8}, max_drop={"precision": 0.05}))
     assert gate.passed
     assert "auc not in across groups, g5, of one kind of pairs" in gate.reason
     assert "precision not in across groups, g5" in gate.reason
@@ -123,23 +123,23 @@ def test_a_measure_that_pairs_of_one_kind_do_not_have_is_told_and_refuses_nothin
 def test_a_measure_that_fails_for_the_models_sake_refuses():
     pairs = made()
     refusing = with_scores(pairs, pairs.distance, np.minimum(pairs.score, 0.4))  # calls nothing the same
-    [gate] = judged(refusing, SliceGate(by="quality", floors={"precision": 0.5}))
+    [gate] = decided(refusing, SliceGate(by="quality", floors={"precision": 0.5}))
     assert (gate.passed, gate.reason) == (False, "good: precision could not be measured")
 
 
 def test_limits_on_what_a_kind_cannot_have_are_a_wrong_configuration():
-    with pytest.raises(ValidationError, match=r"by: kind takes limits on accuracy alone.* no auc"):
+    with pytest.raises(ValidationError, match=r"by: kind takes thresholds on accuracy alone: auc "):
         SliceGate(by="kind", floors={"auc": 0.8})
 
 
 def test_a_slice_that_is_not_there_is_told_where_it_was_asked_for():
     pairs = made()
-    assert judged(pairs, BY_GROUP) == []
-    [gate] = judged(pairs, SliceGate(by="group", value="Grek", floors={"accuracy": 0.8}))
-    assert (gate.passed, gate.reason) == (True, "no test pair is in it: not judged")
+    assert decided(pairs, BY_GROUP) == []
+    [gate] = decided(pairs, SliceGate(by="group", value="Grek", floors={"accuracy": 0.8}))
+    assert (gate.passed, gate.reason) == (True, "no test pair is in it: not evaluated")
 
 
 def test_a_served_model_that_answers_nan_refuses_nothing():
     pairs = made(identities=60, groups=6)
     nothing = np.full(len(pairs.same), np.nan)
-    assert [gate.passed for gate in judged(against(pairs, nothing, nothing), BY_GROUP)] == [True]
+    assert [gate.passed for gate in decided(against(pairs, nothing, nothing), BY_GROUP)] == [True]

@@ -42,10 +42,10 @@ def keys(tmp_path, numbers) -> seen_images.Keys:
 
 
 @pytest.fixture
-def judged(tmp_path):
+def decided(tmp_path):
     """Runs the executor on images 0..29 (train, two shards), 30..39 (val) and others that nobody trains on."""
 
-    def judged(found: BaselineReport, seen: seen_images.Keys | None, minimum: int, ends_run: int = 1):
+    def decided(found: BaselineReport, seen: seen_images.Keys | None, minimum: int, ends_run: int = 1):
         images = standard_artifacts.Examples()
         images.uri = str(tmp_path / "images")
         images.splits = ["train", "val", "test", "previous"]
@@ -72,18 +72,18 @@ def judged(tmp_path):
         assert enough.read() is result.passed
         return result
 
-    return judged
+    return decided
 
 
-def test_enough_new_images_of_train_and_val_let_the_run_go_on(tmp_path, judged):
-    result = judged(SERVED, keys(tmp_path, range(5, 35)), 10)
+def test_enough_new_images_of_train_and_val_let_the_run_go_on(tmp_path, decided):
+    result = decided(SERVED, keys(tmp_path, range(5, 35)), 10)
     assert result.passed
     assert result.reason == "10 new images since version 1795412540, 10 required"
 
 
-def test_too_few_end_it_with_the_figures(tmp_path, judged):
+def test_too_few_end_it_with_the_figures(tmp_path, decided):
     with pytest.raises(NotEnoughNewData) as raised:
-        judged(SERVED, keys(tmp_path, range(5, 35)), 11)
+        decided(SERVED, keys(tmp_path, range(5, 35)), 11)
     assert str(raised.value) == "10 new images since version 1795412540, 11 required: what serves still serves"
     assert gates_on(raised.value) == [
         GateResult(name="new_data", passed=False, reason="10 new images since version 1795412540, 11 required")
@@ -91,17 +91,17 @@ def test_too_few_end_it_with_the_figures(tmp_path, judged):
     assert not (tmp_path / "verdict").exists()
 
 
-def test_with_a_runner_that_knows_conditions_the_node_finishes(tmp_path, judged, caplog):
+def test_with_a_runner_that_knows_conditions_the_node_finishes(tmp_path, decided, caplog):
     with caplog.at_level(logging.INFO):
-        result = judged(SERVED, keys(tmp_path, range(5, 35)), 11, ends_run=0)
+        result = decided(SERVED, keys(tmp_path, range(5, 35)), 11, ends_run=0)
     assert not result.passed
     (event,) = [record for record in caplog.records if getattr(record, "event", "") == "skipped"]
     assert event.details == {"reason": f"{result.reason}: what serves still serves", "gates": [result.model_dump()]}
 
 
-def test_what_was_removed_since_is_not_new(tmp_path, judged):
+def test_what_was_removed_since_is_not_new(tmp_path, decided):
     with pytest.raises(NotEnoughNewData, match="0 new images"):
-        judged(SERVED, keys(tmp_path, range(1000)), 1)
+        decided(SERVED, keys(tmp_path, range(1000)), 1)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_what_was_removed_since_is_not_new(tmp_path, judged):
     ],
     ids=["no record", "nothing serves", "ignored"],
 )
-def test_where_nothing_can_be_counted_the_run_goes_on_and_says_why(judged, found, reason):
-    result = judged(found, None, 1000)
+def test_where_nothing_can_be_counted_the_run_goes_on_and_says_why(decided, found, reason):
+    result = decided(found, None, 1000)
     assert result.passed
     assert result.reason.startswith("not counted: ")
     assert reason in result.reason

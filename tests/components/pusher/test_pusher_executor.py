@@ -301,15 +301,15 @@ def test_a_model_judged_against_what_no_longer_serves_is_not_pushed(run, serving
 def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_it_back(run, serving, tmp_path):
     good = {"model_blessing": blessing(1)}
 
-    def judged(name: str, text: str):
+    def decided(name: str, text: str):
         now = serving_folder.history(serving).serving
         return run(name, {**good, "baseline": found(tmp_path / f"found {name}", now)}, text)
 
-    judged("first", "a")
-    second = judged("second", "b")
+    decided("first", "a")
+    second = decided("second", "b")
     roll_back(serving, reason="twins are taken for one", by="ann")
 
-    again = judged("again", "b")
+    again = decided("again", "b")
     assert again.get_int_custom_property("pushed") == 0
     assert again.get_int_custom_property("already_serving") == 0
     reason = again.get_string_custom_property("declined")
@@ -319,8 +319,8 @@ def test_a_model_that_was_rolled_back_is_not_pushed_again_until_somebody_brings_
     assert len(serving_folder.versions(serving)) == 3
 
     roll_back(serving, to=int(version))
-    judged("another", "c")
-    assert judged("once more", "b").get_int_custom_property("pushed") == 1
+    decided("another", "c")
+    assert decided("once more", "b").get_int_custom_property("pushed") == 1
 
 
 def card_artifact(folder: Path, text: str) -> list[ModelCard]:

@@ -30,7 +30,7 @@ IDS = ["a|b", "c|d", "e|f"]
 TOLERANCE = 1e-5
 
 
-def judged(distance):
+def decided(distance):
     score = CALIBRATION.score(distance).astype(np.float32)
     return {"score": score, "distance": distance.astype(np.float32)}
 
@@ -38,12 +38,12 @@ def judged(distance):
 def whole():
     answers = {}
     for way in (TOGETHER, ALONE, PYTHON, AFTERWARDS):
-        answers |= {key(way, "serving_default", name): value for name, value in judged(DISTANCE).items()}
+        answers |= {key(way, "serving_default", name): value for name, value in decided(DISTANCE).items()}
         answers |= {key(way, f"embed_{side}", "embedding"): value.copy() for side, value in (("a", A), ("b", B))}
     for way, distance in ((TOGETHER, DISTANCE), (ALONE, DISTANCE), (PYTHON, DISTANCE), (AFTERWARDS, DISTANCE)):
-        answers |= {key(way, "compare", name): value for name, value in judged(distance).items()}
-    answers |= {key(ITSELF, "compare", name): value for name, value in judged(np.zeros(3)).items()}
-    answers |= {key(JPEG, "compare", name): value for name, value in judged(DISTANCE + 0.1).items()}
+        answers |= {key(way, "compare", name): value for name, value in decided(distance).items()}
+    answers |= {key(ITSELF, "compare", name): value for name, value in decided(np.zeros(3)).items()}
+    answers |= {key(JPEG, "compare", name): value for name, value in decided(DISTANCE + 0.1).items()}
     return answers | {
         name.replace("/score", "/same"): value > 0.5 for name, value in answers.items() if "compare/score" in name
     }

@@ -9,7 +9,7 @@ def found(**changes):
     return {**contract(64), **changes}
 
 
-def judged(**outputs):
+def decided(**outputs):
     return {"score": Tensor("float32", (None,)), "distance": Tensor("float32", (None,)), **outputs}
 
 
@@ -24,34 +24,34 @@ def test_what_is_promised_keeps_the_promise():
 def test_lengths_that_the_graph_leaves_open_are_left_to_the_answers():
     open_length = Signature({"image": Tensor("string", (None,))}, {"embedding": Tensor("float32", (None, None))})
     assert breach(found(embed=open_length), contract(64)) is None
-    unknown = Signature(EXAMPLES, judged(score=Tensor("float32", None)))
+    unknown = Signature(EXAMPLES, decided(score=Tensor("float32", None)))
     assert breach(found(serving_default=unknown), contract(64)) is None
 
 
 @pytest.mark.parametrize(
     ("signature", "reason"),
     [
-        (Signature({}, judged()), "the inputs of serving_default are nothing, not examples"),
+        (Signature({}, decided()), "the inputs of serving_default are nothing, not examples"),
         (
-            Signature({"pairs": Tensor("string", (None,))}, judged()),
+            Signature({"pairs": Tensor("string", (None,))}, decided()),
             "the inputs of serving_default are pairs, not exam",
         ),
         (
-            Signature({"examples": Tensor("string", (1,))}, judged()),
+            Signature({"examples": Tensor("string", (1,))}, decided()),
             r"examples of serving_default is string \[1\], not",
         ),
-        (Signature({"examples": Tensor("uint8", (None,))}, judged()), r"examples of serving_default is uint8 \[any\]"),
+        (Signature({"examples": Tensor("uint8", (None,))}, decided()), r"examples of serving_default is uint8 \[any\]"),
         (Signature(EXAMPLES, {}), "the outputs of serving_default are nothing, not distance, score"),
         (
-            Signature(EXAMPLES, judged(more=Tensor("bool", (None,)))),
+            Signature(EXAMPLES, decided(more=Tensor("bool", (None,)))),
             "the outputs of serving_default are distance, more",
         ),
         (
-            Signature(EXAMPLES, judged(score=Tensor("float64", (None,)))),
+            Signature(EXAMPLES, decided(score=Tensor("float64", (None,)))),
             r"score .* is float64 \[any\], not float32 \[any",
         ),
-        (Signature(EXAMPLES, judged(score=Tensor("float32", (None, 1)))), r"score .* is float32 \[any, 1\], not"),
-        (Signature(EXAMPLES, judged(score=Tensor("float32", ()))), r"score .* is float32 \[\], not float32 \[any\]"),
+        (Signature(EXAMPLES, decided(score=Tensor("float32", (None, 1)))), r"score .* is float32 \[any, 1\], not"),
+        (Signature(EXAMPLES, decided(score=Tensor("float32", ()))), r"score .* is float32 \[\], not float32 \[any\]"),
     ],
 )
 def test_a_broken_promise_is_named(signature, reason):

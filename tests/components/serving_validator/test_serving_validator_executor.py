@@ -10,9 +10,8 @@ from tfx.utils import path_utils
 
 from components.pair_scores.artifacts import PairScores
 from components.run_outcome.artifacts import GateVerdict, read_verdict
-from components.serving_validator.component import ServingValidator
+from components.serving_validator.component import ServingValidator, serving_validator
 from components.serving_validator.executor import Executor
-from components.serving_validator.factory import serving_validator
 from components.serving_validator.settings import ServingValidatorSettings
 
 

@@ -9,7 +9,7 @@ from tfx.utils import path_utils, proto_utils
 
 from components.pair_scores.artifacts import PairScores
 from components.run_outcome.artifacts import GateVerdict
-from components.serving_validator.factory import serving_validator
+from components.serving_validator.component import serving_validator
 from components.serving_validator.settings import ServingValidatorSettings
 from components.serving_validator.tensorflow_serving import Executor, request_spec, serving_spec
 from models.errors import UserError
