@@ -41,7 +41,7 @@ def test_a_schema_is_written_and_stops_what_it_was_not_made_of(tmp_path):
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(data / "person 1" / "black.gif")
     stopped = siamese("run", *where, "--set", f"data.schema_file={schema}")
     assert stopped.returncode == 2, stopped.stdout + stopped.stderr
-    told = " ".join(stopped.stdout.split())
-    assert "the data does not match the schema" in told
-    assert "format" in told
-    assert "GIF" in told
+    shown = " ".join(stopped.stdout.split())
+    assert "the data does not match the schema" in shown
+    assert "format" in shown
+    assert "GIF" in shown

@@ -32,7 +32,7 @@ class Host:
     code: int
     lines: list[str]
 
-    def telling(self, what: str) -> list[str]:
+    def lines_with(self, what: str) -> list[str]:
         return [line.strip() for line in self.lines if what in line]
 
 
@@ -47,14 +47,14 @@ def data(tmp_path_factory) -> Path:
 
 
 def started(number: int, addresses: list[str], *arguments: str) -> subprocess.Popen[str]:
-    told = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+    cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "TF_CONFIG": json.dumps(told), "CUDA_VISIBLE_DEVICES": "-1"},
+        env={**os.environ, "TF_CONFIG": json.dumps(cluster), "CUDA_VISIBLE_DEVICES": "-1"},
     )
 
 
@@ -65,7 +65,7 @@ def ended(process: subprocess.Popen[str]) -> Host:
 
 @pytest.fixture(scope="module")
 def together(data, tmp_path_factory) -> tuple[Path, Host, Host]:
-    """The output folder, what the first host said and what the other one did, which comes too early."""
+    """The output folder, the chief and the worker, which starts too early."""
     output = tmp_path_factory.mktemp("shared") / "out"
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
@@ -90,25 +90,25 @@ def test_both_end_well_and_the_model_is_pushed(together):
 
 def test_they_train_one_network(together):
     _, first, other = together
-    assert first.telling("all 2 hosts are there")
-    assert len(first.telling("epoch ")) == 2
-    assert first.telling("epoch ") == other.telling("epoch ")
-    assert first.telling("threshold")[0] == other.telling("threshold")[0]
+    assert first.lines_with("all 2 hosts are there")
+    assert len(first.lines_with("epoch ")) == 2
+    assert first.lines_with("epoch ") == other.lines_with("epoch ")
+    assert first.lines_with("threshold")[0] == other.lines_with("threshold")[0]
 
 
-def test_the_first_alone_exports(together):
+def test_the_chief_alone_exports(together):
     output, *_ = together
     assert len(list((output / "artifacts" / "Trainer").rglob("saved_model.pb"))) == 1
     logs = output / "runs" / "latest"
-    told = ["Assets written to" in (logs / name).read_text() for name in ("log.txt", "log.host-1.txt")]
-    assert told == [True, False]
+    exported = ["Assets written to" in (logs / name).read_text() for name in ("log.txt", "log.host-1.txt")]
+    assert exported == [True, False]
     assert len(list((output / "artifacts" / "Trainer").rglob("train/events.out.tfevents.*"))) == 1
     assert list((output / "checkpoints").iterdir()) == []
 
 
-def test_the_other_one_says_what_it_waits_for(together):
+def test_the_worker_reports_what_it_waits_for(together):
     output, _, other = together
     run = (output / "runs" / "latest").resolve().name
-    told = other.telling(f"run {run} ")
-    assert told[-1] == f"run {run} calls its workers; waits until all 2 are there"
-    assert other.lines[0].startswith("host 1 of 2, the first is 127.0.0.1:")
+    printed = other.lines_with(f"run {run} ")
+    assert printed[-1] == f"run {run} calls its workers; waits until all 2 are there"
+    assert other.lines[0].startswith("host 1 of 2, the chief is 127.0.0.1:")

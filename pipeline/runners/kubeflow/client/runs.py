@@ -143,23 +143,23 @@ def _why(client: Client, run_id: str, workflow: str, node: str, attempt: int, gr
     """Why an attempt failed, from the last line of its log: reason, error code, gates, whether it is a refusal."""
     found = logs.events(client, run_id, workflow, node, attempt, graph.metadata.get(node, (0, 0)))
     end = logs.last(found, "failed", "refused", "terminated") or {}
-    about = {key: end.get(key) for key in ("reason", "mend", "error_code", "gates")}
+    about = {key: end.get(key) for key in ("reason", "error_code", "gates")}
     return {**about, "refused": end.get("event") == "refused"}
 
 
 def _ended(client: Client, run: Any, graph: Graph, now: Mapping[str, Step]) -> dict[str, Any]:
-    def told(node: str, event: str) -> dict[str, Any] | None:
+    def last_event(node: str, event: str) -> dict[str, Any] | None:
         workflow, attempt = workflow_of(_tasks(run)), now[node].attempt
         return logs.last(logs.events(client, run.run_id, workflow, node, attempt, graph.metadata[node]), event)
 
     outcome, skipped = None, None
     gates: list[dict[str, Any]] = []
     if _OUTCOME in now and now[_OUTCOME].state == SKIPPED and (run.state or "").upper() == SUCCEEDED:
-        event = told(_NEW_DATA, "skipped") if _NEW_DATA in now else None
+        event = last_event(_NEW_DATA, "skipped") if _NEW_DATA in now else None
         skipped = (event or {}).get("reason") or f"its conditions do not hold: see the log of {_NEW_DATA}"
         gates = (event or {}).get("gates") or []
     elif _OUTCOME in now:
-        outcome = told(_OUTCOME, "outcome")
+        outcome = last_event(_OUTCOME, "outcome")
     return {
         "run_id": run.run_id,
         "link": client.link("runs", run.run_id),

@@ -93,7 +93,6 @@ def _fail(error: BaseException, events: Events, started: float) -> Outcome:
         reason=outcome.error,
         error_code=outcome.error_code,
         gates=[gate.model_dump() for gate in outcome.gates],
-        mend="the input or the configuration" if outcome.error_code else None,
         seconds=_since(started),
     )
     return outcome

@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from components.run_outcome.verdict import UNKNOWN_CODE
 from pipeline.runners.kubeflow.runs.outcome import Failure
 
 _MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
@@ -65,8 +64,8 @@ class Following:
             took = "" if seconds is None else f"{seconds:6.0f} s"
             again = f"  [dim]attempt {event['attempt']}[/]" if event["attempt"] > 1 else ""
             cached = "  [dim]as in an earlier run[/]" if event["cached"] else ""
-            told = "[dim]not run[/]" if state == "SKIPPED" else f"{took}{again}{cached}"
-            self._print(f"{_MARKS[state]} {name:<18} {told}")
+            details = "[dim]not run[/]" if state == "SKIPPED" else f"{took}{again}{cached}"
+            self._print(f"{_MARKS[state]} {name:<18} {details}")
         if state == "FAILED":
             self._fail(event)
 
@@ -74,8 +73,9 @@ class Following:
         reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
         self._print(f"    {escape(reason)}")
         if self.failure is None:
-            code = event.get("error_code") or (UNKNOWN_CODE if event.get("mend") else None)
-            self.failure = Failure(event["name"], reason, code, bool(event.get("refused")), event.get("gates") or [])
+            self.failure = Failure(
+                event["name"], reason, event.get("error_code"), bool(event.get("refused")), event.get("gates") or []
+            )
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

@@ -26,7 +26,7 @@ def outcome(**fields):
 
 
 def failure(node, reason, **fields):
-    event = {"event": "failed", "node": node, "reason": reason, "mend": None, **fields}
+    event = {"event": "failed", "node": node, "reason": reason, "error_code": None, **fields}
     return json.dumps({"event": "started", "node": node}) + "\n" + json.dumps(event) + "\n"
 
 
@@ -89,7 +89,11 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
         ),
         (
             {"state": "FAILED", "nodes": {"ImageExampleGen": ["failed", "failed", "failed"]}},
-            {pod_name("ImageExampleGen", 2): failure("ImageExampleGen", "/data: no images", mend="the input")},
+            {
+                pod_name("ImageExampleGen", 2): failure(
+                    "ImageExampleGen", "/data: no images", error_code="data-no-images"
+                )
+            },
             2,
             "Failed in ImageExampleGen: /data: no images",
         ),
