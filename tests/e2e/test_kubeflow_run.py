@@ -150,7 +150,7 @@ def test_a_run_without_new_images_skips_everything_from_the_pairs_on_and_succeed
         "NewData",
     }
     (skipped,) = [line for line in run.tasks["NewData"].events if line["event"] == "skipped"]
-    assert f"0 new images since version {cluster.versions[-1]}, 50 asked for" in skipped["reason"]
+    assert f"0 new images since version {cluster.versions[-1]}, 50 required" in skipped["reason"]
     pushed_by = {event.run_id for event in serving_folder.history(cluster.serving / "digits").events}
     assert run.run_id not in pushed_by
 

@@ -370,7 +370,7 @@ class TestARunOnNothingNew:
         run, served = story["nothing new"], story["longer"].summary["pushed_version"]
         assert (run.code, run.summary["status"], run.summary["error"]) == (0, "skipped", None)
         assert run.summary["failed_component"] is None
-        assert run.summary["skipped"] == f"0 new images since version {served}, 1 asked for: what serves still serves"
+        assert run.summary["skipped"] == f"0 new images since version {served}, 1 required: what serves still serves"
         assert run.versions == story["again"].versions
 
     def test_ends_before_the_training(self, story):

@@ -180,8 +180,8 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     record = StoredRun(runner.sqlite(output / METADATA), run_id)
     summary.timings = {node.id: round(node.seconds, 2) for node in record.nodes.values()}
     summary.cached = [node.id for node in record.nodes.values() if node.cached]
-    summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
     record.fill(summary)
+    summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
     if listing := record.quarantine():
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:

@@ -88,11 +88,11 @@ def shown_by(*arguments: str) -> str:
 
 def test_a_section_or_a_key_can_be_shown_alone():
     shown = shown_by("training.batch", "--set", "training.batch.images=7")
-    assert shown.startswith("training.batch  What one training step sees.")
+    assert shown.startswith("training.batch  The images of one training step.")
     assert re.search(r"^images +7 +4 +images of each identity", shown, re.MULTILINE)
     assert "epochs" not in shown
     assert re.search(r"^epochs +12 +10 ", shown_by("training"), re.MULTILINE)
-    assert "training.batch  What" in shown_by("training")
+    assert "training.batch  The images" in shown_by("training")
     assert re.search(r"^margin +1.1 +1.1 ", shown_by("loss.margin"), re.MULTILINE)
     assert len(shown_by("loss.margin").splitlines()) < 7
     assert re.search(r"^slices\[\]\.by ", shown_by("gates.slices"), re.MULTILINE)
@@ -127,5 +127,5 @@ def test_neither_tensorflow_nor_tfx_is_imported_for_it():
         "print(*sys.modules, file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "training.batch  What one" in ended.stdout
+    assert "training.batch  The images" in ended.stdout
     assert not {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "pandas"} & set(ended.stderr.split())

@@ -105,9 +105,9 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
         ),
         (
             {"state": "SUCCEEDED", "nodes": {"NewData": ["succeeded"], "Trainer": ["skipped"], "Outcome": ["omitted"]}},
-            {pod_name("NewData", 0): skipped("3 new images since version 7, 50 asked for: what serves still serves")},
+            {pod_name("NewData", 0): skipped("3 new images since version 7, 50 required: what serves still serves")},
             0,
-            "Skipped: 3 new images since version 7, 50 asked for: what serves still serves",
+            "Skipped: 3 new images since version 7, 50 required: what serves still serves",
         ),
         (
             {"state": "SUCCEEDED", "nodes": {"NewData": ["succeeded"], "Trainer": ["skipped"], "Outcome": ["omitted"]}},
