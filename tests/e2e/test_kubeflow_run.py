@@ -15,7 +15,7 @@ import yaml
 from kubeflow_backend import Backend, Kill
 
 from components.serving_folder import serving_folder
-from pipeline.config.configuration import load_config
+from pipeline.config import load_config
 from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 from pipeline.runners.local.digits import write_digits
 

@@ -95,7 +95,7 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
                 )
             },
             2,
-            "Failed in ImageExampleGen: /data: no images",
+            "Failed in ImageExampleGen: /data: no images [data-no-images]",
         ),
         (
             {"state": "FAILED", "nodes": {"ImageExampleGen": ["succeeded"], "Trainer": ["driver failed"]}},
