@@ -26,7 +26,7 @@ def serve(
     poll: Annotated[float, typer.Option(min=0.05, help="Seconds between checks for new versions.")] = 1.0,
 ) -> None:
     """Serve a pushed model over TensorFlow Serving's REST API, with a page that compares two images."""
-    from pipeline.serving.server.limits import limits_of
+    from pipeline.serving.server.admission import limits_of
     from pipeline.serving.server.process import serve_model
     from pipeline.serving.server.versions import parse_labels
 

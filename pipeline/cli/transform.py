@@ -22,7 +22,7 @@ def transform(
     max_pixels: Annotated[int | None, typer.Option(min=1, help="Pixels of one image.")] = None,
 ) -> None:
     """Forward requests to TensorFlow Serving, with images in any supported format converted to PNG or JPEG."""
-    from pipeline.serving.server.limits import limits_of
+    from pipeline.serving.server.admission import limits_of
     from pipeline.serving.server.process import serve_transformer
 
     serve_transformer(predictor, host, port, name, limits_of(max_body=max_body, max_pixels=max_pixels))

@@ -19,9 +19,9 @@ from models.training.hosts.process import Ended
 from models.training.hosts.rendezvous import ChiefMessage
 from models.training.hosts.worker import Worker
 from pipeline.config.configuration import Config
-from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
-from pipeline.terminal.stages import Stages
+from pipeline.environment.run_environment import prepare_native_libraries
+from pipeline.terminal import Stages
 
 progress = logging.getLogger("siamese.progress")
 

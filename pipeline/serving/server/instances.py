@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from models.data import features
 from models.data.image_formats import UnreadableImage, normalise
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.protocol import PredictRequest, RequestError, bad_request
+from pipeline.serving.server.admission import Limits, RequestError, bad_request
+from pipeline.serving.server.protocol import PredictRequest
 
 IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
 

@@ -10,11 +10,11 @@ import numpy as np
 from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
 from models.export.inference import LoadedModel, Undecodable
+from pipeline.serving.server.admission import Limits, RequestError, bad_request
 from pipeline.serving.server.batching import Batcher
+from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare, prepare_examples
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, RequestError, bad_request, parse_predict
+from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_predict
 
 _WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 
