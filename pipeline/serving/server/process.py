@@ -82,8 +82,7 @@ def serve_transformer(predictor: str, host: str, port: int, name: str, limits: L
     from pipeline.serving.server.endpoints import Metrics
     from pipeline.serving.server.transformer import Transformer
 
-    app = Transformer(address, name, limits, Metrics()).app
-    run(app, listener, lambda url: f"transforming at {url} for {address}")
+    run(Transformer(address, name, limits, Metrics()).app, listener, lambda url: f"transforming at {url} for {address}")
 
 
 def bind(host: str, port: int) -> socket.socket:
