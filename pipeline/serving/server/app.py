@@ -31,14 +31,9 @@ _WHICH = ("", "/versions/{version}", "/labels/{label}")
 
 
 class ModelServer:
-    """The server of one model; ``app`` is the ASGI application.
+    """The server of the model ``name``; ``app`` is the ASGI application.
 
-    Args:
-      name: of the model, in the paths.
-      versions: with one loaded already.
-      limits: of requests.
-      metrics: of this server.
-      poll_seconds: between checks for new versions.
+    One of ``versions`` is loaded already; ``poll_seconds`` lie between checks for new ones.
     """
 
     def __init__(self, name: str, versions: Versions, limits: Limits, metrics: Metrics, poll_seconds: float) -> None:

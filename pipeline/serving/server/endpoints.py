@@ -46,7 +46,6 @@ class Metrics:
         )
         self._version = Gauge("siamese_model_version", "The version that serves", registry=registry)
         self._refused = Counter("siamese_images_refused", "Refused images", ["reason"], registry=registry)
-        self._loads = Counter("siamese_versions", "Versions loaded or refused", ["outcome"], registry=registry)
 
     def request(self, endpoint: str, code: int, seconds: float) -> None:
         """Counts a request."""
@@ -64,10 +63,6 @@ class Metrics:
     def version(self, number: int) -> None:
         """Sets the version that serves."""
         self._version.set(number)
-
-    def version_met(self, outcome: str) -> None:
-        """Counts a version that was ``loaded`` or ``refused``."""
-        self._loads.labels(outcome).inc()
 
     def text(self) -> bytes:
         """The metrics in Prometheus's text format."""

@@ -39,12 +39,7 @@ class PredictRequest(NamedTuple):
 
 
 def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: Limits) -> PredictRequest:
-    """Parses the body of a predict request.
-
-    Args:
-      body: JSON in UTF-8.
-      signatures: the inputs of each signature.
-      limits: of the number of instances and of JSON values.
+    """Parses the body of a predict request, JSON in UTF-8; ``signatures`` has the inputs of each signature.
 
     Raises:
       RequestError: 400 or 413; names the instance.

@@ -28,13 +28,9 @@ _SECONDS = 60.0
 
 
 class Transformer:
-    """Forwards requests to a predictor; ``app`` is the ASGI application.
+    """Forwards requests to the predictor at ``http://host:port``; ``app`` is the ASGI application.
 
-    Args:
-      predictor: its address, ``http://host:port``.
-      name: of the model, whose state is the readiness.
-      limits: of requests.
-      metrics: of this server.
+    It is ready when the predictor has the model ``name`` available.
     """
 
     def __init__(self, predictor: str, name: str, limits: Limits, metrics: Metrics) -> None:
