@@ -217,7 +217,12 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         scores=scores.outputs["scores"],
         code_digest=code_digest(serving_validator),
     )
-    return [scores, evaluator, gate, serving]
+    return [
+        scores,
+        evaluator,
+        gate,
+        serving,
+    ]
 
 
 def gate_and_push(
