@@ -27,12 +27,12 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks._protocols import PROTOCOLS, Protocol, drawer, in_splits, write_manifest
+from components.run_record.files import RunFiles
 from models.data import features
 from models.export.inference import LoadedModel, read_image
 from pipeline.config import load_config
 from pipeline.environment.output_folder import METADATA
-from pipeline.runners.local import runner
-from pipeline.runs.record import StoredRun
+from pipeline.runs.metadata import artifacts_of, nodes_of
 
 ROOT = Path(__file__).parent.parent
 OURS = "ours"
@@ -110,7 +110,7 @@ class Bench:
 
     def _one_shot(self, run_id: str) -> float:
         """The share of images whose nearest among another drawer's 20 characters is their own."""
-        trained = StoredRun(runner.sqlite(self._work / METADATA), run_id).model_dir()
+        trained = RunFiles(artifacts_of(nodes_of(self._work / METADATA, run_id))).model_dir()
         if trained is None:
             raise SystemExit(f"{run_id}: the run has no model")
         model = LoadedModel(trained)

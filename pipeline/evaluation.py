@@ -16,11 +16,7 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
     Thresholds hold for the entire split alone (``MetricConfig.threshold`` would hold for every slice, and the precision
     of a slice of genuine pairs is meaningless). The baseline is evaluated too, but not compared: the ModelGate tests
     whether a difference is more than noise, and thresholds within slices.
-
-    Args:
-      gates: the thresholds.
-      measures: the false accept rates and the prior.
-      code_digest: of the metrics; a part of the configuration, which is the Evaluator's cache key.
+    ``code_digest`` is of the metrics: the configuration is the Evaluator's cache key.
     """
     # All are ours: they share one pass over the pairs, where a pair takes a tenth of the time that it takes in TFMA's
     # confusion matrices, and a floor is checked on the very number that the bootstrap estimates. Same is score > 0.5.
@@ -50,12 +46,11 @@ def eval_config(gates: GateSettings, measures: MeasureSettings, code_digest: str
 
 
 def _thresholds(gates: GateSettings, name: str) -> list[config_pb2.PerSliceMetricThreshold]:
-    if name not in gates.floors and name not in gates.ceilings:
-        return []
     threshold = config_pb2.MetricThreshold()
     if name in gates.floors:
         threshold.value_threshold.lower_bound.value = gates.floors[name]
     if name in gates.ceilings:
         threshold.value_threshold.upper_bound.value = gates.ceilings[name]
-    whole = config_pb2.SlicingSpec()
-    return [config_pb2.PerSliceMetricThreshold(slicing_specs=[whole], threshold=threshold)]
+    if not threshold.HasField("value_threshold"):
+        return []
+    return [config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold)]

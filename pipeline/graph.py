@@ -166,28 +166,23 @@ def new_data(config: Config, environment: RunEnvironment, images: ImageExampleGe
     """The gate that ends a run on too few new images before training; empty if ``data.min_new_images`` is not set."""
     if not config.data.min_new_images:
         return []
-    gate = NewData(
-        images=images.outputs["examples"],
-        baseline_model=baseline.outputs["model"],
-        baseline=baseline.outputs["found"],
-        minimum=config.data.min_new_images,
-        ends_run=not environment.conditions,
-        code_digest=code_digest(NewData),
-    )
-    return [gate]
+    return [
+        NewData(
+            images=images.outputs["examples"],
+            baseline_model=baseline.outputs["model"],
+            baseline=baseline.outputs["found"],
+            minimum=config.data.min_new_images,
+            ends_run=not environment.conditions,
+            code_digest=code_digest(NewData),
+        )
+    ]
 
 
 def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: BaseChannel) -> list[BaseNode]:
     """The gates on a trained model and what they need, in the order in which every view shows them.
 
     A gate is a node with an output of the type ``GateVerdict``. To add one, add it to the list that is returned:
-    docs/how-to/extend.md.
-
-    Args:
-      config: the thresholds, among others.
-      baseline: the model that serves.
-      pairs: Examples whose test split carries pixels.
-      model: the candidate.
+    docs/how-to/extend.md. ``pairs`` are Examples whose test split carries pixels.
     """
     evaluator = Evaluator(
         examples=pairs,
@@ -241,14 +236,7 @@ def gate_and_push(
 ) -> list[BaseNode]:
     """Everything between a trained model and serving, for any model.
 
-    Args:
-      config: of the run.
-      environment: of the run.
-      baseline: the model that serves.
-      pairs: Examples whose test split carries pixels.
-      model: the candidate.
-      data_gates: the gates on the data.
-      reports: of the images and pairs, for the model card, by the names of ``run_record.files.SOURCES``.
+    ``reports`` are of the images and pairs, for the model card, by the names of ``run_record.files.SOURCES``.
     """
     nodes = model_gates(config, baseline, pairs, model)
     gates = gate_channels([*data_gates, *nodes])
@@ -293,15 +281,16 @@ def run_report(config: Config, environment: RunEnvironment, nodes: list[BaseNode
     """The report of a run, from the outputs of all other nodes."""
     found = {node.id: node for node in nodes}
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
-    report = RunReport(
-        artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
-        run_id=environment.run_id,
-        config=as_json(config),
-        config_digest=config.digest(),
-        data_root=environment.data_root,
-        codes=as_json({**codes, "Trainer": code_digest(RUN_FN)}),
-    )
-    return [report]
+    return [
+        RunReport(
+            artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
+            run_id=environment.run_id,
+            config=as_json(config),
+            config_digest=config.digest(),
+            data_root=environment.data_root,
+            codes=as_json({**codes, "Trainer": code_digest(RUN_FN)}),
+        )
+    ]
 
 
 def _pipeline(config: Config, environment: RunEnvironment, nodes: list[BaseNode]) -> Pipeline:

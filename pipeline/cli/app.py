@@ -21,6 +21,9 @@ TRAINING, MODELS, RECORDS, CLUSTER = PANELS = ("Training", "Pushed models", "Run
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file, as for run.")]
 Data = Annotated[str | None, typer.Option("--data", help="Images, as for run.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all.")]
+MaxBody = Annotated[int | None, typer.Option(min=1, help="Bytes of a request.")]
+MaxPixels = Annotated[int | None, typer.Option(min=1, help="Pixels of one image.")]
 Model = Annotated[Path, typer.Option("--model", help="A pushed version, or the serving folder (its newest version).")]
 Output = Annotated[Path, typer.Option("--output", help="Folder that runs write to.")]
 Overrides = Annotated[

@@ -26,7 +26,7 @@ def compare(
 
         answer = compare_at(model, image_a, image_b)
     else:
-        from pipeline.serving.model_folder import model_folder
+        from pipeline.serving.offline import model_folder
 
         for path in (image_a, image_b):
             read_image(path)  # before the seconds that a model takes to load

@@ -16,8 +16,7 @@ def embed(
     output: Annotated[Path, typer.Option(help="An .npz file: embeddings float32 [n, d] and paths.")],
 ) -> None:
     """Write the embeddings of a folder of images."""
-    from pipeline.serving.embedding import embed_folder
-    from pipeline.serving.model_folder import model_folder
+    from pipeline.serving.offline import embed_folder, model_folder
 
     done, unreadable = embed_folder(model_folder(model), images, output)
     for path, reason in unreadable:

@@ -28,8 +28,7 @@ def evaluate(
     from components.model_gate.settings import MeasureSettings
     from models.export.inference import LoadedModel
     from models.verification.metrics import verification_metrics
-    from pipeline.serving.model_folder import model_folder
-    from pipeline.serving.pair_evaluation import read_protocol, score_pairs, write_scores
+    from pipeline.serving.offline import model_folder, read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
     loaded = LoadedModel(model_folder(model))

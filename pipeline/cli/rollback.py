@@ -27,22 +27,19 @@ def rollback(
 ) -> None:
     """Push an earlier model again, under a new version; refused while a run is in progress."""
     from components.serving_folder.rollback import roll_back
-    from pipeline.environment.output_folder import locked
-    from pipeline.environment.serving_address import serving_address, serving_address_of_runs
+    from pipeline.environment.output_folder import locked, serving_address_of_runs
 
     if not output.is_dir() and serving_dir is None:
         raise UserError(f"--output {output}: no such folder", code="config-no-output-folder")
     # Under the lock of the runs: a run compares its model with the one that served as it began, and its push would
     # replace the one rolled back to.
     with locked(output) if output.is_dir() else nullcontext():
-        address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
-        done = roll_back(address, to, reason, by)
+        done = roll_back(serving_address_of_runs(output, serving_dir), to, reason, by)
     if as_json:
         print(json.dumps(asdict(done)))
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
+    Console(highlight=False, soft_wrap=True).print(
         f"[bold green]Rolled back[/]: version {done.version} serves, the model of version {done.restored}; "
-        f"it replaced {done.replaced}\n{escape(done.address)}"
+        f"it replaced {done.replaced}\n{escape(done.address)}\n"
+        f"[dim]No run pushes the model of version {done.replaced} again until you roll back to it.[/]"
     )
-    console.print(f"[dim]No run pushes the model of version {done.replaced} again until you roll back to it.[/]")

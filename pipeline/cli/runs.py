@@ -59,12 +59,13 @@ def show(
     """Show the images, code, configuration and baseline that a run's model, or the serving one, was made from."""
     from components.run_outcome.summary import read_summaries
     from components.serving_folder.serving_folder import history
-    from pipeline.environment.output_folder import METADATA
-    from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.runs.lineage import read_lineage, show_lineage
+    from pipeline.environment.output_folder import METADATA, serving_address_of_runs
+    from pipeline.runs.listing import show_lineage
+    from pipeline.runs.metadata import read_lineage
 
-    address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
-    arrival = history(address).origin()
+    address = serving_address_of_runs(output, serving_dir)
+    found = history(address)
+    arrival = found.origin()
     if run is None and (arrival is None or arrival.run_id is None):
         reason = f"the run of version {arrival.version} is unknown" if arrival else "nothing serves"
         raise UserError(f"{address}: {reason}; name a run (siamese runs --output {output})", code="model-unknown-run")
@@ -74,7 +75,7 @@ def show(
         print(lineage.model_dump_json())
         return
     summary = next((one for one in read_summaries(output) if one.run_id == asked), None)
-    serves = history(address).serving if arrival and arrival.run_id == asked else None
+    serves = found.serving if arrival and arrival.run_id == asked else None
     show_lineage(Console(highlight=False), lineage, summary, serves)
 
 
@@ -90,10 +91,10 @@ def _refuse_options_before(command: str, context: typer.Context) -> None:
 
 def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: int | None = None) -> None:
     from components.serving_folder.serving_folder import history
-    from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-    from pipeline.runs.serving_history import history_as_json, show_history
+    from pipeline.environment.output_folder import serving_address_of_runs
+    from pipeline.runs.listing import history_as_json, show_history
 
-    address = serving_address(serving_dir, output) if serving_dir else serving_address_of_runs(output)
+    address = serving_address_of_runs(output, serving_dir)
     found = history(address)
     if as_json:
         print(json.dumps(history_as_json(address, found)))

@@ -16,7 +16,7 @@ from pipeline.cli.app import TRAINING, ConfigFile, Data, Output, Overrides, app
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.environment.run_environment import RunEnvironment
-    from pipeline.terminal.stages import Stages
+    from pipeline.terminal import Stages
 
 LOG = "schema.log"  # under the output folder
 
@@ -56,8 +56,9 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     """
     from components.run_outcome.verdict import cause_of
     from pipeline.environment.output_folder import locked, writable
-    from pipeline.runners.local.run import data_fingerprint, images_of, load_environment
-    from pipeline.terminal.stages import Stages, quiet
+    from pipeline.runners.local.images import data_fingerprint, images_of
+    from pipeline.runners.local.run import load_environment
+    from pipeline.terminal import Stages, quiet
 
     if file.exists() and not force:
         raise UserError(f"--file {file}: exists; --force replaces it and what was reviewed", code="config-file-exists")
@@ -72,7 +73,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
                     environment = load_environment(
                         config, output, data_root, data_digest, f"schema-{time.time_ns()}", stages
                     )
-                    _make(config, environment, file, console, stages)
+                    _make(config, environment, output, file, console, stages)
             except Exception as error:  # noqa: BLE001 - any failure is one line
                 traceback.print_exception(error)  # into the log
                 if mine := cause_of(error, UserError):
@@ -82,7 +83,9 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     return 0
 
 
-def _make(config: "Config", environment: "RunEnvironment", file: Path, console: Console, stages: "Stages") -> None:
+def _make(
+    config: "Config", environment: "RunEnvironment", output: Path, file: Path, console: Console, stages: "Stages"
+) -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
     from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
     from tfx.types import artifact_utils, standard_artifacts
@@ -90,12 +93,13 @@ def _make(config: "Config", environment: "RunEnvironment", file: Path, console: 
     from components.schema_source.image_schema import as_text, image_schema
     from components.schema_source.observed import with_observed
     from models.data.features import SPLITS
+    from pipeline.environment.output_folder import METADATA
     from pipeline.graph import create_data_pipeline
     from pipeline.runners.local import runner
-    from pipeline.runs.record import StoredRun
+    from pipeline.runs.metadata import nodes_of, record_of
 
     runner.run(config, environment, stages.on_node, create_data_pipeline)
-    record = StoredRun(environment.metadata, environment.run_id)
+    record = record_of(nodes_of(output / METADATA, environment.run_id))
     counts = record.counts()["images"]
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri, artifact.split_names = record.statistics()

@@ -1,21 +1,22 @@
 """Loading a configuration: a file, the images, ``--set`` and Beam's options, then one check of all of it."""
 
+import difflib
 import logging
 import shlex
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_origin
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from models.errors import UserError
-from models.settings.base import change_paths
+from models.settings.base import change_paths, is_section, sections_in
 from pipeline.config.configuration import DIGITS, Config
-from pipeline.config.errors import message_of
-from pipeline.config.overrides import override
-from pipeline.config.yaml_reader import parse_yaml
+from pipeline.config.overrides import override, parse_yaml
 
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 
@@ -46,7 +47,7 @@ def load_config(
 
     Raises:
       UserError: the file is missing or not YAML, or keys are unknown, of the wrong type or out of range: one line for
-        each, with the key, the value and what is allowed.
+        each.
     """
     return checked(read_user_values(path, overrides, data, beam))
 
@@ -60,11 +61,9 @@ def checked(user_values: UserValues) -> Config:
     try:
         return Config.model_validate(user_values.content)
     except ValidationError as error:
-        messages = [message_of(one, Config) for one in error.errors()]
-        lines = [f"{user_values.name}: {message.text}" for message in messages]
-        if len(messages) > 1:
-            lines = [f"{line} [{message.code}]" for line, message in zip(lines, messages, strict=True)]
-        raise UserError("\n".join(lines), code=messages[0].code) from None
+        messages = [_message_of(one) for one in error.errors()]
+        lines = [f"{user_values.name}: {text}" + (f" [{code}]" if len(messages) > 1 else "") for text, code in messages]
+        raise UserError("\n".join(lines), code=messages[0][1]) from None
 
 
 def read_user_values(
@@ -92,11 +91,39 @@ def read_user_values(
     return UserValues(name, content)
 
 
+def _message_of(error: ErrorDetails) -> tuple[str, str]:
+    """The message for an error of pydantic, with the key, the value and what is allowed, and its error code."""
+    key = ".".join(str(part) for part in error["loc"]) or "the configuration"
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}", "config-unknown-key"
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return reason if key == "the configuration" else f"{key}: {reason}", "config-invalid-value"
+    return f"{key}: got {error['input']!r}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
+
+
+def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    section: Any = Config
+    for part in loc:
+        # In a table of sections the part is a key, in a list of them an index.
+        section = (
+            section.model_fields[str(part)].annotation if is_section(section) else next(sections_in(section), None)
+        )
+        if get_origin(section) in (Union, UnionType):  # an optional section
+            section = next(sections_in(section), None)
+    return list(section.model_fields) if is_section(section) else []
+
+
 def _read(name: str, file: Any) -> dict[str, Any]:
     try:
         content = parse_yaml(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: cannot be read: {_reason(error)}", code="config-unreadable") from None
+        raise UserError(
+            f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}", code="config-unreadable"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}", code="config-not-yaml") from None
     if not isinstance(content, dict):
@@ -118,7 +145,3 @@ def _add_beam(content: dict[str, Any], options: list[str]) -> None:
             section["runner"] = value
         else:
             section["args"] = [*section.get("args", ()), option]
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

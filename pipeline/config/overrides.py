@@ -1,4 +1,4 @@
-"""Overrides of single keys: ``--set a.b=value``."""
+"""Overrides of single keys, ``--set a.b=value``, and the YAML that they and files are in."""
 
 import copy
 from collections.abc import Iterable
@@ -8,9 +8,27 @@ import yaml
 
 from models.errors import UserError
 from models.settings.option_groups import impossible, orphaned
-from pipeline.config.yaml_reader import parse_yaml
 
 Path = tuple[str, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads keys such as ``on`` and ``yes`` as text; in YAML 1.1 they are truth values."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parses one document.
+
+    Raises:
+      yaml.YAMLError: it is not YAML.
+    """
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
 
 
 def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
@@ -31,13 +49,15 @@ def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
     file = copy.deepcopy(content)
     own = [_put(content, one) for one in overrides]
     notes = _replaced_preset(content, own)
-    dropped = {key: why for key, why in orphaned(file, content).items() if _is_of_file(content, own, key)}
-    for key in dropped:
-        section, last = key.split(".")
+    dropped = {
+        key: why for key, why in orphaned(file, content).items() if _is_set(content, key) and not _is_own(own, key)
+    }
+    for section, last in map(_path, dropped):
         del content[section][last]
-    switched_off = {key: why for key, why in impossible(file, content).items() if not _is_overridden(content, own, key)}
-    for key in switched_off:
-        section, last = key.split(".")
+    switched_off = {
+        key: why for key, why in impossible(file, content).items() if not (_is_set(content, key) and _is_own(own, key))
+    }
+    for section, last in map(_path, switched_off):
         content[section][last] = False
     notes += [f"{keys} dropped: set for another choice than {why}" for keys, why in _by(dropped)]
     notes += [f"{keys} switched off: impossible with {why}" for keys, why in _by(switched_off)]
@@ -68,19 +88,11 @@ def _replaced_preset(content: dict[str, Any], own: list[Path]) -> list[str]:
     if ("augmentation", "preset") not in own:
         return []
     section = content["augmentation"]
-    replaced = [f"augmentation.{key}" for key in section if not _is_own(own, ("augmentation", key))]
+    replaced = [key for key in section if not _is_own(own, f"augmentation.{key}")]
     for key in replaced:
-        del section[_path(key)[-1]]
-    why = f"augmentation.preset={section['preset']} replaces the section"
-    return [f"{', '.join(replaced)} dropped: {why}"] if replaced else []
-
-
-def _is_of_file(content: dict[str, Any], own: list[Path], key: str) -> bool:
-    return _is_set(content, key) and not _is_own(own, _path(key))
-
-
-def _is_overridden(content: dict[str, Any], own: list[Path], key: str) -> bool:
-    return _is_set(content, key) and _is_own(own, _path(key))
+        del section[key]
+    names = ", ".join(f"augmentation.{key}" for key in replaced)
+    return [f"{names} dropped: augmentation.preset={section['preset']} replaces the section"] if replaced else []
 
 
 def _is_set(content: dict[str, Any], key: str) -> bool:
@@ -89,9 +101,9 @@ def _is_set(content: dict[str, Any], key: str) -> bool:
     return isinstance(keys, dict) and keys.get(last) is not None
 
 
-def _is_own(own: list[Path], path: Path) -> bool:
+def _is_own(own: list[Path], key: str) -> bool:
     """Whether an override set the key, or a section that it is in."""
-    return any(path[: len(one)] == one for one in own)
+    return any(_path(key)[: len(one)] == one for one in own)
 
 
 def _path(key: str) -> Path:

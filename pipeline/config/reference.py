@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
@@ -62,18 +63,18 @@ def config_yaml(user_values: UserValues, part: str | None = None) -> str:
 def _sections(kind: type[BaseModel], name: str, user_values: UserValues, values: dict[str, Any]) -> Iterator[Section]:
     prefix = f"{name}." if name else ""
     rows: list[Row] = []
+    inner: dict[str, Any] = {}
     for key, field in kind.model_fields.items():
         path = f"{prefix}{key}"
         if is_section(field.annotation):
+            inner[path] = field.annotation
             continue
         value = _at(values, path)
         rows.append(Row(path, _line(value), _line(_default(user_values, path, field, value)), _meaning(field)))
         rows += _rows_of_entries(path, field)
-    yield Section(name, _first_line(kind), rows)
-    for key, field in kind.model_fields.items():
-        if is_section(field.annotation):
-            inner: Any = field.annotation
-            yield from _sections(inner, f"{prefix}{key}", user_values, values)
+    yield Section(name, (kind.__doc__ or "").strip().splitlines()[0].replace("``", ""), rows)
+    for path, section in inner.items():
+        yield from _sections(section, path, user_values, values)
 
 
 def _rows_of_entries(path: str, field: FieldInfo) -> list[Row]:
@@ -111,17 +112,8 @@ def _is_set(content: Any, path: str) -> bool:
 
 
 def _static(field: FieldInfo) -> Any:
-    default = field.get_default(call_default_factory=True)
-    return _plain(default)
-
-
-def _plain(value: Any) -> Any:
-    """As ``model_dump(mode="json")`` has it."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    """The default as ``model_dump(mode="json")`` has it."""
+    return to_jsonable_python(field.get_default(call_default_factory=True))
 
 
 def _at(content: Any, path: str) -> Any:
@@ -147,10 +139,6 @@ def _choices(annotation: Any) -> list[str]:
     return [choice for one in get_args(annotation) for choice in _choices(one)]
 
 
-def _first_line(kind: type[BaseModel]) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0].replace("``", "")
-
-
 def _part(all_sections: list[Section], part: str | None) -> list[Section]:
     """A section with those in it, or the one key of a section."""
     if not part:
@@ -161,8 +149,7 @@ def _part(all_sections: list[Section], part: str | None) -> list[Section]:
         if rows := [row for row in section.rows if row.key == part or row.key.startswith((f"{part}.", f"{part}["))]:
             return [section._replace(rows=rows)]
     known = [section.name for section in all_sections if section.name]
-    near = difflib.get_close_matches(
-        part, [*known, *(row.key for section in all_sections for row in section.rows)], n=1
-    )
+    keys = [row.key for section in all_sections for row in section.rows]
+    near = difflib.get_close_matches(part, [*known, *keys], n=1)
     hint = f"did you mean {near[0]}?" if near else f"sections: {', '.join(known)}"
     raise UserError(f"{part}: unknown section or key; {hint}", code="config-unknown-key")

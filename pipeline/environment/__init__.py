@@ -1,1 +1,1 @@
-"""The environment of a run: the output and serving folders, native libraries, pretrained weights."""
+"""The environment of a run: the output folder, the variables of native libraries, pretrained weights."""

@@ -1,12 +1,14 @@
-"""The output folder of local runs: created, locked, and the names in it."""
+"""The output folder of local runs: created, locked, the names in it, and its serving folder."""
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+from components.run_outcome.summary import FILE
 from models.errors import UserError
 
 METADATA = "metadata.sqlite"  # under the output folder
@@ -55,8 +57,23 @@ def new_run_id(output: Path) -> str:
 
 def point_latest(output: Path, run_id: str) -> None:
     """Makes ``runs/latest`` a link to this run, atomically."""
-    link, staging = output / "runs" / "latest", output / "runs" / ".latest"
-    with suppress(FileNotFoundError):
-        staging.unlink()
+    staging = output / "runs" / ".latest"
+    staging.unlink(missing_ok=True)
     staging.symlink_to(run_id)
-    staging.replace(link)
+    staging.replace(output / "runs" / "latest")
+
+
+def serving_address(configured: str | None, output: Path) -> str:
+    """The absolute folder or address of ``push.serving_dir``; default: ``serving/`` in the output folder."""
+    if configured is None:
+        return str(output / "serving")
+    return configured if "://" in configured else str(Path(configured).absolute())
+
+
+def serving_address_of_runs(output: Path, serving_dir: str | None = None) -> str:
+    """The address of ``serving_dir``; default: the serving folder of the newest run under the output folder."""
+    for path in sorted((output / "runs").glob(f"*/{FILE}"), reverse=True) if serving_dir is None else ():
+        if not path.parent.is_symlink():
+            with suppress(ValueError, KeyError, TypeError):  # of another release: a rollback must still work
+                return serving_address(json.loads(path.read_text("utf-8"))["config"]["push"]["serving_dir"], output)
+    return serving_address(serving_dir, output)

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from models.errors import UserError
 from models.settings import EncoderSettings, ImageSettings
-from pipeline.environment.native_libraries import prepare_native_libraries
+from pipeline.environment.run_environment import prepare_native_libraries
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"

@@ -1,9 +1,21 @@
-"""The environment of a run, as the graph takes it."""
+"""The environment of a run: as the graph takes it, and the variables that native libraries read."""
 
+import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration.data_types import RuntimeParameter
+if TYPE_CHECKING:
+    from ml_metadata.proto import metadata_store_pb2
+    from tfx.orchestration.data_types import RuntimeParameter
+
+# oneDNN halves the time of a training step also on CPUs where it is off by default.
+_NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
+
+
+def prepare_native_libraries() -> None:
+    """Only errors are printed, and oneDNN is on, unless the user chose otherwise; call it before TensorFlow loads."""
+    for key, value in _NATIVE.items():
+        os.environ.setdefault(key, value)
 
 
 @dataclass(frozen=True)
@@ -25,14 +37,14 @@ class RunEnvironment:
       hosts: a folder in which several hosts meet for the training; None with one host.
     """
 
-    data_root: str | RuntimeParameter
+    data_root: "str | RuntimeParameter"
     data_digest: str
     serving_dir: str
     served: str
     artifacts: str
     run_id: str
-    metadata: metadata_store_pb2.ConnectionConfig | None = None
-    ignore_baseline: int | RuntimeParameter | None = None
+    metadata: "metadata_store_pb2.ConnectionConfig | None" = None
+    ignore_baseline: "int | RuntimeParameter | None" = None
     refusal_fails: bool = False
     conditions: bool = False
     checkpoints: str | None = None

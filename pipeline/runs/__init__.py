@@ -1,1 +1,1 @@
-"""Run records under an output folder: metadata store, lineage, list of runs, serving history, report."""
+"""Runs under an output folder: read from the metadata store, listed, and shown in a report."""

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from ml_metadata import metadata_store
-
 from components.run_outcome.summary import FILE, RunSummary
 from components.run_record.files import RunFiles
 from components.run_record.lineage import Lineage, lineage_lines
@@ -14,25 +12,7 @@ from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError
 from pipeline.environment.output_folder import METADATA
-from pipeline.runs.lineage import read_lineage
-from pipeline.runs.metadata import Node, artifacts_of, nodes_of, read_only
-
-
-def run_folder(output: Path, run_id: str) -> Path:
-    """The folder of a run's summary.
-
-    Args:
-      output: the folder of all runs.
-      run_id: of the run, or "latest".
-
-    Raises:
-      UserError: there is no such run.
-    """
-    run_dir = (output / "runs" / run_id).resolve()
-    if not (run_dir / FILE).is_file():
-        message = f"{output / 'runs' / run_id}: no such run; list them with `siamese runs --output {output}`"
-        raise UserError(message, "config-unknown-run")
-    return run_dir
+from pipeline.runs.metadata import artifacts_of, nodes_of, read_lineage
 
 
 def write_page(output: Path, run_id: str) -> Path:
@@ -41,17 +21,16 @@ def write_page(output: Path, run_id: str) -> Path:
     It is the page of the RunReport component, with the runner's additions: times, memory, reused results. If the run
     ended before that component, the page is rendered here.
     """
-    run_dir = run_folder(output, run_id)
-    summary = _summary(run_dir / FILE)
-    node = _nodes(output, run_id).get("RunReport")
-    report = node.artifact("report") if node and node.finished else None
+    run_dir, summary = _run(output, run_id)
+    node = nodes_of(output / METADATA, run_id).get("RunReport")
+    report = node.artifact("report") if node else None
     if report is None or not (page := Path(report.uri) / PAGE).is_file():
-        return write_report(read_content(output, run_id), run_dir / PAGE)
+        return draw(output, run_id)
     text = updated(page.read_text(encoding="utf-8"), summary, _lines(_lineage(output, summary), summary))
     return write_text(text, run_dir / PAGE)
 
 
-def draw(output: Path, run_id: str, to: Path | None) -> Path:
+def draw(output: Path, run_id: str, to: Path | None = None) -> Path:
     """Renders the report of a run again; returns its path.
 
     Args:
@@ -62,7 +41,7 @@ def draw(output: Path, run_id: str, to: Path | None) -> Path:
     Raises:
       UserError: there is no such run.
     """
-    return write_report(read_content(output, run_id), to or run_folder(output, run_id) / PAGE)
+    return write_report(read_content(output, run_id), to or _run(output, run_id)[0] / PAGE)
 
 
 def draw_comparison(output: Path, a: str, b: str, to: Path | None) -> Path:
@@ -73,36 +52,38 @@ def draw_comparison(output: Path, a: str, b: str, to: Path | None) -> Path:
     """
     content_a, content_b = read_content(output, a), read_content(output, b)
     name = f"compared_with_{content_a.summary.run_id}.html"
-    return write_text(render_comparison(content_a, content_b), to or run_folder(output, b) / name)
+    return write_text(render_comparison(content_a, content_b), to or _run(output, b)[0] / name)
 
 
 def read_content(output: Path, run_id: str) -> Content:
-    """Everything under an output folder about one run, without what is damaged or missing.
-
-    Args:
-      output: the folder.
-      run_id: of the run, or "latest".
+    """Everything under an output folder about one run ("latest": the newest), without what is damaged or missing.
 
     Raises:
       UserError: there is no such run.
     """
-    summary = _summary(run_folder(output, run_id) / FILE)
+    _, summary = _run(output, run_id)
     quarantine = output / "quarantine" / f"{summary.run_id}.csv"
-    files, lineage = RunFiles(artifacts_of(_nodes(output, summary.run_id))), _lineage(output, summary)
+    files = RunFiles(artifacts_of(nodes_of(output / METADATA, summary.run_id)))
+    lineage = _lineage(output, summary)
     images = lineage.step("ImageExampleGen") if lineage else None
     # A run that failed before the ingest has no lineage: use its configuration.
     root = images.parameters.get("data_root") if images else summary.config.get("data", {}).get("source")
     return load_content(files, summary, _lines(lineage, summary), quarantine, root)
 
 
-def _nodes(output: Path, run_id: str) -> dict[str, Node]:
-    metadata = output / METADATA
-    return nodes_of(metadata_store.MetadataStore(read_only(metadata)), run_id) if metadata.is_file() else {}
+def _run(output: Path, run_id: str) -> tuple[Path, RunSummary]:
+    """The folder of a run ("latest": the newest), and its summary.
 
-
-def _summary(path: Path) -> RunSummary:
+    Raises:
+      UserError: there is no such run, or its summary is damaged.
+    """
+    run_dir = (output / "runs" / run_id).resolve()
+    path = run_dir / FILE
+    if not path.is_file():
+        message = f"{output / 'runs' / run_id}: no such run; list them with `siamese runs --output {output}`"
+        raise UserError(message, "config-unknown-run")
     try:
-        return RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
+        return run_dir, RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         message = f"{path}: cannot be read as a summary: {str(error).splitlines()[0]}"
         raise UserError(message, "config-damaged-summary") from None

@@ -37,9 +37,7 @@ def compare_at(url: str, image_a: Path, image_b: Path) -> Comparison:
         )
     instance = {name: {"b64": base64.b64encode(data).decode()} for name, data in images.items()}
     with httpx.Client(base_url=parsed.copy_with(path="/", query=None), timeout=_SECONDS) as server:
-        answer = _answered(
-            url, server, "POST", f"{path}:predict", {"signature_name": "compare", "instances": [instance]}
-        )
+        answer = _answered(url, server, f"{path}:predict", {"signature_name": "compare", "instances": [instance]})
         try:
             found = answer.json()["predictions"][0]
             distance, score, same = float(found["distance"]), float(found["score"]), bool(found["same"])
@@ -60,9 +58,9 @@ def _threshold(server: httpx.Client, path: str, version: str) -> float:
     return float("nan")
 
 
-def _answered(url: str, server: httpx.Client, method: str, path: str, body: Any) -> httpx.Response:
+def _answered(url: str, server: httpx.Client, path: str, body: Any) -> httpx.Response:
     try:
-        answer = server.request(method, path, json=body)
+        answer = server.post(path, json=body)
     except httpx.TimeoutException:
         raise UserError(f"--model {url}: no answer within {_SECONDS:.0f} s", code="serve-no-answer") from None
     except httpx.ConnectError as error:

@@ -29,8 +29,8 @@ from pipeline.config import load_config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
-from pipeline.runs.record import StoredRun
-from pipeline.terminal.stages import show_summary
+from pipeline.runs.metadata import nodes_of, record_of
+from pipeline.terminal import show_summary
 
 
 def main(folder: Path) -> None:
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
         LocalDagRunner().run(pipeline(folder, minimum, serving, run_id, store))
         run = newest_run(folder, store)
         summary = RunSummary.begun(run_id, {"name": "gates"}, "digest")
-        StoredRun(store, run).fill(summary)
+        record_of(nodes_of(folder / "metadata.sqlite", run)).fill(summary)
         (folder / run_id).mkdir()
         summary.write(folder / run_id)
         terminal = io.StringIO()

@@ -25,7 +25,7 @@ from models.training.validation import PairDistances
 from models.verification.calibration import Calibration, calibrate
 from models.verification.metrics import metric_value
 from pipeline.config.configuration import Config
-from pipeline.runners.local.digits import write_digits
+from pipeline.runners.local.images import write_digits
 
 GROUPS = {"low": range(4), "middle": range(4, 7), "high": range(7, 10)}
 

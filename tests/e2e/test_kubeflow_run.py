@@ -17,7 +17,7 @@ from kubeflow_backend import Backend, Kill
 from components.serving_folder import serving_folder
 from pipeline.config import load_config
 from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
-from pipeline.runners.local.digits import write_digits
+from pipeline.runners.local.images import write_digits
 
 pytestmark = pytest.mark.e2e
 

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from components.model_gate.settings import MeasureSettings
 from components.serving_folder.serving_folder import versions
 from pipeline.cli import main
-from pipeline.runners.local.digits import write_digits
+from pipeline.runners.local.images import write_digits
 
 pytestmark = pytest.mark.e2e
 

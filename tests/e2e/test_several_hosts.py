@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.serving_folder.serving_folder import versions
-from pipeline.runners.local.digits import write_digits
+from pipeline.runners.local.images import write_digits
 
 pytestmark = pytest.mark.e2e
 

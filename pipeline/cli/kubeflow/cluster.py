@@ -67,7 +67,7 @@ def compiled(
     if not config:
         raise UserError("no pipeline: name a compiled file or a configuration (--config)", code="kubeflow-no-pipeline")
     from pipeline.config import load_config
-    from pipeline.terminal.stages import quiet
+    from pipeline.terminal import quiet
 
     loaded = load_config(config, overrides or (), data)
     with tempfile.TemporaryDirectory(prefix="siamese-") as folder:

@@ -25,7 +25,7 @@ def compile_file(
 ) -> None:
     """Compile the pipeline into the file that the cluster runs, and check it."""
     from pipeline.config import load_config
-    from pipeline.terminal.stages import quiet
+    from pipeline.terminal import quiet
 
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):

@@ -19,9 +19,9 @@ from models.training.hosts.process import Ended
 from models.training.hosts.rendezvous import ChiefMessage
 from models.training.hosts.worker import Worker
 from pipeline.config.configuration import Config
-from pipeline.environment.native_libraries import prepare_native_libraries
 from pipeline.environment.pretrained import weights_digest
-from pipeline.terminal.stages import Stages
+from pipeline.environment.run_environment import prepare_native_libraries
+from pipeline.terminal import Stages
 
 progress = logging.getLogger("siamese.progress")
 
@@ -86,7 +86,10 @@ def join(output: Path) -> int:
             stages.start("chief")
             first = host.admitted()
             stages.finish(failed=bool(first.code))
-            ended = _trained(host, first, output, here, stages) if first.state == "training" else _ended_by_chief(first)
+            if first.state == "training":
+                ended = _trained(host, first, output, here, stages)
+            else:
+                ended = Ended(first.code, f"the chief: {first.reason}" if first.code else first.reason)
     finally:
         host.leave()
     if ended.code == ExitCode.USER_ERROR:
@@ -119,10 +122,6 @@ def _trained(host: Worker, first: ChiefMessage, output: Path, here: Hosts, stage
         ended = host.train(first, file)
     stages.finish(failed=bool(ended.code))
     return ended
-
-
-def _ended_by_chief(first: ChiefMessage) -> Ended:
-    return Ended(first.code, f"the chief: {first.reason}" if first.code else first.reason)
 
 
 def _refusal(arguments: Mapping[str, Any]) -> str | None:

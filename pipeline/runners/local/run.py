@@ -1,34 +1,25 @@
 """One local run from the command line's arguments to its exit code."""
 
-import hashlib
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
-from components.image_example_gen.sources.open_source import open_source
 from components.run_outcome.summary import FILE, RunSummary
 from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, served_key
-from components.storage.folders import read_file
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
-from pipeline.config.configuration import DIGITS, Config
-from pipeline.environment.output_folder import METADATA, locked, new_run_id, point_latest, writable
+from pipeline.config.configuration import Config
+from pipeline.environment.output_folder import METADATA, locked, new_run_id, point_latest, serving_address, writable
 from pipeline.environment.pretrained import check_weights
-from pipeline.environment.serving_address import serving_address
-from pipeline.runners.local.digits import write_digits
+from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
-from pipeline.terminal.stages import Stages, quiet, show_summary
-
-if TYPE_CHECKING:
-    from pipeline.environment.run_environment import RunEnvironment
+from pipeline.runners.local.images import data_fingerprint, images_of
+from pipeline.terminal import Stages, quiet, show_summary
 
 LOG = "log.txt"
 
@@ -42,16 +33,9 @@ def run(config: Config, output: Path) -> int:
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
     """
-    with _alerting(config):
-        return _run(config, output)
-
-
-@contextmanager
-def _alerting(config: Config) -> Iterator[None]:
-    """Sends the alert of a run that fails before it has a folder and a summary."""
     try:
-        yield
-    except UserError as error:
+        return _run(config, output)
+    except UserError as error:  # the run has no folder and no summary yet
         _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
         raise
 
@@ -149,10 +133,9 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
 
 def load_environment(
     config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages
-) -> "RunEnvironment":
+) -> RunEnvironment:
     """The environment of a run under ``output``; loads TFX, which takes ten seconds and is shown as a stage."""
     stages.start("load TFX")
-    from pipeline.environment.run_environment import RunEnvironment
     from pipeline.runners.local import runner
 
     stages.finish()
@@ -174,14 +157,14 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     """Adds what the metadata store has of a run."""
     if not (output / METADATA).exists():
         return
-    from pipeline.runners.local import runner
-    from pipeline.runs.record import StoredRun
+    from pipeline.runs.metadata import nodes_of, record_of
 
-    record = StoredRun(runner.sqlite(output / METADATA), run_id)
-    summary.timings = {node.id: round(node.seconds, 2) for node in record.nodes.values()}
-    summary.cached = [node.id for node in record.nodes.values() if node.cached]
+    nodes = nodes_of(output / METADATA, run_id)
+    record = record_of(nodes)
+    summary.timings = {node.id: round(node.seconds, 2) for node in nodes.values()}
+    summary.cached = [node.id for node in nodes.values() if node.cached]
     record.fill(summary)
-    summary.failed_component = next((node.id for node in record.nodes.values() if not node.finished), None)
+    summary.failed_component = next((node.id for node in nodes.values() if not node.finished), None)
     if listing := record.quarantine():
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:
@@ -195,26 +178,3 @@ def _keep_listing(output: Path, name: str, listing: str) -> None:
     folder = output / "quarantine"
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(listing, encoding="utf-8")
-
-
-def images_of(config: Config, output: Path) -> str:
-    """The address of the images; the source itself checks that they exist."""
-    source = config.data.source
-    if source is None:
-        raise UserError(
-            "no images: set --data to a folder, an archive or a manifest, or data.source in the configuration",
-            code="data-no-images",
-        )
-    if source == DIGITS:
-        return str(write_digits(output / "data" / "digits"))
-    return source if "://" in source else str(Path(source).absolute())
-
-
-def data_fingerprint(config: Config, data_root: str) -> str:
-    """Changes with the images, and with the lists of pairs that decide where they go."""
-    lists = [hashlib.sha256(read_file(address)).hexdigest() for address in config.pairs.protocol.given().values()]
-    try:
-        images = open_source(data_root, config.ingest).fingerprint()
-    except UserError as error:
-        raise UserError(f"--data {error}", error.code) from None
-    return " ".join([images, *lists])

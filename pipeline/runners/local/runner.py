@@ -33,13 +33,7 @@ def run(
     on_node: OnNode,
     create: Callable[[Config, RunEnvironment], Pipeline] | None = None,
 ) -> None:
-    """Runs the graph to its end under ``environment.run_id``; each node's start and finish is reported to ``on_node``.
-
-    Args:
-      config: of the graph.
-      environment: of the run.
-      on_node: called with (node id, whether it has finished).
-      create: makes the graph; default: the whole one.
+    """Runs the graph to its end under ``environment.run_id``; ``create`` makes another one than the entire graph.
 
     Raises:
       UserError: Beam knows no such runner.
@@ -56,9 +50,7 @@ def run(
 def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
     """Launches the nodes of a compiled pipeline in their order, as LocalDagRunner does, which reports no progress.
 
-    Args:
-      pipeline: compiled, with its run id substituted.
-      on_node: called with (node id, whether it has finished): before each node and after each that succeeded.
+    ``on_node`` is called before each node, and after each that succeeded.
 
     Raises:
       Exception: what a node raised; the nodes after it are not launched.

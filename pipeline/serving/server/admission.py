@@ -1,13 +1,72 @@
-"""Admission of requests: their bodies, and the bounds on how many requests and bytes are held at a time."""
+"""Admission of requests: bounds on one and on all together, the reading of bodies, and the error of a refusal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.protocol import RequestError, bad_request
+from models.data.image_formats import MAX_BYTES, MAX_PIXELS
+
+
+class RequestError(Exception):
+    """A request that is answered with an error.
+
+    Attributes:
+      status: the HTTP status; a client may repeat the request after 429 and 503.
+      message: what is wrong, and with which instance.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def bad_request(message: str) -> RequestError:
+    """An error of status 400."""
+    return RequestError(400, message)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of the server; a request beyond one is answered with a 4xx.
+
+    Attributes:
+      max_body: bytes of a request. The default admits two images of the largest size that ingest accepts, in base64.
+      max_pixels: of one image, by its header, before it is decoded.
+      max_instances: in one request.
+      max_batch: instances in one call of the model, from one request or several.
+      max_waiting: requests at a time; others are answered with 429.
+      upload_seconds: time for a request to arrive.
+    """
+
+    max_body: int = 2 * (MAX_BYTES * 4 // 3) + 8 * 1024**2
+    max_pixels: int = MAX_PIXELS
+    max_instances: int = 1024
+    max_batch: int = 32
+    max_waiting: int = 512
+    upload_seconds: float = 60.0
+
+    @property
+    def max_bytes_waiting(self) -> int:
+        """Bytes of all requests at a time."""
+        return 3 * self.max_body
+
+    @property
+    def max_request_pixels(self) -> int:
+        """Pixels of all images of a request, and of one call of the model."""
+        return 4 * self.max_pixels
+
+    @property
+    def max_json_values(self) -> int:
+        """Brackets and commas in a body: parsed, a body of nothing else takes thirty times its bytes."""
+        return 64 + 16 * self.max_instances
+
+
+def limits_of(**limits: int | None) -> Limits:
+    """The limits, with the default for each that is None."""
+    return Limits(**{key: value for key, value in limits.items() if value is not None})
 
 
 class Admission:

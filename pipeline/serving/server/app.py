@@ -18,12 +18,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from pipeline.serving.server.admission import Admission, read_body
+from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.batching import Batcher, checked
-from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.protocol import RequestError, bad_request, metadata_json, prediction_json, status_json
+from pipeline.serving.server.endpoints import Metrics, Route, application
+from pipeline.serving.server.protocol import metadata_json, prediction_json, status_json
 from pipeline.serving.server.served_version import ServedVersion
 from pipeline.serving.server.versions import Versions
 
@@ -33,14 +31,9 @@ _WHICH = ("", "/versions/{version}", "/labels/{label}")
 
 
 class ModelServer:
-    """The server of one model; ``app`` is the ASGI application.
+    """The server of the model ``name``; ``app`` is the ASGI application.
 
-    Args:
-      name: of the model, in the paths.
-      versions: with one loaded already.
-      limits: of requests.
-      metrics: of this server.
-      poll_seconds: between checks for new versions.
+    One of ``versions`` is loaded already; ``poll_seconds`` lie between checks for new ones.
     """
 
     def __init__(self, name: str, versions: Versions, limits: Limits, metrics: Metrics, poll_seconds: float) -> None:
@@ -53,23 +46,18 @@ class ModelServer:
         self._watching = ThreadPoolExecutor(1, "versions")
         self._stopping = False
         self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8").replace("@MODEL@", name)
-        app = FastAPI(lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-        add_error_answers(app)
-        add = app.router.add_route
+        routes: list[Route] = [("/readyz", self.readyz, ["GET"]), ("/", self.page, ["GET"])]
         for which in _WHICH:
             path = "/v1/models/{name}" + which
-            add(f"{path}:predict", self.predict, ["POST"])
-            add(f"{path}:classify", self.no_method, ["POST"])
-            add(f"{path}:regress", self.no_method, ["POST"])
-            add(f"{path}/metadata", self.metadata, ["GET"])
-            add(f"{path}/manifest", self.manifest, ["GET"])
-            add(path, self.status, ["GET"])
-        add("/healthz", self.healthz, ["GET"])
-        add("/readyz", self.readyz, ["GET"])
-        add("/monitoring/prometheus/metrics", self.metrics, ["GET"])
-        add("/metrics", self.metrics, ["GET"])
-        add("/", self.page, ["GET"])
-        self.app = Counted(app, metrics)
+            routes += [
+                (f"{path}:predict", self.predict, ["POST"]),
+                (f"{path}:classify", self.no_method, ["POST"]),
+                (f"{path}:regress", self.no_method, ["POST"]),
+                (f"{path}/metadata", self.metadata, ["GET"]),
+                (f"{path}/manifest", self.manifest, ["GET"]),
+                (path, self.status, ["GET"]),
+            ]
+        self.app = application(metrics, self._lifespan, routes, ("/metrics", "/monitoring/prometheus/metrics"))
 
     async def predict(self, request: Request) -> Response:
         """The model's outputs for the instances of the body."""
@@ -125,19 +113,11 @@ class ModelServer:
         version = self._version(request)
         return JSONResponse({"version": version.number, **version.manifest.model_dump(mode="json")})
 
-    async def healthz(self, _: Request) -> Response:
-        """Liveness."""
-        return JSONResponse({"status": "alive"})
-
     async def readyz(self, _: Request) -> Response:
         """Readiness: a model serves and the server is not stopping."""
         if self._stopping:
             raise RequestError(503, "the server is stopping")
         return JSONResponse({"status": "ready", "version": self._versions.current.number})
-
-    async def metrics(self, _: Request) -> Response:
-        """Metrics for Prometheus."""
-        return metrics_answer(self._metrics)
 
     async def page(self, _: Request) -> Response:
         """The page that compares two images."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
+from pipeline.serving.server.admission import RequestError
 from pipeline.serving.server.instances import Prepared
-from pipeline.serving.server.protocol import RequestError
 
 Row = tuple[bytes, ...]
 Answer = dict[str, Any] | Exception

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from models.data import features
 from models.data.image_formats import UnreadableImage, normalise
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.protocol import PredictRequest, RequestError, bad_request
+from pipeline.serving.server.admission import Limits, RequestError, bad_request
+from pipeline.serving.server.protocol import PredictRequest
 
 IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
 
@@ -36,12 +36,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], None] = lambda _: None) -> Prepared:
-    """Normalises the images of a request.
-
-    Args:
-      request: as parsed.
-      limits: of pixels.
-      refused: called with the kind of error of an image that is refused.
+    """Normalises the images of a request; ``refused`` is called with the kind of error of one that is refused.
 
     Raises:
       RequestError: 400 or 413; names the instance.
@@ -72,12 +67,8 @@ def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], No
 def prepare_examples(request: PredictRequest, example: Any, limits: Limits) -> Prepared:
     """Checks that each value is a serialized pair Example with as many pixels as its height and width say.
 
-    TensorFlow's own error does not name the Example, and it pads pixels that are too short.
-
-    Args:
-      request: of the signature that takes Examples.
-      example: TensorFlow's message class.
-      limits: of pixels.
+    TensorFlow's own error does not name the Example, and it pads pixels that are too short. ``example`` is
+    TensorFlow's message class.
 
     Raises:
       RequestError: 400; names the instance.

@@ -9,28 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.admission import Limits, RequestError, bad_request
 
 DEFAULT_SIGNATURE = "serving_default"
 _SHOWN = 40
-
-
-class RequestError(Exception):
-    """A request that is answered with an error.
-
-    Attributes:
-      status: the HTTP status; a client may repeat the request after 429 and 503.
-      message: what is wrong, and with which instance.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
-def bad_request(message: str) -> RequestError:
-    """An error of status 400."""
-    return RequestError(400, message)
 
 
 class PredictRequest(NamedTuple):
@@ -57,12 +39,7 @@ class PredictRequest(NamedTuple):
 
 
 def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: Limits) -> PredictRequest:
-    """Parses the body of a predict request.
-
-    Args:
-      body: JSON in UTF-8.
-      signatures: the inputs of each signature.
-      limits: of the number of instances and of JSON values.
+    """Parses the body of a predict request, JSON in UTF-8; ``signatures`` has the inputs of each signature.
 
     Raises:
       RequestError: 400 or 413; names the instance.

@@ -10,23 +10,17 @@ import numpy as np
 from models.data.image_formats import DAMAGED
 from models.errors import UserError, first_line
 from models.export.inference import LoadedModel, Undecodable
+from pipeline.serving.server.admission import Limits, RequestError, bad_request
 from pipeline.serving.server.batching import Batcher
+from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare, prepare_examples
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, RequestError, bad_request, parse_predict
+from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_predict
 
 _WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
 class ServedVersion:
     """A SavedModel of this pipeline that has answered one request through every signature.
-
-    Args:
-      number: its version.
-      path: its folder.
-      limits: of a request.
-      metrics: count the images refused.
 
     Raises:
       UserError: it cannot serve.
@@ -40,7 +34,7 @@ class ServedVersion:
         self.signature_def = _signature_def(path)
         self.inputs = {name: _inputs_of(name, function) for name, function in self._model.signatures.items()}
         if DEFAULT_SIGNATURE not in self.inputs:
-            raise UserError(f"{path}: no signature {DEFAULT_SIGNATURE}", code="model-not-servable")
+            raise _unservable(f"{path}: no signature {DEFAULT_SIGNATURE}")
         from tensorflow.core.example.example_pb2 import Example
 
         self._example = Example
@@ -82,21 +76,18 @@ class ServedVersion:
     def _warm_up(self, path: Path) -> None:
         for signature, inputs in _warmup_requests(path):
             if signature not in self.inputs or inputs.keys() != set(self.inputs[signature]):
-                raise UserError(
-                    f"{path}: the warm-up file has inputs that signature {signature!r} does not",
-                    code="model-not-servable",
-                )
+                raise _unservable(f"{path}: the warm-up file has inputs that signature {signature!r} does not")
             try:
                 outputs = self._model.answer(signature, inputs)
             except Exception as error:  # noqa: BLE001 - whatever TensorFlow raises for a damaged graph
-                raise UserError(
-                    f"{path}: signature {signature} fails: {first_line(error)}", code="model-not-servable"
-                ) from None
+                raise _unservable(f"{path}: signature {signature} fails: {first_line(error)}") from None
             for name, array in outputs.items():
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    raise UserError(
-                        f"{path}: signature {signature} returns {name} = {math.nan}", code="model-not-servable"
-                    )
+                    raise _unservable(f"{path}: signature {signature} returns {name} = {math.nan}")
+
+
+def _unservable(message: str) -> UserError:
+    return UserError(message, code="model-not-servable")
 
 
 def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
@@ -113,7 +104,7 @@ def _warmup_requests(path: Path) -> list[tuple[str, dict[str, list[bytes]]]]:
             inputs = {name: tf.make_ndarray(value).tolist() for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs))
     except Exception as error:  # noqa: BLE001 - DataLossError, DecodeError and others
-        raise UserError(f"{path / _WARMUP}: cannot be read: {first_line(error)}", code="model-not-servable") from None
+        raise _unservable(f"{path / _WARMUP}: cannot be read: {first_line(error)}") from None
     return requests
 
 
@@ -121,7 +112,7 @@ def _inputs_of(signature: str, function: Any) -> tuple[str, ...]:
     specs = function.structured_input_signature[1]
     for name, spec in specs.items():
         if spec.dtype.name != "string" or spec.shape.rank != 1:
-            raise UserError(f"signature {signature}: input {name} is not a list of strings", code="model-not-servable")
+            raise _unservable(f"signature {signature}: input {name} is not a list of strings")
     return tuple(sorted(specs))
 
 

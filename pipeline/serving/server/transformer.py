@@ -18,25 +18,19 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.serving.server.admission import Admission, read_body
-from pipeline.serving.server.endpoints import Counted, add_error_answers, metrics_answer
+from pipeline.serving.server.admission import Admission, Limits, RequestError, read_body
+from pipeline.serving.server.endpoints import Metrics, Route, application
 from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
-from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, RequestError, parse_json, parse_predict
+from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
 
 _SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
 _SECONDS = 60.0
 
 
 class Transformer:
-    """Forwards requests to a predictor; ``app`` is the ASGI application.
+    """Forwards requests to the predictor at ``http://host:port``; ``app`` is the ASGI application.
 
-    Args:
-      predictor: its address, ``http://host:port``.
-      name: of the model, whose state is the readiness.
-      limits: of requests.
-      metrics: of this server.
+    It is ready when the predictor has the model ``name`` available.
     """
 
     def __init__(self, predictor: str, name: str, limits: Limits, metrics: Metrics) -> None:
@@ -45,15 +39,12 @@ class Transformer:
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
         connections = httpx.Limits(max_connections=limits.max_waiting)
         self._predictor = httpx.AsyncClient(base_url=predictor, timeout=_SECONDS, limits=connections, trust_env=False)
-        app = FastAPI(lifespan=self._lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-        add_error_answers(app)
-        add = app.router.add_route
-        add("/healthz", self.healthz, ["GET"])
-        add("/readyz", self.readyz, ["GET"])
-        add("/metrics", self.metrics, ["GET"])
-        add("/v1/{path:path}:predict", self.predict, ["POST"])
-        add("/{path:path}", self.other, ["GET", "POST"])
-        self.app = Counted(app, metrics)
+        routes: list[Route] = [
+            ("/readyz", self.readyz, ["GET"]),
+            ("/v1/{path:path}:predict", self.predict, ["POST"]),
+            ("/{path:path}", self.other, ["GET", "POST"]),
+        ]
+        self.app = application(metrics, self._lifespan, routes)
 
     async def predict(self, request: Request) -> Response:
         """Forwards a predict request with its images normalised."""
@@ -67,10 +58,6 @@ class Transformer:
         with self._admission.request() as reservation:
             return await self._forward(request, await read_body(request, reservation, self._limits))
 
-    async def healthz(self, _: Request) -> Response:
-        """Liveness."""
-        return JSONResponse({"status": "alive"})
-
     async def readyz(self, _: Request) -> Response:
         """Readiness: whether the predictor has the model."""
         try:
@@ -81,10 +68,6 @@ class Transformer:
         if "AVAILABLE" not in states:
             raise RequestError(503, "the predictor has no version available")
         return JSONResponse({"status": "ready"})
-
-    async def metrics(self, _: Request) -> Response:
-        """Metrics for Prometheus."""
-        return metrics_answer(self._metrics)
 
     def _normalised(self, body: bytes) -> bytes:
         signature = parse_json(body, self._limits).get("signature_name", DEFAULT_SIGNATURE)

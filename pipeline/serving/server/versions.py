@@ -7,7 +7,7 @@ from typing import Protocol
 
 from components.serving_folder.serving_folder import versions as complete_versions
 from models.errors import UserError
-from pipeline.serving.server.protocol import RequestError, bad_request
+from pipeline.serving.server.admission import RequestError, bad_request
 
 STABLE = "stable"
 AVAILABLE, LOADING, END = "AVAILABLE", "LOADING", "END"

@@ -291,10 +291,8 @@ def test_undefined_metrics_are_null_in_json(monkeypatch, tmp_path):
         manifest = Manifest()
 
     monkeypatch.setattr("models.export.inference.LoadedModel", lambda folder: Model())
-    monkeypatch.setattr("pipeline.serving.model_folder.model_folder", lambda model: model)
-    monkeypatch.setattr(
-        "pipeline.serving.pair_evaluation.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1]))
-    )
+    monkeypatch.setattr("pipeline.serving.offline.model_folder", lambda model: model)
+    monkeypatch.setattr("pipeline.serving.offline.score_pairs", lambda *_: (np.array([0.1, 0.9]), np.array([0.9, 0.1])))
     arguments = ["evaluate", "--model", "m", "--pairs", str(tmp_path / "p.csv"), "--json"]
     result = CliRunner().invoke(main.app, [*arguments, "--scores", str(tmp_path / "s.csv")])
 

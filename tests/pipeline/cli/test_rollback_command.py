@@ -14,9 +14,9 @@ from components.serving_folder.push import Provenance, push
 from components.serving_folder.serving_folder import history, served, versions
 from pipeline.cli import main
 from pipeline.config import load_config
-from pipeline.environment.serving_address import serving_address, serving_address_of_runs
-from pipeline.runs.serving_history import show_history
-from pipeline.serving.model_folder import model_folder, store_address
+from pipeline.environment.output_folder import serving_address, serving_address_of_runs
+from pipeline.runs.listing import show_history
+from pipeline.serving.offline import model_folder, store_address
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from components.run_outcome.summary import RunSummary
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
-from pipeline.runs.lineage import read_lineage, show_lineage
+from pipeline.runs.listing import show_lineage
+from pipeline.runs.metadata import read_lineage
 
 
 class Store:

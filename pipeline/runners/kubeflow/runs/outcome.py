@@ -10,7 +10,7 @@ from rich.console import Console
 from components.run_outcome.verdict import Outcome
 from models.errors import ExitCode
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.terminal.stages import show_outcome
+from pipeline.terminal import show_outcome
 
 
 class Failure(NamedTuple):

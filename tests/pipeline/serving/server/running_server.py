@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import httpx
 import uvicorn
 
+from pipeline.serving.server.admission import Limits
 from pipeline.serving.server.app import ModelServer
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.process import bind, configuration
 from pipeline.serving.server.served_version import ServedVersion
 from pipeline.serving.server.versions import Versions

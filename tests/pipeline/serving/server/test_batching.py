@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pipeline.serving.server.admission import RequestError, bad_request
 from pipeline.serving.server.batching import Batcher
 from pipeline.serving.server.instances import Prepared
-from pipeline.serving.server.protocol import RequestError, bad_request
 
 
 class Model:

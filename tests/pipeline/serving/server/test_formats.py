@@ -11,8 +11,8 @@ from tiny_model import GREY, patterns
 
 from models.export.inference import LoadedModel
 from pipeline.serving.client import compare_at
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.admission import Limits
+from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.transformer import Transformer
 
 UPRIGHT = Image.fromarray(patterns(1, GREY.model_copy(update={"height": 36, "width": 30}), seed=4)[0, :, :, 0])

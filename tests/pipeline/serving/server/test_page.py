@@ -8,7 +8,7 @@ from tiny_model import GREY, patterns, png
 
 from components.serving_folder.model_files import link_or_copy
 from models.export.inference import LoadedModel
-from pipeline.serving.server.limits import Limits
+from pipeline.serving.server.admission import Limits
 
 
 @pytest.fixture(scope="module")

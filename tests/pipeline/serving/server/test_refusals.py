@@ -18,8 +18,8 @@ from running_server import serving
 from tiny_model import GREY, pair_example, patterns, png
 
 from components.serving_folder.model_files import link_or_copy
-from pipeline.serving.server import bounded_protocol
-from pipeline.serving.server.limits import Limits
+from pipeline.serving.server import process
+from pipeline.serving.server.admission import Limits
 
 PREDICT = "/v1/models/siamese:predict"
 GOOD = png(patterns(1, GREY, seed=1)[0])
@@ -308,7 +308,7 @@ class TestLimits:
             assert b"HTTP/1.1 200" in client.recv(4096)
 
     def test_slow_headers(self, small, monkeypatch):
-        monkeypatch.setattr(bounded_protocol, "HEADER_SECONDS", 0.1)
+        monkeypatch.setattr(process, "HEADER_SECONDS", 0.1)
         with connection(small.url) as client:
             client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
             assert client.recv(4096).startswith(b"HTTP/1.1 408")

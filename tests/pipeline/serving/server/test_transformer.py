@@ -7,8 +7,8 @@ import pytest
 from running_server import running
 
 from models.data.image_formats import normalise
-from pipeline.serving.server.limits import Limits
-from pipeline.serving.server.metrics import Metrics
+from pipeline.serving.server.admission import Limits
+from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.transformer import Transformer
 
 

@@ -2,11 +2,12 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,11 +17,11 @@ from rich.status import Status
 from rich.table import Table
 
 from components.run_outcome.summary import Metric, RunSummary
-from components.run_outcome.verdict import GateResult, Outcome
+from components.run_outcome.verdict import Outcome
 from models.data.features import AUGMENTED
 from models.export.manifest import CARD_FILE
-from pipeline.environment.native_libraries import prepare_native_libraries
-from pipeline.environment.serving_address import serving_address_of
+from pipeline.environment.output_folder import serving_address
+from pipeline.environment.run_environment import prepare_native_libraries
 
 
 @contextmanager
@@ -127,35 +128,27 @@ class _Lines(logging.Handler):
 
 
 def _reset_peak_memory() -> None:
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
 
 
 def _peak_memory_mb() -> float | None:
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        found = re.search(r"^VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
     except OSError:
         return None
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
-    return round(int(kilobytes) / 1024, 1) if kilobytes else None
+    return round(int(found[1]) / 1024, 1) if found else None
 
 
 def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: Path) -> None:
     """The end of a run: data, metrics beside the served model's, gates, verdict."""
     if summary.counts:
         console.print(_counts_line(summary), soft_wrap=True)
-        for note in _notes(summary, output):
-            console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
-    if summary.tuned:
-        values = ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
-        console.print(f"[dim]tuned: {values}[/]", soft_wrap=True)
-    if summary.calibration:
-        console.print(f"[dim]{escape(_threshold_line(summary))}[/]", soft_wrap=True)
+    for note in _notes(summary, output):
+        console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
     if summary.metrics:
         console.print(_metrics_table(summary))
-    show_outcome(console, summary.outcome, serving_address_of(summary, output))
+    show_outcome(console, summary.outcome, serving_address(summary.config.get("push", {}).get("serving_dir"), output))
     if summary.alert:
         console.print(f"[yellow]{escape(summary.alert)}[/]", soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
@@ -167,42 +160,32 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
 
 
 def _counts_line(summary: RunSummary) -> str:
-    images, pairs = summary.counts.get("images", {}), summary.counts.get("pairs", {})
     parts = []
-    if images:
+    if images := summary.counts.get("images"):
         parts.append(f"{images['images']:,} images of {images['identities']:,} identities")
         parts.append(f"{images['quarantined']:,} quarantined")
-    if pairs:
+    if pairs := summary.counts.get("pairs"):
         parts.append("pairs: " + " ".join(f"{name} {split['pairs']:,}" for name, split in pairs["splits"].items()))
     return "\n" + ", ".join(parts)
 
 
-def _threshold_line(summary: RunSummary) -> str:
-    """The operating threshold, what it was chosen for and what it reached on the validation pairs."""
-    report = summary.calibration
-    if report is None or summary.threshold is None:
-        return ""
-    value = "" if report.value is None else f" {report.value:g}"
-    prior = "" if report.prior is None else f" at prior {report.prior:g}"
-    names = ("accuracy", "precision", "precision_at_prior", "recall", "far")
-    figures = ", ".join(f"{name} {report.validation[name]:.4f}" for name in names if name in report.validation)
-    return f"threshold {summary.threshold:.4f} for {report.objective}{value}{prior}; on validation: {figures}"
-
-
-def _notes(summary: RunSummary, output: Path) -> list[str]:
-    """Peculiarities of the images and pairs, and where to look."""
-    notes = [
-        f"{split}: {note}"
-        for split, counted in summary.counts.get("pairs", {}).get("splits", {}).items()
-        for note in counted.get("notes", [])
-    ]
+def _notes(summary: RunSummary, output: Path) -> Iterator[str]:
+    """Peculiarities of images and pairs, and where to look; the tuned values; the threshold and what it reached."""
+    for split, counted in summary.counts.get("pairs", {}).get("splits", {}).items():
+        yield from (f"{split}: {note}" for note in counted.get("notes", []))
     near = summary.counts.get("images", {}).get("near_duplicates", {})
-    odd = {what: near.get(f"across_{what}", 0) for what in ("identities", "splits")}
-    if any(odd.values()):
-        across = " and ".join(f"{number:,} across {what}" for what, number in odd.items() if number)
+    odd = ((near.get(f"across_{what}"), what) for what in ("identities", "splits"))
+    if across := " and ".join(f"{number:,} across {what}" for number, what in odd if number):
         listing = output / "quarantine" / f"{summary.run_id}.near_duplicates.csv"
-        notes.append(f"{near['pairs']:,} pairs of images look the same, {across}: {listing}")
-    return notes
+        yield f"{near['pairs']:,} pairs of images look the same, {across}: {listing}"
+    if summary.tuned:
+        yield "tuned: " + ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
+    if (report := summary.calibration) and summary.threshold is not None:
+        value = "" if report.value is None else f" {report.value:g}"
+        prior = "" if report.prior is None else f" at prior {report.prior:g}"
+        names = ("accuracy", "precision", "precision_at_prior", "recall", "far")
+        figures = ", ".join(f"{name} {report.validation[name]:.4f}" for name in names if name in report.validation)
+        yield f"threshold {summary.threshold:.4f} for {report.objective}{value}{prior}; on validation: {figures}"
 
 
 def _metrics_table(summary: RunSummary) -> Table:
@@ -231,24 +214,14 @@ _STYLES = {"pushed": "green", "skipped": "green", "refused": "red", "failed": "r
 
 
 def show_outcome(console: Console, outcome: Outcome, serving: str = "") -> None:
-    """The gates, one line each, and the verdict.
-
-    Args:
-      console: to write to.
-      outcome: of the run.
-      serving: address of the serving folder, if it is known.
-    """
+    """The gates, one line each, and the verdict; ``serving`` is the address of the serving folder, if it is known."""
     if outcome.gates:
-        console.print(_gates_table(outcome.gates))
+        table = Table(title="gates", title_justify="left", box=None, padding=(0, 1, 0, 2), show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for gate in outcome.gates:
+            table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
+        console.print(table)
     label, text = outcome.line(serving)
     console.print(f"\n[bold {_STYLES[outcome.status]}]{label}[/] {escape(text)}", soft_wrap=True)
-
-
-def _gates_table(gates: Iterable[GateResult]) -> Table:
-    table = Table(title="gates", title_justify="left", box=None, padding=(0, 1, 0, 2), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for gate in gates:
-        table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
-    return table

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pipeline.runners.local.digits import write_digits
+from pipeline.runners.local.images import write_digits
 
 
 def test_the_files_are_the_digits(tmp_path):

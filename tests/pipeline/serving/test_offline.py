@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from pipeline.serving.pair_evaluation import Protocol, read_protocol, score_pairs, write_scores
+from pipeline.serving.offline import Protocol, read_protocol, score_pairs, write_scores
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ class OneNumber:
 def test_pairs_keep_their_order_and_images_are_read_once(tmp_path, monkeypatch):
     for name, number in {"z": 1, "a": 5, "m": 9}.items():
         (tmp_path / name).write_text(str(number))
-    monkeypatch.setattr("pipeline.serving.pair_evaluation.read_image", lambda path: path.read_text())
+    monkeypatch.setattr("pipeline.serving.offline.read_image", lambda path: path.read_text())
     pairs = [("z", "a"), ("m", "z"), ("a", "a"), ("a", "z")]
     model, protocol = OneNumber(), Protocol(tmp_path, *map(list, zip(*pairs, strict=True)), np.array([0, 0, 1, 0]))
     distance, score = score_pairs(model, protocol)

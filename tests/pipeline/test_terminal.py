@@ -4,7 +4,7 @@ from rich.console import Console
 
 from components.run_outcome.summary import RunSummary
 from models.export.manifest import CalibrationReport
-from pipeline.terminal.stages import show_summary
+from pipeline.terminal import show_summary
 
 
 def shown(tmp_path, **fields) -> str:
