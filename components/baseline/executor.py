@@ -6,9 +6,9 @@ from typing import Any
 from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.baseline.compatibility import incompatibility
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
@@ -23,21 +23,15 @@ PLACEHOLDER = "no-baseline.txt"
 class Executor(base_executor.BaseExecutor):
     """Custom properties of ``model``: ``version`` (of the serving folder) and ``model_digest``."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Copies the model that serves now; on a schedule, ``served`` is as old as the compilation.
 
         Raises:
           UserError: the model that serves cannot score the pairs of this pipeline.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL])
         found = artifact_utils.get_single_instance(output_dict[FOUND])
-        serving_dir, ignored = exec_properties["serving_dir"], exec_properties["ignore_version"]
+        serving_dir, ignored = exec_properties["serving_dir"], exec_properties.get("ignore_version")
         image = ImageSettings.model_validate_json(exec_properties["image"])
 
         copy = path_utils.serving_model_dir(model.uri)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
+from components.artifact_types import Artifacts
 from components.model_card.card import model_card
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.summary import RunSummary
@@ -21,14 +21,8 @@ _UNKNOWN = "# Model card\n\n**This model must not be used**: its manifest is mis
 class Executor(base_executor.BaseExecutor):
     """Writes the card of a refused model, too, which begins with the refusal."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``model_card.md`` into ``card``."""
-        self._log_startup(input_dict, output_dict, exec_properties)
         record = RunRecord.of(input_dict)
         config = json.loads(exec_properties["config"])
         summary = RunSummary.begun(exec_properties["run_id"], config, exec_properties["config_digest"])

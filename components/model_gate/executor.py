@@ -9,12 +9,11 @@ from typing import Any
 import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import INTERVALS_FILE, Artifacts
 from components.baseline.report import BaselineReport
 from components.model_gate import serving_cost
-from components.model_gate.artifacts import INTERVALS_FILE
 from components.model_gate.gates import gate_decisions
 from components.model_gate.identity_leakage import leakage_gate
 from components.model_gate.settings import GateSettings, MeasureSettings
@@ -29,13 +28,7 @@ from models.settings import ImageSettings
 class Executor(base_executor.BaseExecutor):
     """``blessing`` has the custom property ``blessed`` (1 where every gate passed), and its marker file."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         gates = GateSettings.model_validate_json(exec_properties["gates"])
         measures = MeasureSettings.model_validate_json(exec_properties["measures_settings"])
         split = json.loads(exec_properties["split"])

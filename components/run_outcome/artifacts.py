@@ -1,4 +1,4 @@
-"""Artifacts of gates and of the outcome, and the generic inputs of components that read every gate."""
+"""The verdicts of gates as artifacts, and the inputs of components that read every gate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,25 +8,10 @@ from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter
 
+from components.artifact_types import GateVerdict
 from components.run_outcome.verdict import VERDICT_FILE, GateResult, refusals
 
 MOST_GATES = 16
-
-
-class GateVerdict(Artifact):
-    """The results of a component's gates: ``verdict.json`` is ``{"gates": [{name, passed, reason}, ...]}``.
-
-    The custom properties ``passed`` (1 if all passed) and ``reason`` (of those that did not) repeat it in the metadata
-    store. Every view of the verdict finds these artifacts by their type.
-    """
-
-    TYPE_NAME = "siamese.GateVerdict"
-
-
-class RunOutcome(Artifact):
-    """``outcome.json``: see ``verdict.Outcome``. Custom properties: ``status``, ``sentence``, ``alert``."""
-
-    TYPE_NAME = "siamese.RunOutcome"
 
 
 class _Verdict(BaseModel):

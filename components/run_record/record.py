@@ -7,9 +7,9 @@ from typing import Any
 
 from tfx.types.artifact import Artifact
 
+from components.artifact_types import INTERVALS_FILE
 from components.baseline.report import BaselineReport
 from components.evaluator.floors import floors_gate
-from components.model_gate.artifacts import INTERVALS_FILE
 from components.run_outcome.artifacts import GATE_INPUTS, read_verdict
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, with_push

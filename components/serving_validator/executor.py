@@ -6,9 +6,9 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.pair_scores.table import read_scores
 from components.serving_validator.answers import refusal
 from components.serving_validator.blessing import bless
@@ -23,19 +23,13 @@ from models.export.manifest import ModelManifest
 class Executor(base_executor.BaseExecutor):
     """A model that must not serve is refused by the outputs; only a broken environment raises."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Reads ``model``, ``examples`` and ``scores``; writes ``blessing`` and ``verdict``.
 
         Raises:
           ValueError: the table is not of these pairs.
           OSError: the fresh process could not even start.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         model, examples, scores = (
             artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "examples", "scores")
         )

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 from tiny_model import GREY
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import BaselineFound
 from components.baseline.compatibility import incompatibility
 from components.baseline.executor import PLACEHOLDER, Executor
 from components.baseline.report import BaselineReport

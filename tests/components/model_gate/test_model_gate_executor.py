@@ -10,14 +10,12 @@ from scored_pairs import against, made, with_scores, worse, write_table
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import INTERVALS_FILE, BaselineFound, GateVerdict, MeasuredPairs, PairScores
 from components.baseline.report import BaselineReport
 from components.image_example_gen.settings import SplitSettings
-from components.model_gate.artifacts import INTERVALS_FILE, MeasuredPairs
 from components.model_gate.executor import Executor
 from components.model_gate.settings import GateSettings, MeasureSettings
-from components.pair_scores.artifacts import PairScores
-from components.run_outcome.artifacts import GateVerdict, read_verdict
+from components.run_outcome.artifacts import read_verdict
 
 PAIRS = made(identities=30, pairs=10)
 SPLIT = {**SplitSettings().model_dump(), "seed": 0}
