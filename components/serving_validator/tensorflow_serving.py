@@ -17,7 +17,7 @@ from components.artifact_types import Artifacts, GateVerdict
 from components.component import Component
 from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import GateResult
-from components.serving_validator.blessing import BLESSED, GATE
+from components.serving_validator.executor import GATE
 from components.serving_validator.settings import ServingValidatorSettings
 from models.data import features
 from models.errors import UserError
@@ -46,7 +46,7 @@ class Executor(stock.Executor):
         _check_platform(exec_properties[standard_component_specs.SERVING_SPEC_KEY])
         super().Do(input_dict, output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        passed = blessing.get_int_custom_property(BLESSED) == 1
+        passed = blessing.get_int_custom_property("blessed") == 1
         reason = "TensorFlow Serving loaded the model and answered"
         if not passed:
             reason = "TensorFlow Serving did not load the model, or did not answer; why is in the run's log"
