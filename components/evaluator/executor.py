@@ -6,7 +6,7 @@ from tfx.components.evaluator import executor as stock
 from tfx.types import artifact_utils
 
 from components.artifact_types import Artifacts
-from components.evaluator.floors import floors_gate
+from components.evaluator.results import floors_gate
 from components.run_outcome.artifacts import write_verdict
 
 

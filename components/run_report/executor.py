@@ -12,7 +12,7 @@ from components.artifact_types import Artifacts
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
-from components.run_report.loader import load_content
+from components.run_report.content import load_content
 from components.run_report.page import FILE, write_report
 
 logger = logging.getLogger("siamese.report")
