@@ -1,5 +1,6 @@
 """The types of the artifacts: what is in each. A component finds those of others here, without their executors."""
 
+from pathlib import Path
 from typing import TypeAlias
 
 from tfx.types.artifact import Artifact
@@ -8,6 +9,13 @@ Artifacts: TypeAlias = dict[str, list[Artifact]]
 """The artifacts that an executor gets: of each input or output, by its name."""
 
 INTERVALS_FILE = "intervals.json"
+
+
+def write_file(artifact: Artifact, name: str, text: str) -> None:
+    """Writes a file into the folder of an artifact. An artifact without a file is lost on Kubeflow."""
+    folder = Path(artifact.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
 
 
 class IngestReport(Artifact):

@@ -1,6 +1,5 @@
 """The executor of Baseline: copies the served model into a Model artifact, or emits none."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifact_types import Artifacts
+from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
 from models.errors import UserError
@@ -44,9 +43,7 @@ class Executor(base_executor.BaseExecutor):
         if version in (None, ignored):
             report = BaselineReport(status="none" if version is None else "ignored", version=version)
             logging.info("No baseline: %s", report.absence)
-            # The folder remains, and Kubeflow drops an empty one.
-            Path(model.uri).mkdir(parents=True, exist_ok=True)
-            (Path(model.uri) / PLACEHOLDER).write_text(f"{report.absence}\n", encoding="utf-8")
+            write_file(model, PLACEHOLDER, f"{report.absence}\n")  # the folder remains, and Kubeflow drops an empty one
             output_dict[MODEL].clear()
         else:
             if why := incompatibility(copy, image):

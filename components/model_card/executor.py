@@ -2,13 +2,12 @@
 
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifact_types import Artifacts
+from components.artifact_types import Artifacts, write_file
 from components.model_card.card import model_card
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.summary import RunSummary
@@ -29,8 +28,6 @@ class Executor(base_executor.BaseExecutor):
         record.fill(summary)
         model = record.manifest()
         settings = ModelCardSettings.model_validate(config["model_card"])
-        folder = Path(artifact_utils.get_single_uri(output_dict["card"]))
-        folder.mkdir(parents=True, exist_ok=True)
         made = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         card = model_card(summary, model, settings, made) if model else _UNKNOWN
-        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+        write_file(artifact_utils.get_single_instance(output_dict["card"]), CARD_FILE, card)

@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifact_types import INTERVALS_FILE, Artifacts
+from components.artifact_types import INTERVALS_FILE, Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.model_gate.baseline_gates import cost_gate, leakage_gate
 from components.model_gate.gates import gate_decisions
@@ -50,11 +50,9 @@ class Executor(base_executor.BaseExecutor):
 
         blessed = write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), verdicts)
         write_blessing(artifact_utils.get_single_instance(output_dict["blessing"]), blessed, "BLESSED", "NOT_BLESSED")
-        folder = Path(artifact_utils.get_single_uri(output_dict["measures"]))
-        folder.mkdir(parents=True, exist_ok=True)
         # Empty rather than absent if nothing could be computed: an artifact without a file is lost on Kubeflow.
         text = decided.intervals.model_dump_json(indent=2) if decided.intervals else "{}"
-        (folder / INTERVALS_FILE).write_text(text + "\n", encoding="utf-8")
+        write_file(artifact_utils.get_single_instance(output_dict["measures"]), INTERVALS_FILE, f"{text}\n")
 
 
 def bytes_of(model_dir: Path) -> int:

@@ -10,7 +10,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from components.artifact_types import Artifacts
+from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
@@ -70,7 +70,7 @@ class Executor(stock.Executor):
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)
-                _fill(pushed_model, result.declined)
+                write_file(pushed_model, PLACEHOLDER, f"{result.declined}\n")
             elif not result.pushed:  # another run was quicker, with the same model
                 self._mark_already_serving(pushed_model, result.address, result.version)
             else:
@@ -78,13 +78,13 @@ class Executor(stock.Executor):
                 self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
-            _fill(pushed_model, "The model was not blessed.")
+            write_file(pushed_model, PLACEHOLDER, "The model was not blessed.\n")
 
     def _mark_already_serving(self, pushed_model: Artifact, address: str, version: int) -> None:
         self._MarkPushed(pushed_model, address, str(version))
         self._MarkNotPushed(pushed_model)  # not by this execution
         pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
-        _fill(pushed_model, f"The identical model already serves: {address}")
+        write_file(pushed_model, PLACEHOLDER, f"The identical model already serves: {address}\n")
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:
@@ -102,10 +102,3 @@ def _reason(input_dict: Artifacts) -> str:
         return f"every gate passed ({', '.join(gate.name for gate in gates)})" + (f": {compared}" if compared else "")
     blessings = sorted(key for key in input_dict if key.endswith("blessing"))
     return f"blessed by {', '.join(blessings)}" if blessings else "no gate is wired"
-
-
-def _fill(artifact: Artifact, text: str) -> None:
-    """An artifact without a file is lost on Kubeflow."""
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PLACEHOLDER).write_text(text + "\n", encoding="utf-8")

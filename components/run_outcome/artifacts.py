@@ -8,7 +8,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter
 
-from components.artifact_types import GateVerdict
+from components.artifact_types import GateVerdict, write_file
 from components.run_outcome.verdict import VERDICT_FILE, GateResult, refusals
 
 MOST_GATES = 16
@@ -55,10 +55,8 @@ def gates_in(input_dict: Mapping[str, Sequence[Artifact]]) -> list[GateResult]:
 
 def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
     """Writes ``verdict.json`` into the artifact and sets its custom properties; returns whether all gates passed."""
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
     verdict = _Verdict(gates=list(gates))
-    (folder / VERDICT_FILE).write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_file(artifact, VERDICT_FILE, verdict.model_dump_json(indent=2) + "\n")
     passed = all(gate.passed for gate in gates)
     artifact.set_int_custom_property("passed", int(passed))
     artifact.set_string_custom_property("reason", refusals(verdict.gates))
@@ -73,6 +71,4 @@ def read_verdict(uri: str) -> list[GateResult]:
 def write_blessing(artifact: Artifact, blessed: bool, blessed_file: str, not_blessed_file: str) -> None:
     """Writes a blessing as TFX's own components do: custom property ``blessed`` (1 or 0) and an empty marker file."""
     artifact.set_int_custom_property("blessed", int(blessed))
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / (blessed_file if blessed else not_blessed_file)).write_text("", encoding="utf-8")
+    write_file(artifact, blessed_file if blessed else not_blessed_file, "")

@@ -7,7 +7,7 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifact_types import Artifacts
+from components.artifact_types import Artifacts, write_file
 from components.run_outcome.artifacts import gates_in
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.verdict import OUTCOME_FILE, Outcome, with_push
@@ -33,9 +33,7 @@ class Executor(base_executor.BaseExecutor):
             gates=with_push(gates_in(input_dict), pushed.get_string_custom_property("declined")),
         )
         artifact = artifact_utils.get_single_instance(output_dict["outcome"])
-        Path(artifact.uri).mkdir(parents=True, exist_ok=True)
-        text = outcome.model_dump_json(indent=2) + "\n"
-        (Path(artifact.uri) / OUTCOME_FILE).write_text(text, encoding="utf-8")
+        write_file(artifact, OUTCOME_FILE, outcome.model_dump_json(indent=2) + "\n")
         artifact.set_string_custom_property("status", outcome.status)
         artifact.set_string_custom_property("sentence", outcome.sentence)
         logger.info("%s", outcome.sentence, extra={"event": "outcome", "details": outcome.model_dump(mode="json")})

@@ -1,13 +1,12 @@
 """The executor of SchemaSource."""
 
-from pathlib import Path
 from typing import Any
 
 from tfx.components.schema_gen.executor import DEFAULT_FILE_NAME
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifact_types import Artifacts
+from components.artifact_types import Artifacts, write_file
 
 
 class Executor(base_executor.BaseExecutor):
@@ -15,6 +14,5 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``schema.pbtxt``."""
-        folder = Path(artifact_utils.get_single_uri(output_dict["schema"]))
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / DEFAULT_FILE_NAME).write_text(exec_properties["schema_text"], encoding="utf-8")
+        schema = artifact_utils.get_single_instance(output_dict["schema"])
+        write_file(schema, DEFAULT_FILE_NAME, exec_properties["schema_text"])
