@@ -145,7 +145,7 @@ def _component(images: Path, out: Path, wanted: dict[str, Any]) -> dict[str, flo
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
-    from components.image_example_gen.artifacts import IngestReport
+    from components.artifact_types import IngestReport
     from components.image_example_gen.executor import Executor
     from components.image_example_gen.settings import IngestSettings
     from models.settings import ImageSettings

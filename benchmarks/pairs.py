@@ -135,7 +135,7 @@ def _component(images: Path, out: Path) -> Callable[[], int]:
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
-    from components.pair_generator.artifacts import PairReport
+    from components.artifact_types import PairReport
     from components.pair_generator.executor import Executor
     from components.pair_generator.settings import PairSettings
 

@@ -132,16 +132,18 @@ def ingest(config: Config, environment: RunEnvironment) -> tuple[ImageExampleGen
     images = ImageExampleGen(
         data_root=environment.data_root,
         data_digest=environment.data_digest,
-        settings=as_json(config.ingest),
-        image=as_json(config.image),
-        protocol=as_json(config.pairs.protocol.given()),
+        settings=config.ingest,
+        image=config.image,
+        protocol=config.pairs.protocol.given(),
         seed=config.seed,
         code_digest=code_digest(ImageExampleGen),
     )
     reviewed = config.data.schema_file
     limits = config.data.validation
     made = image_schema(config.image, limits.drift, limits.skew)
-    schema = SchemaSource(read_reviewed(reviewed) if reviewed else as_text(made), code_digest(SchemaSource))
+    schema = SchemaSource(
+        schema_text=read_reviewed(reviewed) if reviewed else as_text(made), code_digest=code_digest(SchemaSource)
+    )
     statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
     return images, schema, statistics
 
@@ -153,12 +155,13 @@ def create_data_pipeline(config: Config, environment: RunEnvironment) -> Pipelin
 
 def served_model(config: Config, environment: RunEnvironment) -> Baseline:
     """The model that serves, if there is one: the baseline of the candidate."""
+    ignored = config.gates.ignore_baseline if environment.ignore_baseline is None else environment.ignore_baseline
     return Baseline(
-        environment.serving_dir,
-        environment.served,
-        config.image,
-        code_digest(Baseline),
-        config.gates.ignore_baseline if environment.ignore_baseline is None else environment.ignore_baseline,
+        serving_dir=environment.serving_dir,
+        served=environment.served,
+        image=config.image,
+        ignore_version=ignored,
+        code_digest=code_digest(Baseline),
     )
 
 
@@ -205,7 +208,7 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         baseline_model=baseline.outputs["model"],
         baseline=baseline.outputs["found"],
         gates=config.gates,
-        measures=config.measures,
+        measures_settings=config.measures,
         split=config.split_rule,
         seed=config.seed,
         code_digest=code_digest(ModelGate),
@@ -242,22 +245,20 @@ def gate_and_push(
     gates = gate_channels([*data_gates, *nodes])
     outputs = {node.id: node.outputs for node in nodes}
     card = ModelCardWriter(
-        {
-            **(reports or {}),
-            "model": model,
-            "evaluation": outputs["Evaluator"]["evaluation"],
-            "measures": outputs["ModelGate"]["measures"],
-            "baseline": baseline.outputs["found"],
-            **gates,
-        },
-        as_json(config),
-        config.digest(),
-        environment.run_id,
+        **(reports or {}),
+        model=model,
+        evaluation=outputs["Evaluator"]["evaluation"],
+        measures=outputs["ModelGate"]["measures"],
+        baseline=baseline.outputs["found"],
+        **gates,
+        config=as_json(config),
+        config_digest=config.digest(),
+        run_id=environment.run_id,
     ).with_id("ModelCard")
     pusher = ServingPusher(
         model=model,
         serving_dir=environment.serving_dir,
-        gates=gates,
+        **gates,
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingValidator"]["blessing"],
         baseline=baseline.outputs["found"],
@@ -268,12 +269,12 @@ def gate_and_push(
     ).with_id("Pusher")
     outcome = OutcomeWriter(
         pushed_model=pusher.outputs["pushed_model"],
-        gates=gates,
+        **gates,
         pipeline_name=config.name,
         run_id=environment.run_id,
         alerts=config.alerts,
     ).with_id("Outcome")
-    last = [OutcomeGate(outcome.outputs["outcome"])] if environment.refusal_fails else []
+    last = [OutcomeGate(outcome=outcome.outputs["outcome"])] if environment.refusal_fails else []
     return [baseline, *nodes, card, pusher, outcome, *last]
 
 
@@ -283,7 +284,7 @@ def run_report(config: Config, environment: RunEnvironment, nodes: list[BaseNode
     codes = {name: found[name].exec_properties["code_digest"] for name in ("ImageExampleGen", "PairGenerator")}
     return [
         RunReport(
-            artifacts={name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
+            **{name: found[node].outputs[key] for name, (node, key) in SOURCES.items() if node in found},
             run_id=environment.run_id,
             config=as_json(config),
             config_digest=config.digest(),

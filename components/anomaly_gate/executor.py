@@ -15,6 +15,7 @@ from tfx.utils.io_utils import SchemaReader
 from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
 from components.anomaly_gate.feature_distances import write_distances
 from components.anomaly_gate.reasons import reasons
+from components.artifact_types import Artifacts
 from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import DataRefused, GateResult
 from models.data.features import PREVIOUS, TEST, TRAIN, VAL
@@ -25,18 +26,12 @@ GATE = "anomalies"
 class Executor(base_executor.BaseExecutor):
     """Raises ``DataRefused`` for anomalies, skew and drift."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes a passed verdict.
 
         Raises:
           DataRefused: a split has anomalies, differs from train or has drifted; the message has a sentence for each.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
         found = [
             sentence

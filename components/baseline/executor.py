@@ -1,43 +1,39 @@
 """The executor of Baseline: copies the served model into a Model artifact, or emits none."""
 
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
-from components.baseline.compatibility import incompatibility
+from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.export.manifest import ModelManifest
+from models.export.signatures import blank_pair
 from models.settings import ImageSettings
 
 MODEL, FOUND = "model", "found"
 PLACEHOLDER = "no-baseline.txt"
+_SIGNATURE = "serving_default"
 
 
 class Executor(base_executor.BaseExecutor):
     """Custom properties of ``model``: ``version`` (of the serving folder) and ``model_digest``."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Copies the model that serves now; on a schedule, ``served`` is as old as the compilation.
 
         Raises:
           UserError: the model that serves cannot score the pairs of this pipeline.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL])
         found = artifact_utils.get_single_instance(output_dict[FOUND])
-        serving_dir, ignored = exec_properties["serving_dir"], exec_properties["ignore_version"]
+        serving_dir, ignored = exec_properties["serving_dir"], exec_properties.get("ignore_version")
         image = ImageSettings.model_validate_json(exec_properties["image"])
 
         copy = path_utils.serving_model_dir(model.uri)
@@ -47,9 +43,7 @@ class Executor(base_executor.BaseExecutor):
         if version in (None, ignored):
             report = BaselineReport(status="none" if version is None else "ignored", version=version)
             logging.info("No baseline: %s", report.absence)
-            # The folder remains, and Kubeflow drops an empty one.
-            Path(model.uri).mkdir(parents=True, exist_ok=True)
-            (Path(model.uri) / PLACEHOLDER).write_text(f"{report.absence}\n", encoding="utf-8")
+            write_file(model, PLACEHOLDER, f"{report.absence}\n")  # the folder remains, and Kubeflow drops an empty one
             output_dict[MODEL].clear()
         else:
             if why := incompatibility(copy, image):
@@ -85,3 +79,32 @@ def _of_manifest(model_dir: str) -> dict[str, Any]:
     except UserError:  # a model of another project with the same signature
         return {}
     return {"split": manifest.split, "image": manifest.image.model_dump(mode="json")}
+
+
+def incompatibility(model_dir: str, image: ImageSettings) -> str | None:
+    """Why a SavedModel cannot score pairs of this size, in half a sentence; None if it can."""
+    try:
+        model = tf.saved_model.load(model_dir)
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise any class
+        return f"it cannot be loaded ({_brief(error)})"
+    if _SIGNATURE not in model.signatures:
+        return f"it has no signature {_SIGNATURE}"
+    pairs = tf.constant([blank_pair(image)] * 2)
+    try:
+        outputs = model.signatures[_SIGNATURE](pairs)
+    except Exception as error:  # noqa: BLE001 - a foreign signature can raise any class
+        return f"its signature {_SIGNATURE} rejects pair Examples of {image.height}x{image.width} ({_brief(error)})"
+    for name in ("score", "distance"):
+        if name not in outputs:
+            return f"its signature {_SIGNATURE} has no output {name}, but {', '.join(sorted(outputs))}"
+        values = outputs[name].numpy()
+        if values.shape != (2,):
+            return f"its {name} has the shape {list(values.shape)} for two pairs"
+        if not np.isfinite(values).all():
+            return f"its {name} is not a finite number"
+    return None
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:160]}"

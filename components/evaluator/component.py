@@ -1,61 +1,37 @@
 """The Evaluator component: the stock one with an output for its verdict."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any
 
-from tensorflow_model_analysis.proto import config_pb2
 from tfx.components import Evaluator as StockEvaluator
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.channel import BaseChannel, Channel
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.types.component_spec import ChannelParameter
+from tfx.types.standard_component_specs import EvaluatorSpec as StockSpec
 from tfx.utils import json_utils
 
+from components.artifact_types import GateVerdict
+from components.component import Component
 from components.evaluator.executor import Executor
-from components.run_outcome.artifacts import GateVerdict
 
 
-class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
+class EvaluatorSpec(StockSpec):
     """The stock specification with the output ``verdict``."""
 
-    OUTPUTS: ClassVar = {
-        **standard_component_specs.EvaluatorSpec.OUTPUTS,
-        "verdict": ChannelParameter(type=GateVerdict),
-    }
+    OUTPUTS = {**StockSpec.OUTPUTS, "verdict": ChannelParameter(type=GateVerdict)}
 
 
-class Evaluator(StockEvaluator):
+class Evaluator(Component, StockEvaluator):
     """Evaluates the candidate with TFMA; its gate "floors" refuses a model below a floor or above a ceiling.
 
     Args:
-      examples: pairs.
-      model: the candidate.
-      baseline_model: the model that serves, if there is one.
       example_splits: that are evaluated.
-      eval_config: metrics and thresholds.
+      **values: the channels ``examples`` (pairs), ``model`` and ``baseline_model``; the proto ``eval_config`` with
+        metrics and thresholds.
     """
 
     SPEC_CLASS = EvaluatorSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    EXECUTOR_SPEC = BeamExecutorSpec(Executor)
 
-    def __init__(
-        self,
-        examples: BaseChannel,
-        model: BaseChannel,
-        baseline_model: BaseChannel,
-        example_splits: Sequence[str],
-        eval_config: config_pb2.EvalConfig,
-    ) -> None:
-        spec = EvaluatorSpec(
-            examples=examples,
-            model=model,
-            baseline_model=baseline_model,
-            eval_config=eval_config,
-            example_splits=json_utils.dumps(list(example_splits)),
-            fairness_indicator_thresholds=json_utils.dumps(None),
-            evaluation=Channel(type=standard_artifacts.ModelEvaluation),
-            blessing=Channel(type=standard_artifacts.ModelBlessing),
-            verdict=Channel(type=GateVerdict),
-        )
-        # Past the stock constructor, which knows only the stock outputs.
-        base_component.BaseComponent.__init__(self, spec=spec)
+    def __init__(self, *, example_splits: Sequence[str], **values: Any) -> None:
+        splits, no_thresholds = json_utils.dumps(list(example_splits)), json_utils.dumps(None)
+        super().__init__(example_splits=splits, fairness_indicator_thresholds=no_thresholds, **values)

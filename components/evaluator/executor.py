@@ -4,21 +4,16 @@ from typing import Any
 
 from tfx.components.evaluator import executor as stock
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
-from components.evaluator.floors import floors_gate
+from components.artifact_types import Artifacts
+from components.evaluator.results import floors_gate
 from components.run_outcome.artifacts import write_verdict
 
 
 class Executor(stock.Executor):
     """Writes ``evaluation`` and ``blessing`` as the stock executor, and ``verdict``."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Evaluates the candidate and the baseline on the test split."""
         super().Do(input_dict, output_dict, exec_properties)
         floors = floors_gate(artifact_utils.get_single_uri(output_dict["evaluation"]))

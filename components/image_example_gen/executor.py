@@ -6,12 +6,12 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from absl import logging
-from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from components.artifact_types import Artifacts
 from components.image_example_gen import conflicts, counts, image_records, near_duplicates, splits
 from components.image_example_gen.near_duplicates import Near
 from components.image_example_gen.rows import Row
@@ -30,12 +30,7 @@ COUNTS, QUARANTINE, NEAR_DUPLICATES = "counts.json", "quarantine.csv", "near_dup
 class Executor(BaseBeamExecutor):
     """Errors of the user are raised as UserError before or after the Beam pipeline, never within."""
 
-    def Do(  # noqa: N802 - TFX's name
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``examples`` (splits train, val, test, and previous where there is a previous span) and ``report``.
 
         Raises:
@@ -45,7 +40,6 @@ class Executor(BaseBeamExecutor):
         settings = IngestSettings.model_validate_json(exec_properties["settings"])
         image = ImageSettings.model_validate_json(exec_properties["image"])
         root, seed = exec_properties["data_root"], exec_properties["seed"]
-        del input_dict  # there is none
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         report = artifact_utils.get_single_instance(output_dict["report"])
 

@@ -2,13 +2,12 @@
 
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
+from components.artifact_types import Artifacts, write_file
 from components.model_card.card import model_card
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.summary import RunSummary
@@ -21,22 +20,14 @@ _UNKNOWN = "# Model card\n\n**This model must not be used**: its manifest is mis
 class Executor(base_executor.BaseExecutor):
     """Writes the card of a refused model, too, which begins with the refusal."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``model_card.md`` into ``card``."""
-        self._log_startup(input_dict, output_dict, exec_properties)
         record = RunRecord.of(input_dict)
         config = json.loads(exec_properties["config"])
         summary = RunSummary.begun(exec_properties["run_id"], config, exec_properties["config_digest"])
         record.fill(summary)
         model = record.manifest()
         settings = ModelCardSettings.model_validate(config["model_card"])
-        folder = Path(artifact_utils.get_single_uri(output_dict["card"]))
-        folder.mkdir(parents=True, exist_ok=True)
         made = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         card = model_card(summary, model, settings, made) if model else _UNKNOWN
-        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+        write_file(artifact_utils.get_single_instance(output_dict["card"]), CARD_FILE, card)

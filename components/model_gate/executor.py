@@ -1,7 +1,9 @@
 """Reads the scored pairs; writes the blessing, the verdict and the intervals."""
 
 import json
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,12 @@ from typing import Any
 import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import INTERVALS_FILE, Artifacts, write_file
 from components.baseline.report import BaselineReport
-from components.model_gate import serving_cost
-from components.model_gate.artifacts import INTERVALS_FILE
+from components.model_gate.baseline_gates import cost_gate, leakage_gate
 from components.model_gate.gates import gate_decisions
-from components.model_gate.identity_leakage import leakage_gate
 from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
@@ -25,17 +25,13 @@ from models.export.manifest import ModelManifest
 from models.export.signatures import blank_pair
 from models.settings import ImageSettings
 
+_ROUNDS, _WARM_UP = 60, 10  # of the measurement of latency
+
 
 class Executor(base_executor.BaseExecutor):
     """``blessing`` has the custom property ``blessed`` (1 where every gate passed), and its marker file."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         gates = GateSettings.model_validate_json(exec_properties["gates"])
         measures = MeasureSettings.model_validate_json(exec_properties["measures_settings"])
         split = json.loads(exec_properties["split"])
@@ -54,27 +50,38 @@ class Executor(base_executor.BaseExecutor):
 
         blessed = write_verdict(artifact_utils.get_single_instance(output_dict["verdict"]), verdicts)
         write_blessing(artifact_utils.get_single_instance(output_dict["blessing"]), blessed, "BLESSED", "NOT_BLESSED")
-        folder = Path(artifact_utils.get_single_uri(output_dict["measures"]))
-        folder.mkdir(parents=True, exist_ok=True)
         # Empty rather than absent if nothing could be computed: an artifact without a file is lost on Kubeflow.
         text = decided.intervals.model_dump_json(indent=2) if decided.intervals else "{}"
-        (folder / INTERVALS_FILE).write_text(text + "\n", encoding="utf-8")
+        write_file(artifact_utils.get_single_instance(output_dict["measures"]), INTERVALS_FILE, f"{text}\n")
+
+
+def bytes_of(model_dir: Path) -> int:
+    """Total size of a SavedModel."""
+    return sum(path.stat().st_size for path in model_dir.rglob("*") if path.is_file())
+
+
+def latencies(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Median seconds of each call, measured in turns so that other load affects all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(_WARM_UP + _ROUNDS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn >= _WARM_UP:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
 def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
     verdicts = []
     if gates.max_size is not None:
-        megabytes = {name: serving_cost.bytes_of(path) / 1e6 for name, path in models.items()}
-        verdicts.append(
-            serving_cost.cost_gate("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size)
-        )
+        megabytes = {name: bytes_of(path) / 1e6 for name, path in models.items()}
+        verdicts.append(cost_gate("size", "MB", megabytes["candidate"], megabytes["baseline"], gates.max_size))
     if gates.max_latency is not None:
         image = ModelManifest.read(models["candidate"]).image  # the same request for both
         calls = {name: _one_comparison(path, image) for name, path in models.items()}
-        taken = {name: seconds * 1000 for name, seconds in serving_cost.latencies(calls).items()}
-        verdicts.append(
-            serving_cost.cost_gate("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency)
-        )
+        taken = {name: seconds * 1000 for name, seconds in latencies(calls).items()}
+        verdicts.append(cost_gate("latency", "ms", taken["candidate"], taken["baseline"], gates.max_latency))
     return verdicts
 
 

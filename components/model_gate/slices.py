@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.model_gate.baseline_change import Change, slice_loss
+from components.model_gate.baseline_gates import Change, slice_loss
 from components.model_gate.bootstrap import Units, bounds, standard_errors
 from components.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from components.pair_scores.table import ScoredPairs

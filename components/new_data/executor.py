@@ -5,9 +5,9 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.baseline.report import BaselineReport
 from components.new_data.decision import enough_new_data
 from components.run_outcome.artifacts import write_verdict
@@ -22,18 +22,12 @@ logger = logging.getLogger("siamese.new_data")
 class Executor(base_executor.BaseExecutor):
     """Reads the digests of train and val; holds 8 bytes an image."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes the verdict, and ``enough``: whether it passed.
 
         Raises:
           NotEnoughNewData: fewer images than ``minimum`` are new to the model that serves, and that ``ends_run``.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         images = artifact_utils.get_single_instance(input_dict["images"])
         shards = [
             shard for split in (TRAIN, VAL) for shard in find_shards(artifact_utils.get_split_uri([images], split))

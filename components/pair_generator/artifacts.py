@@ -1,9 +1,8 @@
-"""The report of PairGenerator: the artifact, and what is written in it."""
+"""The report of PairGenerator: what is written in it."""
 
 from typing import Any
 
 import numpy as np
-from tfx.types.artifact import Artifact
 
 from components.pair_generator.index import ImageIndex
 from components.pair_generator.selection import Selection
@@ -19,12 +18,6 @@ _REASONS = {
     "capped": "held at max_per_identity",
     "unpaired": "in no pair",
 }
-
-
-class PairReport(Artifact):
-    """``counts.json`` for programs and ``counts.md`` for people: pairs per split and kind, and identities limited."""
-
-    TYPE_NAME = "siamese.PairReport"
 
 
 def count_split(index: ImageIndex, selection: Selection) -> dict[str, Any]:

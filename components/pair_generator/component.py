@@ -1,17 +1,22 @@
 """The component: its inputs, outputs and parameters."""
 
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import BaseChannel, channel_utils, standard_artifacts
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.pair_generator.artifacts import PairReport
+from components.artifact_types import GateVerdict, PairReport
+from components.component import Component
 from components.pair_generator.executor import Executor
-from components.pair_generator.settings import PairSettings
-from components.run_outcome.artifacts import GateVerdict
 
 
 class PairGeneratorSpec(ComponentSpec):
-    """Image Examples in, pair Examples and a report out."""
+    """Image Examples (uncompressed TFRecords) in, pair Examples and a report out.
+
+    ``gate`` must exist before pairs are made and is not read. With ``baseline_model``, the served model, impostors are
+    mined. Parameters: ``settings``, ``PairSettings``; ``seed`` of all sampling; ``code_digest``, a part of the cache
+    key.
+    """
 
     INPUTS = {
         "images": ChannelParameter(type=standard_artifacts.Examples),
@@ -29,7 +34,7 @@ class PairGeneratorSpec(ComponentSpec):
     }
 
 
-class PairGenerator(base_beam_component.BaseBeamComponent):
+class PairGenerator(Component, BaseBeamComponent):
     """Makes balanced pairs out of each split of the images.
 
     The ``pairs`` artifact: ``Split-train`` and ``Split-val`` name images (ids, identities, groups, kind, label), whose
@@ -38,35 +43,4 @@ class PairGenerator(base_beam_component.BaseBeamComponent):
     """
 
     SPEC_CLASS = PairGeneratorSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
-
-    def __init__(
-        self,
-        images: BaseChannel,
-        settings: PairSettings,
-        seed: int,
-        code_digest: str,
-        gate: BaseChannel | None = None,
-        baseline_model: BaseChannel | None = None,
-    ) -> None:
-        """Builds the component.
-
-        Args:
-          images: Examples with splits, one image an Example, uncompressed TFRecords.
-          settings: how many pairs, and which.
-          seed: of all sampling.
-          code_digest: a part of the cache key that changes with the code.
-          gate: a verdict that must exist before pairs are made; not read.
-          baseline_model: the served model, with which impostors are mined; a channel without artifacts if none serves.
-        """
-        spec = PairGeneratorSpec(
-            images=images,
-            gate=gate,
-            baseline_model=baseline_model,
-            settings=settings.model_dump_json(),
-            seed=seed,
-            code_digest=code_digest,
-            pairs=channel_utils.as_channel([standard_artifacts.Examples()]),
-            report=channel_utils.as_channel([PairReport()]),
-        )
-        super().__init__(spec=spec)
+    EXECUTOR_SPEC = BeamExecutorSpec(Executor)

@@ -15,6 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE, as_markdown, count_all, count_split
 from components.pair_generator.image_embeddings import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
@@ -49,12 +50,7 @@ _WORK = "_work"  # folder of the pairs artifact, removed at the end
 class Executor(BaseBeamExecutor):
     """Chooses the pairs of every split on ids, then writes them."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Reads ``images``; writes ``pairs`` and ``report``.
 
         Raises:

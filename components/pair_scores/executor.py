@@ -5,9 +5,9 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.pair_scores.scoring import PairModel, write_scores
 from models.data import features
 
@@ -15,13 +15,7 @@ from models.data import features
 class Executor(base_executor.BaseExecutor):
     """Custom property of ``scores``: ``pairs``."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         scores = artifact_utils.get_single_instance(output_dict["scores"])
         candidate, *baseline = (
             PairModel(path_utils.serving_model_path(artifact.uri))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def write_scores(folder: str, target: Path, candidate: PairModel, baseline: Pair
     # On a GPU, TensorFloat-32 would change scores by more than the tolerance of the ServingValidator (on the CPU).
     tf.config.experimental.enable_tensor_float_32_execution(False)
     target.mkdir(parents=True, exist_ok=True)
-    records = chain.from_iterable(map(_records, find_shards(folder)))
+    records = (record for shard in find_shards(folder) for _, record in read_records(shard))
     count = 0
     with pq.ParquetWriter(str(target / FILE), SCHEMA) as writer:
         for batch in _batches(records):
@@ -95,10 +95,6 @@ def _pixel_distance(example: Any) -> float:
         for side in features.SIDES
     )
     return float(np.sqrt(np.mean(np.square(a - b))) / 255)
-
-
-def _records(path: str) -> Iterator[bytes]:
-    return (record for _, record in read_records(path))
 
 
 def _batches(records: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
+from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
@@ -33,7 +34,7 @@ class Executor(stock.Executor):
     ``declined`` then has the reason.
     """
 
-    def CheckBlessing(self, input_dict: dict[str, list[Artifact]]) -> bool:  # noqa: N802
+    def CheckBlessing(self, input_dict: Artifacts) -> bool:
         """Whether every gate passed and every stock blessing was given; one that is wired but missing is a refusal."""
         blessings = [artifacts for key, artifacts in input_dict.items() if key.endswith("blessing")]
         blessed = all(
@@ -42,14 +43,8 @@ class Executor(stock.Executor):
         )
         return blessed and all(gate.passed for gate in gates_in(input_dict))
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Pushes ``model`` to the filesystem destination, or marks ``pushed_model`` as not pushed."""
-        self._log_startup(input_dict, output_dict, exec_properties)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         model_dir = self.GetModelPath(input_dict)
         serving_dir = _serving_dir(exec_properties)
@@ -75,7 +70,7 @@ class Executor(stock.Executor):
             if result.declined:
                 pushed_model.set_string_custom_property(DECLINED, result.declined)
                 self._MarkNotPushed(pushed_model)
-                _fill(pushed_model, result.declined)
+                write_file(pushed_model, PLACEHOLDER, f"{result.declined}\n")
             elif not result.pushed:  # another run was quicker, with the same model
                 self._mark_already_serving(pushed_model, result.address, result.version)
             else:
@@ -83,13 +78,13 @@ class Executor(stock.Executor):
                 self._MarkPushed(pushed_model, result.address, str(result.version))
         else:
             self._MarkNotPushed(pushed_model)
-            _fill(pushed_model, "The model was not blessed.")
+            write_file(pushed_model, PLACEHOLDER, "The model was not blessed.\n")
 
     def _mark_already_serving(self, pushed_model: Artifact, address: str, version: int) -> None:
         self._MarkPushed(pushed_model, address, str(version))
         self._MarkNotPushed(pushed_model)  # not by this execution
         pushed_model.set_int_custom_property(ALREADY_SERVING, 1)
-        _fill(pushed_model, f"The identical model already serves: {address}")
+        write_file(pushed_model, PLACEHOLDER, f"The identical model already serves: {address}\n")
 
 
 def _serving_dir(exec_properties: dict[str, Any]) -> str:
@@ -100,17 +95,10 @@ def _serving_dir(exec_properties: dict[str, Any]) -> str:
     return str(destination.filesystem.base_directory)
 
 
-def _reason(input_dict: dict[str, list[Artifact]]) -> str:
+def _reason(input_dict: Artifacts) -> str:
     """Why the model may serve, in a sentence."""
     if gates := gates_in(input_dict):
         compared = "; ".join(gate.reason for gate in gates if gate.name.startswith(BASELINE))
         return f"every gate passed ({', '.join(gate.name for gate in gates)})" + (f": {compared}" if compared else "")
     blessings = sorted(key for key in input_dict if key.endswith("blessing"))
     return f"blessed by {', '.join(blessings)}" if blessings else "no gate is wired"
-
-
-def _fill(artifact: Artifact, text: str) -> None:
-    """An artifact without a file is lost on Kubeflow."""
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / PLACEHOLDER).write_text(text + "\n", encoding="utf-8")

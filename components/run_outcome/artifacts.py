@@ -1,4 +1,4 @@
-"""Artifacts of gates and of the outcome, and the generic inputs of components that read every gate."""
+"""The verdicts of gates as artifacts, and the inputs of components that read every gate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,25 +8,10 @@ from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter
 
+from components.artifact_types import GateVerdict, write_file
 from components.run_outcome.verdict import VERDICT_FILE, GateResult, refusals
 
 MOST_GATES = 16
-
-
-class GateVerdict(Artifact):
-    """The results of a component's gates: ``verdict.json`` is ``{"gates": [{name, passed, reason}, ...]}``.
-
-    The custom properties ``passed`` (1 if all passed) and ``reason`` (of those that did not) repeat it in the metadata
-    store. Every view of the verdict finds these artifacts by their type.
-    """
-
-    TYPE_NAME = "siamese.GateVerdict"
-
-
-class RunOutcome(Artifact):
-    """``outcome.json``: see ``verdict.Outcome``. Custom properties: ``status``, ``sentence``, ``alert``."""
-
-    TYPE_NAME = "siamese.RunOutcome"
 
 
 class _Verdict(BaseModel):
@@ -70,10 +55,8 @@ def gates_in(input_dict: Mapping[str, Sequence[Artifact]]) -> list[GateResult]:
 
 def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
     """Writes ``verdict.json`` into the artifact and sets its custom properties; returns whether all gates passed."""
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
     verdict = _Verdict(gates=list(gates))
-    (folder / VERDICT_FILE).write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_file(artifact, VERDICT_FILE, verdict.model_dump_json(indent=2) + "\n")
     passed = all(gate.passed for gate in gates)
     artifact.set_int_custom_property("passed", int(passed))
     artifact.set_string_custom_property("reason", refusals(verdict.gates))
@@ -88,6 +71,4 @@ def read_verdict(uri: str) -> list[GateResult]:
 def write_blessing(artifact: Artifact, blessed: bool, blessed_file: str, not_blessed_file: str) -> None:
     """Writes a blessing as TFX's own components do: custom property ``blessed`` (1 or 0) and an empty marker file."""
     artifact.set_int_custom_property("blessed", int(blessed))
-    folder = Path(artifact.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / (blessed_file if blessed else not_blessed_file)).write_text("", encoding="utf-8")
+    write_file(artifact, blessed_file if blessed else not_blessed_file, "")

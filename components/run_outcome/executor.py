@@ -6,8 +6,8 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
+from components.artifact_types import Artifacts, write_file
 from components.run_outcome.artifacts import gates_in
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.verdict import OUTCOME_FILE, Outcome, with_push
@@ -20,14 +20,8 @@ logger = logging.getLogger("siamese.outcome")
 class Executor(base_executor.BaseExecutor):
     """The event "outcome" in the log has the fields of ``outcome.json``."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``outcome`` and sends it to the webhook."""
-        self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
         version = pushed.get_string_custom_property("pushed_version")
         outcome = Outcome.of_push(
@@ -39,9 +33,7 @@ class Executor(base_executor.BaseExecutor):
             gates=with_push(gates_in(input_dict), pushed.get_string_custom_property("declined")),
         )
         artifact = artifact_utils.get_single_instance(output_dict["outcome"])
-        Path(artifact.uri).mkdir(parents=True, exist_ok=True)
-        text = outcome.model_dump_json(indent=2) + "\n"
-        (Path(artifact.uri) / OUTCOME_FILE).write_text(text, encoding="utf-8")
+        write_file(artifact, OUTCOME_FILE, outcome.model_dump_json(indent=2) + "\n")
         artifact.set_string_custom_property("status", outcome.status)
         artifact.set_string_custom_property("sentence", outcome.sentence)
         logger.info("%s", outcome.sentence, extra={"event": "outcome", "details": outcome.model_dump(mode="json")})
@@ -53,18 +45,12 @@ class Executor(base_executor.BaseExecutor):
 class GateExecutor(base_executor.BaseExecutor):
     """Fails if the model was refused."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Reads the outcome.
 
         Raises:
           GateRefusal: the model was refused.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         folder = Path(artifact_utils.get_single_uri(input_dict["outcome"]))
         outcome = Outcome.model_validate_json((folder / OUTCOME_FILE).read_text(encoding="utf-8"))
         if outcome.status == "refused":

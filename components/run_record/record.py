@@ -7,15 +7,14 @@ from typing import Any
 
 from tfx.types.artifact import Artifact
 
+from components.artifact_types import INTERVALS_FILE
 from components.baseline.report import BaselineReport
-from components.evaluator.floors import floors_gate
-from components.model_gate.artifacts import INTERVALS_FILE
+from components.evaluator.results import floors_gate, measured
 from components.run_outcome.artifacts import GATE_INPUTS, read_verdict
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, with_push
 from components.run_record.files import SOURCES, Given, RunFiles
 from components.run_record.lineage import Lineage, Step
-from components.run_record.metrics_view import measured
 from models.verification.intervals import MeasuredIntervals
 
 _MADE = ("images_report", "pairs_report", "model")  # one for each node in the lineage

@@ -7,12 +7,12 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 
+from components.artifact_types import Artifacts
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
-from components.run_report.loader import load_content
+from components.run_report.content import load_content
 from components.run_report.page import FILE, write_report
 
 logger = logging.getLogger("siamese.report")
@@ -21,14 +21,8 @@ logger = logging.getLogger("siamese.report")
 class Executor(base_executor.BaseExecutor):
     """A page that cannot be rendered does not fail the run: its model is pushed already, and the summary exists."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes ``summary.json`` and ``report.html`` into ``report``."""
-        self._log_startup(input_dict, output_dict, exec_properties)
         record = RunRecord.of(input_dict)
         config = json.loads(exec_properties["config"])
         summary = RunSummary.begun(exec_properties["run_id"], config, exec_properties["config_digest"])

@@ -13,8 +13,7 @@ from plotly.offline import get_plotlyjs
 from components.run_outcome.explanation import explanations
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_report.charts import figures, plots
-from components.run_report.charts.embedding_map import read_map
-from components.run_report.charts.training_curves import read_curves
+from components.run_report.charts.training_logs import read_curves, read_map
 from components.run_report.content import Content
 from components.run_report.pictures import data_url, pictures, select_pairs
 from components.run_report.source_images import excluded_files, near_duplicates

@@ -29,6 +29,10 @@ def key(way: str, signature: str, output: str) -> str:
     return f"{way}/{signature}/{output}"
 
 
+class Refused(Exception):
+    """The model must not serve. The message is the reason: one plain sentence, without a full stop."""
+
+
 @dataclass(frozen=True)
 class Questions:
     """The canary pairs in the two forms in which clients send pairs.

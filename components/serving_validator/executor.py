@@ -6,36 +6,33 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
+from components.artifact_types import Artifacts
 from components.pair_scores.table import read_scores
+from components.run_outcome.artifacts import write_blessing, write_verdict
+from components.run_outcome.verdict import GateResult
 from components.serving_validator.answers import refusal
-from components.serving_validator.blessing import bless
 from components.serving_validator.canary_pairs import choose, read_canaries
+from components.serving_validator.canary_requests import Refused
 from components.serving_validator.process import run_trial
-from components.serving_validator.refused import Refused
 from components.serving_validator.settings import ServingValidatorSettings
 from models.data import features
 from models.export.manifest import ModelManifest
+
+GATE = "serving"
 
 
 class Executor(base_executor.BaseExecutor):
     """A model that must not serve is refused by the outputs; only a broken environment raises."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Reads ``model``, ``examples`` and ``scores``; writes ``blessing`` and ``verdict``.
 
         Raises:
           ValueError: the table is not of these pairs.
           OSError: the fresh process could not even start.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         model, examples, scores = (
             artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "examples", "scores")
         )
@@ -51,9 +48,7 @@ class Executor(base_executor.BaseExecutor):
             except Refused as refused:
                 reason = str(refused)
         passed = f"loaded in a fresh process; {len(canaries)} test pairs score as they did, by every signature"
-        bless(
-            artifact_utils.get_single_instance(output_dict["blessing"]),
-            artifact_utils.get_single_instance(output_dict["verdict"]),
-            passed=not reason,
-            reason=reason or passed,
-        )
+        blessing, verdict = (artifact_utils.get_single_instance(output_dict[key]) for key in ("blessing", "verdict"))
+        # The marker files are those of TFX's InfraValidator.
+        write_blessing(blessing, not reason, "INFRA_BLESSED", "INFRA_NOT_BLESSED")
+        write_verdict(verdict, [GateResult(name=GATE, passed=not reason, reason=reason or passed)])

@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 
 from components.serving_folder.model_files import link_or_copy
-from components.serving_validator.canary_requests import MODEL, REFUSAL, STAGE, Answers, Questions, read_answers
-from components.serving_validator.refused import Refused
+from components.serving_validator.canary_requests import (
+    MODEL,
+    REFUSAL,
+    STAGE,
+    Answers,
+    Questions,
+    Refused,
+    read_answers,
+)
 
 _PROGRAM = "components.serving_validator.smoke_test"
 _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.serving_validator import warmup
 from components.serving_validator.canary_requests import (
     AFTERWARDS,
     ALONE,
@@ -24,12 +23,11 @@ from components.serving_validator.canary_requests import (
     STAGE,
     TOGETHER,
     Questions,
+    Refused,
     key,
     write_answers,
 )
-from components.serving_validator.contract import breach, contract
-from components.serving_validator.refused import Refused
-from components.serving_validator.server import Inputs, RequestFailed, Server
+from components.serving_validator.server import Inputs, RequestFailed, Server, breach, contract, replay
 from models.errors import UserError, first_line
 from models.export.inference import LoadedModel, Undecodable, import_tensorflow
 from models.export.manifest import ModelManifest
@@ -64,7 +62,7 @@ def try_model(
     if complaint := breach(server.signatures(), contract(manifest.embedding)):
         raise Refused(complaint)
     on_stage("replaying its warm-up requests")
-    warmup.replay(model_dir, server, tf)
+    replay(model_dir, server, tf)
     on_stage("answering requests")
     answers = _ask_all(TOGETHER, server.ask, questions)
     answers |= _one_by_one(server, questions)

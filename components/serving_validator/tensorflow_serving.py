@@ -1,22 +1,23 @@
 """TFX's InfraValidator with the real TensorFlow Serving image, where there is Docker or a cluster."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import docker
 from kubernetes.config import ConfigException
 from tfx.components.infra_validator import executor as stock
 from tfx.components.infra_validator.component import InfraValidator
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import infra_validator_pb2
-from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
-from tfx.types.artifact import Artifact
-from tfx.types.channel import BaseChannel, Channel
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import kube_utils, proto_utils
 
-from components.run_outcome.artifacts import GateVerdict, write_verdict
+from components.artifact_types import Artifacts, GateVerdict
+from components.component import Component
+from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import GateResult
-from components.serving_validator.blessing import BLESSED, GATE
+from components.serving_validator.executor import GATE
 from components.serving_validator.settings import ServingValidatorSettings
 from models.data import features
 from models.errors import UserError
@@ -27,7 +28,7 @@ MODEL_NAME = "siamese"
 class TensorFlowServingValidatorSpec(standard_component_specs.InfraValidatorSpec):
     """The stock specification; the verdict is an output more."""
 
-    OUTPUTS: ClassVar = {
+    OUTPUTS = {
         **standard_component_specs.InfraValidatorSpec.OUTPUTS,
         "verdict": ChannelParameter(type=GateVerdict),
     }
@@ -36,12 +37,7 @@ class TensorFlowServingValidatorSpec(standard_component_specs.InfraValidatorSpec
 class Executor(stock.Executor):
     """The stock executor, and its verdict where the other gates have theirs."""
 
-    def Do(  # noqa: N802
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """As the stock one; it would take a missing engine for a model that does not load.
 
         Raises:
@@ -50,7 +46,7 @@ class Executor(stock.Executor):
         _check_platform(exec_properties[standard_component_specs.SERVING_SPEC_KEY])
         super().Do(input_dict, output_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        passed = blessing.get_int_custom_property(BLESSED) == 1
+        passed = blessing.get_int_custom_property("blessed") == 1
         reason = "TensorFlow Serving loaded the model and answered"
         if not passed:
             reason = "TensorFlow Serving did not load the model, or did not answer; why is in the run's log"
@@ -58,35 +54,29 @@ class Executor(stock.Executor):
         write_verdict(verdict, [GateResult(name=GATE, passed=passed, reason=reason)])
 
 
-class TensorFlowServingValidator(InfraValidator):
+class TensorFlowServingValidator(Component, InfraValidator):
     """Starts the configured image on the model and sends test pairs to ``serving_default``.
 
     The image replays the warm-up file itself. TFX runs this with Docker on the machine, or inside an Argo pod; its
     Kubeflow v2 compiler raises NotImplementedError for every InfraValidator.
 
     Args:
-      model: the candidate.
-      examples: PairGenerator's pairs, whose test split carries pixels.
       settings: ``runtime`` is "docker" or "kubernetes"; ``canaries`` is how many pairs are sent.
+      **channels: ``model``, the candidate; ``examples``, pairs whose test split carries pixels.
     """
 
     SPEC_CLASS = TensorFlowServingValidatorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
-    def __init__(self, model: BaseChannel, examples: BaseChannel, settings: ServingValidatorSettings) -> None:
-        spec = TensorFlowServingValidatorSpec(
-            model=model,
-            examples=examples,
+    def __init__(self, settings: ServingValidatorSettings, **channels: BaseChannel) -> None:
+        super().__init__(
             serving_spec=serving_spec(settings),
             validation_spec=infra_validator_pb2.ValidationSpec(
                 max_loading_time_seconds=max(1, round(settings.timeout)), num_tries=2
             ),
             request_spec=request_spec(settings),
-            blessing=Channel(type=standard_artifacts.InfraBlessing),
-            verdict=Channel(type=GateVerdict),
+            **channels,
         )
-        # Past the stock constructor, which knows only the stock outputs.
-        base_component.BaseComponent.__init__(self, spec=spec)
 
 
 def _check_platform(serialized: str) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 from components.run_outcome.summary import FILE, RunSummary
 from components.run_record.files import RunFiles
 from components.run_record.lineage import Lineage, lineage_lines
-from components.run_report.comparison.page import render_comparison
-from components.run_report.content import Content
-from components.run_report.loader import load_content
+from components.run_report.comparison_page import render_comparison
+from components.run_report.content import Content, load_content
 from components.run_report.page import FILE as PAGE
 from components.run_report.page import updated, write_report, write_text
 from models.errors import UserError

@@ -15,10 +15,9 @@ from PIL import Image
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.image_example_gen.artifacts import IngestReport
+from components.artifact_types import IngestReport, PairReport
 from components.image_example_gen.executor import Executor as Ingest
 from components.image_example_gen.settings import IngestSettings
-from components.pair_generator.artifacts import PairReport
 from components.pair_generator.executor import Executor as Pairing
 from components.pair_generator.settings import PairSettings
 from models.settings import ImageSettings

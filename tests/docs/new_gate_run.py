@@ -19,7 +19,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 import components
-from components.pair_scores.artifacts import PairScores
+from components.artifact_types import PairScores
 from components.pusher.component import ServingPusher
 from components.run_outcome.artifacts import gate_channels
 from components.run_outcome.component import OutcomeWriter
@@ -97,10 +97,17 @@ def pipeline(folder: Path, minimum: float, serving: Path, run_id: str, store: ob
         (folder / "model" / "Format-Serving" / "saved_model.pb").write_text("graph")
     scores = Importer(str(folder / "scores"), PairScores).with_id("scores")
     model = Importer(str(folder / "model"), standard_artifacts.Model).with_id("model")
-    gate = SeparationGate(scores.outputs["result"], minimum, "c")
+    gate = SeparationGate(scores=scores.outputs["result"], minimum=minimum, code_digest="c")
     gates = gate_channels([gate])
-    pusher = ServingPusher(model.outputs["result"], str(serving), gates=gates, run_id=run_id).with_id("Pusher")
-    outcome = OutcomeWriter(pusher.outputs["pushed_model"], gates, "gates", run_id, AlertSettings()).with_id("Outcome")
+    pusher = ServingPusher(model=model.outputs["result"], serving_dir=str(serving), **gates, run_id=run_id)
+    pusher.with_id("Pusher")
+    outcome = OutcomeWriter(
+        pushed_model=pusher.outputs["pushed_model"],
+        **gates,
+        pipeline_name="gates",
+        run_id=run_id,
+        alerts=AlertSettings(),
+    ).with_id("Outcome")
     return Pipeline(
         pipeline_name="gates",
         pipeline_root=str(folder / "artifacts"),

@@ -9,7 +9,7 @@ from components.pair_scores.table import ScoredPairs
 from components.run_report.charts import plots, tables
 from components.run_report.charts.plots import MODELS, Names
 from components.run_report.charts.tables import Table
-from components.run_report.charts.training_curves import Curve
+from components.run_report.charts.training_logs import Curve
 
 _ROC = "ROC curve: true accept rate over false accept rate"
 _DET = "DET curve: false reject rate over false accept rate"

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.pair_scores.table import ScoredPairs
 from components.run_report.charts.curves import at_thresholds, reliability, score_shares
-from components.run_report.charts.training_curves import Curve
+from components.run_report.charts.training_logs import Curve
 from models.verification.rates import RocCurve
 
 _FARS = (0.001, 0.01, 0.05, 0.1, 0.2)

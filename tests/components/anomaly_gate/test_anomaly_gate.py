@@ -103,11 +103,15 @@ def run(tmp_path) -> Callable[[dict[str, list[Example]]], Path]:
                 for example in examples:
                     writer.write(serialized(example))
         records = Records(RecordsSpec(folder=str(tmp_path), examples=Channel(type=standard_artifacts.Examples)))
-        schema = SchemaSource(as_text(image_schema(IMAGE, drift=0.25, skew=0.9)))
+        schema = SchemaSource(schema_text=as_text(image_schema(IMAGE, drift=0.25, skew=0.9)), code_digest="c")
         statistics = StatisticsGen(examples=records.outputs["examples"], schema=schema.outputs["schema"])
         validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
         gate = AnomalyGate(
-            validator.outputs["anomalies"], statistics.outputs["statistics"], schema.outputs["schema"], 100, "c"
+            anomalies=validator.outputs["anomalies"],
+            statistics=statistics.outputs["statistics"],
+            schema=schema.outputs["schema"],
+            min_images=100,
+            code_digest="c",
         )
         LocalDagRunner().run(
             Pipeline(

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.anomaly_gate.comparison import Statistics, drift, skew
 from components.anomaly_gate.executor import Executor
 from components.anomaly_gate.feature_distances import read_distances
-from components.run_outcome.artifacts import GateVerdict
+from components.artifact_types import GateVerdict
 from components.run_outcome.verdict import DataRefused
 from components.schema_source.image_schema import as_text, image_schema
 from models.data import features

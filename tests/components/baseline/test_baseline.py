@@ -14,7 +14,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import path_utils
 from tiny_model import GREY
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import BaselineFound
 from components.baseline.component import Baseline
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
@@ -63,7 +63,11 @@ def run(tmp_path):
     def run(note: str, ignore_version: int | None = None) -> dict:
         serving = tmp_path / "serving"
         baseline = Baseline(
-            str(serving), serving_folder.served_key(serving), GREY, code_digest="c", ignore_version=ignore_version
+            serving_dir=str(serving),
+            served=serving_folder.served_key(serving),
+            image=GREY,
+            code_digest="c",
+            ignore_version=ignore_version,
         )
         compare = Compare(
             CompareSpec(

@@ -12,9 +12,8 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 from tiny_model import GREY
 
-from components.baseline.artifacts import BaselineFound
-from components.baseline.compatibility import incompatibility
-from components.baseline.executor import PLACEHOLDER, Executor
+from components.artifact_types import BaselineFound
+from components.baseline.executor import PLACEHOLDER, Executor, incompatibility
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
 from components.serving_folder.push import push

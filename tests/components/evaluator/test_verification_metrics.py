@@ -9,7 +9,7 @@ from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import metrics
-from components.evaluator.packed_pairs import PackedPairs, PackPairs
+from components.evaluator.metrics import PackedPairs, PackPairs
 
 NAMES = (
     "accuracy", "precision", "recall", "f1", "true_positives", "false_negatives",

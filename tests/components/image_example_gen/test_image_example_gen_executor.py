@@ -15,8 +15,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.artifact_types import IngestReport
 from components.image_example_gen import image_records, transforms
-from components.image_example_gen.artifacts import IngestReport
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tfx.types import standard_artifacts
 
-from components.image_example_gen.artifacts import IngestReport
+from components.artifact_types import IngestReport
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
 from models.errors import UserError

@@ -10,14 +10,12 @@ from scored_pairs import against, made, with_scores, worse, write_table
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import INTERVALS_FILE, BaselineFound, GateVerdict, MeasuredPairs, PairScores
 from components.baseline.report import BaselineReport
 from components.image_example_gen.settings import SplitSettings
-from components.model_gate.artifacts import INTERVALS_FILE, MeasuredPairs
-from components.model_gate.executor import Executor
+from components.model_gate.executor import Executor, bytes_of, latencies
 from components.model_gate.settings import GateSettings, MeasureSettings
-from components.pair_scores.artifacts import PairScores
-from components.run_outcome.artifacts import GateVerdict, read_verdict
+from components.run_outcome.artifacts import read_verdict
 
 PAIRS = made(identities=30, pairs=10)
 SPLIT = {**SplitSettings().model_dump(), "seed": 0}
@@ -138,3 +136,18 @@ def test_scores_of_groups_reach_the_slices(run):
     grouped = replace(PAIRS, slices=PAIRS.slices | {"group": np.where(np.arange(len(PAIRS.same)) % 2, "x", "y")})
     _, verdict, _ = run(grouped)
     assert reasons(verdict)["slices by group"][1].startswith("2 of 2 slices evaluated")
+
+
+def test_all_files_of_a_model_count(tmp_path):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "saved_model.pb").write_bytes(b"x" * 100)
+    (tmp_path / "variables" / "variables.data").write_bytes(b"x" * 23)
+    assert bytes_of(tmp_path) == 123
+
+
+def test_calls_are_timed_in_turns_after_a_warm_up():
+    asked = []
+    found = latencies({"a": lambda: asked.append("a"), "b": lambda: asked.append("b")})
+    assert set(found) == {"a", "b"} and min(found.values()) > 0
+    assert asked[:4] == ["a", "b", "a", "b"]
+    assert asked.count("a") == asked.count("b") == 70

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import BaselineFound, GateVerdict
 from components.baseline.report import BaselineReport
 from components.new_data.executor import Executor
-from components.run_outcome.artifacts import GateVerdict, read_verdict
+from components.run_outcome.artifacts import read_verdict
 from components.run_outcome.verdict import GateResult, gates_on
 from models.data.features import IMAGE_DIGEST, PIXELS
 from models.errors import NotEnoughNewData

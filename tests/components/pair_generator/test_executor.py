@@ -10,8 +10,8 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import channel_utils, standard_artifacts
 from tiny_model import png
 
+from components.artifact_types import PairReport
 from components.pair_generator import executor as module
-from components.pair_generator.artifacts import PairReport
 from components.pair_generator.component import PairGenerator
 from components.pair_generator.executor import Executor
 from components.pair_generator.settings import PairSettings

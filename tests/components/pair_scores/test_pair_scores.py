@@ -11,7 +11,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 from tiny_model import COLOUR, GREY, pair_example, patterns
 
-from components.pair_scores.artifacts import PairScores
+from components.artifact_types import PairScores
 from components.pair_scores.executor import Executor
 from components.pair_scores.scoring import PairModel, write_scores
 from components.pair_scores.table import FILE, SCHEMA, ScoredPairs, read_scores

@@ -17,12 +17,11 @@ from tfx.types.channel import Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils, proto_utils
 
-from components.baseline.artifacts import BaselineFound
+from components.artifact_types import BaselineFound, GateVerdict, ModelCard
 from components.baseline.report import BaselineReport
-from components.model_card.artifacts import ModelCard
 from components.pusher.component import ServingPusher
 from components.pusher.executor import Executor
-from components.run_outcome.artifacts import GateVerdict, write_verdict
+from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import GateResult
 from components.serving_folder import serving_folder
 from components.serving_folder.model_files import CARD
@@ -206,7 +205,9 @@ def test_the_components_take_what_they_need():
         push_destination=pusher_pb2.PushDestination(),
         custom_executor_spec=executor_spec.ExecutorClassSpec(Executor),
     )
-    ours = ServingPusher(model, "/serving", gates={"gate_1": verdict}, model_blessing=blessed, keep=3, run_id="run-7")
+    ours = ServingPusher(
+        model=model, serving_dir="/serving", gate_1=verdict, model_blessing=blessed, keep=3, run_id="run-7"
+    )
 
     assert stock.executor_spec.executor_class is Executor
     assert ours.executor_spec.executor_class is Executor

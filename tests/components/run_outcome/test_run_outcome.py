@@ -8,15 +8,9 @@ import pytest
 from tfx.types import standard_artifacts
 from webhook_receiver import webhook_server
 
+from components.artifact_types import GateVerdict, RunOutcome
 from components.run_outcome import executor, webhook
-from components.run_outcome.artifacts import (
-    GATE_INPUTS,
-    MOST_GATES,
-    GateVerdict,
-    RunOutcome,
-    gate_channels,
-    write_verdict,
-)
+from components.run_outcome.artifacts import GATE_INPUTS, MOST_GATES, gate_channels, write_verdict
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome
 from models.errors import GateRefusal, UserError

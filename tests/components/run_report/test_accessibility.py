@@ -15,7 +15,7 @@ import components.run_report
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import GateResult
-from components.run_report.comparison.page import render_comparison
+from components.run_report.comparison_page import render_comparison
 from components.run_report.content import Content
 from components.run_report.page import render
 

@@ -5,8 +5,7 @@ from PIL import Image, ImageFile
 
 from components.run_outcome.summary import RunSummary
 from components.run_record.files import RunFiles
-from components.run_report.content import Content
-from components.run_report.loader import LISTED, load_content
+from components.run_report.content import LISTED, Content, load_content
 from components.run_report.page import render
 from components.run_report.source_images import EACH, MOST, excluded_files, folder_of, near_duplicates, picture
 

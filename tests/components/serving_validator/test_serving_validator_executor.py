@@ -8,8 +8,8 @@ import pytest
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.pair_scores.artifacts import PairScores
-from components.run_outcome.artifacts import GateVerdict, read_verdict
+from components.artifact_types import GateVerdict, PairScores
+from components.run_outcome.artifacts import read_verdict
 from components.serving_validator.component import ServingValidator, serving_validator
 from components.serving_validator.executor import Executor
 from components.serving_validator.settings import ServingValidatorSettings

@@ -10,7 +10,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tiny_model import GREY
 
 from components.serving_validator.answers import refusal
-from components.serving_validator.refused import Refused
+from components.serving_validator.canary_requests import Refused
 from components.serving_validator.smoke_test import try_model
 from models.export.manifest import ModelManifest
 from models.export.signatures import warmup_requests

@@ -14,8 +14,7 @@ import tensorflow as tf
 
 from components.serving_folder.model_files import link_or_copy
 from components.serving_validator import process
-from components.serving_validator.canary_requests import MODEL, STAGE, read_answers
-from components.serving_validator.refused import Refused
+from components.serving_validator.canary_requests import MODEL, STAGE, Refused, read_answers
 
 PROGRAM = """
 import json, sys

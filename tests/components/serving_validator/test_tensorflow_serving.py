@@ -7,8 +7,7 @@ from tfx.proto import infra_validator_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils, proto_utils
 
-from components.pair_scores.artifacts import PairScores
-from components.run_outcome.artifacts import GateVerdict
+from components.artifact_types import GateVerdict, PairScores
 from components.serving_validator.component import serving_validator
 from components.serving_validator.settings import ServingValidatorSettings
 from components.serving_validator.tensorflow_serving import Executor, request_spec, serving_spec

@@ -9,8 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components.run_report.charts import plots
-from components.run_report.charts.embedding_map import MOST, read_map
-from components.run_report.charts.training_curves import read_curves
+from components.run_report.charts.training_logs import MOST, read_curves, read_map
 from models.data.dataset import ImageTable
 from models.training.tensorboard import write_projector
 

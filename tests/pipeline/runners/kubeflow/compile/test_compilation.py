@@ -103,7 +103,7 @@ def test_types_are_import_paths(compiled):
     args = containers(compiled)["Pusher_executor"]["args"]
     types = json.loads(args[args.index("--artifact_types") + 1])
 
-    assert types["inputs"]["baseline"] == "components.baseline.artifacts.BaselineFound"
+    assert types["inputs"]["baseline"] == "components.artifact_types.BaselineFound"
     assert types["outputs"] == {"pushed_model": "tfx.types.standard_artifacts.PushedModel"}
 
 

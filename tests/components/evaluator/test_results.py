@@ -2,16 +2,16 @@
 
 import math
 
+from components.evaluator import results
 from components.run_outcome.summary import Metric, RunSummary, read_summaries
-from components.run_record import metrics_view
 
 
 def test_a_measure_without_a_meaning_is_left_out(monkeypatch, tmp_path):
     """The recall of a slice of impostors: written as null it could not be read back."""
     slices = {"": {"accuracy": 0.9, "auc": math.nan}, "kind: impostor_random": {"accuracy": 0.8, "recall": math.nan}}
-    monkeypatch.setattr(metrics_view, "by_slice", lambda _, model: slices if model == "candidate" else {})
+    monkeypatch.setattr(results, "by_slice", lambda _, model: slices if model == "candidate" else {})
 
-    metrics, baseline, found = metrics_view.measured("")
+    metrics, baseline, found = results.measured("")
     assert metrics == {"accuracy": Metric(value=0.9)}
     assert baseline == {}
     assert found == {"kind: impostor_random": {"accuracy": 0.8}}

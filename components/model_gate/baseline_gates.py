@@ -1,10 +1,16 @@
-"""Gate decisions: is the candidate worse than the model that serves, or no better than raw pixels? Pure."""
+"""Gate decisions: is the candidate worse or dearer than the model that serves, or no better than raw pixels? Pure."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
+from components.image_example_gen.settings import SplitSettings
+from components.image_example_gen.splits import split_of
 from components.run_outcome.verdict import GateResult
+from models.data.features import TEST
 
 _EASY = 0.99  # AUC of raw pixels from which a model need only be as good
 _ROUNDING = 1e-9  # a loss of exactly what is allowed is allowed, though 0.885 - 0.835 > 0.05 in floating point
@@ -122,6 +128,43 @@ def slice_loss(change: Change, allowed: float, where: str) -> str | None:
     if change.gain < -allowed - _ROUNDING and change.high < 0:
         return f"{where}: {change.figures}: {-change.gain:.4f} lost, more than {allowed:g} and more than by chance"
     return None
+
+
+def cost_gate(name: str, unit: str, candidate: float, baseline: float, most: float) -> GateResult:
+    """Refuses a candidate that takes more than ``most`` times what the served model takes."""
+    ratio = candidate / baseline
+    reason = f"{candidate:,.2f} {unit} against {baseline:,.2f} of the served model: {ratio:.2f} times, {most:g} allowed"
+    return GateResult(name=name, passed=ratio <= most, reason=reason)
+
+
+def leakage_gate(
+    baseline: Mapping[str, object], own: Mapping[str, object], identities: Iterable[str]
+) -> GateResult | None:
+    """Identity leakage: counts test identities that the served model's own split put into its training or validation.
+
+    Never a refusal: leakage favours the served model. None if there is no leakage, or nothing is known of it.
+
+    Args:
+      baseline: the split rule and seed of the served model; empty if unknown.
+      own: the rule and seed of this run.
+      identities: of the test pairs.
+    """
+    if not baseline or baseline == own:
+        return None
+    rule = {key: value for key, value in baseline.items() if key != "seed"}
+    try:
+        settings, seed = SplitSettings.model_validate(rule), int(str(baseline["seed"]))
+    except (ValidationError, KeyError, ValueError):
+        return None
+    if settings.by == "identity":
+        tested = set(identities)
+        seen = sum(split_of(seed, identity, settings) != TEST for identity in tested)
+        if not seen:
+            return None
+        reason = f"{seen:,} of {len(tested):,} test identities fall into the served model's own training or validation"
+    else:
+        reason = "the served model was trained on another split: it may have seen some of the test images"
+    return GateResult(name="overlap", passed=True, reason=f"{reason}, which favours it")
 
 
 def _signed(value: float) -> str:

@@ -9,8 +9,9 @@ from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import Metric
 from components.run_report.charts import figures
 from components.run_report.charts.figures import Figure
-from components.run_report.charts.training_curves import read_curves
-from components.run_report.comparison.differences import (
+from components.run_report.charts.training_logs import read_curves
+from components.run_report.content import Content
+from components.run_report.differences import (
     changed_pairs,
     common_pairs,
     differences,
@@ -18,7 +19,6 @@ from components.run_report.comparison.differences import (
     sentences,
     slice_changes,
 )
-from components.run_report.content import Content
 from components.run_report.page import template
 from components.run_report.pictures import pictures
 from models.verification.intervals import MeasuredIntervals

@@ -1,4 +1,4 @@
-"""Reads TFMA's metrics on the test split."""
+"""What TFMA wrote, read back: the gate "floors", which is its validation, and the metrics on the test split."""
 
 import math
 from typing import Any
@@ -6,9 +6,27 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 from components.run_outcome.summary import Metric
+from components.run_outcome.verdict import GateResult
 from models.verification.metrics import in_reading_order
 
 Slices = dict[str, dict[str, float]]  # slice name ("" for the whole) -> measure -> value
+
+
+def floors_gate(evaluation: str) -> GateResult:
+    """The validation in the ModelEvaluation at ``evaluation``, with the figures of each failure."""
+    failures = []
+    for in_slice in tfma.load_validation_result(evaluation).metric_validations_per_slice:
+        for failure in in_slice.failures:
+            name, value, bound = failure.metric_key.name, failure.metric_value, failure.metric_threshold.value_threshold
+            measured = value.double_value.value
+            if value.WhichOneof("type") is None or math.isnan(measured):
+                failures.append(f"{name} could not be measured: {failure.message or 'it is not a number'}")
+            elif bound.HasField("lower_bound") and measured < bound.lower_bound.value:
+                failures.append(f"{name} {measured:.4f} is below the floor {bound.lower_bound.value:g}")
+            else:
+                failures.append(f"{name} {measured:.4f} is above the ceiling {bound.upper_bound.value:g}")
+    passed = "every floor is reached, no ceiling exceeded"
+    return GateResult(name="floors", passed=not failures, reason="; ".join(failures) or passed)
 
 
 def measured(evaluation: str) -> tuple[dict[str, Metric], dict[str, Metric], Slices]:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary
 from components.run_outcome.verdict import GateResult
-from components.run_report.comparison.differences import (
+from components.run_report.comparison_page import render_comparison
+from components.run_report.content import Content
+from components.run_report.differences import (
     changed_pairs,
     common_pairs,
     differences,
@@ -20,8 +22,6 @@ from components.run_report.comparison.differences import (
     sentences,
     slice_changes,
 )
-from components.run_report.comparison.page import render_comparison
-from components.run_report.content import Content
 from models.verification.intervals import Interval, MeasuredIntervals
 
 

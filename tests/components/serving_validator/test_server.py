@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from components.serving_validator.contract import Signature, Tensor, breach, contract
+from components.serving_validator.server import Signature, Tensor, breach, contract
 
 
 def found(**changes):

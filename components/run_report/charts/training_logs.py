@@ -1,4 +1,4 @@
-"""The embeddings of validation images in two dimensions, with thumbnails."""
+"""What a training logged for TensorBoard: its curves, and the embeddings of validation images."""
 
 import csv
 from dataclasses import dataclass
@@ -10,14 +10,39 @@ from PIL import Image
 from sklearn.manifold import TSNE
 
 from components.run_report.pictures import data_url
+from models.export.inference import import_tensorflow
 
-MOST = 600  # images, for which t-SNE takes seconds
-_SIDE = 48  # pixels of the thumbnails
+MOST = 600  # images on the map, for which t-SNE takes seconds
+_SIDE = 48  # pixels of their thumbnails
+_SHOWN = {"train": ("loss",), "validation": ("auc", "eer", "accuracy")}  # curves, by run
+
+Curve = list[tuple[int, float]]  # (epoch from 1, value)
+
+
+def read_curves(logs: Path) -> dict[str, Curve]:
+    """Curve name -> its points by epoch; empty if there are no logs.
+
+    Args:
+      logs: the folder of a training's logs, with the runs ``train`` and ``validation``.
+    """
+    if not (logs / "train").is_dir():
+        return {}
+    tf = import_tensorflow()  # before TensorBoard's reader imports it, with its log lines
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found: dict[str, Curve] = {}
+    for run, names in _SHOWN.items():
+        events = EventAccumulator(str(logs / run), size_guidance={"tensors": 0})
+        events.Reload()
+        for name in set(names) & set(events.Tags()["tensors"]):
+            points = {event.step: float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(name)}
+            found[name] = [(step + 1, value) for step, value in sorted(points.items())]
+    return {name: found[name] for names in _SHOWN.values() for name in names if found.get(name)}
 
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Embeddings in two dimensions.
+    """The embeddings of validation images in two dimensions, with thumbnails.
 
     Attributes:
       points: [n, 2].

@@ -5,12 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from components.model_gate.baseline_change import Change, Test, change_gate, pixels_gate, slice_loss
+from components.image_example_gen.settings import SplitSettings
+from components.image_example_gen.splits import split_of
+from components.model_gate.baseline_gates import (
+    Change,
+    Test,
+    change_gate,
+    cost_gate,
+    leakage_gate,
+    pixels_gate,
+    slice_loss,
+)
 
 Test.__test__ = False  # no test of pytest's
 TEST = Test(confidence=0.95, units=40, drawn="identities", min_units=10, unresolved="point")
 FEW = replace(TEST, units=6)
 REFUSING = replace(TEST, unresolved="refuse")
+RULE = SplitSettings().model_dump()
+NAMES = [f"person {number}" for number in range(200)]
 
 
 def change(gain, reach, baseline=0.9):
@@ -114,3 +126,46 @@ def test_a_trained_model_is_better_than_raw_pixels(gain, reach, pixels, test, pa
 def test_a_gain_over_pixels_that_is_not_sure_names_the_switch():
     result = pixels_gate(replace(change(0.01, 0.02, 0.8), name="auc"), TEST)
     assert "not significantly better (gates.beats_pixels) (at worst " in result.reason
+
+
+@pytest.mark.parametrize(("candidate", "passed"), [(10.0, True), (15.0, True), (15.1, False)])
+def test_a_cost_is_judged_by_its_ratio(candidate, passed):
+    result = cost_gate("size", "MB", candidate, 10.0, 1.5)
+    assert (result.name, result.passed) == ("size", passed)
+    assert result.reason == (
+        f"{candidate:.2f} MB against 10.00 of the served model: {candidate / 10:.2f} times, 1.5 allowed"
+    )
+
+
+def split(seed, **changed):
+    return {**RULE, **changed, "seed": seed}
+
+
+def test_the_same_split_and_an_unknown_one_are_nothing_to_tell():
+    tested = [name for name in NAMES if split_of(0, name, SplitSettings()) == "test"]
+    assert leakage_gate(split(0), split(0), tested) is None
+    assert leakage_gate({}, split(0), tested) is None
+    assert leakage_gate(split(0, max_faces=3), split(1), tested) is None, "a rule of another version"
+    assert leakage_gate({"by": "identity"}, split(1), tested) is None
+    assert leakage_gate(split("x"), split(1), tested) is None
+
+
+def test_identities_of_its_training_are_counted_and_refuse_nothing():
+    tested = [name for name in NAMES if split_of(1, name, SplitSettings()) == "test"]
+    seen = sum(split_of(0, name, SplitSettings()) != "test" for name in tested)
+    reported = leakage_gate(split(0), split(1), tested + tested)
+    assert 0 < seen < len(tested)
+    assert (reported.name, reported.passed) == ("overlap", True)
+    where = "fall into the served model's own training or validation, which favours it"
+    assert reported.reason == f"{seen} of {len(tested)} test identities {where}"
+
+
+def test_another_rule_that_kept_the_same_identities_away_is_nothing_to_tell():
+    tested = [name for name in NAMES if split_of(0, name, SplitSettings()) == "test"]
+    assert leakage_gate(split(0), split(0, test=0.15 - 1e-9), tested) is None
+
+
+@pytest.mark.parametrize("by", ["image", "group"])
+def test_of_other_splits_only_the_doubt_is_told(by):
+    reported = leakage_gate(split(0, by=by), split(1, by=by), NAMES)
+    assert reported.passed and "may have seen some of the test images" in reported.reason
