@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 # Messages of kfp.pipeline_spec.pipeline_spec_pb2, whose generated module has no types.
 Message = Any
@@ -29,6 +29,11 @@ class Finding:
 def warning(where: str, message: str) -> Finding:
     """A finding with which a pipeline runs."""
     return Finding(where, message, "warning")
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Those with which a pipeline does not run."""
+    return [finding for finding in findings if finding.severity == "error"]
 
 
 def lines(findings: Iterable[Finding]) -> list[str]:
@@ -58,8 +63,7 @@ class Dag:
     @property
     def tasks(self) -> Mapping[str, Message]:
         """PipelineTaskSpecs by task id."""
-        tasks: Mapping[str, Message] = self.component.dag.tasks
-        return tasks
+        return cast("Mapping[str, Message]", self.component.dag.tasks)
 
     def where(self, task: str) -> str:
         """The name of a task of this graph in a finding."""
@@ -83,12 +87,16 @@ class Compiled:
     @property
     def executors(self) -> Mapping[str, Message]:
         """ExecutorSpecs by label."""
-        executors: Mapping[str, Message] = self.deployment.executors
-        return executors
+        return cast("Mapping[str, Message]", self.deployment.executors)
 
     def component(self, task: Message) -> Message | None:
         """The ComponentSpec of a task, if there is one."""
         return self.spec.components.get(task.component_ref.name)
+
+    def container(self, component: Message) -> Message | None:
+        """The PipelineContainerSpec of a component, if it is one container."""
+        executor = self.executors.get(component.executor_label)
+        return executor.container if executor is not None and executor.HasField("container") else None
 
     def dags(self) -> Iterator[Dag]:
         """The root and every graph that it uses, each once."""
@@ -112,10 +120,9 @@ class Compiled:
 
     def containers(self) -> Iterator[tuple[str, Message]]:
         """Every container that some task runs: (executor label, PipelineContainerSpec), by label."""
-        used = {component.executor_label for _, _, _, component in self.steps()}
-        for label in sorted(used):
-            if label in self.executors and self.executors[label].HasField("container"):
-                yield label, self.executors[label].container
+        for label, component in sorted({one.executor_label: one for _, _, _, one in self.steps()}.items()):
+            if container := self.container(component):
+                yield label, container
 
 
 Check = Callable[[Compiled], Iterator[Finding]]

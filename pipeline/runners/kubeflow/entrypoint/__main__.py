@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the node that the arguments describe; the last line of the log has the outcome."""
     arguments, beam_args = _parse(argv)
     events = Events(arguments.node)
-    _quieten(events)
+    prepare_native_libraries()
+    warnings.simplefilter("ignore")
+    events.listen()
     signal.signal(signal.SIGTERM, _terminate)
     started = time.monotonic()
     events.say("started", executor=arguments.executor_class_path)
@@ -68,12 +70,6 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--driver")
     parser.add_argument("--alerts", help="FailureAlerts, JSON")
     return parser.parse_known_args(argv)
-
-
-def _quieten(events: Events) -> None:
-    prepare_native_libraries()
-    warnings.simplefilter("ignore")
-    events.listen()
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

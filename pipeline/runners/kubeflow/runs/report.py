@@ -5,20 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from components.run_outcome.summary import RunSummary
+from components.run_outcome.verdict import Outcome
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
 from components.run_report.loader import load_content
 from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config
-from pipeline.runners.kubeflow.runs.outcome import Failure, outcome_of
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
+from pipeline.runners.kubeflow.runs.watch import outcome_of
 
 
 def write_run_page(
     root: str,
     result: dict[str, Any],
-    failure: Failure | None,
+    failure: Outcome | None,
     seconds: dict[str, float],
     config: Config | None,
     to: Path,
@@ -28,7 +29,7 @@ def write_run_page(
     Args:
       root: the pipeline root.
       result: of following the run.
-      failure: the first node that failed, or None.
+      failure: by the first node that failed, or None.
       seconds: of each node that ended.
       config: of the run, for a report that is drawn here; None if it is not known.
       to: the file.
