@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from pipeline.cli.app import CLUSTER, Overrides
 from pipeline.cli.app import app as siamese
 
@@ -64,7 +66,9 @@ def cluster_command(group: typer.Typer, name: str | None = None) -> Callable[[F]
 
         @functools.wraps(function)
         def run(**given: Any) -> Any:
-            return function(options=kind(**{one.name: given.pop(one.name) for one in fields(kind)}), **given)
+            options = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
+            with _errors_in_one_line():
+                return function(options=options, **given)
 
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -72,6 +76,21 @@ def cluster_command(group: typer.Typer, name: str | None = None) -> Callable[[F]
         return function
 
     return register
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Ends the command with exit code 1 where the server fails, with 130 at Ctrl-C, and prints one line."""
+    from pipeline.runners.kubeflow.runs.server import ClusterError
+
+    try:
+        yield
+    except ClusterError as error:
+        stderr().print(f"[bold red]error:[/] {escape(str(error))}")
+        raise typer.Exit(ExitCode.FAILED) from None
+    except KeyboardInterrupt:
+        stderr().print("interrupted; repeat the command to complete what it began")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 @dataclass(frozen=True)
@@ -177,3 +196,13 @@ def _check(pipeline: Path, pipeline_root: str | None) -> None:
             f"{findings}\n{pipeline}: not submitted, the backend would not run it (--no-check submits it)",
             code="kubeflow-not-runnable",
         )
+
+
+def stdout() -> Console:
+    """Where results go."""
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    """Where errors and warnings go."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)

@@ -1,16 +1,48 @@
 """``siamese kubeflow follow``: the progress of a run."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from pipeline.cli.kubeflow.app import Patience, Poll, Run, Server, app, cluster_command
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, watch
+from models.errors import ExitCode
+from pipeline.cli.kubeflow.app import Patience, Poll, Run, Server, app, cluster_command, stderr, stdout
+
+if TYPE_CHECKING:
+    from pipeline.runners.kubeflow.runs.server import Cluster
 
 
 @cluster_command(app)
 def follow(run: Run, options: Server, poll: Poll = 5.0, patience: Patience = 600.0) -> NoReturn:
     """Follow a run that was started before; exit codes as for submit."""
     _, cluster = options.target()
-    with errors_in_one_line():
-        raise typer.Exit(watch(cluster, "follow", {"run_id": run, "poll": poll, "patience": patience}))
+    raise typer.Exit(watch(cluster, "follow", {"run_id": run, "poll": poll, "patience": patience}))
+
+
+def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
+    """Starts or follows a run (``operation``) and shows its progress; returns the exit code."""
+    from pipeline.runners.kubeflow.runs.watch import Following, outcome_of, show_verdict
+
+    console = stdout()
+    following = Following(console)
+    following.run_id = request.get("run_id")
+    try:
+        result = cluster.ask(operation, following.on_event, **request)
+    except KeyboardInterrupt:
+        following.stop()
+        _print_how_to_go_on(following.run_id)
+        return ExitCode.INTERRUPTED
+    finally:
+        following.stop()
+    if "state" not in result:  # started, not followed
+        console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
+        return 0
+    return show_verdict(console, outcome_of(result, following.failure, request.get("pipeline_root")))
+
+
+def _print_how_to_go_on(run_id: str | None) -> None:
+    if run_id is None:
+        stderr().print("interrupted; the run may have been started: see the server's UI")
+        return
+    stderr().print(
+        f"No longer followed; the run goes on.\n  siamese kubeflow follow {run_id}\n  siamese kubeflow stop {run_id}"
+    )

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from models.errors import UserError
-from pipeline.cli.kubeflow.app import Patience, PipelineRoot, Poll, Run, Server, app, cluster_command
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, stdout
+from pipeline.cli.kubeflow.app import Patience, PipelineRoot, Poll, Run, Server, app, cluster_command, stdout
 
 
 @cluster_command(app)
@@ -30,16 +29,15 @@ def report(
         if event["event"] == "step" and event["seconds"] is not None:
             seconds[event["name"]] = event["seconds"]
 
-    with errors_in_one_line():
-        try:
-            result = cluster.ask("follow", on_event, run_id=run, poll=poll, patience=patience)
-        finally:
-            following.stop()
-        root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
-        if not root:
-            message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
-            raise UserError(message, code="kubeflow-no-pipeline-root")
-        from pipeline.runners.kubeflow.runs.report import write_run_page
+    try:
+        result = cluster.ask("follow", on_event, run_id=run, poll=poll, patience=patience)
+    finally:
+        following.stop()
+    root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
+    if not root:
+        message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
+        raise UserError(message, code="kubeflow-no-pipeline-root")
+    from pipeline.runners.kubeflow.runs.report import write_run_page
 
-        path = write_run_page(root, result, following.failure, seconds, loaded if options.config else None, to)
+    path = write_run_page(root, result, following.failure, seconds, loaded if options.config else None, to)
     stdout().print(str(path), soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -10,8 +10,10 @@ from rich.table import Table
 
 from models.errors import UserError
 from pipeline.cli.app import AsJson
-from pipeline.cli.kubeflow.app import Server, Submission, app, cluster_command
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, stderr, stdout
+from pipeline.cli.kubeflow.app import Server, Submission, app, cluster_command, stderr, stdout
+
+if TYPE_CHECKING:
+    from pipeline.config.kubeflow_client import ScheduleSettings
 
 group = typer.Typer(help="Recurring runs.", no_args_is_help=True, add_completion=False)
 app.add_typer(group, name="schedule")
@@ -45,8 +47,11 @@ def create(
     chosen: dict[str, Any] = {"cron": cron, "interval": interval, "time_zone": time_zone, "start": start, "end": end}
     chosen |= {"catch_up": catch_up, "max_concurrency": max_concurrency}
     schedule = _merged(loaded.kubeflow.schedule, {key: value for key, value in chosen.items() if value is not None})
-    trigger = _trigger(schedule)
-    with errors_in_one_line(), options.compiled() as file:
+    try:
+        trigger = schedule.trigger(datetime.now(timezone.utc))
+    except ValueError as error:
+        raise UserError(str(error), code="kubeflow-invalid-schedule") from None
+    with options.compiled() as file:
         done = cluster.ask(
             "schedule",
             name=name,
@@ -56,14 +61,17 @@ def create(
             max_concurrency=schedule.max_concurrency,
             **options.request(file, loaded.kubeflow),
         )
-    _show_created(done, trigger, schedule.cluster_time_zone)
+    when = f"{trigger.get('cron_expression')} ({schedule.cluster_time_zone}; seconds first)"
+    if "interval_second" in trigger:
+        when = f"every {timedelta(seconds=int(trigger['interval_second']))}"
+    _show_created(done, when)
 
 
-def _show_created(done: Mapping[str, Any], trigger: Mapping[str, Any], zone: str) -> None:
+def _show_created(done: Mapping[str, Any], when: str) -> None:
     console = stdout()
     how = "unchanged" if done["unchanged"] else "replaced" if done["replaced"] else "created"
     version = f"version {done['version']}" + (", uploaded before" if done["reused"] else "")
-    console.print(f"schedule {escape(done['name'])} {how}: {escape(_when(trigger, zone))}; {version}", soft_wrap=True)
+    console.print(f"schedule {escape(done['name'])} {how}: {escape(when)}; {version}", soft_wrap=True)
     if done["paused"]:
         console.print(f"It is paused, as before: siamese kubeflow schedule resume {escape(done['name'])}")
     _warn_of_leftovers(done)
@@ -74,12 +82,6 @@ def _warn_of_leftovers(done: Mapping[str, Any]) -> None:
         stderr().print(f"[yellow]warning:[/] an old one remains, {escape(sentence)}; repeat the command")
 
 
-def _when(trigger: Mapping[str, Any], zone: str) -> str:
-    if "interval_second" in trigger:
-        return f"every {timedelta(seconds=trigger['interval_second'])}"
-    return f"{trigger['cron_expression']} ({zone}; seconds first)"
-
-
 @cluster_command(group, "list")
 def list_command(options: Server, as_json: AsJson = False) -> None:
     """List schedules, with their last and next runs."""
@@ -87,8 +89,7 @@ def list_command(options: Server, as_json: AsJson = False) -> None:
 
     loaded, cluster = options.target()
     zone = loaded.kubeflow.schedule.cluster_time_zone
-    with errors_in_one_line():
-        found = cluster.ask("schedules")["schedules"]
+    found = cluster.ask("schedules")["schedules"]
     now = datetime.now(timezone.utc)
     for one in found:
         following = next_run(one, zone, now)
@@ -157,13 +158,12 @@ def delete(name: Name, options: Server) -> None:
 
 def _change(operation: str, result: str, name: str, options: Server) -> None:
     _, cluster = options.target()
-    with errors_in_one_line():
-        done = cluster.ask(operation, name=name)
+    done = cluster.ask(operation, name=name)
     stdout().print(f"schedule {escape(name)} {result}", soft_wrap=True)
     _warn_of_leftovers(done)
 
 
-def _merged(settings: Any, options: dict[str, Any]) -> Any:
+def _merged(settings: "ScheduleSettings", options: dict[str, Any]) -> "ScheduleSettings":
     """The settings, overridden by options; cron and interval replace one another."""
     from pydantic import ValidationError
 
@@ -176,13 +176,6 @@ def _merged(settings: Any, options: dict[str, Any]) -> Any:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
         raise UserError(option + first["msg"].removeprefix("Value error, "), code="kubeflow-invalid-schedule") from None
-
-
-def _trigger(schedule: Any) -> dict[str, Any]:
-    try:
-        return dict(schedule.trigger(datetime.now(timezone.utc)))
-    except ValueError as error:
-        raise UserError(str(error), code="kubeflow-invalid-schedule") from None
 
 
 def _minute(time: datetime | None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline.cli.kubeflow.app import Patience, Poll, Submission, app, cluster_command
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, watch
+from pipeline.cli.kubeflow.follow import watch
 
 
 @cluster_command(app)
@@ -25,7 +25,7 @@ def submit(
     refused by a gate. 2: the input is wrong. 1: failed.
     """
     loaded, cluster = options.target()
-    with errors_in_one_line(), options.compiled() as file:
+    with options.compiled() as file:
         started = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         about = {"name": name or f"{file.name} {started}", "follow": follow, "poll": poll, "patience": patience}
         raise typer.Exit(watch(cluster, "start", {**options.request(file, loaded.kubeflow), **about}))

@@ -50,15 +50,10 @@ def lines(findings: Iterable[Finding]) -> list[str]:
 
 @dataclass(frozen=True)
 class Dag:
-    """A graph: the root's, or that of a component made of tasks, such as the one that TFX wraps for an exit handler.
+    """A graph: the root's, or that of a component made of tasks, such as the one that TFX wraps for an exit handler."""
 
-    Attributes:
-      name: "root", or the component's.
-      component: its ComponentSpec.
-    """
-
-    name: str
-    component: Message
+    name: str  # "root", or the component's
+    component: Message  # its ComponentSpec
 
     @property
     def tasks(self) -> Mapping[str, Message]:
@@ -72,17 +67,11 @@ class Dag:
 
 @dataclass(frozen=True)
 class Compiled:
-    """The parsed documents.
+    """The parsed documents."""
 
-    Attributes:
-      spec: the PipelineSpec.
-      deployment: the PipelineDeploymentConfig within it.
-      platform: executor label -> its KubernetesExecutorConfig as JSON has it.
-    """
-
-    spec: Message
-    deployment: Message
-    platform: Mapping[str, Mapping[str, Any]]
+    spec: Message  # PipelineSpec
+    deployment: Message  # PipelineDeploymentConfig within it
+    platform: Mapping[str, Mapping[str, Any]]  # executor label -> its KubernetesExecutorConfig as JSON has it
 
     @property
     def executors(self) -> Mapping[str, Message]:

@@ -76,9 +76,8 @@ def _names(dag: Dag) -> Iterator[Finding]:
         if not info:
             yield Finding(where, "taskInfo.name is empty: its driver fails with: task spec is required")
         elif info != name:
-            yield Finding(
-                where, f"taskInfo.name is {info}: drivers look outputs up by one or the other; make them equal"
-            )
+            why = "drivers look outputs up by one or the other; make them equal"
+            yield Finding(where, f"taskInfo.name is {info}: {why}")
 
 
 def _order(dag: Dag) -> Iterator[Finding]:

@@ -20,17 +20,11 @@ _NEW_DATA = "NewData"  # the node whose log has the reason of a skipped run
 
 
 class Graph(NamedTuple):
-    """The pipeline of a run.
-
-    Attributes:
-      name: of the pipeline.
-      nodes: ids, each after those that it depends on.
-      metadata: node -> (annotations, labels) of its pods: how many.
-    """
+    """The pipeline of a run."""
 
     name: str
-    nodes: list[str]
-    metadata: dict[str, tuple[int, int]]
+    nodes: list[str]  # ids, each after those that it depends on
+    metadata: dict[str, tuple[int, int]]  # node -> (annotations, labels) of its pods: how many
 
 
 def start(client: Client, request: Request, say: Say) -> dict[str, Any]:
@@ -158,19 +152,12 @@ def _outcome(run: Any, now: Mapping[str, Step], logs: "_Logs") -> dict[str, Any]
 
 
 class _Logs(NamedTuple):
-    """The logs of a run's nodes, read from their pods through the server; those of deleted pods may be archived.
-
-    Attributes:
-      client: of the server.
-      run_id: of the run.
-      workflow: Argo's name of it.
-      metadata: node -> (annotations, labels) of its pods: how many.
-    """
+    """The logs of a run's nodes, read from their pods through the server; those of deleted pods may be archived."""
 
     client: Client
     run_id: str
-    workflow: str
-    metadata: Mapping[str, tuple[int, int]]
+    workflow: str  # Argo's name of the run
+    metadata: Mapping[str, tuple[int, int]]  # as a graph has it
 
     def why(self, node: str, attempt: int) -> dict[str, Any]:
         """Why an attempt failed, from the last line of its log: reason, error code, gates, whether it is a refusal."""

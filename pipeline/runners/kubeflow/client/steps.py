@@ -21,23 +21,14 @@ _TEMPLATE = "system-container-impl"
 
 
 class Step(NamedTuple):
-    """One node of the pipeline.
-
-    Attributes:
-      name: as the pipeline has it.
-      state: one of the states above.
-      attempt: the one that runs or ran last, from 1.
-      seconds: from its start to its end; None where it has not ended.
-      cached: its outputs are those of an earlier run.
-      before: it failed before its container was started.
-    """
+    """One node of the pipeline."""
 
     name: str
-    state: str
-    attempt: int = 1
-    seconds: float | None = None
-    cached: bool = False
-    before: bool = False
+    state: str  # one of those above
+    attempt: int = 1  # the one that runs or ran last, from 1
+    seconds: float | None = None  # from its start to its end; None where it has not ended
+    cached: bool = False  # its outputs are those of an earlier run
+    before: bool = False  # it failed before its container was started
 
 
 def steps(names: Iterable[str], tasks: Sequence[Mapping[str, Any]]) -> dict[str, Step]:

@@ -29,15 +29,10 @@ AT_RUN_TIME = "read when the node runs"  # in place of a local run's cache keys:
 
 @dataclass(frozen=True)
 class CompiledPipeline:
-    """The two documents of the file, as protobuf's JSON has them.
+    """The two documents of the file, as protobuf's JSON has them."""
 
-    Attributes:
-      spec: ``ml_pipelines.PipelineSpec``.
-      platform: ``ml_pipelines.PlatformSpec``.
-    """
-
-    spec: dict[str, Any]
-    platform: dict[str, Any]
+    spec: dict[str, Any]  # ml_pipelines.PipelineSpec
+    platform: dict[str, Any]  # ml_pipelines.PlatformSpec
 
     def write(self, path: Path) -> None:
         """Writes the file in one step.
@@ -63,12 +58,7 @@ class CompiledPipeline:
 
 
 def compile_pipeline(config: Config, image: str | None = None, pipeline_root: str | None = None) -> CompiledPipeline:
-    """The graph of ``config`` for a cluster.
-
-    Args:
-      config: its ``kubeflow`` section describes the pods.
-      image: of every node; default: ``kubeflow.image``.
-      pipeline_root: where artifacts go; default: ``kubeflow.pipeline_root``.
+    """The graph of ``config`` for a cluster; arguments go before its ``kubeflow`` section.
 
     Raises:
       UserError: a setting that a cluster needs is missing, or is a folder that the pods do not mount; or the backend

@@ -24,21 +24,13 @@ CONDITIONS = {"NewData": "enough"}
 
 @dataclass(frozen=True)
 class Target:
-    """What a specification is compiled for.
-
-    Attributes:
-      settings: of the pods.
-      pipeline_root: where artifacts go.
-      defaults: of the pipeline's runtime parameters.
-      types: node id -> "inputs" | "outputs" -> key -> import path of the artifact's class.
-      alerts: what a failed node needs to report its failure; None: it reports none.
-    """
+    """What a specification is compiled for; ``types``: node id -> "inputs" | "outputs" -> key -> import path."""
 
     settings: KubeflowSettings = field(default_factory=KubeflowSettings)
     pipeline_root: str = ""
-    defaults: Mapping[str, str | int | float] = field(default_factory=dict)
+    defaults: Mapping[str, str | int | float] = field(default_factory=dict)  # of the pipeline's runtime parameters
     types: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    alerts: FailureAlerts | None = None
+    alerts: FailureAlerts | None = None  # what a failed node needs to report its failure; None: it reports none
 
 
 Pass = Callable[[Spec, Target], None]

@@ -60,12 +60,8 @@ def prepare(
     """Fills in the types, turns URIs into paths, and drops what is not an artifact of the node.
 
     That is an input which is only a placeholder, and an output that no component declared: where the server has
-    PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself.
-
-    Args:
-      executor_input: changed in place.
-      types: "inputs" | "outputs" -> key -> import path of the artifact's class.
-      uris: records every URI.
+    PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself. The input
+    is changed in place; ``types``: "inputs" | "outputs" -> key -> import path of the artifact's class.
 
     Raises:
       KeyError: an input without a type.
@@ -102,9 +98,7 @@ def make_room(outputs: Artifacts) -> None:
 def fill_empty(outputs: Artifacts, folders: Mapping[str, str]) -> None:
     """Writes a file into every output without one: object stores have no empty folders, and would lose the artifact.
 
-    Args:
-      outputs: after the executor; an output that it cleared is still expected.
-      folders: key -> path, from before the executor.
+    ``folders``: key -> path, from before the executor: an output that it cleared is still expected.
     """
     for key in outputs:
         path = Path(folders[key])

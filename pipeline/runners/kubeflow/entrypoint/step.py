@@ -27,24 +27,14 @@ from pipeline.runners.kubeflow.entrypoint.events import Events
 
 @dataclass(frozen=True)
 class Step:
-    """One node of the graph, from its container's arguments.
-
-    Attributes:
-      node: its id.
-      executor_class: import path of the executor.
-      executor_input: the launcher's ExecutorInput, JSON.
-      inputs_spec: the component's ComponentInputsSpec, JSON, with the types of parameters.
-      types: "inputs" | "outputs" -> key -> import path of the artifact's class.
-      driver: import path of the driver that runs first, of a FileBasedExampleGen; or none.
-      beam_args: for the executor's Beam pipelines.
-    """
+    """One node of the graph, from its container's arguments."""
 
     node: str
-    executor_class: str
-    executor_input: str
-    inputs_spec: str
-    types: Mapping[str, Mapping[str, str]]
-    driver: str | None
+    executor_class: str  # import path
+    executor_input: str  # the launcher's ExecutorInput, JSON
+    inputs_spec: str  # the component's ComponentInputsSpec, JSON, with the types of parameters
+    types: Mapping[str, Mapping[str, str]]  # "inputs" | "outputs" -> key -> import path of the artifact's class
+    driver: str | None  # import path of the driver that runs first, of a FileBasedExampleGen
     beam_args: Sequence[str]
 
 

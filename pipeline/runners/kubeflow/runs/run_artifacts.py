@@ -15,12 +15,7 @@ _WITHOUT = ("pushed_model",)  # a copy of the model; the push itself is in the o
 
 
 class RunInRoot:
-    """The artifacts of one run: ``<root>/<pipeline>/<run id>/<node>/<uuid>/<key>``.
-
-    Args:
-      root: the pipeline root, of any kind that fsspec reads.
-      pipeline: its name.
-      run_id: of the run.
+    """The artifacts of one run: ``<root>/<pipeline>/<run id>/<node>/<uuid>/<key>`` in a root that fsspec reads.
 
     Raises:
       Exception: whatever the client of an object store raises if it is missing or access is denied.
