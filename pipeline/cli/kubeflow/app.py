@@ -152,10 +152,8 @@ class Submission(Server):
 
         if self.pipeline:
             if self.image or self.data:
-                raise UserError(
-                    f"{self.pipeline} is compiled already: --image and --data need --config instead",
-                    code="config-conflicting-options",
-                )
+                message = f"{self.pipeline} is compiled already: --image and --data need --config instead"
+                raise UserError(message, code="config-conflicting-options")
             file = read_compiled(self.pipeline)
             if self.check:
                 _check(self.pipeline, self.pipeline_root)
@@ -191,11 +189,8 @@ def _check(pipeline: Path, pipeline_root: str | None) -> None:
     from pipeline.runners.kubeflow.check import errors, file_findings, lines
 
     if found := lines(errors(file_findings(pipeline, pipeline_root))):
-        findings = "\n".join(line.removeprefix("error: ") for line in found)
-        raise UserError(
-            f"{findings}\n{pipeline}: not submitted, the backend would not run it (--no-check submits it)",
-            code="kubeflow-not-runnable",
-        )
+        found.append(f"{pipeline}: not submitted, the backend would not run it (--no-check submits it)")
+        raise UserError("\n".join(line.removeprefix("error: ") for line in found), code="kubeflow-not-runnable")
 
 
 def stdout() -> Console:

@@ -24,25 +24,15 @@ def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
 
     console = stdout()
     following = Following(console)
-    following.run_id = request.get("run_id")
     try:
-        result = cluster.ask(operation, following.on_event, **request)
+        result = following.ask(cluster, operation, **request)
     except KeyboardInterrupt:
-        following.stop()
-        _print_how_to_go_on(following.run_id)
+        run = following.run_id
+        how = f"  siamese kubeflow follow {run}\n  siamese kubeflow stop {run}"
+        unknown = "interrupted; the run may have been started: see the server's UI"
+        stderr().print(f"No longer followed; the run goes on.\n{how}" if run else unknown)
         return ExitCode.INTERRUPTED
-    finally:
-        following.stop()
     if "state" not in result:  # started, not followed
         console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
         return 0
     return show_verdict(console, outcome_of(result, following.failure, request.get("pipeline_root")))
-
-
-def _print_how_to_go_on(run_id: str | None) -> None:
-    if run_id is None:
-        stderr().print("interrupted; the run may have been started: see the server's UI")
-        return
-    stderr().print(
-        f"No longer followed; the run goes on.\n  siamese kubeflow follow {run_id}\n  siamese kubeflow stop {run_id}"
-    )

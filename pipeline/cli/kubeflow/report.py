@@ -1,7 +1,7 @@
 """``siamese kubeflow report``: the report of a run on the cluster."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,22 +22,13 @@ def report(
     from pipeline.runners.kubeflow.runs.watch import Following
 
     loaded, cluster = options.target()
-    following, seconds = Following(stdout()), dict[str, float]()
-
-    def on_event(event: dict[str, Any]) -> None:
-        following.on_event(event)
-        if event["event"] == "step" and event["seconds"] is not None:
-            seconds[event["name"]] = event["seconds"]
-
-    try:
-        result = cluster.ask("follow", on_event, run_id=run, poll=poll, patience=patience)
-    finally:
-        following.stop()
+    following = Following(stdout())
+    result = following.ask(cluster, "follow", run_id=run, poll=poll, patience=patience)
     root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
     if not root:
         message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
         raise UserError(message, code="kubeflow-no-pipeline-root")
     from pipeline.runners.kubeflow.runs.report import write_run_page
 
-    path = write_run_page(root, result, following.failure, seconds, loaded if options.config else None, to)
+    path = write_run_page(root, result, following, loaded if options.config else None, to)
     stdout().print(str(path), soft_wrap=True)

@@ -6,7 +6,6 @@ backend/src/v2/driver/resolve.go and the launcher.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import yaml
 from google.protobuf import json_format
@@ -117,15 +116,14 @@ def _of_the_run(name: str, parameter: Message) -> Iterator[Finding]:
             message = "has no defaultValue (TFX drops a RuntimeParameter's): a run without a value for it is refused"
             yield Finding(where, message)
     elif parameter.parameter_type and kind not in _kinds(parameter.default_value):
-        yield Finding(where, f"is of the type {kind}, its defaultValue {_plain(parameter.default_value)!r} is not")
+        yield Finding(
+            where,
+            f"is of the type {kind}, its defaultValue {json_format.MessageToDict(parameter.default_value)!r} is not",
+        )
 
 
 def _kinds(value: Message) -> tuple[str, ...]:
     return _TYPES.get(value.WhichOneof("kind") or "", ())
-
-
-def _plain(value: Message) -> Any:
-    return json_format.MessageToDict(value)
 
 
 def _exit_handler(compiled: Compiled) -> Iterator[Finding]:
@@ -135,11 +133,9 @@ def _exit_handler(compiled: Compiled) -> Iterator[Finding]:
         needed = {one.component_input_parameter for one in values if one.HasField("component_input_parameter")}
         missing = sorted(needed - set(dag.component.input_definitions.parameters))
         if dag.name != "root" and missing:
-            yield Finding(
-                f"component {dag.name}",
-                f"does not receive {', '.join(missing)}: with an exit handler TFX's runtime parameters fail with: "
-                "parent DAG does not have input parameter; remove one of them",
-            )
+            why = "with an exit handler TFX's runtime parameters fail with: parent DAG does not have input parameter"
+            message = f"does not receive {', '.join(missing)}: {why}; remove one of them"
+            yield Finding(f"component {dag.name}", message)
 
 
 def _value(dag: Dag, where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Finding]:
@@ -163,7 +159,9 @@ def _runtime_value(where: str, key: str, value: Message, task: Message, componen
     if key in component.input_definitions.parameters:
         declared = component.input_definitions.parameters[key]
         if declared.parameter_type and _type(declared) != "STRING" and _type(declared) not in _kinds(constant):
-            yield Finding(where, f"is declared as {_type(declared)}, its value {_plain(constant)!r} is not")
+            yield Finding(
+                where, f"is declared as {_type(declared)}, its value {json_format.MessageToDict(constant)!r} is not"
+            )
     if constant.WhichOneof("kind") in (None, "null_value"):
         yield Finding(where, "is null, which the launcher does not support: omit the parameter")
     text = constant.string_value

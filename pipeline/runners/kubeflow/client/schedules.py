@@ -73,10 +73,7 @@ def _create_disabled(client: Client, request: Request, note: str, pipeline_id: s
 
 
 def _switch_to(client: Client, name: str, new: str, paused: bool) -> list[str]:
-    """The steps after the first.
-
-    Returns:
-      The old ones that are disabled, but could not be deleted, with the reason.
+    """The steps after the first; returns what ``_delete`` does.
 
     Raises:
       Failed: the new one is not enabled; the message says which one is.
@@ -98,11 +95,7 @@ def _switch_to(client: Client, name: str, new: str, paused: bool) -> list[str]:
 
 
 def _delete(client: Client, found: list[Any]) -> list[str]:
-    """Deletes disabled ones.
-
-    Returns:
-      Those that could not be deleted, with the reason: a warning, not a failure.
-    """
+    """Deletes disabled ones; those that could not be deleted, with the reason: a warning, not a failure."""
     return list(filter(None, (_delete_one(client, one.recurring_run_id) for one in found)))
 
 
@@ -196,10 +189,4 @@ def _uninterrupted() -> Iterator[None]:
                 signal.signal(kind, handler)
 
 
-OPERATIONS = {
-    "schedule": create,
-    "schedules": list_schedules,
-    "pause": pause,
-    "resume": resume,
-    "delete": delete,
-}
+OPERATIONS = {"schedule": create, "schedules": list_schedules, "pause": pause, "resume": resume, "delete": delete}

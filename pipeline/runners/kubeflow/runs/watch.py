@@ -11,6 +11,7 @@ from rich.status import Status
 from components.run_outcome.verdict import Outcome
 from models.errors import ExitCode
 from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
+from pipeline.runners.kubeflow.runs.server import Cluster, Event
 from pipeline.terminal.stages import show_outcome
 
 _MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
@@ -24,6 +25,7 @@ class Following:
     Attributes:
       run_id: of the run, once it is known.
       failure: what the first node that failed means for the run: that it failed, or was refused.
+      seconds: of each node that has ended.
     """
 
     def __init__(self, console: Console) -> None:
@@ -31,9 +33,17 @@ class Following:
         self._running: list[str] = []
         self.run_id: str | None = None
         self.failure: Outcome | None = None
+        self.seconds: dict[str, float] = {}
 
-    def on_event(self, event: dict[str, Any]) -> None:
-        """What the process that talks to the server says."""
+    def ask(self, cluster: Cluster, operation: str, **request: Any) -> Event:
+        """Carries out an operation on a run, as ``Cluster.ask`` does, and shows its events."""
+        self.run_id = request.get("run_id")
+        try:
+            return cluster.ask(operation, self._on_event, **request)
+        finally:
+            self._status.stop()
+
+    def _on_event(self, event: Event) -> None:
         match event["event"]:
             case "submitted":
                 self.run_id = event["run_id"]
@@ -55,12 +65,10 @@ class Following:
         else:
             self._status.stop()
 
-    def stop(self) -> None:
-        """No more events."""
-        self._status.stop()
-
-    def _step(self, event: dict[str, Any]) -> None:
+    def _step(self, event: Event) -> None:
         name, state = event["name"], event["state"]
+        if event["seconds"] is not None:
+            self.seconds[name] = event["seconds"]
         self._running = [other for other in self._running if other != name]
         if state == "RUNNING":
             self._running.append(name)
@@ -74,7 +82,7 @@ class Following:
         if state == "FAILED":
             self._fail(event)
 
-    def _fail(self, event: dict[str, Any]) -> None:
+    def _fail(self, event: Event) -> None:
         reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
         self._print(f"    {escape(reason)}")
         if self.failure is None:
@@ -86,7 +94,7 @@ class Following:
         self._console.print(text, soft_wrap=True)
 
 
-def outcome_of(result: dict[str, Any], failure: Outcome | None, pipeline_root: str | None) -> Outcome | None:
+def outcome_of(result: Event, failure: Outcome | None, pipeline_root: str | None) -> Outcome | None:
     """The outcome of a run that has ended; None if it succeeded and its outcome cannot be read from here.
 
     Args:
