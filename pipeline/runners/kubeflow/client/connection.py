@@ -17,12 +17,10 @@ from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]  # writes one line of the answer
 
-CREDENTIALS = "SIAMESE_KFP_TOKEN, KF_PIPELINES_SA_TOKEN_PATH (a file) or SIAMESE_KFP_COOKIES"
-
-
+_CREDENTIALS = "SIAMESE_KFP_TOKEN, KF_PIPELINES_SA_TOKEN_PATH (a file) or SIAMESE_KFP_COOKIES"
 _STATUSES: dict[int, tuple[str, str | None]] = {
     400: ("refused (400)", "kubeflow-request-refused"),
-    401: (f"not logged in (401): set {CREDENTIALS}", "kubeflow-not-logged-in"),
+    401: (f"not logged in (401): set {_CREDENTIALS}", "kubeflow-not-logged-in"),
     403: ("not allowed (403)", "kubeflow-not-allowed"),
     404: ("not found (404)", "kubeflow-not-found"),
     409: ("it exists already (409)", "kubeflow-exists"),
@@ -45,16 +43,17 @@ class Refused(Failed):
 
 def explain(error: BaseException, address: str) -> tuple[str, str | None]:
     """(the message, the error code; None where the user cannot fix it)."""
-    server = address or "the server"
     if isinstance(error, Failed):
         return str(error), error.code
     if isinstance(error, kfp_server_api.ApiException):
-        return _answered(error, server)
-    if isinstance(error, http.HTTPError):
-        return _unanswered(error, server)
-    if isinstance(error, OSError) and error.filename:
+        what, code = _answered(error)
+    elif isinstance(error, http.HTTPError):
+        what, code = _unanswered(error)
+    elif isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}", "kubeflow-file-unreadable"
-    return f"{server}: {type(error).__name__}: {_line(str(error))}", None
+    else:
+        what, code = f"{type(error).__name__}: {_line(str(error))}", None
+    return f"{address or 'the server'}: {what}", code
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -64,23 +63,19 @@ def is_temporary(error: BaseException) -> bool:
     return isinstance(error, http.HTTPError) and not isinstance(error, http.LocationValueError)
 
 
-def _answered(error: Any, server: str) -> tuple[str, str | None]:
-    said = message(error)
-    what, code = _STATUSES.get(error.status, (f"the server failed ({error.status})", None))
-    return f"{server}: {what}" + (f": {said}" if said else ""), code
-
-
-def message(error: Any) -> str:
-    """The message in the server's answer, which is JSON in one of two forms, or text."""
+def _answered(error: Any) -> tuple[str, str | None]:
+    """Of an answer: its body is JSON in one of two forms, or text."""
     try:
         body = json.loads(error.body)
-        said = body.get("message") or body.get("error_message") or body.get("error") or ""
+        message = body.get("message") or body.get("error_message") or body.get("error") or ""
     except (TypeError, ValueError, AttributeError):
-        said = error.body or error.reason or ""
-    return _line(said if isinstance(said, str) else json.dumps(said))
+        message = error.body or error.reason or ""
+    why = _line(message if isinstance(message, str) else json.dumps(message))
+    what, code = _STATUSES.get(error.status, (f"the server failed ({error.status})", None))
+    return f"{what}: {why}" if why else what, code
 
 
-def _unanswered(error: BaseException, server: str) -> tuple[str, str | None]:
+def _unanswered(error: BaseException) -> tuple[str, str | None]:
     cause = getattr(error, "reason", None)
     while isinstance(cause, http.HTTPError) and isinstance(getattr(cause, "reason", None), BaseException):
         error, cause = cause, getattr(cause, "reason", None)
@@ -88,23 +83,21 @@ def _unanswered(error: BaseException, server: str) -> tuple[str, str | None]:
     inner = cause.args[-1] if cause.args and isinstance(cause.args[-1], BaseException) else cause
     text = _line(str(inner))
     if isinstance(cause, http.NameResolutionError):
-        return f"{server}: no host has that name", "kubeflow-no-connection"
+        return "no host has that name", "kubeflow-no-connection"
     if isinstance(cause, http.NewConnectionError):
         why = "refused" if "refused" in text else text.rpartition(": ")[2]
-        message = f"{server}: no connection ({why}); check the address, and that the port-forward runs"
-        return message, "kubeflow-no-connection"
+        return f"no connection ({why}); check the address, and that the port-forward runs", "kubeflow-no-connection"
     if isinstance(cause, http.ConnectTimeoutError):
-        return f"{server}: no connection in time; check the address", "kubeflow-no-connection"
+        return "no connection in time; check the address", "kubeflow-no-connection"
     if isinstance(cause, http.ProxyError):
-        return f"{server}: the proxy did not connect: {text}", "kubeflow-no-connection"
+        return f"the proxy did not connect: {text}", "kubeflow-no-connection"
     if isinstance(cause, http.SSLError) or "SSL" in text or "certificate" in text.lower():
-        message = f"{server}: no TLS connection: {text}; kubeflow.connection.ca_file names a certificate to trust"
-        return message, "kubeflow-no-tls"
+        return f"no TLS connection: {text}; kubeflow.connection.ca_file names a certificate to trust", "kubeflow-no-tls"
     if isinstance(cause, http.LocationValueError):
-        return f"{server}: must be an address such as http://localhost:8080", "kubeflow-no-address"
+        return "must be an address such as http://localhost:8080", "kubeflow-no-address"
     if isinstance(cause, http.ReadTimeoutError):
-        return f"{server}: no answer in time (kubeflow.connection.timeout)", None
-    return f"{server}: the connection broke off: {text}", None
+        return "no answer in time (kubeflow.connection.timeout)", None
+    return f"the connection broke off: {text}", None
 
 
 def _line(text: str) -> str:
@@ -123,7 +116,7 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
         if "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
             message = (
-                f"{address}: a web page answered, not the API (probably a login page): set {CREDENTIALS}, or bypass "
+                f"{address}: a web page answered, not the API (probably a login page): set {_CREDENTIALS}, or bypass "
                 "the gateway: kubectl port-forward -n kubeflow svc/ml-pipeline 8888"
             )
             raise Refused(message, code="kubeflow-not-logged-in")
