@@ -6,7 +6,7 @@ zone is that of its controller (CRON_SCHEDULE_TIMEZONE, default UTC): ``CRON_TZ=
 package.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,14 +30,14 @@ class _Kind(NamedTuple):
     name: str
     low: int
     high: int
-    names: dict[str, int]
+    names: Mapping[str, int] = {}
 
 
 _KINDS = (
-    _Kind("second", 0, 59, {}),
-    _Kind("minute", 0, 59, {}),
-    _Kind("hour", 0, 23, {}),
-    _Kind("day of the month", 1, 31, {}),
+    _Kind("second", 0, 59),
+    _Kind("minute", 0, 59),
+    _Kind("hour", 0, 23),
+    _Kind("day of the month", 1, 31),
     _Kind("month", 1, 12, _MONTHS),
     _Kind("day of the week", 0, 7, _DAYS),
 )
@@ -123,9 +123,10 @@ def in_zone(cron: Cron, written_in: str, read_in: str, now: datetime) -> Cron:
     """
     if written_in == read_in:
         return cron
-    here, there = ZoneInfo(written_in), ZoneInfo(read_in)
+    zones = ZoneInfo(written_in), ZoneInfo(read_in)
     days = [now + timedelta(days=day) for day in range(400)]
-    ahead = {int((_offset(day, here) - _offset(day, there)).total_seconds() // 60) for day in days}
+    clocks = [[day.astimezone(zone).replace(tzinfo=None) for zone in zones] for day in days]
+    ahead = {int((here - there).total_seconds() // 60) for here, there in clocks}
     shifted = {_shifted(cron, -minutes) for minutes in ahead}
     if len(shifted) > 1:
         raise ValueError(
@@ -133,10 +134,6 @@ def in_zone(cron: Cron, written_in: str, read_in: str, now: datetime) -> Cron:
             "course of a year, and the backend has one expression for all of it"
         )
     return shifted.pop()
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
 
 
 def _hours(minutes: int) -> str:

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from models.settings import Settings
-from pipeline.config.kubeflow_client import ConnectionSettings, ScheduleSettings
+from pipeline.config.kubeflow_client import ConnectionSettings, ScheduleSettings, accepted_by
 
 DEFAULT = "default"  # the key of the resources of every node that has none of its own
 
@@ -31,12 +31,7 @@ def quantity(text: str) -> float:
     return float(match[1]) * _UNITS["K" if unit == "k" else unit]
 
 
-def _checked(text: str) -> str:
-    quantity(text)
-    return text
-
-
-Quantity = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_checked)]
+Quantity = Annotated[str, Field(coerce_numbers_to_str=True), accepted_by(quantity)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 MountPath = Annotated[str, Field(pattern=r"^/[^:]+$")]
 

@@ -1,6 +1,7 @@
 """Settings of the server and of schedules."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -43,14 +44,14 @@ def moment(text: str, zone: str) -> datetime:
     return aware.astimezone(timezone.utc)
 
 
-def _checked_cron(text: str) -> str:
-    parse_cron(text)
-    return text
+def accepted_by(parse: Callable[[str], object]) -> AfterValidator:
+    """A text that ``parse`` accepts, unchanged."""
 
+    def check(text: str) -> str:
+        parse(text)
+        return text
 
-def _checked_interval(text: str) -> str:
-    interval_seconds(text)
-    return text
+    return AfterValidator(check)
 
 
 def _written(found: object) -> object:
@@ -58,21 +59,15 @@ def _written(found: object) -> object:
     return found.isoformat() if isinstance(found, date) else found
 
 
-def _checked_moment(text: str) -> str:
-    moment(text, "UTC")
-    return text
-
-
-def _checked_zone(name: str) -> str:
+def _zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"must be a time zone such as UTC or Europe/Berlin, got {name!r}") from None
-    return name
 
 
-Zone = Annotated[str, AfterValidator(_checked_zone)]
-Moment = Annotated[str, BeforeValidator(_written), AfterValidator(_checked_moment)]
+Zone = Annotated[str, accepted_by(_zone)]
+Moment = Annotated[str, BeforeValidator(_written), accepted_by(lambda text: moment(text, "UTC"))]
 
 
 class ConnectionSettings(Settings):
@@ -88,10 +83,10 @@ class ConnectionSettings(Settings):
 class ScheduleSettings(Settings):
     """The times of a schedule."""
 
-    cron: Annotated[str, AfterValidator(_checked_cron)] | None = Field(
+    cron: Annotated[str, accepted_by(parse_cron)] | None = Field(
         None, description="cron expression of five fields: 0 3 * * *"
     )
-    interval: Annotated[str, AfterValidator(_checked_interval)] | None = Field(
+    interval: Annotated[str, accepted_by(interval_seconds)] | None = Field(
         None, description="interval between runs: 6h, 90m, 1d12h"
     )
     time_zone: Zone = Field("UTC", description="time zone of cron, start and end")

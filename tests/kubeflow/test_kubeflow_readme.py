@@ -140,7 +140,7 @@ def test_there_are_snippets():
 
 @pytest.mark.parametrize("snippet", ["{}", *SNIPPETS])
 def test_what_it_says_compiles_and_would_run(configuration, snippet):
-    from pipeline.runners.kubeflow.check.check import findings
+    from pipeline.runners.kubeflow.check import findings
     from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
     config = merged(configuration, snippet)

@@ -18,12 +18,11 @@ def check(
 
     Exit code 0: it would, perhaps with warnings. 2: it would not.
     """
-    from pipeline.runners.kubeflow.check.check import file_findings
-    from pipeline.runners.kubeflow.check.compiled import lines
+    from pipeline.runners.kubeflow.check import errors, file_findings, lines
 
     findings = file_findings(file, pipeline_root)
     for line in lines(findings):
         print(line)
-    if any(finding.severity == "error" for finding in findings):
+    if errors(findings):
         raise typer.Exit(ExitCode.USER_ERROR)
     print(f"{file}: no errors found" + (f"; warnings: {len(lines(findings))}" if findings else ""))

@@ -29,7 +29,7 @@ def compile_file(
 
     loaded = load_config(config, overrides or (), data)
     with quiet(Path(os.devnull)) as console, console.status("loading TFX"):
-        from pipeline.runners.kubeflow.check.compiled import lines
+        from pipeline.runners.kubeflow.check import lines
         from pipeline.runners.kubeflow.compile.compilation import compile_pipeline
 
         compiled = compile_pipeline(loaded, image, pipeline_root)

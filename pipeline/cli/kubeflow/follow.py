@@ -1,25 +1,38 @@
 """``siamese kubeflow follow``: the progress of a run."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from pipeline.cli.app import Overrides
-from pipeline.cli.kubeflow.app import CREDENTIALS, ConfigFile, Host, Namespace, Patience, Poll, Run, app
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, target, watch
+from models.errors import ExitCode
+from pipeline.cli.kubeflow.app import Patience, Poll, Run, Server, app, cluster_command, stderr, stdout
+
+if TYPE_CHECKING:
+    from pipeline.runners.kubeflow.runs.server import Cluster
 
 
-@app.command(epilog=CREDENTIALS)
-def follow(
-    run: Run,
-    config: ConfigFile = None,
-    host: Host = None,
-    namespace: Namespace = None,
-    poll: Poll = 5.0,
-    patience: Patience = 600.0,
-    overrides: Overrides = None,
-) -> NoReturn:
+@cluster_command(app)
+def follow(run: Run, options: Server, poll: Poll = 5.0, patience: Patience = 600.0) -> NoReturn:
     """Follow a run that was started before; exit codes as for submit."""
-    _, cluster = target(config, overrides, host, namespace)
-    with errors_in_one_line():
-        raise typer.Exit(watch(cluster, "follow", {"run_id": run, "poll": poll, "patience": patience}))
+    _, cluster = options.target()
+    raise typer.Exit(watch(cluster, "follow", {"run_id": run, "poll": poll, "patience": patience}))
+
+
+def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
+    """Starts or follows a run (``operation``) and shows its progress; returns the exit code."""
+    from pipeline.runners.kubeflow.runs.watch import Following, outcome_of, show_verdict
+
+    console = stdout()
+    following = Following(console)
+    try:
+        result = following.ask(cluster, operation, **request)
+    except KeyboardInterrupt:
+        run = following.run_id
+        how = f"  siamese kubeflow follow {run}\n  siamese kubeflow stop {run}"
+        unknown = "interrupted; the run may have been started: see the server's UI"
+        stderr().print(f"No longer followed; the run goes on.\n{how}" if run else unknown)
+        return ExitCode.INTERRUPTED
+    if "state" not in result:  # started, not followed
+        console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
+        return 0
+    return show_verdict(console, outcome_of(result, following.failure, request.get("pipeline_root")))

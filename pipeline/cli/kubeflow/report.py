@@ -1,51 +1,34 @@
 """``siamese kubeflow report``: the report of a run on the cluster."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from models.errors import UserError
-from pipeline.cli.app import Overrides
-from pipeline.cli.kubeflow.app import CREDENTIALS, ConfigFile, Host, Namespace, Patience, PipelineRoot, Poll, Run, app
-from pipeline.cli.kubeflow.cluster import errors_in_one_line, stdout, target
+from pipeline.cli.kubeflow.app import Patience, PipelineRoot, Poll, Run, Server, app, cluster_command, stdout
 
 
-@app.command(epilog=CREDENTIALS)
+@cluster_command(app)
 def report(
     run: Run,
-    config: ConfigFile = None,
-    host: Host = None,
-    namespace: Namespace = None,
+    options: Server,
     pipeline_root: PipelineRoot = None,
     to: Annotated[Path, typer.Option(help="File to write.")] = Path("report.html"),
     poll: Poll = 5.0,
     patience: Patience = 600.0,
-    overrides: Overrides = None,
 ) -> None:
     """Write the report of a run once it has ended: its own, or one that shows why it failed."""
     from pipeline.runners.kubeflow.runs.watch import Following
 
-    loaded, cluster = target(config, overrides, host, namespace)
-    following, seconds = Following(stdout()), dict[str, float]()
+    loaded, cluster = options.target()
+    following = Following(stdout())
+    result = following.ask(cluster, "follow", run_id=run, poll=poll, patience=patience)
+    root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
+    if not root:
+        message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
+        raise UserError(message, code="kubeflow-no-pipeline-root")
+    from pipeline.runners.kubeflow.runs.report import write_run_page
 
-    def on_event(event: dict[str, Any]) -> None:
-        following.on_event(event)
-        if event["event"] == "step" and event["seconds"] is not None:
-            seconds[event["name"]] = event["seconds"]
-
-    with errors_in_one_line():
-        try:
-            result = cluster.ask("follow", on_event, run_id=run, poll=poll, patience=patience)
-        finally:
-            following.stop()
-        root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
-        if not root:
-            raise UserError(
-                "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root",
-                code="kubeflow-no-pipeline-root",
-            )
-        from pipeline.runners.kubeflow.runs.report import write_run_page
-
-        path = write_run_page(root, result, following.failure, seconds, loaded if config else None, to)
+    path = write_run_page(root, result, following, loaded if options.config else None, to)
     stdout().print(str(path), soft_wrap=True)

@@ -2,30 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from models.errors import UserError
-from pipeline.cli.app import AsJson, Overrides
-from pipeline.cli.kubeflow.app import (
-    CREDENTIALS,
-    Check,
-    ConfigFile,
-    Data,
-    Experiment,
-    Host,
-    Image,
-    Namespace,
-    Parameters,
-    Pipeline,
-    PipelineRoot,
-    ServiceAccount,
-    app,
-)
-from pipeline.cli.kubeflow.cluster import compiled, errors_in_one_line, stderr, stdout, target
+from pipeline.cli.app import AsJson
+from pipeline.cli.kubeflow.app import Server, Submission, app, cluster_command, stderr, stdout
+
+if TYPE_CHECKING:
+    from pipeline.config.kubeflow_client import ScheduleSettings
 
 group = typer.Typer(help="Recurring runs.", no_args_is_help=True, add_completion=False)
 app.add_typer(group, name="schedule")
@@ -33,11 +21,10 @@ app.add_typer(group, name="schedule")
 Name = Annotated[str, typer.Argument(help="Name of the schedule.")]
 
 
-@group.command(epilog=CREDENTIALS)
+@cluster_command(group)
 def create(
     name: Name,
-    pipeline: Pipeline = None,
-    config: ConfigFile = None,
+    options: Submission,
     cron: Annotated[
         str | None, typer.Option(help="Cron expression: minute, hour, day, month, weekday, as in '0 3 * * *'.")
     ] = None,
@@ -51,52 +38,40 @@ def create(
     max_concurrency: Annotated[int | None, typer.Option(help="Concurrent runs, 1 to 10; default: 1.")] = None,
     start: Annotated[str | None, typer.Option(help="Start: 2027-01-31, or 2027-01-31T03:00.")] = None,
     end: Annotated[str | None, typer.Option(help="End, written as --start.")] = None,
-    image: Image = None,
-    pipeline_root: PipelineRoot = None,
-    data: Data = None,
-    host: Host = None,
-    namespace: Namespace = None,
-    experiment: Experiment = None,
-    service_account: ServiceAccount = None,
-    parameters: Parameters = None,
-    check: Check = True,
-    overrides: Overrides = None,
 ) -> None:
     """Upload a pipeline and run it on a schedule, in place of what the schedule ran before.
 
     Defaults of the options are in kubeflow.schedule. A paused schedule stays paused.
     """
-    loaded, cluster = target(config, overrides, host, namespace)
-    settings = loaded.kubeflow
+    loaded, cluster = options.target()
     chosen: dict[str, Any] = {"cron": cron, "interval": interval, "time_zone": time_zone, "start": start, "end": end}
     chosen |= {"catch_up": catch_up, "max_concurrency": max_concurrency}
-    schedule = _merged(settings.schedule, {key: value for key, value in chosen.items() if value is not None})
-    trigger = _trigger(schedule)
-    with (
-        errors_in_one_line(),
-        compiled(pipeline, config, data, overrides, check, image=image, pipeline_root=pipeline_root) as file,
-    ):
+    schedule = _merged(loaded.kubeflow.schedule, {key: value for key, value in chosen.items() if value is not None})
+    try:
+        trigger = schedule.trigger(datetime.now(timezone.utc))
+    except ValueError as error:
+        raise UserError(str(error), code="kubeflow-invalid-schedule") from None
+    with options.compiled() as file:
         done = cluster.ask(
             "schedule",
             name=name,
-            file=str(file.path.absolute()),
             pipeline=file.name,
             trigger=trigger,
             catch_up=schedule.catch_up,
             max_concurrency=schedule.max_concurrency,
-            experiment=experiment or settings.experiment,
-            parameters=file.arguments(parameters or ()),
-            pipeline_root=pipeline_root or file.pipeline_root or settings.pipeline_root,
-            service_account=service_account or settings.service_account,
+            **options.request(file, loaded.kubeflow),
         )
-    _show_created(done, trigger, schedule.cluster_time_zone)
+    when = f"{trigger.get('cron_expression')} ({schedule.cluster_time_zone}; seconds first)"
+    if "interval_second" in trigger:
+        when = f"every {timedelta(seconds=int(trigger['interval_second']))}"
+    _show_created(done, when)
 
 
-def _show_created(done: Mapping[str, Any], trigger: Mapping[str, Any], zone: str) -> None:
+def _show_created(done: Mapping[str, Any], when: str) -> None:
     console = stdout()
     how = "unchanged" if done["unchanged"] else "replaced" if done["replaced"] else "created"
     version = f"version {done['version']}" + (", uploaded before" if done["reused"] else "")
-    console.print(f"schedule {escape(done['name'])} {how}: {escape(_when(trigger, zone))}; {version}", soft_wrap=True)
+    console.print(f"schedule {escape(done['name'])} {how}: {escape(when)}; {version}", soft_wrap=True)
     if done["paused"]:
         console.print(f"It is paused, as before: siamese kubeflow schedule resume {escape(done['name'])}")
     _warn_of_leftovers(done)
@@ -107,27 +82,14 @@ def _warn_of_leftovers(done: Mapping[str, Any]) -> None:
         stderr().print(f"[yellow]warning:[/] an old one remains, {escape(sentence)}; repeat the command")
 
 
-def _when(trigger: Mapping[str, Any], zone: str) -> str:
-    if "interval_second" in trigger:
-        return f"every {timedelta(seconds=trigger['interval_second'])}"
-    return f"{trigger['cron_expression']} ({zone}; seconds first)"
-
-
-@group.command("list", epilog=CREDENTIALS)
-def list_command(
-    config: ConfigFile = None,
-    host: Host = None,
-    namespace: Namespace = None,
-    as_json: AsJson = False,
-    overrides: Overrides = None,
-) -> None:
+@cluster_command(group, "list")
+def list_command(options: Server, as_json: AsJson = False) -> None:
     """List schedules, with their last and next runs."""
     import json
 
-    loaded, cluster = target(config, overrides, host, namespace)
+    loaded, cluster = options.target()
     zone = loaded.kubeflow.schedule.cluster_time_zone
-    with errors_in_one_line():
-        found = cluster.ask("schedules")["schedules"]
+    found = cluster.ask("schedules")["schedules"]
     now = datetime.now(timezone.utc)
     for one in found:
         following = next_run(one, zone, now)
@@ -176,42 +138,32 @@ def _time(text: str | None) -> datetime | None:
     return found.replace(tzinfo=timezone.utc) if found and not found.tzinfo else found
 
 
-@group.command(epilog=CREDENTIALS)
-def pause(
-    name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
-) -> None:
+@cluster_command(group)
+def pause(name: Name, options: Server) -> None:
     """Start no more runs; runs in progress go on."""
-    _change("pause", name, config, host, namespace, overrides)
+    _change("pause", "paused", name, options)
 
 
-@group.command(epilog=CREDENTIALS)
-def resume(
-    name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
-) -> None:
+@cluster_command(group)
+def resume(name: Name, options: Server) -> None:
     """Start runs again; the backend makes up for the last missed run, with --catch-up for all."""
-    _change("resume", name, config, host, namespace, overrides)
+    _change("resume", "resumed", name, options)
 
 
-@group.command(epilog=CREDENTIALS)
-def delete(
-    name: Name, config: ConfigFile = None, host: Host = None, namespace: Namespace = None, overrides: Overrides = None
-) -> None:
+@cluster_command(group)
+def delete(name: Name, options: Server) -> None:
     """Delete the schedule; its runs stay."""
-    _change("delete", name, config, host, namespace, overrides)
+    _change("delete", "deleted", name, options)
 
 
-def _change(
-    operation: str, name: str, config: Any, host: str | None, namespace: str | None, overrides: list[str] | None
-) -> None:
-    _, cluster = target(config, overrides, host, namespace)
-    with errors_in_one_line():
-        done = cluster.ask(operation, name=name)
-    result = {"pause": "paused", "resume": "resumed", "delete": "deleted"}[operation]
+def _change(operation: str, result: str, name: str, options: Server) -> None:
+    _, cluster = options.target()
+    done = cluster.ask(operation, name=name)
     stdout().print(f"schedule {escape(name)} {result}", soft_wrap=True)
     _warn_of_leftovers(done)
 
 
-def _merged(settings: Any, options: dict[str, Any]) -> Any:
+def _merged(settings: "ScheduleSettings", options: dict[str, Any]) -> "ScheduleSettings":
     """The settings, overridden by options; cron and interval replace one another."""
     from pydantic import ValidationError
 
@@ -224,13 +176,6 @@ def _merged(settings: Any, options: dict[str, Any]) -> Any:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
         raise UserError(option + first["msg"].removeprefix("Value error, "), code="kubeflow-invalid-schedule") from None
-
-
-def _trigger(schedule: Any) -> dict[str, Any]:
-    try:
-        return dict(schedule.trigger(datetime.now(timezone.utc)))
-    except ValueError as error:
-        raise UserError(str(error), code="kubeflow-invalid-schedule") from None
 
 
 def _minute(time: datetime | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 # Messages of kfp.pipeline_spec.pipeline_spec_pb2, whose generated module has no types.
 Message = Any
@@ -31,6 +31,11 @@ def warning(where: str, message: str) -> Finding:
     return Finding(where, message, "warning")
 
 
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Those with which a pipeline does not run."""
+    return [finding for finding in findings if finding.severity == "error"]
+
+
 def lines(findings: Iterable[Finding]) -> list[str]:
     """One line a message, with all the parts that it holds for."""
     parts: dict[tuple[str, str], list[str]] = {}
@@ -45,21 +50,15 @@ def lines(findings: Iterable[Finding]) -> list[str]:
 
 @dataclass(frozen=True)
 class Dag:
-    """A graph: the root's, or that of a component made of tasks, such as the one that TFX wraps for an exit handler.
+    """A graph: the root's, or that of a component made of tasks, such as the one that TFX wraps for an exit handler."""
 
-    Attributes:
-      name: "root", or the component's.
-      component: its ComponentSpec.
-    """
-
-    name: str
-    component: Message
+    name: str  # "root", or the component's
+    component: Message  # its ComponentSpec
 
     @property
     def tasks(self) -> Mapping[str, Message]:
         """PipelineTaskSpecs by task id."""
-        tasks: Mapping[str, Message] = self.component.dag.tasks
-        return tasks
+        return cast("Mapping[str, Message]", self.component.dag.tasks)
 
     def where(self, task: str) -> str:
         """The name of a task of this graph in a finding."""
@@ -68,27 +67,25 @@ class Dag:
 
 @dataclass(frozen=True)
 class Compiled:
-    """The parsed documents.
+    """The parsed documents."""
 
-    Attributes:
-      spec: the PipelineSpec.
-      deployment: the PipelineDeploymentConfig within it.
-      platform: executor label -> its KubernetesExecutorConfig as JSON has it.
-    """
-
-    spec: Message
-    deployment: Message
-    platform: Mapping[str, Mapping[str, Any]]
+    spec: Message  # PipelineSpec
+    deployment: Message  # PipelineDeploymentConfig within it
+    platform: Mapping[str, Mapping[str, Any]]  # executor label -> its KubernetesExecutorConfig as JSON has it
 
     @property
     def executors(self) -> Mapping[str, Message]:
         """ExecutorSpecs by label."""
-        executors: Mapping[str, Message] = self.deployment.executors
-        return executors
+        return cast("Mapping[str, Message]", self.deployment.executors)
 
     def component(self, task: Message) -> Message | None:
         """The ComponentSpec of a task, if there is one."""
         return self.spec.components.get(task.component_ref.name)
+
+    def container(self, component: Message) -> Message | None:
+        """The PipelineContainerSpec of a component, if it is one container."""
+        executor = self.executors.get(component.executor_label)
+        return executor.container if executor is not None and executor.HasField("container") else None
 
     def dags(self) -> Iterator[Dag]:
         """The root and every graph that it uses, each once."""
@@ -112,10 +109,9 @@ class Compiled:
 
     def containers(self) -> Iterator[tuple[str, Message]]:
         """Every container that some task runs: (executor label, PipelineContainerSpec), by label."""
-        used = {component.executor_label for _, _, _, component in self.steps()}
-        for label in sorted(used):
-            if label in self.executors and self.executors[label].HasField("container"):
-                yield label, self.executors[label].container
+        for label, component in sorted({one.executor_label: one for _, _, _, one in self.steps()}.items()):
+            if container := self.container(component):
+                yield label, container
 
 
 Check = Callable[[Compiled], Iterator[Finding]]

@@ -16,7 +16,19 @@ _RESOURCE = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a
 _EXPANDED = re.compile(r"\$\$|\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)")
 _TFX_IMAGE = re.compile(r"(^|/)(tensorflow|tfx-oss-public)/tfx[:@]")
 
-# Executors whose inputs or outputs are in no cache key, by import path; TFX's own are among them.
+_STOCK_COMMAND = (
+    "runs TFX's own entrypoint, which fails on input artifacts without a type, writes to gs://, s3:// and minio:// "
+    f"itself, runs no driver and loses empty outputs; run python -m {ENTRYPOINT}"
+)
+_PRE_CACHE_CHECK = (
+    "has a lifecycle.preCacheCheck, which the backend never runs: {SPAN} is never resolved; run it in the entrypoint: "
+    "--driver"
+)
+
+# Nodes whose inputs or outputs are in no cache key: the folder of images, the serving folder, a webhook; or of one run.
+STATEFUL = ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "ModelCard", "RunReport")
+
+# The same by import path; TFX's own are among them.
 _STATEFUL = re.compile(r"example_gen\b|\bcomponents\.(baseline|pusher|run_outcome)\.executor\.Executor$")
 
 
@@ -27,17 +39,17 @@ def check_executors(compiled: Compiled) -> Iterator[Finding]:
         where = f"executor {label}"
         yield from _image(where, container)
         yield from _command(where, container)
-        yield from _lifecycle(where, container)
+        if container.lifecycle.HasField("pre_cache_check"):
+            yield Finding(where, _PRE_CACHE_CHECK)
         yield from _resources(where, container.resources)
         yield from _variables(where, container)
     for dag, name, task, component in compiled.steps():
         where = dag.where(name)
-        executor = compiled.executors.get(component.executor_label)
-        if executor is not None and executor.HasField("container"):
-            yield from _types(where, task, component, executor.container)
-            yield from _caching(where, name, task, executor.container)
-            yield from _sizes(where, task, component, executor.container)
-            yield from _expansions(where, task, executor.container)
+        if container := compiled.container(component):
+            yield from _types(where, task, component, container)
+            yield from _caching(where, name, task, container)
+            yield from _sizes(where, task, component, container)
+            yield from _expansions(where, task, container)
 
 
 def _image(where: str, container: Message) -> Iterator[Finding]:
@@ -58,11 +70,7 @@ def _command(where: str, container: Message) -> Iterator[Finding]:
         yield Finding(where, "has no command: the launcher runs command and args, not the image's ENTRYPOINT")
         return
     if any(part in text for text in container.command for part in _STOCK):
-        yield Finding(
-            where,
-            "runs TFX's own entrypoint, which fails on input artifacts without a type, writes to gs://, s3:// and "
-            "minio:// itself, runs no driver and loses empty outputs; run python -m " + ENTRYPOINT,
-        )
+        yield Finding(where, _STOCK_COMMAND)
     elif ENTRYPOINT in container.command:
         for argument in (_CLASS, _TYPES, "--node"):
             if argument not in container.args:
@@ -70,27 +78,16 @@ def _command(where: str, container: Message) -> Iterator[Finding]:
     else:
         return
     if list(container.args).count(_INVOCATION) != 1:
-        yield Finding(
-            where, f"must have {_INVOCATION} as one argument, which the launcher replaces by inputs and outputs"
-        )
-
-
-def _lifecycle(where: str, container: Message) -> Iterator[Finding]:
-    if container.lifecycle.HasField("pre_cache_check"):
-        yield Finding(
-            where,
-            "has a lifecycle.preCacheCheck, which the backend never runs: {SPAN} is never resolved; run it "
-            "in the entrypoint: --driver",
-        )
+        message = f"must have {_INVOCATION} as one argument, which the launcher replaces by inputs and outputs"
+        yield Finding(where, message)
 
 
 def _resources(where: str, resources: Message) -> Iterator[Finding]:
     asked = {field.name for field, _ in resources.ListFields()}
-    for name, fields in (
-        ("CPU", {"cpu_request", "cpu_limit"}),
-        ("memory", {"memory_request", "memory_limit"}),
-    ):
-        if not asked & fields and not _newer(resources, fields):
+    for name, kind in (("CPU", "cpu"), ("memory", "memory")):
+        fields = {f"{kind}_request", f"{kind}_limit"}
+        # Newer backends have fields of strings; not all protos do.
+        if not asked & fields and not any(getattr(resources, f"resource_{field}", "") for field in fields):
             yield warning(where, f"requests no {name} (TFX drops the requests of an ExampleGen): it is evicted first")
     for name in ("cpu", "memory"):
         request, limit = getattr(resources, f"{name}_request"), getattr(resources, f"{name}_limit")
@@ -109,11 +106,6 @@ def _resources(where: str, resources: Message) -> Iterator[Finding]:
         yield Finding(where, f"requests {kind} without a count: the backend requests none")
 
 
-def _newer(resources: Message, fields: set[str]) -> bool:
-    """Whether the message has the string fields of newer backends, where the protos have them."""
-    return any(getattr(resources, f"resource_{field}", "") for field in fields)
-
-
 def _variables(where: str, container: Message) -> Iterator[Finding]:
     names = [variable.name for variable in container.env]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -130,19 +122,14 @@ def _types(where: str, task: Message, component: Message, container: Message) ->
         types = json.loads(args[args.index(_TYPES) + 1])
         known = {direction: set(types[direction]) for direction in ("inputs", "outputs")}
     except (IndexError, ValueError, KeyError, TypeError):
-        yield Finding(
-            where, f'{_TYPES} must be JSON such as {{"inputs": {{"model": "import.path.Of"}}, "outputs": {{}}}}'
-        )
+        example = '{"inputs": {"model": "import.path.Of"}, "outputs": {}}'
+        yield Finding(where, f"{_TYPES} must be JSON such as {example}")
         return
-    for direction, keys in (
-        ("inputs", {*task.inputs.artifacts, *component.input_definitions.artifacts}),
-        ("outputs", set(component.output_definitions.artifacts)),
-    ):
+    inputs = {*task.inputs.artifacts, *component.input_definitions.artifacts}
+    for direction, keys in (("inputs", inputs), ("outputs", set(component.output_definitions.artifacts))):
         for key in sorted(keys - known[direction]):
-            yield Finding(
-                where,
-                f"{_TYPES} lacks its {direction.removesuffix('s')} {key}, which arrives without a type",
-            )
+            what = direction.removesuffix("s")
+            yield Finding(where, f"{_TYPES} lacks its {what} {key}, which arrives without a type")
 
 
 def _caching(where: str, name: str, task: Message, container: Message) -> Iterator[Finding]:
@@ -151,12 +138,11 @@ def _caching(where: str, name: str, task: Message, container: Message) -> Iterat
     args = list(container.args)
     path = args[args.index(_CLASS) + 1] if _CLASS in args[:-1] else ""
     reads_folders = "--driver" in args or container.lifecycle.HasField("pre_cache_check")  # any FileBasedExampleGen
-    named = name in ("ImageExampleGen", "Baseline", "Pusher", "Outcome", "ModelCard", "RunReport")
-    if reads_folders or named or _STATEFUL.search(path):
-        yield Finding(
-            where,
-            "is cached, though its cache key lacks what it reads or writes: set cachingOptions.enableCache to false",
+    if reads_folders or name in STATEFUL or _STATEFUL.search(path):
+        message = (
+            "is cached, though its cache key lacks what it reads or writes: set cachingOptions.enableCache to false"
         )
+        yield Finding(where, message)
 
 
 def _sizes(where: str, task: Message, component: Message, container: Message) -> Iterator[Finding]:
@@ -166,12 +152,11 @@ def _sizes(where: str, task: Message, component: Message, container: Message) ->
     inputs = json_format.MessageToJson(task.inputs, indent=None)
     if len(inputs.encode()) > _LONGEST:
         yield Finding(where, f"has {_kib(inputs)} KiB of parameters, passed as one argument: Linux allows 128 KiB")
-    for what, message in (("component", component), ("container", container)):
-        text = json_format.MessageToJson(message, indent=None)
+    for what, spec in (("component", component), ("container", container)):
+        text = json_format.MessageToJson(spec, indent=None)
         if len(text.encode()) > _LONGEST:
-            yield Finding(
-                where, f"its {what} is {_kib(text)} KiB, passed to its driver as one argument: Linux allows 128 KiB"
-            )
+            message = f"its {what} is {_kib(text)} KiB, passed to its driver as one argument: Linux allows 128 KiB"
+            yield Finding(where, message)
 
 
 def _expansions(where: str, task: Message, container: Message) -> Iterator[Finding]:

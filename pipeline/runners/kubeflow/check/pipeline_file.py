@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, warning
-from pipeline.runners.kubeflow.check.platform_fields import PLATFORM_FIELDS
+from pipeline.runners.kubeflow.check.platform import PLATFORM_FIELDS
 
 Document = Mapping[str, Any]
 
@@ -17,7 +17,10 @@ SCHEMA_VERSION = "2.1.0"
 _FILE, _SECOND = "the file", "the platform document"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _ROOT = re.compile(r"(gs|s3|minio)://[^/]+(/.*)?")
-_SCHEMAS = {"2.0.0": "build it with use_pipeline_spec_2_1=True"}
+_JOB = (
+    "is a PipelineJob, as TFX writes into a .json file; the server accepts a PipelineSpec only and answers: unknown "
+    "format. Compile to a .yaml file"
+)
 
 # Since kfp-pipeline-spec 0.2.2, whose protos are at hand; read by backends that are newer than 2.5.
 _LATER = frozenset(
@@ -29,19 +32,11 @@ _LATER = frozenset(
     }
 )
 _ANY = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"})
-_STRING, _MESSAGE, _BYTES = 9, 11, 12  # google.protobuf.FieldDescriptor.TYPE_*
+_MESSAGE = 11  # google.protobuf.FieldDescriptor.TYPE_MESSAGE
 
 
 def parse(documents: Sequence[Any], pipeline_root: str | None) -> tuple[Compiled | None, list[Finding]]:
-    """Parses the documents as the backend does, and checks them as a whole.
-
-    Args:
-      documents: of the file, in any order.
-      pipeline_root: of the submission; None where the file's own is used.
-
-    Returns:
-      The parsed documents, None for a file without a pipeline; and the findings.
-    """
+    """Parses the documents and checks them as a whole: (None for a file without a pipeline, findings)."""
     found: list[Finding] = []
     spec, platform = _sorted(documents, found)
     if spec is None:
@@ -65,8 +60,7 @@ def parse(documents: Sequence[Any], pipeline_root: str | None) -> tuple[Compiled
 
 def _sorted(documents: Sequence[Any], found: list[Finding]) -> tuple[Document | None, Document | None]:
     """(the pipeline specification, the platform specification); any other document is a finding."""
-    spec: Document | None = None
-    platform: Document | None = None
+    spec = platform = None
     for number, document in enumerate(documents, start=1):
         where = f"document {number}"
         if document is None:
@@ -90,49 +84,36 @@ def _sorted(documents: Sequence[Any], found: list[Finding]) -> tuple[Document | 
     return spec, platform
 
 
-_JOB = (
-    "is a PipelineJob, as TFX writes into a .json file; the server accepts a PipelineSpec only and answers: "
-    "unknown format. Compile to a .yaml file"
-)
-
-
 def _unknown(spec: Document) -> list[Finding]:
     found = [
-        Finding(
-            path or _FILE,
-            f"has no field {field}, and the server refuses unknown fields" + _elsewhere(field, "first"),
-        )
+        Finding(path or _FILE, f"has no field {field}, and the server refuses unknown fields{_home(field)}")
         for path, field in unknown_fields(spec, pipeline_spec_pb2.PipelineSpec.DESCRIPTOR)
     ]
     deployment = spec.get("deploymentSpec", {})
     for path, field in unknown_fields(deployment, pipeline_spec_pb2.PipelineDeploymentConfig.DESCRIPTOR):
         where = path.removeprefix("executors.") or "deploymentSpec"
-        found.append(
-            Finding(f"executor {where}", f"has no field {field}, and the backend drops it" + _elsewhere(field, "first"))
-        )
+        found.append(Finding(f"executor {where}", f"has no field {field}, and the backend drops it{_home(field)}"))
     return found
 
 
-def _elsewhere(field: str, document: str) -> str:
+def _home(field: str) -> str:
     """Where the field belongs, if that is the other document."""
-    if document == "first" and field in PLATFORM_FIELDS:
-        return "; it belongs in the second document, platforms.kubernetes.deploymentSpec.executors"
-    return ""
+    home = "; it belongs in the second document, platforms.kubernetes.deploymentSpec.executors"
+    return home if field in PLATFORM_FIELDS else ""
 
 
 def _whole(spec: Any, pipeline_root: str | None) -> list[Finding]:
     found = []
     version = spec.schema_version or "none"
     if version != SCHEMA_VERSION:
-        how = _SCHEMAS.get(version, "compile it again")
+        how = "build it with use_pipeline_spec_2_1=True" if version == "2.0.0" else "compile it again"
         found.append(Finding(_FILE, f"the schema version must be {SCHEMA_VERSION}, got {version}; {how}"))
     name = spec.pipeline_info.name
     if not name:
         found.append(Finding(_FILE, "pipelineInfo.name is empty, which the server refuses"))
     elif not _NAME.fullmatch(name.rpartition("/")[2]):
-        found.append(
-            Finding(_FILE, f"the pipeline's name {name} becomes that of pods: lower-case letters, digits, - and . only")
-        )
+        message = f"the pipeline's name {name} becomes that of pods: lower-case letters, digits, - and . only"
+        found.append(Finding(_FILE, message))
     if not spec.root.dag.tasks:
         found.append(Finding(_FILE, "the root has no tasks"))
     root = pipeline_root or spec.default_pipeline_root
@@ -140,11 +121,8 @@ def _whole(spec: Any, pipeline_root: str | None) -> list[Finding]:
         message = "has no pipeline root (TFX omits it from YAML): set --pipeline-root, or artifacts go to "
         found.append(warning(_FILE, message + "the cluster's default"))
     elif not _ROOT.fullmatch(root):
-        found.append(
-            Finding(
-                _FILE, f"the pipeline root {root} must be gs://, s3:// or minio://: the launcher supports no others"
-            )
-        )
+        message = f"the pipeline root {root} must be gs://, s3:// or minio://: the launcher supports no others"
+        found.append(Finding(_FILE, message))
     return found
 
 
@@ -171,34 +149,19 @@ def _executors(platform: Document | None, found: list[Finding]) -> dict[str, Doc
 
 
 def unknown_fields(document: Any, descriptor: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(where, field) of every field in a JSON-like document that its message does not have.
-
-    Args:
-      document: what should be the message, as protobuf's JSON has it.
-      descriptor: of the message.
-      path: of the document in the file.
-    """
+    """(where, field) of every field in a document at ``path`` of the file that the message of ``descriptor`` lacks."""
     if descriptor.full_name in _ANY or not isinstance(document, Mapping):
         return
-    if descriptor.GetOptions().map_entry:
-        value = descriptor.fields_by_name["value"]
-        for key, item in document.items():
-            yield from _within(item, value, f"{path}.{key}" if path else str(key))
-        return
     fields = {field.json_name: field for field in descriptor.fields} | dict(descriptor.fields_by_name)
+    if descriptor.GetOptions().map_entry:
+        fields = dict.fromkeys(document, fields["value"])
     for key, item in document.items():
         here = f"{path}.{key}" if path else str(key)
-        if key in fields:
-            yield from _within(item, fields[key], here)
-        elif key not in _LATER and key != "@type":
-            yield path, str(key)
-
-
-def _within(item: Any, field: Any, path: str) -> Iterator[tuple[str, str]]:
-    if field.type != _MESSAGE:
-        return
-    if isinstance(item, list):
-        for number, one in enumerate(item):
-            yield from unknown_fields(one, field.message_type, f"{path}[{number}]")
-    else:
-        yield from unknown_fields(item, field.message_type, path)
+        if key not in fields:
+            if key not in _LATER and key != "@type":
+                yield path, str(key)
+        elif fields[key].type == _MESSAGE and isinstance(item, list):
+            for number, one in enumerate(item):
+                yield from unknown_fields(one, fields[key].message_type, f"{here}[{number}]")
+        elif fields[key].type == _MESSAGE:
+            yield from unknown_fields(item, fields[key].message_type, here)

@@ -1,21 +1,78 @@
-"""The platform document: backend/src/v2/driver/k8s.go, argocompiler/container.go, and what Kubernetes refuses."""
+"""The platform document: backend/src/v2/driver/k8s.go, argocompiler/container.go, and what Kubernetes refuses.
+
+Fields are those of KubernetesExecutorConfig in kubernetes_platform/proto/kubernetes_executor_config.proto of KFP 2.17.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, check, warning
-from pipeline.runners.kubeflow.check.platform_fields import (
-    FLAG,
-    MAP,
-    NEVER_READ,
-    NUMBER,
-    PARAMETER,
-    PLATFORM_FIELDS,
-    SINCE,
-    TEXT,
-    TEXTS,
-)
+
+TEXT, FLAG, NUMBER, TEXTS, MAP = "a string", "true or false", "an integer", "a list of strings", "a map of strings"
+PARAMETER = "a parameter"  # ml_pipelines.TaskInputsSpec.InputParameterSpec
+
+
+def _texts(*fields: str) -> dict[str, str]:
+    return dict.fromkeys(fields, TEXT)
+
+
+# Field -> its type; a dict is a message, a list of one is a repeated message.
+_SECRET = {"secretName": TEXT, "secretNameParameter": PARAMETER}
+_CONFIG_MAP = {"configMapName": TEXT, "configMapNameParameter": PARAMETER}
+_METADATA = {"labels": MAP, "annotations": MAP}
+_REQUIREMENT = {**_texts("key", "operator"), "values": TEXTS}
+PLATFORM_FIELDS: Mapping[str, Any] = {
+    "secretAsVolume": [{**_SECRET, "mountPath": TEXT, "optional": FLAG}],
+    "secretAsEnv": [{**_SECRET, "keyToEnv": [_texts("secretKey", "envVar")], "optional": FLAG}],
+    "pvcMount": [
+        _texts("constant", "componentInputParameter", "mountPath", "subPath")
+        | {"taskOutputParameter": PARAMETER, "pvcNameParameter": PARAMETER}
+    ],
+    "nodeSelector": {"labels": MAP, "nodeSelectorJson": PARAMETER},
+    "podMetadata": _METADATA,
+    "imagePullSecret": [_SECRET],
+    "imagePullPolicy": TEXT,
+    "configMapAsVolume": [{**_CONFIG_MAP, "mountPath": TEXT, "optional": FLAG}],
+    "configMapAsEnv": [{**_CONFIG_MAP, "keyToEnv": [_texts("configMapKey", "envVar")], "optional": FLAG}],
+    "activeDeadlineSeconds": NUMBER,
+    "fieldPathAsEnv": [_texts("name", "fieldPath")],
+    "tolerations": [
+        _texts("key", "operator", "value", "effect") | {"tolerationSeconds": NUMBER, "tolerationJson": PARAMETER}
+    ],
+    "genericEphemeralVolume": [
+        _texts("volumeName", "mountPath", "size", "storageClassName")
+        | {"accessModes": TEXTS, "defaultStorageClass": FLAG, "metadata": _METADATA}
+    ],
+    "nodeAffinity": [
+        {"matchExpressions": [_REQUIREMENT], "matchFields": [_REQUIREMENT], "weight": NUMBER}
+        | {"nodeAffinityJson": PARAMETER}
+    ],
+    "podAffinity": [
+        {"matchPodExpressions": [_REQUIREMENT], "matchNamespaceExpressions": [_REQUIREMENT]}
+        | {"matchPodLabels": MAP, "matchNamespaceLabels": MAP}
+        | {"topologyKey": TEXT, "namespaces": TEXTS, "weight": NUMBER, "anti": FLAG}
+    ],
+    "enabledSharedMemory": _texts("volumeName", "size"),
+    "emptyDirMounts": [_texts("volumeName", "mountPath", "medium", "sizeLimit")],
+    "securityContext": {"runAsUser": NUMBER, "runAsGroup": NUMBER, "runAsNonRoot": FLAG},
+}
+
+# Read from this version on; an earlier backend refuses to run a node that has it. From the protos of the releases of
+# kfp-kubernetes 1.5 (KFP 2.5), 2.14, 2.15, 2.16 and 2.17.
+_SINCE = {
+    "nodeAffinity.nodeAffinityJson": "2.14",
+    "secretAsEnv.optional": "2.15",
+    "configMapAsEnv.optional": "2.15",
+    "pvcMount.subPath": "2.16",
+    "securityContext": "2.16",
+}
+
+# In the protos, and read by no driver (backend/src/v2/driver/k8s.go).
+_NEVER_READ = {
+    "enabledSharedMemory": "write an entry of emptyDirMounts with mountPath /dev/shm and medium Memory",
+    "podAffinity": "leave it out",
+}
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
@@ -28,8 +85,8 @@ _VALUES = {
 }
 # What the backend mounts into every pod itself.
 _TAKEN = {"/gcs", "/s3", "/minio", "/.local", "/.cache", "/.config", "/kfp-launcher"}
-_OWN = {"kfp-launcher", "gcs-scratch", "s3-scratch", "minio-scratch", "ca-bundle"} | {
-    f"dot-{name}-scratch" for name in ("local", "cache", "config")
+_OWN = {"kfp-launcher", "ca-bundle"} | {
+    f"{name}-scratch" for name in ("gcs", "s3", "minio", "dot-local", "dot-cache", "dot-config")
 }
 
 
@@ -47,10 +104,8 @@ def check_platform(compiled: Compiled) -> Iterator[Finding]:
         yield from _age(where, config)
     for label, _ in compiled.containers():
         if not any(_entries(compiled.platform.get(label, {}), "emptyDirMounts", "genericEphemeralVolume")):
-            yield warning(
-                f"executor {label}",
-                "has no volume for temporary files: they fill the disk of its node, and the pod may be evicted",
-            )
+            message = "has no volume for temporary files: they fill the disk of its node, and the pod may be evicted"
+            yield warning(f"executor {label}", message)
 
 
 def _message(where: str, document: Any, fields: Mapping[str, Any], path: str) -> Iterator[Finding]:
@@ -130,10 +185,8 @@ def _volumes(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
             if not isinstance(name, str):
                 continue
             if not _LABEL.fullmatch(name):
-                yield Finding(
-                    where,
-                    f"{field}: {name} becomes a volume's name: lower-case letters, digits and -, 63 at most, no dots",
-                )
+                rule = "lower-case letters, digits and -, 63 at most, no dots"
+                yield Finding(where, f"{field}: {name} becomes a volume's name: {rule}")
             elif name in _OWN or volumes.get(name, field) != field:
                 other = "the backend's own" if name in _OWN else f"of {volumes[name]} too"
                 yield Finding(where, f"{field}: {name} is the name of a volume that is {other}: no pod is created")
@@ -150,11 +203,10 @@ def _user(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _age(where: str, config: Mapping[str, Any]) -> Iterator[Finding]:
-    for field, instead in NEVER_READ.items():
+    for field, instead in _NEVER_READ.items():
         if field in config:
             yield Finding(where, f"{field} is read by no backend up to 2.17; {instead}")
-    for path, version in SINCE.items():
+    for path, version in _SINCE.items():
         field, _, inner = path.partition(".")
-        there = any(inner in entry for entry in _entries(config, field)) if inner else field in config
-        if there:
+        if any(inner in entry for entry in _entries(config, field)) if inner else field in config:
             yield warning(where, f"{path} needs KFP {version} or later: an earlier one refuses to run the node")

@@ -1,7 +1,7 @@
 """The tasks and their dependencies: backend/src/v2/compiler/{visitor.go,argocompiler/dag.go}, backend/src/v2/driver."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check, warning
 
@@ -42,13 +42,13 @@ def _components(compiled: Compiled) -> Iterator[Finding]:
             if name in _uses(compiled, component, set()):
                 yield Finding(f"component {name}", "contains itself, which the backend refuses")
             continue
-        executor = compiled.executors.get(component.executor_label)
-        if executor is None or not executor.HasField("container"):
+        container = compiled.container(component)
+        if container is None:
             continue
-        key = executor.container.SerializeToString(deterministic=True)
+        key = container.SerializeToString(deterministic=True)
         other, same = seen.setdefault(key, (name, component))
-        definitions = [(one.input_definitions, one.output_definitions) for one in (same, component)]
-        if definitions[0] != definitions[1]:
+        here, there = ((one.input_definitions, one.output_definitions) for one in (component, same))
+        if here != there:
             yield Finding(
                 f"component {name}",
                 f"has the same container as {other} but other inputs or outputs: the backend identifies components by "
@@ -67,21 +67,17 @@ def _uses(compiled: Compiled, component: Message, seen: set[str]) -> set[str]:
 
 def _names(dag: Dag) -> Iterator[Finding]:
     for name, task in sorted(dag.tasks.items()):
+        where = dag.where(name)
         if not _TASK_ID.fullmatch(name):
-            yield Finding(
-                dag.where(name),
-                "Argo takes ids of letters, digits and - only; rename the node: with_id()",
-            )
+            yield Finding(where, "Argo takes ids of letters, digits and - only; rename the node: with_id()")
         if name.endswith("-driver") and name.removesuffix("-driver") in dag.tasks:
-            yield Finding(dag.where(name), f"has the name of the driver pod of {name.removesuffix('-driver')}")
+            yield Finding(where, f"has the name of the driver pod of {name.removesuffix('-driver')}")
         info = task.task_info.name
         if not info:
-            yield Finding(dag.where(name), "taskInfo.name is empty: its driver fails with: task spec is required")
+            yield Finding(where, "taskInfo.name is empty: its driver fails with: task spec is required")
         elif info != name:
-            yield Finding(
-                dag.where(name),
-                f"taskInfo.name is {info}: drivers look outputs up by one or the other; make them equal",
-            )
+            why = "drivers look outputs up by one or the other; make them equal"
+            yield Finding(where, f"taskInfo.name is {info}: {why}")
 
 
 def _order(dag: Dag) -> Iterator[Finding]:
@@ -92,20 +88,13 @@ def _order(dag: Dag) -> Iterator[Finding]:
             if other not in tasks:
                 yield Finding(dag.where(name), f"depends on {other}, which is not a task: Argo refuses the graph")
         upstream[name] = {other for other in (*task.dependent_tasks, *_named_producers(task)) if other in tasks}
-    done: set[str] = set()
-    while ready := {name for name in upstream if name not in done and upstream[name] <= done}:
-        done |= ready
-    if cycle := sorted(_on_cycles(upstream, set(upstream) - done)):
-        yield Finding(f"tasks {', '.join(cycle)}", "depend on one another: Argo refuses a cycle")
-
-
-def _on_cycles(upstream: Mapping[str, set[str]], blocked: set[str]) -> set[str]:
-    """The tasks on cycles, of all that never get ready: not those that only come after a cycle."""
-    while True:
-        needed = {other for name in blocked for other in upstream[name]} & blocked
-        if needed == blocked:
-            return blocked
-        blocked = needed
+    blocked = set(upstream)  # the tasks that never get ready: those of cycles, and those that come after one
+    while ready := {name for name in blocked if not upstream[name] & blocked}:
+        blocked -= ready
+    while before := {name for name in blocked if not any(name in upstream[other] for other in blocked)}:
+        blocked -= before
+    if blocked:
+        yield Finding(f"tasks {', '.join(sorted(blocked))}", "depend on one another: Argo refuses a cycle")
 
 
 def _named_producers(task: Message) -> Iterator[str]:
@@ -119,27 +108,19 @@ def _named_producers(task: Message) -> Iterator[str]:
 
 def _producers(compiled: Compiled, dag: Dag, where: str, task: Message) -> Iterator[Finding]:
     for key, artifact in sorted(task.inputs.artifacts.items()):
+        here = f"{where}, input {key}"
         if artifact.HasField("task_output_artifact"):
             source = artifact.task_output_artifact
-            yield from _output(
-                compiled, dag, f"{where}, input {key}", source.producer_task, "artifacts", source.output_artifact_key
-            )
+            yield from _output(compiled, dag, here, source.producer_task, "artifacts", source.output_artifact_key)
         elif artifact.HasField("component_input_artifact"):
             if artifact.component_input_artifact not in dag.component.input_definitions.artifacts:
-                yield Finding(f"{where}, input {key}", f"{dag.name} has no input {artifact.component_input_artifact}")
+                yield Finding(here, f"{dag.name} has no input {artifact.component_input_artifact}")
         else:
-            yield Finding(f"{where}, input {key}", "has no source: its driver fails")
+            yield Finding(here, "has no source: its driver fails")
     for key, parameter in sorted(task.inputs.parameters.items()):
         if parameter.HasField("task_output_parameter"):
-            value = parameter.task_output_parameter
-            yield from _output(
-                compiled,
-                dag,
-                f"{where}, parameter {key}",
-                value.producer_task,
-                "parameters",
-                value.output_parameter_key,
-            )
+            source, here = parameter.task_output_parameter, f"{where}, parameter {key}"
+            yield from _output(compiled, dag, here, source.producer_task, "parameters", source.output_parameter_key)
 
 
 def _output(compiled: Compiled, dag: Dag, where: str, producer: str, kind: str, key: str) -> Iterator[Finding]:
@@ -147,11 +128,11 @@ def _output(compiled: Compiled, dag: Dag, where: str, producer: str, kind: str, 
         meant = producer.removesuffix("_task")
         why = f"; TFX writes {meant}_task for a value of a node: avoid dynamic exec properties"
         yield Finding(where, f"comes from {producer}, which is not a task" + (why if meant in dag.tasks else ""))
-        return
-    component = compiled.component(dag.tasks[producer])
-    if component is not None and key not in getattr(component.output_definitions, kind):
-        has = ", ".join(sorted(getattr(component.output_definitions, kind))) or "none"
-        yield Finding(where, f"is {producer}'s output {key}, which it does not declare; its {kind}: {has}")
+    elif component := compiled.component(dag.tasks[producer]):
+        declared = getattr(component.output_definitions, kind)
+        if key not in declared:
+            has = ", ".join(sorted(declared)) or "none"
+            yield Finding(where, f"is {producer}'s output {key}, which it does not declare; its {kind}: {has}")
 
 
 def _executor(compiled: Compiled, where: str, task: Message, component: Message) -> Iterator[Finding]:
@@ -169,11 +150,8 @@ def _executor(compiled: Compiled, where: str, task: Message, component: Message)
     if kind == "importer":
         yield from _importer(where, task, executor.importer)
     elif kind == "resolver":
-        yield Finding(
-            where,
-            "is a Resolver, which the backend does not implement (non-container and non-importer executor); find the "
-            "artifact in a component",
-        )
+        message = "is a Resolver, which the backend does not implement (non-container and non-importer executor); "
+        yield Finding(where, message + "find the artifact in a component")
     elif kind != "container":
         yield Finding(where, f"has an executor of the kind {kind or 'none'}: the backend runs containers and importers")
 
@@ -216,27 +194,22 @@ def _trigger(where: str, task: Message, component: Message) -> Iterator[Finding]
     condition = task.trigger_policy.condition
     if not condition:
         return
-    unknown = [
-        name
-        for kind, name in _CONDITION_INPUT.findall(condition)
-        if name not in (task.inputs.artifacts if kind == "artifacts" else task.inputs.parameters)
-    ]
+    known = {"artifacts": task.inputs.artifacts}
+    read = _CONDITION_INPUT.findall(condition)
+    unknown = [name for kind, name in read if name not in known.get(kind, task.inputs.parameters)]
     if re.search(r"Unknown \w+( \w+)? Operation", condition):
         yield Finding(where, f"TFX could not put its condition into CEL: {condition}")
     elif unknown:
         yield Finding(where, f"its condition reads inputs that the task does not have: {', '.join(unknown)}")
-    elif never := sorted(_never_alike(condition, component)):
-        yield Finding(
-            where, f"its condition compares {', '.join(never)} with a value of another type, which CEL does not support"
-        )
+    elif never := sorted(_never_equal(condition, component)):
+        message = f"its condition compares {', '.join(never)} with a value of another type, which CEL does not support"
+        yield Finding(where, message)
     elif ".metadata" in condition:
-        yield warning(
-            where,
-            f"runs under a condition, which fails the run where a property is missing from the metadata: {condition}",
-        )
+        message = "runs under a condition, which fails the run where a property is missing from the metadata: "
+        yield warning(where, message + condition)
 
 
-def _never_alike(condition: str, component: Message) -> Iterator[str]:
+def _never_equal(condition: str, component: Message) -> Iterator[str]:
     """Parameters that are compared with what they never are, a truth value with a text."""
     declared = component.input_definitions.parameters
     for name, literal in _COMPARED.findall(condition):

@@ -12,8 +12,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-Say = Callable[[dict[str, Any]], None]
-
 
 def main() -> int:
     """Answers the request on standard input."""
@@ -28,14 +26,13 @@ def main() -> int:
     return answer(json.load(sys.stdin), say)
 
 
-def answer(request: dict[str, Any], say: Say) -> int:
+def answer(request: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> int:
     """Carries out the request; the last line is always its result or its error."""
-    from pipeline.runners.kubeflow.client.failures import explain  # a second or two: the SDK
+    from pipeline.runners.kubeflow.client.connection import connect, explain  # a second or two: the SDK
 
     address = request["connection"].get("host") or ""
     try:
         from pipeline.runners.kubeflow.client import runs, schedules
-        from pipeline.runners.kubeflow.client.connection import connect
 
         operations = {**runs.OPERATIONS, **schedules.OPERATIONS}
         client = connect(**request["connection"])

@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api
 
-from pipeline.runners.kubeflow.client.connection import Client
+from pipeline.runners.kubeflow.client.connection import Client, Request, Say
 
-Request = Mapping[str, Any]
-Say = Callable[[dict[str, Any]], None]
-
-PAGE = 100
+_PAGE = 100
 
 
 def deploy(client: Client, name: str, file: str) -> tuple[str, str, str, bool]:
@@ -34,37 +31,31 @@ def deploy(client: Client, name: str, file: str) -> tuple[str, str, str, bool]:
 
 def find(client: Client, name: str) -> Any:
     """The pipeline of that name, or None."""
-    namespace = client.get_user_namespace() or None
-    found = pages(lambda **page: client.list_pipelines(namespace=namespace, **page), "pipelines", named(name))
+    found = _pages(lambda **page: client.list_pipelines(namespace=client.namespace, **page), "pipelines", name)
     return next((pipeline for pipeline in found if name in (pipeline.name, pipeline.display_name)), None)
 
 
 def _version(client: Client, pipeline_id: str, name: str) -> str | None:
-    found = pages(lambda **page: client.list_pipeline_versions(pipeline_id, **page), "pipeline_versions", named(name))
+    found = _pages(lambda **page: client.list_pipeline_versions(pipeline_id, **page), "pipeline_versions", name)
     return next((version.pipeline_version_id for version in found if version.display_name == name), None)
 
 
 def _create(client: Client, name: str) -> str:
     """Creates a pipeline without a version: an upload would name the first version after the pipeline."""
-    body = client.api_models.V2beta1Pipeline(display_name=name, namespace=client.get_user_namespace() or None)
+    body = client.api_models.V2beta1Pipeline(display_name=name, namespace=client.namespace)
     return str(client.pipelines.pipeline_service_create_pipeline(pipeline=body).pipeline_id)
 
 
-def named(name: str) -> str:
-    """The API's filter for a display name."""
-    return where("display_name", name)
-
-
-def where(key: str, value: str) -> str:
+def _where(key: str, value: str) -> str:
     """The API's filter for one value of a key."""
     return json.dumps({"predicates": [{"operation": "EQUALS", "key": key, "string_value": value}]})
 
 
-def pages(call: Callable[..., Any], key: str, filter_json: str | None = None) -> Iterator[Any]:
-    """All items of a list call, page by page."""
-    token = ""
+def _pages(call: Callable[..., Any], key: str, name: str | None = None) -> Iterator[Any]:
+    """All items of a list call, page by page; with ``name`` those of that display name."""
+    token, chosen = "", None if name is None else _where("display_name", name)
     while True:
-        answer = call(page_token=token, page_size=PAGE, filter=filter_json)
+        answer = call(page_token=token, page_size=_PAGE, filter=chosen)
         yield from getattr(answer, key) or ()
         token = answer.next_page_token or ""
         if not token:
@@ -73,23 +64,18 @@ def pages(call: Callable[..., Any], key: str, filter_json: str | None = None) ->
 
 def list_schedules(client: Client, _request: Request, _say: Say) -> dict[str, Any]:
     """All recurring runs by name, including those that others made."""
-    namespace = client.get_user_namespace() or None
-    found = pages(lambda **page: client.list_recurring_runs(namespace=namespace, **page), "recurring_runs")
-    return {
-        "schedules": [_description(client, one) for one in sorted(found, key=lambda one: (one.display_name, _age(one)))]
-    }
+    listed = _pages(lambda **page: client.list_recurring_runs(namespace=client.namespace, **page), "recurring_runs")
+    found = sorted(listed, key=lambda one: (one.display_name, _age(one)))
+    return {"schedules": [_description(client, one) for one in found]}
 
 
 def _description(client: Client, one: Any) -> dict[str, Any]:
     cron = one.trigger.cron_schedule if one.trigger else None
     periodic = one.trigger.periodic_schedule if one.trigger else None
     trigger = cron or periodic
-    runs = client.list_runs(
-        page_size=1,
-        sort_by="created_at desc",
-        experiment_id=one.experiment_id,
-        filter=where("recurring_run_id", one.recurring_run_id),
-    ).runs
+    its_own = _where("recurring_run_id", one.recurring_run_id)
+    order = "created_at desc"
+    runs = client.list_runs(page_size=1, sort_by=order, experiment_id=one.experiment_id, filter=its_own).runs
     last = runs[0] if runs else None
     return {
         "name": one.display_name,
@@ -129,8 +115,9 @@ def _version_name(client: Client, reference: Any) -> str | None:
 
 def of_name(client: Client, name: str) -> list[Any]:
     """All recurring runs of a name, oldest first."""
-    namespace = client.get_user_namespace() or None
-    found = pages(lambda **page: client.list_recurring_runs(namespace=namespace, **page), "recurring_runs", named(name))
+    found = _pages(
+        lambda **page: client.list_recurring_runs(namespace=client.namespace, **page), "recurring_runs", name
+    )
     return sorted((one for one in found if one.display_name == name), key=_age)
 
 
@@ -141,11 +128,6 @@ def _age(one: Any) -> tuple[str, str]:
 def is_enabled(one: Any) -> bool:
     """Whether it starts runs."""
     return bool(one.status == "ENABLED" or one.mode == "ENABLE")
-
-
-def note_of(one: Any) -> str:
-    """Its description, where this project keeps its own state of a schedule."""
-    return one.description or ""
 
 
 def _iso(time: Any) -> str | None:

@@ -1,14 +1,108 @@
-"""The SDK's client, with the credentials of the environment."""
+"""The SDK's client, with the credentials of the environment, and its failures.
 
+A failure is one line, with the error code where the user can fix it.
+"""
+
+import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import kfp.client
 import kfp_server_api
+import urllib3.exceptions as http
 from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
 
-from pipeline.runners.kubeflow.client.failures import CREDENTIALS, Refused
+Request = Mapping[str, Any]
+Say = Callable[[dict[str, Any]], None]  # writes one line of the answer
+
+_CREDENTIALS = "SIAMESE_KFP_TOKEN, KF_PIPELINES_SA_TOKEN_PATH (a file) or SIAMESE_KFP_COOKIES"
+_STATUSES: dict[int, tuple[str, str | None]] = {
+    400: ("refused (400)", "kubeflow-request-refused"),
+    401: (f"not logged in (401): set {_CREDENTIALS}", "kubeflow-not-logged-in"),
+    403: ("not allowed (403)", "kubeflow-not-allowed"),
+    404: ("not found (404)", "kubeflow-not-found"),
+    409: ("it exists already (409)", "kubeflow-exists"),
+}
+
+
+class Failed(Exception):
+    """A failure that the user cannot fix from here; the message is one line."""
+
+    code: str | None = None
+
+
+class Refused(Failed):
+    """An error that the user can fix; ``code`` is of ``models.error_codes``, which this environment cannot import."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def explain(error: BaseException, address: str) -> tuple[str, str | None]:
+    """(the message, the error code; None where the user cannot fix it)."""
+    if isinstance(error, Failed):
+        return str(error), error.code
+    if isinstance(error, kfp_server_api.ApiException):
+        what, code = _answered(error)
+    elif isinstance(error, http.HTTPError):
+        what, code = _unanswered(error)
+    elif isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", "kubeflow-file-unreadable"
+    else:
+        what, code = f"{type(error).__name__}: {_line(str(error))}", None
+    return f"{address or 'the server'}: {what}", code
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Whether the same call may succeed later."""
+    if isinstance(error, kfp_server_api.ApiException):
+        return error.status == 429 or error.status >= 500
+    return isinstance(error, http.HTTPError) and not isinstance(error, http.LocationValueError)
+
+
+def _answered(error: Any) -> tuple[str, str | None]:
+    """Of an answer: its body is JSON in one of two forms, or text."""
+    try:
+        body = json.loads(error.body)
+        message = body.get("message") or body.get("error_message") or body.get("error") or ""
+    except (TypeError, ValueError, AttributeError):
+        message = error.body or error.reason or ""
+    why = _line(message if isinstance(message, str) else json.dumps(message))
+    what, code = _STATUSES.get(error.status, (f"the server failed ({error.status})", None))
+    return f"{what}: {why}" if why else what, code
+
+
+def _unanswered(error: BaseException) -> tuple[str, str | None]:
+    cause = getattr(error, "reason", None)
+    while isinstance(cause, http.HTTPError) and isinstance(getattr(cause, "reason", None), BaseException):
+        error, cause = cause, getattr(cause, "reason", None)
+    cause = cause if isinstance(cause, BaseException) else error
+    inner = cause.args[-1] if cause.args and isinstance(cause.args[-1], BaseException) else cause
+    text = _line(str(inner))
+    if isinstance(cause, http.NameResolutionError):
+        return "no host has that name", "kubeflow-no-connection"
+    if isinstance(cause, http.NewConnectionError):
+        why = "refused" if "refused" in text else text.rpartition(": ")[2]
+        return f"no connection ({why}); check the address, and that the port-forward runs", "kubeflow-no-connection"
+    if isinstance(cause, http.ConnectTimeoutError):
+        return "no connection in time; check the address", "kubeflow-no-connection"
+    if isinstance(cause, http.ProxyError):
+        return f"the proxy did not connect: {text}", "kubeflow-no-connection"
+    if isinstance(cause, http.SSLError) or "SSL" in text or "certificate" in text.lower():
+        return f"no TLS connection: {text}; kubeflow.connection.ca_file names a certificate to trust", "kubeflow-no-tls"
+    if isinstance(cause, http.LocationValueError):
+        return "must be an address such as http://localhost:8080", "kubeflow-no-address"
+    if isinstance(cause, http.ReadTimeoutError):
+        return "no answer in time (kubeflow.connection.timeout)", None
+    return f"the connection broke off: {text}", None
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 500 else line[:500] + " ..."
 
 
 class _Rest(kfp_server_api.rest.RESTClientObject):
@@ -22,7 +116,7 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
         if "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
             message = (
-                f"{address}: a web page answered, not the API (probably a login page): set {CREDENTIALS}, or bypass "
+                f"{address}: a web page answered, not the API (probably a login page): set {_CREDENTIALS}, or bypass "
                 "the gateway: kubectl port-forward -n kubeflow svc/ml-pipeline 8888"
             )
             raise Refused(message, code="kubeflow-not-logged-in")
@@ -52,6 +146,15 @@ class Client(kfp.client.Client):
     def set_user_namespace(self, namespace: str) -> None:
         """Sets the namespace of this client: the SDK's own method writes it into the user's home, for all clients."""
         self._context_setting["namespace"] = namespace
+
+    @property
+    def namespace(self) -> str | None:
+        """The user's namespace on a multi-user server."""
+        return self.get_user_namespace() or None
+
+    def experiment_id(self, name: str) -> str:
+        """The id of the experiment, which is created where it does not exist."""
+        return str(self.create_experiment(name, namespace=self.namespace).experiment_id)
 
     @property
     def address(self) -> str:
@@ -99,7 +202,7 @@ def connect(
     healthz = client.get_kfp_healthz()
     if namespace:
         client.set_user_namespace(namespace)
-    if healthz.multi_user and not client.get_user_namespace():
+    if healthz.multi_user and not client.namespace:
         message = f"{client.address}: a multi-user server needs a namespace: set --namespace or kubeflow.namespace"
         raise Refused(message, code="kubeflow-no-namespace")
     return client

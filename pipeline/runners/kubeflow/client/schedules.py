@@ -12,16 +12,12 @@ Interrupted after any of them (kill -9), at most one is enabled, and running the
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pipeline.runners.kubeflow.client.catalog import deploy, is_enabled, list_schedules, note_of, of_name
-from pipeline.runners.kubeflow.client.connection import Client
-from pipeline.runners.kubeflow.client.failures import Failed, Refused, explain
-
-Request = Mapping[str, Any]
-Say = Callable[[dict[str, Any]], None]
+from pipeline.runners.kubeflow.client.catalog import deploy, is_enabled, list_schedules, of_name
+from pipeline.runners.kubeflow.client.connection import Client, Failed, Refused, Request, Say, explain
 
 _MADE_BY = "siamese kubeflow schedule"
 _PAUSED = "stays paused"  # in the description of one that replaced a paused one
@@ -35,9 +31,13 @@ def create(client: Client, request: Request, say: Say) -> dict[str, Any]:
     before = of_name(client, name)
     _same_pipeline(name, before, pipeline_id)
     digest = _digest(version_id, request)
-    paused = bool(before) and not any(map(is_enabled, before)) and (len(before) == 1 or _PAUSED in note_of(before[-1]))
+    paused = (
+        bool(before)
+        and not any(map(is_enabled, before))
+        and (len(before) == 1 or _PAUSED in (before[-1].description or ""))
+    )
     done = {"name": name, "version": version, "reused": reused, "paused": paused, "undeleted": []}
-    if len(before) == 1 and f"({digest})" in note_of(before[0]):
+    if len(before) == 1 and f"({digest})" in (before[0].description or ""):
         return {**done, "recurring_run_id": before[0].recurring_run_id, "replaced": 0, "unchanged": True}
     note = f"{_MADE_BY} ({digest})" + (f", {_PAUSED}" if paused else "")
     new = _create_disabled(client, request, note, pipeline_id, version_id)
@@ -55,9 +55,8 @@ def _digest(version_id: str, request: Request) -> str:
 
 
 def _create_disabled(client: Client, request: Request, note: str, pipeline_id: str, version_id: str) -> str:
-    experiment = client.create_experiment(request["experiment"], namespace=client.get_user_namespace() or None)
     made = client.create_recurring_run(
-        experiment_id=experiment.experiment_id,
+        experiment_id=client.experiment_id(request["experiment"]),
         job_name=request["name"],
         description=note,
         max_concurrency=request["max_concurrency"],
@@ -74,10 +73,7 @@ def _create_disabled(client: Client, request: Request, note: str, pipeline_id: s
 
 
 def _switch_to(client: Client, name: str, new: str, paused: bool) -> list[str]:
-    """The steps after the first.
-
-    Returns:
-      The old ones that are disabled, but could not be deleted, with the reason.
+    """The steps after the first; returns what ``_delete`` does.
 
     Raises:
       Failed: the new one is not enabled; the message says which one is.
@@ -99,11 +95,7 @@ def _switch_to(client: Client, name: str, new: str, paused: bool) -> list[str]:
 
 
 def _delete(client: Client, found: list[Any]) -> list[str]:
-    """Deletes disabled ones.
-
-    Returns:
-      Those that could not be deleted, with the reason: a warning, not a failure.
-    """
+    """Deletes disabled ones; those that could not be deleted, with the reason: a warning, not a failure."""
     return list(filter(None, (_delete_one(client, one.recurring_run_id) for one in found)))
 
 
@@ -197,10 +189,4 @@ def _uninterrupted() -> Iterator[None]:
                 signal.signal(kind, handler)
 
 
-OPERATIONS = {
-    "schedule": create,
-    "schedules": list_schedules,
-    "pause": pause,
-    "resume": resume,
-    "delete": delete,
-}
+OPERATIONS = {"schedule": create, "schedules": list_schedules, "pause": pause, "resume": resume, "delete": delete}

@@ -8,7 +8,7 @@ be computed; so can the names of pods, by which logs are read (RetrievePodName i
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,75 +21,58 @@ _TEMPLATE = "system-container-impl"
 
 
 class Step(NamedTuple):
-    """One node of the pipeline.
-
-    Attributes:
-      name: as the pipeline has it.
-      state: one of the states above.
-      attempt: the one that runs or ran last, from 1.
-      seconds: from its start to its end; None where it has not ended.
-      cached: its outputs are those of an earlier run.
-      before: it failed before its container was started.
-    """
+    """One node of the pipeline."""
 
     name: str
-    state: str
-    attempt: int = 1
-    seconds: float | None = None
-    cached: bool = False
-    before: bool = False
+    state: str  # one of those above
+    attempt: int = 1  # the one that runs or ran last, from 1
+    seconds: float | None = None  # from its start to its end; None where it has not ended
+    cached: bool = False  # its outputs are those of an earlier run
+    before: bool = False  # it failed before its container was started
 
 
-def steps(names: Iterable[str], tasks: Iterable[Mapping[str, Any]]) -> dict[str, Step]:
-    """The state of each node in ``names``; an unknown one is pending.
-
-    Args:
-      names: of the pipeline's nodes.
-      tasks: of the API: ``display_name``, ``state``, ``start_time``, ``end_time`` and ``child_tasks``.
-    """
-    listed = list(tasks)
-    by_name = {str(task["display_name"]): task for task in listed}
-    children = {child for task in listed for child in _children(task)}
-    workflow = workflow_name(children)
+def steps(names: Iterable[str], tasks: Sequence[Mapping[str, Any]]) -> dict[str, Step]:
+    """The state of each node in ``names`` by the API's ``tasks``; an unknown one is pending."""
+    by_name = {str(task["display_name"]): task for task in tasks}
+    children, workflow = _children(tasks), workflow_of(tasks)
     return {name: _step(name, by_name, children, workflow) for name in names}
 
 
 def _step(name: str, tasks: Mapping[str, Mapping[str, Any]], children: set[str], workflow: str) -> Step:
-    group, driver = tasks.get(name), tasks.get(f"{name}-driver")
-    if group is None or _state(group) in (PENDING, ""):
-        if driver is not None and _state(driver) == FAILED:
-            return Step(name, FAILED, seconds=_seconds(driver), before=True)
-        return Step(name, RUNNING if driver is not None and _state(driver) == RUNNING else PENDING)
-    state = _state(group)
+    group, driver = tasks.get(name, {}), tasks.get(f"{name}-driver", {})
+    state = _state(group) or PENDING
     # Argo omits the group of a task whose driver failed, or that an upstream task kept from running.
-    if state in (SKIPPED, FAILED) and driver is not None and _state(driver) == FAILED:
+    if state in (PENDING, SKIPPED, FAILED) and _state(driver) == FAILED:
         return Step(name, FAILED, seconds=_seconds(driver), before=True)
-    attempts = [n for n in range(_MOST_ATTEMPTS) if node_id(workflow, f"{name}.executor({n})") in children]
+    if state == PENDING:
+        return Step(name, RUNNING if _state(driver) == RUNNING else PENDING)
+    attempts = [n for n in range(_MOST_ATTEMPTS) if _node_id(workflow, f"{name}.executor({n})") in children]
     seconds = _seconds(group) if state in ENDED else None
     # None of our containers ends within two seconds: its outputs are those of an earlier run.
     cached = state == SUCCEEDED and not attempts and seconds is not None and seconds < 2
     return Step(name, state, attempt=max(attempts, default=0) + 1, seconds=seconds, cached=cached)
 
 
-def pods(workflow: str, name: str, attempt: int) -> list[str]:
-    """The possible names of an attempt's pod, likeliest first: they depend on the versions of Argo and KFP."""
+def pods(workflow: str, name: str, attempt: int, metadata: tuple[int, int] = (0, 0)) -> list[str]:
+    """The possible names of an attempt's pod, likeliest first: they depend on the versions of Argo and KFP.
+
+    Args:
+      workflow: Argo's name of the run.
+      name: of the node.
+      attempt: from 1.
+      metadata: (annotations, labels) of the pod: how many. The name has them where there are any.
+    """
     if not workflow:
         return []
-    retried, only = node_id(workflow, f"{name}.executor({attempt - 1})"), node_id(workflow, f"{name}.executor")
+    mark = f"metadata-{metadata[0]}-{metadata[1]}-" if any(metadata) else ""
     found = []
-    for identity, prefix in ((retried, "retry-"), (only, "")):
-        digits = identity.rpartition("-")[2]
-        found += [f"{workflow}-{prefix}{_TEMPLATE}-{digits}", identity]
+    for suffix, prefix in ((f"executor({attempt - 1})", "retry-"), ("executor", "")):
+        identity = _node_id(workflow, f"{name}.{suffix}")
+        found += [f"{workflow}-{mark}{prefix}{_TEMPLATE}-{identity.rpartition('-')[2]}", identity]
     return found
 
 
-def with_metadata(pods: Iterable[str], annotations: int, labels: int) -> list[str]:
-    """The same where pods have labels or annotations, whose counts are then part of the name."""
-    mark = f"-metadata-{annotations}-{labels}-"
-    return [re.sub(rf"-(?=(retry-)?{_TEMPLATE}-)", mark, pod, count=1) for pod in pods]
-
-
-def node_id(workflow: str, name: str) -> str:
+def _node_id(workflow: str, name: str) -> str:
     """Argo's id of a node of the pipeline."""
     return argo_id(workflow, f"{workflow}.root.{name}")
 
@@ -102,19 +85,15 @@ def argo_id(workflow: str, name: str) -> str:
     return f"{workflow}-{digest}"
 
 
-def workflow_name(children: Iterable[str]) -> str:
-    """The workflow of all these ids; empty without ids."""
-    names = [match[1] for child in children if (match := re.fullmatch(r"(.+)-\d+", child))]
+def workflow_of(tasks: Iterable[Mapping[str, Any]]) -> str:
+    """Argo's name of the run with these tasks; empty where none has started."""
+    names = [match[1] for child in _children(tasks) if (match := re.fullmatch(r"(.+)-\d+", child))]
     return max(set(names), key=names.count) if names else ""
 
 
-def workflow_of(tasks: Iterable[Mapping[str, Any]]) -> str:
-    """The workflow of a run's tasks."""
-    return workflow_name({child for task in tasks for child in _children(task)})
-
-
-def _children(task: Mapping[str, Any]) -> list[str]:
-    return [str(child["pod_name"]) for child in task.get("child_tasks") or () if child.get("pod_name")]
+def _children(tasks: Iterable[Mapping[str, Any]]) -> set[str]:
+    listed = (child for task in tasks for child in task.get("child_tasks") or ())
+    return {str(child["pod_name"]) for child in listed if child.get("pod_name")}
 
 
 def _state(task: Mapping[str, Any]) -> str:

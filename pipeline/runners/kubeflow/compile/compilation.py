@@ -1,7 +1,6 @@
 """Compiles a configuration for Kubeflow Pipelines: the same graph, adapted to the open-source backend."""
 
-import importlib
-import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,30 +17,22 @@ from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
-from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.check import findings
-from pipeline.runners.kubeflow.check.compiled import Finding, lines
-from pipeline.runners.kubeflow.compile import passes
+from pipeline.runners.kubeflow.check import Finding, errors, findings, go_yaml, lines
+from pipeline.runners.kubeflow.check.executors import ENTRYPOINT
+from pipeline.runners.kubeflow.check.pipeline_file import SCHEMA_VERSION
+from pipeline.runners.kubeflow.compile.passes import PASSES, Target
 from pipeline.runners.kubeflow.compile.platform import platform_document
-from pipeline.runners.kubeflow.compile.specification import PASSES, Target
 
-ENTRYPOINT = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
-SCHEMA_VERSION = "2.1.0"  # the only one that the backend accepts
 RUN_ID = "{{$.pipeline_job_uuid}}"  # replaced by the backend where it is the entire value of a parameter
 AT_RUN_TIME = "read when the node runs"  # in place of a local run's cache keys: on a cluster these nodes are not cached
 
 
 @dataclass(frozen=True)
 class CompiledPipeline:
-    """The two documents of the file, as protobuf's JSON has them.
+    """The two documents of the file, as protobuf's JSON has them."""
 
-    Attributes:
-      spec: ``ml_pipelines.PipelineSpec``.
-      platform: ``ml_pipelines.PlatformSpec``.
-    """
-
-    spec: dict[str, Any]
-    platform: dict[str, Any]
+    spec: dict[str, Any]  # ml_pipelines.PipelineSpec
+    platform: dict[str, Any]  # ml_pipelines.PlatformSpec
 
     def write(self, path: Path) -> None:
         """Writes the file in one step.
@@ -67,12 +58,7 @@ class CompiledPipeline:
 
 
 def compile_pipeline(config: Config, image: str | None = None, pipeline_root: str | None = None) -> CompiledPipeline:
-    """The graph of ``config`` for a cluster.
-
-    Args:
-      config: its ``kubeflow`` section describes the pods.
-      image: of every node; default: ``kubeflow.image``.
-      pipeline_root: where artifacts go; default: ``kubeflow.pipeline_root``.
+    """The graph of ``config`` for a cluster; arguments go before its ``kubeflow`` section.
 
     Raises:
       UserError: a setting that a cluster needs is missing, or is a folder that the pods do not mount; or the backend
@@ -85,16 +71,24 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
     if not root or root.partition("://")[0] not in ("gs", "s3", "minio"):
         message = "must be a gs://, s3:// or minio:// address (or set kubeflow.pipeline_root)"
         raise UserError(f"--pipeline-root {root or ''}: {message}", code="kubeflow-pipeline-root")
-    pipeline = create_pipeline(config, _site(config, root))
+    defaults: dict[str, str | int | float] = {"data_root": _data_root(config), "ignore_baseline": -1}
+    if config.gates.ignore_baseline is not None:
+        defaults["ignore_baseline"] = config.gates.ignore_baseline
+    pipeline = create_pipeline(config, _environment(config, root, defaults))
     _check_nodes(settings, pipeline)
-    _check_validator(config)
+    if config.serving_validator.runtime != "process":
+        message = "TFX cannot compile its InfraValidator for Kubeflow v2; set it to process"
+        raise UserError(
+            f"serving_validator.runtime {config.serving_validator.runtime}: {message}",
+            code="kubeflow-serving-validator",
+        )
     for split, address in config.pairs.protocol.given().items():
         if "://" not in address:
             _visible(f"pairs.protocol.{split}", address, settings, "ImageExampleGen", "PairGenerator")
     alerts = FailureAlerts(pipeline=config.name, attempts=settings.retries.attempts + 1, alerts=config.alerts)
-    compiled = compile_tfx(pipeline, settings, image, root, _defaults(config), alerts)
-    if errors := [finding for finding in compiled.findings() if finding.severity == "error"]:
-        message = "the cluster would not run this pipeline:\n" + "\n".join(lines(errors))
+    compiled = compile_tfx(pipeline, settings, image, root, defaults, alerts)
+    if found := errors(compiled.findings()):
+        message = "the cluster would not run this pipeline:\n" + "\n".join(lines(found))
         raise UserError(message, code="kubeflow-check-failed")
     return compiled
 
@@ -104,7 +98,7 @@ def compile_tfx(
     settings: KubeflowSettings,
     image: str,
     root: str,
-    defaults: dict[str, str | int | float],
+    defaults: Mapping[str, str | int | float],
     alerts: FailureAlerts | None = None,
 ) -> CompiledPipeline:
     """Any TFX pipeline for the open-source backend, with our entrypoint in every container.
@@ -120,10 +114,10 @@ def compile_tfx(
     Raises:
       ValueError: TFX compiled for another schema version, or a runtime parameter has no default.
     """
-    for module in pkgutil.iter_modules(passes.__path__, f"{passes.__name__}."):
-        importlib.import_module(module.name)
     runner = KubeflowV2DagRunner(
-        KubeflowV2DagRunnerConfig(default_image=image, default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True)
+        KubeflowV2DagRunnerConfig(
+            default_image=image, default_commands=["python", "-m", ENTRYPOINT], use_pipeline_spec_2_1=True
+        )
     )
     spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
     if spec.get("schemaVersion") != SCHEMA_VERSION:
@@ -141,13 +135,7 @@ def _types(node: BaseNode) -> dict[str, dict[str, str]]:
     }
 
 
-def _defaults(config: Config) -> dict[str, str | int | float]:
-    ignored = config.gates.ignore_baseline
-    return {"data_root": _data_root(config), "ignore_baseline": -1 if ignored is None else ignored}
-
-
-def _site(config: Config, root: str) -> RunEnvironment:
-    defaults = _defaults(config)
+def _environment(config: Config, root: str, defaults: Mapping[str, str | int | float]) -> RunEnvironment:
     return RunEnvironment(
         data_root=RuntimeParameter(name="data_root", ptype=str, default=defaults["data_root"]),
         data_digest=AT_RUN_TIME,
@@ -167,9 +155,7 @@ def _data_root(config: Config) -> str:
     if source is None or source == DIGITS:
         message = "data.source: must be gs://, s3://, or a folder of a volume (kubeflow.volumes) that the pods mount"
         raise UserError(message, code="kubeflow-data-source")
-    if "://" in source:
-        return source
-    return _visible("data.source", source, config.kubeflow, "ImageExampleGen")
+    return source if "://" in source else _visible("data.source", source, config.kubeflow, "ImageExampleGen")
 
 
 def _serving_dir(config: Config) -> str:
@@ -204,12 +190,3 @@ def _check_nodes(settings: KubeflowSettings, pipeline: Pipeline) -> None:
     for key, name in named:
         if name not in nodes:
             raise UserError(f"{key}: no such node; allowed: {', '.join(nodes)}", code="kubeflow-unknown-node")
-
-
-def _check_validator(config: Config) -> None:
-    if config.serving_validator.runtime != "process":
-        message = "TFX cannot compile its InfraValidator for Kubeflow v2; set it to process"
-        raise UserError(
-            f"serving_validator.runtime {config.serving_validator.runtime}: {message}",
-            code="kubeflow-serving-validator",
-        )

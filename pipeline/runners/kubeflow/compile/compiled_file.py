@@ -13,15 +13,7 @@ Value = str | int | float | bool | list[Any] | dict[str, Any]
 
 
 class CompiledFile(NamedTuple):
-    """A compiled pipeline, from which runs are started.
-
-    Attributes:
-      path: the file.
-      name: of the pipeline.
-      pipeline_root: where its artifacts go; None where the file names none.
-      parameters: name -> type of the run's parameters.
-      nodes: ids.
-    """
+    """A compiled pipeline, from which runs are started; ``parameters``: name -> type of the run's parameters."""
 
     path: Path
     name: str

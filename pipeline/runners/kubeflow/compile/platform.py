@@ -6,7 +6,7 @@ Keys are those of ``kfp_kubernetes.KubernetesExecutorConfig`` as protobuf's JSON
 from typing import Any
 
 from pipeline.config.kubeflow import KubeflowSettings, NodeResources, SecretMount, Toleration
-from pipeline.runners.kubeflow.compile.specification import SCRATCH, Spec, containers, executor_label
+from pipeline.runners.kubeflow.compile.passes import SCRATCH, Spec, containers, executor_label
 
 
 def platform_document(spec: Spec, settings: KubeflowSettings) -> Spec:
@@ -22,31 +22,29 @@ def executor_config(node: str, settings: KubeflowSettings) -> Spec:
     selector = {**settings.node_selector, **(settings.gpu.node_selector if on_gpu else {})}
     tolerations = settings.tolerations + (settings.gpu.tolerations if on_gpu else ())
     secrets = [secret for secret in settings.secrets if secret.is_for(node)]
-    files = [secret for secret in secrets if secret.path]
-    variables = [secret for secret in secrets if secret.env]
-    config: Spec = {
-        "pvcMount": [
+    return _present(
+        pvcMount=[
             {"constant": volume.claim, "mountPath": volume.path, **_present(subPath=volume.sub_path)}
             for volume in settings.volumes
             if volume.is_for(node)
         ],
-        "secretAsVolume": [
+        secretAsVolume=[
             {"secretName": secret.name, "mountPath": secret.path, **_present(optional=secret.optional)}
-            for secret in files
+            for secret in secrets
+            if secret.path
         ],
-        "secretAsEnv": [_secret_variables(secret) for secret in variables],
-        "nodeSelector": {"labels": selector} if selector else None,
-        "tolerations": [_toleration(toleration) for toleration in tolerations],
-        "podMetadata": _present(labels=settings.labels, annotations=settings.annotations),
-        "imagePullSecret": [{"secretName": name} for name in settings.image_pull_secrets],
-        "imagePullPolicy": settings.image_pull_policy,
-        "activeDeadlineSeconds": str(settings.timeout) if settings.timeout else None,  # an int64
-        "emptyDirMounts": _folders(request),
-        "securityContext": (
-            {"runAsUser": str(settings.run_as_user), "runAsNonRoot": True} if settings.run_as_user else None
-        ),
-    }
-    return _present(**config)
+        secretAsEnv=[_secret_variables(secret) for secret in secrets if secret.env],
+        nodeSelector=_present(labels=selector),
+        tolerations=[_toleration(toleration) for toleration in tolerations],
+        podMetadata=_present(labels=settings.labels, annotations=settings.annotations),
+        imagePullSecret=[{"secretName": name} for name in settings.image_pull_secrets],
+        imagePullPolicy=settings.image_pull_policy,
+        activeDeadlineSeconds=str(settings.timeout) if settings.timeout else None,  # an int64
+        emptyDirMounts=_folders(request),
+        securityContext={"runAsUser": str(settings.run_as_user), "runAsNonRoot": True}
+        if settings.run_as_user
+        else None,
+    )
 
 
 def _folders(request: NodeResources) -> list[Spec]:

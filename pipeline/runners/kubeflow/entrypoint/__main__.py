@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-import time
 import traceback
 import warnings
 from types import FrameType
@@ -31,9 +30,10 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the node that the arguments describe; the last line of the log has the outcome."""
     arguments, beam_args = _parse(argv)
     events = Events(arguments.node)
-    _quieten(events)
+    prepare_native_libraries()
+    warnings.simplefilter("ignore")
+    events.listen()
     signal.signal(signal.SIGTERM, _terminate)
-    started = time.monotonic()
     events.say("started", executor=arguments.executor_class_path)
     try:
         from pipeline.runners.kubeflow.entrypoint.step import Step, run_step  # ten seconds
@@ -49,14 +49,14 @@ def main(argv: list[str] | None = None) -> int:
         )
         run_step(step, events)
     except Terminated:
-        events.say("terminated", reason="SIGTERM", seconds=_since(started))
+        events.say("terminated", reason="SIGTERM", seconds=events.seconds)
         return ExitCode.TERMINATED
     except BaseException as error:  # noqa: BLE001 - the log has it and the pod fails
-        outcome = _fail(error, events, started)
+        outcome = _fail(error, events)
         alert(outcome, arguments.alerts, arguments.json_serialized_invocation_args, events)
         return outcome.exit_code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    events.say("finished", seconds=_since(started), peak_memory_mb=round(peak))
+    events.say("finished", seconds=events.seconds, peak_memory_mb=round(peak))
     return 0
 
 
@@ -70,20 +70,14 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(argv)
 
 
-def _quieten(events: Events) -> None:
-    prepare_native_libraries()
-    warnings.simplefilter("ignore")
-    events.listen()
-
-
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(ExitCode.TERMINATED)
 
 
-def _fail(error: BaseException, events: Events, started: float) -> Outcome:
+def _fail(error: BaseException, events: Events) -> Outcome:
     outcome = Outcome.of_error(error, run_id="", failed_component=events.node)
     if outcome.status == "refused":
-        events.say("refused", reason=str(cause_of(error, GateRefusal)), seconds=_since(started))
+        events.say("refused", reason=str(cause_of(error, GateRefusal)), seconds=events.seconds)
         return outcome
     if rejected := cause_of(error, RejectedData):
         events.say("rejected", counts=rejected.counts)
@@ -93,13 +87,9 @@ def _fail(error: BaseException, events: Events, started: float) -> Outcome:
         reason=outcome.error,
         error_code=outcome.error_code,
         gates=[gate.model_dump() for gate in outcome.gates],
-        seconds=_since(started),
+        seconds=events.seconds,
     )
     return outcome
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 1)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,19 @@ once a node has failed for good. Nothing here changes how the pod ends.
 """
 
 import json
+import os
 import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from components.run_outcome.settings import FailureAlerts
 from components.run_outcome.verdict import OUTCOME_FILE, Outcome
 from pipeline.runners.kubeflow.entrypoint.events import Events
-from pipeline.runners.kubeflow.entrypoint.uris import open_root
 
 FAILED = "failed"
-_PATIENCE = 30.0  # seconds: without credentials the clients of object stores retry for minutes
+PATIENCE = 30.0  # seconds: without credentials the clients of object stores retry for minutes
 _NOTE = "The node may be tried again: whether this attempt was its last is not known, the pipeline root is unreachable"
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def alert(outcome: Outcome, settings: str | None, executor_input: str, events: E
     with suppress(Exception):  # the reason of the failure is in the log; this must not hide it
         about, base = FailureAlerts.model_validate_json(settings), _run_folder(executor_input)
         outcome = outcome.model_copy(update={"name": about.pipeline, "run_id": base.rpartition("/")[2]})
-        first = _within(_PATIENCE, lambda: _first_for_good(base, outcome, about.attempts)) if base else None
+        first = within(PATIENCE, lambda: _first_for_good(base, outcome, about.attempts)) if base else None
         if first is False:
             return
         from components.run_outcome.webhook import notify  # httpx
@@ -71,7 +71,24 @@ def _first_for_good(base: str, outcome: Outcome, attempts: int) -> bool:
     return True
 
 
-def _within(seconds: float, call: Callable[[], T]) -> T | None:
+def open_root(uri: str) -> tuple[Any, str]:
+    """(fsspec's file system, path in it) of a pipeline root or of anything below it.
+
+    Raises:
+      Exception: whatever the client of an object store raises if it is missing.
+    """
+    import fsspec
+
+    scheme, _, path = uri.partition("://") if "://" in uri else ("file", "", uri)
+    options: dict[str, Any] = {}
+    if scheme == "minio":  # the backend's own name for an object store that speaks S3
+        scheme = "s3"
+        if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
+            options["endpoint_url"] = endpoint
+    return fsspec.filesystem(scheme, **options), path.rstrip("/")
+
+
+def within(seconds: float, call: Callable[[], T]) -> T | None:
     """The result of a call; None if it raises or takes longer."""
     found: list[T] = []
 

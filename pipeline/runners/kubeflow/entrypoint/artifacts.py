@@ -1,9 +1,14 @@
-"""Artifacts between the backend, which passes them without types and in buckets, and TFX."""
+"""Artifacts between the backend, which passes them without types and in buckets, and TFX.
 
+The launcher copies ``minio://bucket/key`` from and to ``/minio/bucket/key``: ``LocalPathForURI`` in
+backend/src/v2/component/launcher_v2.go of kubeflow/pipelines. TFX looks at URIs alone, and does not know these folders.
+"""
+
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
@@ -11,13 +16,42 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 from tfx.types.artifact import Artifact
 from tfx.types.value_artifact import ValueArtifact
 
-from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
-
 ABSENT = "absent"  # metadata key of a placeholder for no artifact: every output of the backend is one artifact
 PLACEHOLDER = ".empty"
 
+MOUNT_ROOT = "SIAMESE_MOUNT_ROOT"  # environment: above the folders below; "/" in a pod
+_FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
+
 Artifacts = dict[str, list[Artifact]]
 Names = dict[int, str]  # TFX's numeric ids of this execution -> the backend's names
+
+
+def local_path(uri: str, root: str | None = None) -> str:
+    """The path that stands for ``uri`` in the pod; a URI of another kind stays as it is."""
+    root = root or os.environ.get(MOUNT_ROOT, "/")
+    for scheme, folder in _FOLDERS.items():
+        if uri.startswith(scheme):
+            return f"{root.rstrip('/')}/{folder}/{uri.removeprefix(scheme)}"
+    return uri
+
+
+class LocalUris:
+    """The artifacts of one node by the paths that stand for them, to put the URIs back where paths have leaked."""
+
+    def __init__(self) -> None:
+        self._uris: dict[str, str] = {}
+
+    def localise(self, uri: str) -> str:
+        """The path that stands for ``uri``, remembered."""
+        path = local_path(uri)
+        self._uris[path] = uri
+        return path
+
+    def restore(self, text: str) -> str:
+        """``text`` with every such path, whole or as the beginning of one, turned back into its URI."""
+        for path in sorted(self._uris, key=len, reverse=True):  # a longer path may begin with a shorter one
+            text = text.replace(path, self._uris[path])
+        return text
 
 
 def prepare(
@@ -26,12 +60,8 @@ def prepare(
     """Fills in the types, turns URIs into paths, and drops what is not an artifact of the node.
 
     That is an input which is only a placeholder, and an output that no component declared: where the server has
-    PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself.
-
-    Args:
-      executor_input: changed in place.
-      types: "inputs" | "outputs" -> key -> import path of the artifact's class.
-      uris: records every URI.
+    PUBLISH_LOGS on, as a stock one has, the driver adds ``executor-logs``, which the launcher writes itself. The input
+    is changed in place; ``types``: "inputs" | "outputs" -> key -> import path of the artifact's class.
 
     Raises:
       KeyError: an input without a type.
@@ -51,13 +81,12 @@ def prepare(
 
 def parsed(lists: Any, names: Names) -> Artifacts:
     """TFX's artifacts of a prepared ``ExecutorInput.inputs.artifacts`` or ``outputs.artifacts``."""
-    artifacts: Artifacts = tfx_side.parse_raw_artifact_dict(lists, names)
-    return artifacts
+    return cast("Artifacts", tfx_side.parse_raw_artifact_dict(lists, names))
 
 
 def make_room(outputs: Artifacts) -> None:
     """Makes an empty folder for every output; files of an earlier attempt are removed."""
-    for artifact in _each(outputs):
+    for artifact in (one for several in outputs.values() for one in several):
         path = Path(artifact.uri)
         if path.is_dir():
             shutil.rmtree(path)
@@ -69,9 +98,7 @@ def make_room(outputs: Artifacts) -> None:
 def fill_empty(outputs: Artifacts, folders: Mapping[str, str]) -> None:
     """Writes a file into every output without one: object stores have no empty folders, and would lose the artifact.
 
-    Args:
-      outputs: after the executor; an output that it cleared is still expected.
-      folders: key -> path, from before the executor.
+    ``folders``: key -> path, from before the executor: an output that it cleared is still expected.
     """
     for key in outputs:
         path = Path(folders[key])
@@ -105,7 +132,3 @@ def _restored(value: Any, uris: LocalUris) -> Any:
     if isinstance(value, list):
         return [_restored(item, uris) for item in value]
     return uris.restore(value) if isinstance(value, str) else value
-
-
-def _each(artifacts: Artifacts) -> list[Artifact]:
-    return [artifact for several in artifacts.values() for artifact in several]

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
@@ -20,6 +21,7 @@ class Events(logging.Handler):
     def __init__(self, node: str, stream: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
         self.node, self._stream, self._writing = node, stream or sys.stdout, threading.Lock()
+        self._started = time.monotonic()
 
     def say(self, event: str, **details: Any) -> None:
         """Writes one line; a value that is no JSON is written as text."""
@@ -28,6 +30,11 @@ class Events(logging.Handler):
         with self._writing:
             self._stream.write(line + "\n")
             self._stream.flush()
+
+    @property
+    def seconds(self) -> float:
+        """Since the first moment of the log."""
+        return round(time.monotonic() - self._started, 1)
 
     def emit(self, record: logging.LogRecord) -> None:
         if event := getattr(record, "event", None):

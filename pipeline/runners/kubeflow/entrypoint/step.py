@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,32 +20,21 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.standard_artifacts import Boolean, Float, Integer, String
 from tfx.utils import import_utils
 
-from pipeline.runners.kubeflow.compile.specification import CONDITION
+from pipeline.runners.kubeflow.compile.passes import CONDITION
 from pipeline.runners.kubeflow.entrypoint import artifacts
 from pipeline.runners.kubeflow.entrypoint.events import Events
-from pipeline.runners.kubeflow.entrypoint.uris import LocalUris
 
 
 @dataclass(frozen=True)
 class Step:
-    """One node of the graph, from its container's arguments.
-
-    Attributes:
-      node: its id.
-      executor_class: import path of the executor.
-      executor_input: the launcher's ExecutorInput, JSON.
-      inputs_spec: the component's ComponentInputsSpec, JSON, with the types of parameters.
-      types: "inputs" | "outputs" -> key -> import path of the artifact's class.
-      driver: import path of the driver that runs first, of a FileBasedExampleGen; or none.
-      beam_args: for the executor's Beam pipelines.
-    """
+    """One node of the graph, from its container's arguments."""
 
     node: str
-    executor_class: str
-    executor_input: str
-    inputs_spec: str
-    types: Mapping[str, Mapping[str, str]]
-    driver: str | None
+    executor_class: str  # import path
+    executor_input: str  # the launcher's ExecutorInput, JSON
+    inputs_spec: str  # the component's ComponentInputsSpec, JSON, with the types of parameters
+    types: Mapping[str, Mapping[str, str]]  # "inputs" | "outputs" -> key -> import path of the artifact's class
+    driver: str | None  # import path of the driver that runs first, of a FileBasedExampleGen
     beam_args: Sequence[str]
 
 
@@ -61,7 +50,7 @@ def run_step(step: Step, events: Events) -> None:
     inputs_spec = json_format.Parse(
         step.inputs_spec, pipeline_spec_pb2.ComponentInputsSpec(), ignore_unknown_fields=True
     )
-    uris, names = LocalUris(), artifacts.Names()
+    uris, names = artifacts.LocalUris(), artifacts.Names()
     artifacts.prepare(executor_input, step.types, uris)
     if step.driver:
         _run_driver(step.driver, executor_input, step.inputs_spec)
@@ -85,19 +74,18 @@ def run_step(step: Step, events: Events) -> None:
     artifacts.fill_empty(outputs, folders)
 
     output = artifacts.executor_output(outputs, folders, names, uris)
-    _add_parameters(output, executor_input, outputs)
+    _add_parameters(output, executor_input.outputs.parameters, outputs)
     _write(output, Path(executor_input.outputs.output_file))
     events.say("outputs", artifacts={key: one.artifacts[0].uri for key, one in output.artifacts.items()})
 
 
 def _run_driver(driver: str, executor_input: pipeline_spec_pb2.ExecutorInput, inputs_spec: str) -> None:
     """Runs TFX's driver, which the backend does not, and adopts the parameters and artifacts that it resolved."""
-    module = importlib.import_module(driver)
     arguments = argparse.Namespace(
         json_serialized_invocation_args=json_format.MessageToJson(executor_input),
         json_serialized_inputs_spec_args=inputs_spec,
     )
-    module.main(arguments)
+    importlib.import_module(driver).main(arguments)
     written = Path(executor_input.outputs.output_file)
     resolved = json_format.Parse(written.read_text(encoding="utf-8"), pipeline_spec_pb2.ExecutorOutput())
     written.unlink()  # it is not what the executor made
@@ -114,12 +102,10 @@ def _context(executor: type[BaseExecutor], step: Step, scratch: str) -> BaseExec
 
 
 def _add_parameters(
-    output: pipeline_spec_pb2.ExecutorOutput,
-    executor_input: pipeline_spec_pb2.ExecutorInput,
-    outputs: artifacts.Artifacts,
+    output: pipeline_spec_pb2.ExecutorOutput, keys: Iterable[str], outputs: artifacts.Artifacts
 ) -> None:
     """The values of artifacts that other nodes take as parameters."""
-    for key in executor_input.outputs.parameters:
+    for key in keys:
         value: Any = artifact_utils.get_single_instance(outputs[key])
         target = output.parameter_values[key]
         if isinstance(value, String):

@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
@@ -11,25 +10,18 @@ from components.run_report.content import load_content
 from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config
-from pipeline.runners.kubeflow.runs.outcome import Failure, outcome_of
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
+from pipeline.runners.kubeflow.runs.server import Event
+from pipeline.runners.kubeflow.runs.watch import Following, outcome_of
 
 
-def write_run_page(
-    root: str,
-    result: dict[str, Any],
-    failure: Failure | None,
-    seconds: dict[str, float],
-    config: Config | None,
-    to: Path,
-) -> Path:
+def write_run_page(root: str, result: Event, following: Following, config: Config | None, to: Path) -> Path:
     """Writes the report of a run that has ended; returns its path.
 
     Args:
       root: the pipeline root.
       result: of following the run.
-      failure: the first node that failed, or None.
-      seconds: of each node that ended.
+      following: the run as it was followed.
       config: of the run, for a report that is drawn here; None if it is not known.
       to: the file.
 
@@ -49,8 +41,8 @@ def write_run_page(
     with tempfile.TemporaryDirectory() as folder:
         record = RunRecord(*artifacts.fetch(Path(folder)))
         record.fill(summary)
-        summary.timings = seconds
-        outcome = outcome_of(result, failure, root)
+        summary.timings = following.seconds
+        outcome = outcome_of(result, following.failure, root)
         if outcome is None:
             raise UserError(
                 f"run {summary.run_id}: it succeeded, but neither its report nor its outcome is in its root",

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE
+from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE, Outcome
 from components.run_record.files import SOURCES, Given
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
 from models.export.manifest import FILE as MANIFEST
-from pipeline.runners.kubeflow.entrypoint.alerts import FAILED
-from pipeline.runners.kubeflow.entrypoint.uris import open_root
+from pipeline.runners.kubeflow.entrypoint.alerts import FAILED, PATIENCE, open_root, within
 
 # Only these parts of large artifacts.
 _PARTS = {"pairs": f"Split-{TEST}", "model": f"Format-Serving/{MANIFEST}"}
@@ -16,12 +15,7 @@ _WITHOUT = ("pushed_model",)  # a copy of the model; the push itself is in the o
 
 
 class RunInRoot:
-    """The artifacts of one run: ``<root>/<pipeline>/<run id>/<node>/<uuid>/<key>``.
-
-    Args:
-      root: the pipeline root, of any kind that fsspec reads.
-      pipeline: its name.
-      run_id: of the run.
+    """The artifacts of one run: ``<root>/<pipeline>/<run id>/<node>/<uuid>/<key>`` in a root that fsspec reads.
 
     Raises:
       Exception: whatever the client of an object store raises if it is missing or access is denied.
@@ -49,9 +43,10 @@ class RunInRoot:
         """The page, of a run that came to its end."""
         return self.read(f"RunReport/*/report/{PAGE}")
 
-    def outcome(self) -> bytes | None:
+    def outcome(self) -> Outcome | None:
         """``outcome.json``: of the node Outcome, else of the pod that ended the run by its failure."""
-        return self.read(f"Outcome/*/outcome/{OUTCOME_FILE}") or self.read(f"{FAILED}/{OUTCOME_FILE}")
+        content = self.read(f"Outcome/*/outcome/{OUTCOME_FILE}") or self.read(f"{FAILED}/{OUTCOME_FILE}")
+        return Outcome.model_validate_json(content) if content else None
 
     def fetch(self, target: Path) -> tuple[dict[str, Given], dict[str, Given]]:
         """Copies what a report needs into ``target``; returns artifacts by the names of ``SOURCES``, and verdicts."""
@@ -73,3 +68,9 @@ class RunInRoot:
         to.parent.mkdir(parents=True, exist_ok=True)
         self._files.get(path, str(to), recursive=self._files.isdir(path))
         return Given(str(target), {})
+
+
+def read_outcome(root: str, pipeline: str, run_id: str, patience: float = PATIENCE) -> Outcome | None:
+    """The outcome of a run in the pipeline root; None where it cannot be read from here within ``patience`` seconds."""
+    # No library, no credentials, no network, no such run: the caller reports where to look.
+    return within(patience, lambda: RunInRoot(root, pipeline, run_id).outcome())

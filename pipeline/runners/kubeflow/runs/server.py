@@ -23,13 +23,7 @@ class ClusterError(Exception):
 
 
 class Cluster:
-    """The server of the settings.
-
-    Args:
-      host: its address; default: from the environment, the cluster around this process or kubectl's configuration.
-      namespace: of a server of many users.
-      connection: how it is reached.
-    """
+    """The server at ``host``; default: the environment's, the cluster around this process, or kubectl's cluster."""
 
     def __init__(self, host: str | None, namespace: str | None, connection: ConnectionSettings) -> None:
         self._connection = {"host": host, "namespace": namespace, **connection.model_dump()}
@@ -55,8 +49,7 @@ class Cluster:
                     on_event(event)
             process.wait()
             log.seek(0)
-            lines = log.read().strip().splitlines()
-            why = f": {lines[-1]}" if lines else ""
+            why = "".join(f": {line}" for line in log.read().strip().splitlines()[-1:])
             raise ClusterError(f"the client process ended (exit code {process.returncode}){why}")
 
 
@@ -65,7 +58,7 @@ def _started(request: Event, log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
     """The process, with the request on its standard input; ended afterwards."""
     # A separate session: Ctrl-C comes here only, and the process receives SIGTERM, which it can defer.
     process = subprocess.Popen(
-        [python(), "-m", "pipeline.runners.kubeflow.client"],
+        [_python(), "-m", "pipeline.runners.kubeflow.client"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -84,7 +77,7 @@ def _started(request: Event, log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
         process.wait()
 
 
-def python() -> str:
+def _python() -> str:
     """The Python of the environment with the SDK.
 
     Raises:

@@ -1,12 +1,18 @@
-"""A run on the cluster as a person watches it: nodes as they start, are tried again and end."""
+"""A run on the cluster as a person watches it: nodes as they start, are tried again and end, and its outcome."""
 
+from contextlib import suppress
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from pipeline.runners.kubeflow.runs.outcome import Failure
+from components.run_outcome.verdict import Outcome
+from models.errors import ExitCode
+from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
+from pipeline.runners.kubeflow.runs.server import Cluster, Event
+from pipeline.terminal import show_outcome
 
 _MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
 _NOT_STARTED = "it was never started: see the log of its driver"
@@ -18,17 +24,26 @@ class Following:
 
     Attributes:
       run_id: of the run, once it is known.
-      failure: the first node that failed.
+      failure: what the first node that failed means for the run: that it failed, or was refused.
+      seconds: of each node that has ended.
     """
 
     def __init__(self, console: Console) -> None:
         self._console, self._status = console, Status("", console=console)
         self._running: list[str] = []
         self.run_id: str | None = None
-        self.failure: Failure | None = None
+        self.failure: Outcome | None = None
+        self.seconds: dict[str, float] = {}
 
-    def on_event(self, event: dict[str, Any]) -> None:
-        """What the process that talks to the server says."""
+    def ask(self, cluster: Cluster, operation: str, **request: Any) -> Event:
+        """Carries out an operation on a run, as ``Cluster.ask`` does, and shows its events."""
+        self.run_id = request.get("run_id")
+        try:
+            return cluster.ask(operation, self._on_event, **request)
+        finally:
+            self._status.stop()
+
+    def _on_event(self, event: Event) -> None:
         match event["event"]:
             case "submitted":
                 self.run_id = event["run_id"]
@@ -50,12 +65,10 @@ class Following:
         else:
             self._status.stop()
 
-    def stop(self) -> None:
-        """No more events."""
-        self._status.stop()
-
-    def _step(self, event: dict[str, Any]) -> None:
+    def _step(self, event: Event) -> None:
         name, state = event["name"], event["state"]
+        if event["seconds"] is not None:
+            self.seconds[name] = event["seconds"]
         self._running = [other for other in self._running if other != name]
         if state == "RUNNING":
             self._running.append(name)
@@ -69,13 +82,50 @@ class Following:
         if state == "FAILED":
             self._fail(event)
 
-    def _fail(self, event: dict[str, Any]) -> None:
+    def _fail(self, event: Event) -> None:
         reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
         self._print(f"    {escape(reason)}")
         if self.failure is None:
-            self.failure = Failure(
-                event["name"], reason, event.get("error_code"), bool(event.get("refused")), event.get("gates") or []
-            )
+            about = {"error": reason, "error_code": event.get("error_code"), "gates": event.get("gates") or []}
+            failed = Outcome(run_id="", status="failed", failed_component=event["name"], **about)
+            self.failure = Outcome(run_id="", status="refused") if event.get("refused") else failed
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
+
+
+def outcome_of(result: Event, failure: Outcome | None, pipeline_root: str | None) -> Outcome | None:
+    """The outcome of a run that has ended; None if it succeeded and its outcome cannot be read from here.
+
+    Args:
+      result: of following the run.
+      failure: by the first node that failed; None if none did.
+      pipeline_root: if the server does not return it.
+    """
+    fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
+    if result["skipped"]:
+        return Outcome(status="skipped", skipped=result["skipped"], gates=result["gates"], **fields)
+    root = result["pipeline_root"] or pipeline_root
+    if result["outcome"]:
+        with suppress(ValidationError):
+            return Outcome.model_validate(result["outcome"])
+    elif root and result["pipeline"] and (written := read_outcome(root, result["pipeline"], result["run_id"])):
+        return written
+    state = str(result["state"]).lower()
+    if state == "succeeded" and not (failure and failure.status == "refused"):
+        return None
+    if failure is None:
+        return Outcome(status="failed", error=result["error"] or f"the run is {state}; see its page", **fields)
+    return failure.model_copy(update=fields)
+
+
+def show_verdict(console: Console, outcome: Outcome | None) -> int:
+    """Prints the outcome; returns the exit code. None: the run succeeded, but its outcome cannot be read from here."""
+    if outcome is None:
+        console.print(
+            "\n[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome",
+            soft_wrap=True,
+        )
+        return ExitCode.FAILED
+    show_outcome(console, outcome)
+    return outcome.exit_code

@@ -5,8 +5,7 @@ from typing import Any
 
 from good_pipeline import good
 
-from pipeline.runners.kubeflow.check.check import findings
-from pipeline.runners.kubeflow.check.compiled import Finding
+from pipeline.runners.kubeflow.check import Finding, findings
 
 Plant = Callable[[dict[str, Any], dict[str, Any]], Any]
 

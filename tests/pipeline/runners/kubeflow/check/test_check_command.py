@@ -7,8 +7,7 @@ from good_pipeline import good
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.check import findings
+from pipeline.runners.kubeflow.check import findings, go_yaml
 
 
 def check(folder, *arguments: str):

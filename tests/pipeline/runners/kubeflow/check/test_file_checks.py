@@ -4,8 +4,7 @@ from good_pipeline import good
 from planting import container, found_after
 
 from models.errors import UserError
-from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.check import file_findings, findings
+from pipeline.runners.kubeflow.check import file_findings, findings, go_yaml
 from pipeline.runners.kubeflow.check.compiled import Finding, lines, warning
 
 

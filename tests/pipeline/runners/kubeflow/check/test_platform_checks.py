@@ -2,7 +2,7 @@ import pytest
 from good_pipeline import good
 from planting import container, found_after
 
-from pipeline.runners.kubeflow.check.check import findings
+from pipeline.runners.kubeflow.check import findings
 
 WHERE = "platform of Trainer_executor"
 

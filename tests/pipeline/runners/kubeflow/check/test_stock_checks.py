@@ -17,8 +17,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing, Schema
 
-from pipeline.runners.kubeflow.check.check import file_findings
-from pipeline.runners.kubeflow.check.compiled import Finding
+from pipeline.runners.kubeflow.check import Finding, file_findings
 
 
 @exit_handler

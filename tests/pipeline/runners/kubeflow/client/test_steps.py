@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 from kfp_api import argo
 
-from pipeline.runners.kubeflow.client.steps import Step, argo_id, pods, steps, with_metadata, workflow_of
+from pipeline.runners.kubeflow.client.steps import Step, argo_id, pods, steps, workflow_of
 
 
 def details(nodes, seconds=65):
@@ -52,6 +52,6 @@ def test_nothing_known_is_pending():
 def test_the_pods_name_is_among_those_that_are_tried():
     tasks = details({"Trainer": ["failed", "running"]})
     for attempt in (1, 2):
-        found = with_metadata(pods(workflow_of(tasks), "Trainer", attempt), annotations=0, labels=2)
+        found = pods(workflow_of(tasks), "Trainer", attempt, metadata=(0, 2))
         assert argo.pod_name("Trainer", attempt - 1) in found
     assert argo.pod_name("Trainer", 0).replace("metadata-0-2-", "") in pods(workflow_of(tasks), "Trainer", 1)

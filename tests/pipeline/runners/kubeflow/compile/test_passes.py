@@ -4,8 +4,8 @@ import pytest
 
 from components.run_outcome.settings import AlertSettings, FailureAlerts
 from pipeline.config.kubeflow import GpuSettings, KubeflowSettings, NodeResources, RetrySettings
-from pipeline.runners.kubeflow.compile.passes import alerts, entrypoint, parameters, pods, scheduling
-from pipeline.runners.kubeflow.compile.specification import PASSES, Target, tasks
+from pipeline.runners.kubeflow.compile import passes
+from pipeline.runners.kubeflow.compile.passes import PASSES, Target, tasks
 
 
 def container() -> dict:
@@ -31,7 +31,7 @@ def of(spec: dict, node: str) -> dict:
 
 
 def test_the_pipeline_root_is_part_of_the_file(spec):
-    parameters.pipeline_root(spec, Target(pipeline_root="s3://bucket/root"))
+    passes.pipeline_root(spec, Target(pipeline_root="s3://bucket/root"))
 
     assert spec["defaultPipelineRoot"] == "s3://bucket/root"
 
@@ -40,7 +40,7 @@ def test_a_driver_that_the_backend_would_not_run_is_an_argument_of_the_entrypoin
     hook = {"preCacheCheck": {"command": ["python", "-m", "some.driver"], "args": ["{{$}}"]}}
     of(spec, "ImageExampleGen")["lifecycle"] = hook
     before = copy.deepcopy(of(spec, "Trainer"))
-    entrypoint.drivers_in_the_entrypoint(spec, Target())
+    passes.drivers_in_the_entrypoint(spec, Target())
 
     assert "lifecycle" not in of(spec, "ImageExampleGen")
     assert of(spec, "ImageExampleGen")["args"][-2:] == ["--driver", "some.driver"]
@@ -48,13 +48,13 @@ def test_a_driver_that_the_backend_would_not_run_is_an_argument_of_the_entrypoin
 
 
 def test_tasks_downstream_of_a_condition_run_only_where_it_is_true(spec, monkeypatch):
-    monkeypatch.setattr(scheduling, "CONDITIONS", {"ImageExampleGen": "enough", "NotThere": "x"})
+    monkeypatch.setattr(passes, "CONDITIONS", {"ImageExampleGen": "enough", "NotThere": "x"})
     tasks = spec["root"]["dag"]["tasks"]
     tasks["Trainer"]["dependentTasks"] = ["ImageExampleGen"]
     tasks["Pusher"]["dependentTasks"] = ["Trainer"]
     spec["components"]["ImageExampleGen"]["outputDefinitions"] = {"artifacts": {"enough": {}}}
     others = copy.deepcopy([tasks["Pusher"], tasks["OutcomeGate"], spec["components"]["Pusher"]])
-    scheduling.conditions(spec, Target())
+    passes.conditions(spec, Target())
 
     name = "condition-ImageExampleGen-enough"
     source = {"producerTask": "ImageExampleGen", "outputParameterKey": "enough"}
@@ -67,19 +67,19 @@ def test_tasks_downstream_of_a_condition_run_only_where_it_is_true(spec, monkeyp
 
 
 def test_parameters_have_defaults(spec):
-    parameters.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
+    passes.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
 
     assert spec["root"]["inputDefinitions"]["parameters"]["data_root"]["defaultValue"] == "/data"
 
 
 def test_a_parameter_without_a_default_is_refused(spec):
     with pytest.raises(ValueError, match="data_root has no default"):
-        parameters.parameter_defaults(spec, Target(defaults={"seed": 1}))
+        passes.parameter_defaults(spec, Target(defaults={"seed": 1}))
 
 
 def test_a_pipeline_without_parameters_needs_no_defaults(spec):
     del spec["root"]["inputDefinitions"]
-    parameters.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
+    passes.parameter_defaults(spec, Target(defaults={"data_root": "/data"}))
 
     assert "inputDefinitions" not in spec["root"]
 
@@ -87,7 +87,7 @@ def test_a_pipeline_without_parameters_needs_no_defaults(spec):
 def test_nodes_whose_state_lies_outside_the_key_are_never_cached(spec):
     for task in tasks(spec).values():
         task["cachingOptions"] = {"enableCache": True}
-    scheduling.caching(spec, Target())
+    passes.caching(spec, Target())
 
     cached = {node: task["cachingOptions"]["enableCache"] for node, task in tasks(spec).items()}
     assert cached == {"ImageExampleGen": False, "Trainer": True, "Pusher": False, "OutcomeGate": True}
@@ -95,7 +95,7 @@ def test_nodes_whose_state_lies_outside_the_key_are_never_cached(spec):
 
 def test_every_node_but_the_last_gate_is_retried_with_growing_delay(spec):
     retries = RetrySettings(attempts=3, backoff=10, factor=3, within=3600)
-    scheduling.retries(spec, Target(KubeflowSettings(retries=retries)))
+    passes.retries(spec, Target(KubeflowSettings(retries=retries)))
 
     policies = {node: task.get("retryPolicy") for node, task in tasks(spec).items()}
     assert policies.pop("OutcomeGate") is None  # a refusal stays one
@@ -105,7 +105,7 @@ def test_every_node_but_the_last_gate_is_retried_with_growing_delay(spec):
 
 
 def test_without_retries_there_is_no_policy(spec):
-    scheduling.retries(spec, Target(KubeflowSettings(retries=RetrySettings(attempts=0))))
+    passes.retries(spec, Target(KubeflowSettings(retries=RetrySettings(attempts=0))))
 
     assert not any("retryPolicy" in task for task in tasks(spec).values())
 
@@ -118,7 +118,7 @@ def test_every_node_requests_cores_and_memory_and_the_trainer_for_gpus(spec):
         },
         gpu=GpuSettings(resource="amd.com/gpu"),
     )
-    pods.resources(spec, Target(settings))
+    passes.resources(spec, Target(settings))
 
     gib = pytest.approx(1.073741824)
     requests = {"cpuRequest": 0.5, "cpuLimit": 2.0, "memoryRequest": gib, "memoryLimit": gib}
@@ -135,20 +135,20 @@ def test_temporary_files_go_to_the_scratch_volume_unless_the_user_sets_tmpdir(sp
     settings = KubeflowSettings(
         resources={"default": NodeResources(), "Pusher": NodeResources(scratch=None)}, env={"HTTPS_PROXY": "proxy"}
     )
-    pods.environment(spec, Target(settings))
+    passes.environment(spec, Target(settings))
 
     assert of(spec, "Trainer")["env"] == [
         {"name": "HTTPS_PROXY", "value": "proxy"},
         {"name": "TMPDIR", "value": "/scratch"},
     ]
     assert of(spec, "Pusher")["env"] == [{"name": "HTTPS_PROXY", "value": "proxy"}]
-    pods.environment(spec, Target(KubeflowSettings(env={"TMPDIR": "/mine"})))
+    passes.environment(spec, Target(KubeflowSettings(env={"TMPDIR": "/mine"})))
     assert of(spec, "Trainer")["env"] == [{"name": "TMPDIR", "value": "/mine"}]
 
 
 def test_the_entrypoint_receives_its_node_and_types(spec):
     types = {node: {"inputs": {}, "outputs": {"model": "a.b.Model"}} for node in tasks(spec)}
-    entrypoint.node_and_types(spec, Target(types=types))
+    passes.node_and_types(spec, Target(types=types))
 
     assert of(spec, "Trainer")["args"][2:] == [
         *("--node", "Trainer"),
@@ -158,10 +158,10 @@ def test_the_entrypoint_receives_its_node_and_types(spec):
 
 def test_alerts_are_an_argument_of_every_entrypoint_where_configured(spec):
     before = copy.deepcopy(spec)
-    alerts.failure_alerts(spec, Target())
+    passes.failure_alerts(spec, Target())
     assert spec == before
     configured = FailureAlerts(pipeline="faces", attempts=3, alerts=AlertSettings())
-    alerts.failure_alerts(spec, Target(alerts=configured))
+    passes.failure_alerts(spec, Target(alerts=configured))
     assert all(of(spec, node)["args"][-2:] == ["--alerts", configured.model_dump_json()] for node in tasks(spec))
 
 

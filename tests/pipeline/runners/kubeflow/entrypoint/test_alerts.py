@@ -15,7 +15,7 @@ from components.run_outcome.verdict import Outcome
 from models.errors import UserError
 from pipeline.runners.kubeflow.entrypoint import alerts
 from pipeline.runners.kubeflow.entrypoint.events import Events
-from pipeline.runners.kubeflow.runs.outcome import read_outcome
+from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
 
 DEFECT, WRONG = RuntimeError("no luck"), UserError("photos/a.jpg: is no image", "data-no-images")
 

@@ -15,9 +15,9 @@ from tfx.proto import example_gen_pb2
 
 from pipeline.config.kubeflow import KubeflowSettings
 from pipeline.runners.kubeflow.compile.compilation import compile_tfx
+from pipeline.runners.kubeflow.entrypoint.artifacts import LocalUris, local_path
 from pipeline.runners.kubeflow.entrypoint.events import Events
 from pipeline.runners.kubeflow.entrypoint.step import Step, run_step
-from pipeline.runners.kubeflow.entrypoint.uris import LocalUris, local_path
 
 BUCKET = "minio://bucket/root/run"
 TYPES = {

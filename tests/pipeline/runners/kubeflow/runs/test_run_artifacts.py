@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pipeline.runners.kubeflow.runs.outcome import read_outcome
+from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
 
 OUTCOME = {"name": "faces", "run_id": "r1", "status": "pushed", "pushed_version": 7}
 

@@ -1,13 +1,17 @@
-"""Parameters of the run and of the tasks: validatePipelineJobInputs, backend/src/v2/driver/resolve.go, the launcher."""
+"""Artifacts and parameters of the run and of the tasks.
+
+From SchemaToArtifactType in backend/src/v2/metadata/client.go, validatePipelineJobInputs,
+backend/src/v2/driver/resolve.go and the launcher.
+"""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check
+from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check, warning
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
 _TYPES = {"string_value": ("STRING",), "number_value": _NUMBERS, "bool_value": ("BOOLEAN",)}
@@ -25,6 +29,60 @@ _ANYWHERE = "{{$.workspace_path}}"
 _PLACEHOLDER = re.compile(r"\{\{\$\.[^}]*\}\}")
 _INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']*)'\]\}\}")
 _TFX_PARAMETER = re.compile(r'__class__\\*"\s*:\s*\\*"RuntimeParameter')
+
+_TITLE = re.compile(r"[a-z][a-z0-9-_]{2,20}\.[A-Z][a-zA-Z0-9-_]{2,49}")  # Vertex AI's; others record any title
+
+
+@check
+def check_artifacts(compiled: Compiled) -> Iterator[Finding]:
+    """The schemas of inputs, outputs and imports."""
+    for dag, name, task, component in compiled.steps():
+        if component.HasField("dag"):
+            continue
+        for key, output in sorted(component.output_definitions.artifacts.items()):
+            yield from _schema(f"{dag.where(name)}, output {key}", output.artifact_type)
+        executor = compiled.executors.get(component.executor_label)
+        if executor is not None and executor.HasField("importer"):
+            yield from _schema(dag.where(name), executor.importer.type_schema)
+        for key, input_ in sorted(task.inputs.artifacts.items()):
+            where = f"{dag.where(name)}, input {key}"
+            if key not in component.input_definitions.artifacts:
+                yield Finding(where, "is not declared by its component")
+            elif input_.HasField("task_output_artifact"):
+                wanted = _title(component.input_definitions.artifacts[key].artifact_type)
+                produced = _produced(compiled, dag.tasks, input_.task_output_artifact)
+                if wanted and produced and wanted != produced and not wanted.endswith(".Artifact"):
+                    yield warning(where, f"must be of type {wanted}, got {produced}")
+
+
+def _produced(compiled: Compiled, tasks: Mapping[str, Message], source: Message) -> str:
+    """The type of a task's output; empty where it is not declared."""
+    component = compiled.component(tasks[source.producer_task]) if source.producer_task in tasks else None
+    if component is None or source.output_artifact_key not in component.output_definitions.artifacts:
+        return ""
+    return _title(component.output_definitions.artifacts[source.output_artifact_key].artifact_type)
+
+
+def _title(schema: Message) -> str:
+    if schema.WhichOneof("kind") == "schema_title":
+        return str(schema.schema_title)
+    try:
+        parsed = yaml.safe_load(schema.instance_schema)
+    except yaml.YAMLError:
+        return ""
+    return str(parsed.get("title") or "") if isinstance(parsed, dict) else ""
+
+
+def _schema(where: str, schema: Message) -> Iterator[Finding]:
+    kind, title = schema.WhichOneof("kind"), _title(schema)
+    if kind == "schema_uri":
+        message = "has a schemaUri, which the launcher does not support: write schemaTitle or instanceSchema"
+        yield Finding(where, message)
+    elif kind is None or not title:
+        yield Finding(where, "its type has no title: the launcher stops with: No title specified")
+    elif not _TITLE.fullmatch(title):
+        message = f"its type is called {title}, which only Vertex AI refuses; set TYPE_NAME to a name such as name.Type"
+        yield warning(where, message)
 
 
 @check
@@ -55,39 +113,29 @@ def _of_the_run(name: str, parameter: Message) -> Iterator[Finding]:
         yield Finding(where, f"is of the type {kind}: TFX reads strings, integers and floats only")
     if not parameter.HasField("default_value"):
         if not parameter.is_optional:
-            yield Finding(
-                where, "has no defaultValue (TFX drops a RuntimeParameter's): a run without a value for it is refused"
-            )
+            message = "has no defaultValue (TFX drops a RuntimeParameter's): a run without a value for it is refused"
+            yield Finding(where, message)
     elif parameter.parameter_type and kind not in _kinds(parameter.default_value):
-        yield Finding(where, f"is of the type {kind}, its defaultValue {_plain(parameter.default_value)!r} is not")
+        yield Finding(
+            where,
+            f"is of the type {kind}, its defaultValue {json_format.MessageToDict(parameter.default_value)!r} is not",
+        )
 
 
 def _kinds(value: Message) -> tuple[str, ...]:
     return _TYPES.get(value.WhichOneof("kind") or "", ())
 
 
-def _plain(value: Message) -> Any:
-    return json_format.MessageToDict(value)
-
-
 def _exit_handler(compiled: Compiled) -> Iterator[Finding]:
     """TFX moves the other nodes into a graph of their own, without the parameters of the run."""
     for dag in compiled.dags():
-        missing = sorted(
-            {
-                value.component_input_parameter
-                for task in dag.tasks.values()
-                for value in task.inputs.parameters.values()
-                if value.HasField("component_input_parameter")
-                and value.component_input_parameter not in dag.component.input_definitions.parameters
-            }
-        )
+        values = [value for task in dag.tasks.values() for value in task.inputs.parameters.values()]
+        needed = {one.component_input_parameter for one in values if one.HasField("component_input_parameter")}
+        missing = sorted(needed - set(dag.component.input_definitions.parameters))
         if dag.name != "root" and missing:
-            yield Finding(
-                f"component {dag.name}",
-                f"does not receive {', '.join(missing)}: with an exit handler TFX's runtime parameters fail with: "
-                "parent DAG does not have input parameter; remove one of them",
-            )
+            why = "with an exit handler TFX's runtime parameters fail with: parent DAG does not have input parameter"
+            message = f"does not receive {', '.join(missing)}: {why}; remove one of them"
+            yield Finding(f"component {dag.name}", message)
 
 
 def _value(dag: Dag, where: str, key: str, value: Message, task: Message, component: Message) -> Iterator[Finding]:
@@ -111,25 +159,22 @@ def _runtime_value(where: str, key: str, value: Message, task: Message, componen
     if key in component.input_definitions.parameters:
         declared = component.input_definitions.parameters[key]
         if declared.parameter_type and _type(declared) != "STRING" and _type(declared) not in _kinds(constant):
-            yield Finding(where, f"is declared as {_type(declared)}, its value {_plain(constant)!r} is not")
+            yield Finding(
+                where, f"is declared as {_type(declared)}, its value {json_format.MessageToDict(constant)!r} is not"
+            )
     if constant.WhichOneof("kind") in (None, "null_value"):
         yield Finding(where, "is null, which the launcher does not support: omit the parameter")
     text = constant.string_value
     if _TFX_PARAMETER.search(text):
-        yield Finding(
-            where, "contains a RuntimeParameter within a longer text, which is never replaced: make it the whole value"
-        )
+        message = "contains a RuntimeParameter within a longer text, which is never replaced: make it the whole value"
+        yield Finding(where, message)
         return
     for placeholder in _PLACEHOLDER.findall(text):
         match = _INPUT.fullmatch(placeholder)
         if placeholder == _ANYWHERE or text in _WHOLE or (match and match[1] in task.inputs.parameters):
             continue
-        why = (
-            "is part of a longer text: drivers replace entire values only"
-            if placeholder in _WHOLE
-            else "is never replaced"
-        )
-        yield Finding(where, f"contains {placeholder}, which {why}")
+        part = "is part of a longer text: drivers replace entire values only"
+        yield Finding(where, f"contains {placeholder}, which {part if placeholder in _WHOLE else 'is never replaced'}")
 
 
 def _missing(where: str, task: Message, component: Message) -> Iterator[Finding]:
@@ -148,7 +193,5 @@ def _in_command(where: str, task: Message, component: Message, container: Messag
     for text in (*container.command, *container.args):
         for kind, name in re.findall(r"\{\{\$\.((?:in|out)puts\.\w+)\['([^']*)'\]", text):
             if name not in known.get(kind, ()):
-                yield Finding(
-                    where,
-                    f"its command contains {{{{$.{kind}['{name}']}}}}, which it does not have: it is not replaced",
-                )
+                placeholder = f"{{{{$.{kind}['{name}']}}}}"
+                yield Finding(where, f"its command contains {placeholder}, which it does not have: it is not replaced")
