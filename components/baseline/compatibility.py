@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from models.export.signatures import blank_pair
+from models.export.saved_model import blank_pair
 from models.settings import ImageSettings
 
 _SIGNATURE = "serving_default"

@@ -11,8 +11,7 @@ from components.model_gate.settings import GateSettings, MeasureSettings
 from components.model_gate.slices import slice_gates
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.verdict import GateResult
-from models.verification.intervals import Interval, MeasuredIntervals
-from models.verification.metrics import PairMetrics, higher_is_better
+from models.verification.metrics import Interval, MeasuredIntervals, PairMetrics, higher_is_better
 from models.verification.rates import Floats
 
 _INTERVAL = 0.975  # one-sided: 95% between both ends

@@ -16,7 +16,7 @@ from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, wi
 from components.run_record.files import SOURCES, Given, RunFiles
 from components.run_record.lineage import Lineage, Step
 from components.run_record.metrics_view import measured
-from models.verification.intervals import MeasuredIntervals
+from models.verification.metrics import MeasuredIntervals
 
 _MADE = ("images_report", "pairs_report", "model")  # one for each node in the lineage
 

@@ -225,11 +225,7 @@ class Share:
 def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: Share = Share()) -> tf.data.Dataset:
     """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), prefetched.
 
-    Args:
-      batches: their source.
-      steps: their numbers.
-      normalise: the graph of Transform.
-      share: of each batch; an element is then one replica's part.
+    With a ``share``, an element is one replica's part of a batch.
     """
 
     def part(number: int) -> tuple[NDArray[Any], ...]:

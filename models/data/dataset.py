@@ -83,18 +83,14 @@ def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None
         key: tf.io.FixedLenFeature([], tf.string)
         for key in (features.IMAGE_ID, features.IDENTITY, features.IMPOSTOR_OF, features.GROUP, features.PIXELS)
     }
-    ids: list[bytes] = []
-    identities: list[bytes] = []
-    imitated: list[bytes] = []
-    groups: list[bytes] = []
+    columns: dict[str, list[bytes]] = {key: [] for key in spec if key != features.PIXELS}
     with _rows(scratch) as rows:
         for batch in _parsed(files, spec):
-            ids.extend(batch[features.IMAGE_ID])
-            identities.extend(batch[features.IDENTITY])
-            imitated.extend(batch[features.IMPOSTOR_OF])
-            groups.extend(batch[features.GROUP])
-            rows.write(b"".join(batch[features.PIXELS]))
+            rows.write(b"".join(batch.pop(features.PIXELS)))
+            for key, values in batch.items():
+                columns[key].extend(values)
         flat = np.frombuffer(rows.getvalue(), np.uint8) if isinstance(rows, io.BytesIO) else None
+    ids, identities, imitated, groups = columns.values()
     shape = (len(ids), image.height, image.width, image.channels)
     pixels = np.memmap(rows.name, np.uint8, "r", shape=shape) if flat is None else flat.reshape(shape)
     row_of = {image_id: row for row, image_id in enumerate(ids)}

@@ -77,7 +77,7 @@ class Loss(Choice):
         """The loss of all pairs of a batch, a scalar.
 
         Args:
-          labels: [n]; ``models.network.batch_pairs`` finds genuine and impostor pairs by them.
+          labels: [n]; ``models.network.pairwise`` finds genuine and impostor pairs by them.
           embeddings: float32 [n, d]; the logits [n, n] where ``head`` gives a layer.
           distance: the one that serves.
         """

@@ -22,7 +22,7 @@ from models.data.pairs_artifact import split_files
 from models.errors import TrainingFailed
 from models.settings.base import Affects, affecting
 from models.settings.model import ModelSettings
-from models.training.optimizers import steps_taken
+from models.training.compiled_model import steps_taken
 
 progress = logging.getLogger("siamese.progress")
 

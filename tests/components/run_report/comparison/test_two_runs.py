@@ -22,7 +22,7 @@ from components.run_report.comparison.differences import (
 )
 from components.run_report.comparison.page import render_comparison
 from components.run_report.content import Content
-from models.verification.intervals import Interval, MeasuredIntervals
+from models.verification.metrics import Interval, MeasuredIntervals
 
 
 def summary(run_id: str = "b", **fields) -> RunSummary:
