@@ -36,11 +36,7 @@ _open_lock = threading.Lock()
 
 
 class UnreadableImage(Exception):
-    """The file is not usable as an image.
-
-    Attributes:
-      reason: short; the text before its first colon is the same for all files with one kind of defect.
-    """
+    """The file is not usable as an image; the ``reason`` up to its first colon is the same for one kind of defect."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -48,17 +44,10 @@ class UnreadableImage(Exception):
 
 
 class Normalised(NamedTuple):
-    """An upright 8-bit grey or RGB image.
+    """An upright 8-bit grey or RGB image."""
 
-    Attributes:
-      data: PNG or JPEG bytes.
-      format: of the file, one of ``FORMATS``.
-      width: upright.
-      height: upright.
-    """
-
-    data: bytes
-    format: str
+    data: bytes  # PNG or JPEG
+    format: str  # of the file, one of ``FORMATS``
     width: int
     height: int
 

@@ -29,12 +29,7 @@ def _strings(*names: str) -> list[tf.TensorSpec]:
 class ServedModel(tf.Module):
     """Encoder, normalisation and calibration in one, with the three signatures of serving.
 
-    Args:
-      encoder: [n, height, width, channels] -> [n, d].
-      transform: the output of Transform, whose graph normalises raw pixels.
-      distance: a name in ``DISTANCES``.
-      calibration: from distance to score.
-      image: the encoder's own input size.
+    The graph of ``transform`` normalises raw pixels; ``image`` is the encoder's own input size.
     """
 
     def __init__(
@@ -136,16 +131,12 @@ def raw_bytes(image: tf.Tensor) -> tf.Tensor:
 def blank_pair(image: ImageSettings) -> bytes:
     """A serialized pair Example of two black images."""
     shape = (image.height, image.width, image.channels)
-    side_values: dict[str, bytes | int] = {features.PIXELS: bytes(int(np.prod(shape)))}
-    side_values |= dict(zip(_SIZES, shape, strict=True))
     example = tf.train.Example()
     for side in features.SIDES:
-        for key, value in side_values.items():
-            feature = example.features.feature[features.side(key, side)]
-            if isinstance(value, bytes):
-                feature.bytes_list.value.append(value)
-            else:
-                feature.int64_list.value.append(value)
+        pixels = example.features.feature[features.side(features.PIXELS, side)]
+        pixels.bytes_list.value.append(bytes(int(np.prod(shape))))
+        for key, length in zip(_SIZES, shape, strict=True):
+            example.features.feature[features.side(key, side)].int64_list.value.append(length)
     serialized: bytes = example.SerializeToString()
     return serialized
 

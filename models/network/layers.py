@@ -164,9 +164,8 @@ class PairLogit(_SameShape):
 
     Shapes: distances [...] -> logits [...].
 
-    Args:
-      scale: how far apart random embeddings are, as a multiple of unit ones: it begins with a threshold that is as much
-        larger, and a slope that is as much smaller.
+    It begins with a threshold that is larger by ``scale``, and a slope that is smaller by it: how far apart random
+    embeddings are, as a multiple of unit ones.
     """
 
     def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:

@@ -28,12 +28,7 @@ _TURNS = ("quarter_turns_are_identities", "mirrors_are_identities")
 
 
 def orphaned(before: Content, after: Content) -> Reasons:
-    """Keys that were set for choices of ``before``, where those of ``after`` differ.
-
-    Args:
-      before: the content of a file.
-      after: the same with the user's overrides.
-    """
+    """Keys that a file, ``before``, sets for its choices, where those with the user's overrides, ``after``, differ."""
     return {**_of_encoder(before, after), **_of_loss(before, after), **_of_training(before, after)}
 
 

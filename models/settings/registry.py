@@ -33,9 +33,8 @@ S = TypeVar("S", bound=Settings)
 class Registry(dict[str, type[T]]):
     """The classes of one kind by name, in the order of their modules' names.
 
-    Args:
-      package: name of a package (or of a single module); all its modules are imported.
-      kind: the interface; a subclass that sets ``name`` is registered.
+    All modules of the ``package`` (or single module) are imported; a subclass of ``kind`` that sets ``name`` is
+    registered.
     """
 
     def __init__(self, package: str, kind: type[T]) -> None:

@@ -22,18 +22,11 @@ progress = logging.getLogger("siamese.progress")
 
 @dataclass(frozen=True)
 class Phase:
-    """Some epochs under one optimizer.
-
-    Attributes:
-      first: number of its first epoch.
-      last: number of the epoch after its last.
-      rate: what the learning rate is multiplied by.
-      backbone_trains: whether a backbone's weights move.
-    """
+    """Some epochs under one optimizer: ``first`` to the one before ``last``."""
 
     first: int
     last: int
-    rate: float = 1.0
+    rate: float = 1.0  # what the learning rate is multiplied by
     backbone_trains: bool = True
 
 

@@ -110,11 +110,8 @@ class _Bayesian(_OwnFirst, keras_tuner.oracles.BayesianOptimizationOracle):
 class Search(keras_tuner.engine.base_tuner.BaseTuner):
     """Runs the trials that an oracle proposes, within a number and a time; continues where it was stopped.
 
-    Args:
-      settings: the recipe that the trials vary.
-      tuner: the search space and its limits.
-      opened: a context that opens the data and gives the function that trains on them.
-      folder: of this search alone, with its results so far.
+    ``opened`` is a context that opens the data and gives the function that trains on them. The ``folder`` is of this
+    search alone.
     """
 
     def __init__(
@@ -156,7 +153,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
             shutil.rmtree(self.project_dir, ignore_errors=True)  # it would find nothing else again
             raise TrainingFailed(f"tuning failed: none of {len(self.oracle.end_order)} trials was trained: {self._why}")
         best = self.best()[0]
-        tuned = ", ".join(f"{name} {value:.4g}" for name, value in best.hyperparameters.values.items())
+        tuned = _written(best.hyperparameters.values)
         progress.info("best of %d trials: %s (%.4f)", len(self.oracle.end_order), tuned, best.score)
 
     def best(self) -> list[Any]:
@@ -164,7 +161,6 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         return [trial for trial in self.oracle.get_best_trials(self._tuner.trials) if trial.status == "COMPLETED"]
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
-        """Of the best trials."""
         return [trial.hyperparameters for trial in self.best()[:num_trials]]
 
     def search_space_summary(self, extended: bool = False) -> None:
@@ -177,8 +173,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         """One training: the best epoch's measure on the validation pairs."""
         values = dict(trial.hyperparameters.values)
         number = len(self.oracle.end_order) + 1
-        tuned = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        progress.info("trial %d/%d  %s", number, self._tuner.trials, tuned)
+        progress.info("trial %d/%d  %s", number, self._tuner.trials, _written(values))
         recipe = with_values(self._settings, values)
         if self._tuner.epochs:
             training = recipe.training.model_copy(update={"epochs": self._tuner.epochs})
@@ -219,6 +214,10 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         if self._seconds >= self._tuner.minutes * 60 and len(self.oracle.end_order) < self._tuner.trials:
             progress.info("%.3g minutes are up: no further trial", self._tuner.minutes)
             self.oracle.max_trials = len(self.oracle.start_order)
+
+
+def _written(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def space(tuner: TunerSettings) -> keras_tuner.HyperParameters:
@@ -267,7 +266,7 @@ class _Watch(keras.callbacks.Callback):
         found = (logs or {}).get(self._measure)
         if found is None:
             return
-        better = self.best is None or (found < self.best if self._lower else found > self.best)
-        self.best = float(found) if better else self.best
+        if self.best is None or (found < self.best if self._lower else found > self.best):
+            self.best = float(found)
         if self.passed() > self._seconds:
             self.model.stop_training = True

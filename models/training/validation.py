@@ -71,15 +71,12 @@ class ValidationMonitor(keras.callbacks.Callback):
 
     ``val_auc``, ``val_eer`` and ``val_accuracy`` (at the best threshold), the mean distance of genuine and of impostor
     pairs, and ``val_spread``: how far embeddings lie from their mean, as a share of their length.
-
-    Attributes:
-      latest: [pairs] distances at the end of the last epoch; None where they are not finite.
     """
 
     def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
         super().__init__()
         self._distances, self._same, self._epochs = distances, same.astype(bool), epochs
-        self.latest: Floats | None = None
+        self.latest: Floats | None = None  # [pairs] distances of the last epoch; None where they are not finite
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs if logs is not None else {}
@@ -91,8 +88,8 @@ class ValidationMonitor(keras.callbacks.Callback):
             logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
             return
         self.latest = distance
-        logs["val_auc"] = metric_value("auc", self._same, distance)
-        logs["val_eer"] = metric_value("eer", self._same, distance)
+        for metric in ("auc", "eer"):
+            logs[f"val_{metric}"] = metric_value(metric, self._same, distance)
         logs["val_accuracy"] = best_accuracy(self._same, distance)
         logs["val_genuine_distance"] = float(distance[self._same].mean())
         logs["val_impostor_distance"] = float(distance[~self._same].mean())

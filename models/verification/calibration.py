@@ -85,15 +85,10 @@ def _slope(same: NDArray[np.bool_], towards: Floats) -> float:
 
 @dataclass(frozen=True)
 class OperatingPoints:
-    """The cuts midway between two different neighbouring distances, the strictest first.
+    """The cuts midway between two different neighbouring distances, the strictest first."""
 
-    Attributes:
-      cuts: [m] thresholds; empty where all distances are equal.
-      rates: what each of them reaches, [m]; every cut accepts at least one pair.
-    """
-
-    cuts: Floats
-    rates: Confusion
+    cuts: Floats  # [m] thresholds; empty where all distances are equal
+    rates: Confusion  # what each of them reaches, [m]; every cut accepts at least one pair
 
     @classmethod
     def of(cls, same: NDArray[np.bool_], distance: Floats) -> "OperatingPoints":

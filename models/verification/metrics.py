@@ -120,19 +120,12 @@ class _WeightedPairs:
 
 @dataclass(frozen=True)
 class MetricDefinition:
-    """A metric.
+    """A metric: how it is computed, and what it is."""
 
-    Attributes:
-      compute: from the weighted pairs to one value for each weighting, [k].
-      higher_is_better: its direction.
-      needs_both_kinds: whether it has no meaning for genuine pairs alone, or for impostors alone.
-      ranks: computed from distances, not from scores.
-    """
-
-    compute: Callable[[_WeightedPairs], Floats]
+    compute: Callable[[_WeightedPairs], Floats]  # one value for each weighting, [k]
     higher_is_better: bool = True
-    needs_both_kinds: bool = True
-    ranks: bool = False
+    needs_both_kinds: bool = True  # it has no meaning for genuine pairs alone, or for impostors alone
+    ranks: bool = False  # computed from distances, not from scores
 
 
 def _calibration_error(pairs: _WeightedPairs) -> Floats:

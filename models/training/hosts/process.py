@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 from models.errors import UserError, first_line
-from models.training.hosts.rendezvous import POLL
+from models.training.hosts.rendezvous import POLL, Publisher
 
 progress = logging.getLogger("siamese.progress")
 
@@ -30,6 +30,7 @@ _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.pro
 _GRACE = 40.0  # seconds that a process has to keep its state: longer than its own limit
 _OWN_GRACE = 30.0
 _LOST = 10.0  # seconds for a training to end by itself once another host is lost
+_LAST_MESSAGE = 5.0  # seconds for another host to publish why it ended
 STOPPED = 128 + signal.SIGINT
 
 
@@ -41,13 +42,38 @@ class Ended:
     reason: str = ""
 
 
-class TrainingProcess:
-    """``run_fn`` in a process of its own; its progress lines are logged here.
+def train(
+    own: Publisher, arguments: Mapping[str, Any], lost: Callable[[], str | None], log: IO[str] | None = None
+) -> Ended:
+    """``run_fn`` to its end, which ``own`` publishes; adds why another host ended too, which often is the cause.
 
     Args:
+      own: sends this host's heartbeat meanwhile.
       arguments: of ``run_fn``, as JSON has them.
+      lost: why another host no longer trains, or None.
       log: takes the libraries' output; default: this process's standard error.
     """
+
+    def look() -> str | None:
+        own.beat()
+        return lost()
+
+    try:
+        ended = TrainingProcess(arguments, log).supervised(look)
+    except KeyboardInterrupt:
+        own.publish(state="over", code=1, reason="interrupted")
+        raise
+    own.publish(state="over", code=ended.code, reason=ended.reason)
+    if not ended.code:
+        return ended
+    until = time.monotonic() + _LAST_MESSAGE
+    while not (theirs := lost()) and time.monotonic() < until:
+        time.sleep(POLL)
+    return Ended(ended.code, f"{ended.reason}; {theirs}" if theirs and theirs != ended.reason else ended.reason)
+
+
+class TrainingProcess:
+    """``run_fn`` in a process of its own; its progress lines are logged here."""
 
     def __init__(self, arguments: Mapping[str, Any], log: IO[str] | None = None) -> None:
         self._process = subprocess.Popen(
@@ -65,12 +91,9 @@ class TrainingProcess:
         self._write(json.dumps(arguments) + "\n")
 
     def supervised(self, look: Callable[[], str | None]) -> Ended:
-        """Waits for its end.
+        """Waits for its end; any exception meanwhile, Ctrl-C included, stops it first.
 
-        Args:
-          look: is called twice a second; returns why another host no longer trains, or None.
-
-        Any exception meanwhile, Ctrl-C included, stops it first.
+        Twice a second, ``look`` returns why another host no longer trains, or None.
         """
         since: float | None = None
         try:
