@@ -120,7 +120,7 @@ class SourceTree:
             if package := module.rpartition(".")[0]:
                 waiting.append(_Reference(package, ""))  # importing a module runs the packages around it
             if with_submodules:
-                waiting.extend(_Reference(one) for one in self._submodules(module))
+                waiting.extend(map(_Reference, self._submodules(module)))
             source = self._source(module)
             if source.contents is None:
                 modules.add(module)
@@ -140,7 +140,7 @@ class SourceTree:
         if self._file(name):
             return _Reference(name)
         module, _, attribute = name.rpartition(".")
-        if not module or not self._file(module):
+        if not self._file(module):
             raise ModuleNotFoundError(name)
         return _Reference(module, attribute)
 
@@ -160,8 +160,7 @@ class SourceTree:
         file = self._file(module)
         if file and file.name == "__init__.py":
             for one in file.parent.rglob("*.py"):
-                parts = one.relative_to(self._root).with_suffix("").parts
-                yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+                yield ".".join(one.relative_to(self._root).with_suffix("").parts).removesuffix(".__init__")
 
     def _source(self, module: str) -> _Source:
         if module not in self._sources:
@@ -170,49 +169,41 @@ class SourceTree:
         return self._sources[module]
 
     def _parsed(self, module: str, file: Path) -> _Source:
-        content = self._read(file)
-        tree = ast.parse(content, str(file))
+        text = self._read(file).decode()
+        tree = _Executed().visit(ast.parse(text, str(file)))
         is_package = file.name == "__init__.py"
         package = module if is_package else module.rpartition(".")[0]
         references: list[_Reference] = []
-        imports = 0  # dotted names of the project that import statements hold
-        discovers = False
-        for node in _statements(tree):
+        imported: dict[str, _Reference] = {}
+        discovers = "__path__" in text or ("__name__" in text and is_package)
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 references += [_Reference(one.name) for one in node.names if self._file(one.name)]
-                imports += sum(bool(_NAMED.match(one.name)) for one in node.names)
                 discovers |= any(one.name == "pkgutil" for one in node.names)
             elif isinstance(node, ast.ImportFrom):
-                references += [one for name in node.names if (one := self._imported(node, name.name, package))]
-                imports += bool(_NAMED.match(node.module or ""))
+                imported |= self._imported(node, package)
+                references += self._imported(node, package).values()
                 discovers |= node.module == "pkgutil"
-        text = content.decode()
-        if len(_NAMED.findall(text)) > imports:  # expressions are searched only where there is something to find
-            references += [one for string in _strings(tree) for one in self._named(string)]
-        discovers |= "__path__" in text or ("__name__" in text and is_package)
-        contents = None
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                references += self._named(node.value)
         if discovers:
             packages = {package, *(one.module for one in references)}
             references += [_Reference(one, None, True) for one in packages]
-        elif is_package and all(map(_is_listing, tree.body)):
-            contents = {
-                name.asname or name.name: reference
-                for node in tree.body
-                if isinstance(node, ast.ImportFrom)
-                for name in node.names
-                if (reference := self._imported(node, name.name, package))
-            }
-        return _Source(references, contents)
+        is_listing = is_package and not discovers and all(map(_only_lists, tree.body))
+        return _Source(references, imported if is_listing else None)
 
-    def _imported(self, node: ast.ImportFrom, name: str, package: str) -> _Reference | None:
-        """What ``from ... import name`` refers to; None outside the project."""
-        around = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+    def _imported(self, node: ast.ImportFrom, package: str) -> dict[str, _Reference]:
+        """What the names of ``from ... import`` refer to, as far as that is of the project."""
+        parts = package.split(".")
+        around = parts[: len(parts) + 1 - node.level] if node.level else []
         module = ".".join([*around, *([node.module] if node.module else [])])
-        if self._file(f"{module}.{name}"):
-            return _Reference(f"{module}.{name}")
-        if self._file(module):
-            return _Reference(module, None if name == "*" else name)
-        return None
+        found = {}
+        for name, alias in ((one.name, one.asname or one.name) for one in node.names):
+            if self._file(f"{module}.{name}"):
+                found[alias] = _Reference(f"{module}.{name}")
+            elif self._file(module):
+                found[alias] = _Reference(module, None if name == "*" else name)
+        return found
 
     def _named(self, text: str) -> Iterator[_Reference]:
         """The modules that a string names; of a package so named, all."""
@@ -223,41 +214,21 @@ class SourceTree:
                 yield _Reference(name, None, True)
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """All statements, within functions too, but for those that only type checkers read."""
-    waiting: list[ast.AST] = [*tree.body]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.stmt):
-            yield node
-        only_checked = isinstance(node, ast.If) and _is_type_checking(node.test)
-        for key in ("orelse",) if only_checked else ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, key, None)
-            if isinstance(inner, list):  # of an expression it is none
-                waiting.extend(inner)
+class _Executed(ast.NodeTransformer):
+    """Removes docstrings, and what only type checkers read."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        only_checked = "TYPE_CHECKING" in (getattr(node.test, "id", ""), getattr(node.test, "attr", ""))
+        return node.orelse if only_checked else node
 
 
-def _strings(tree: ast.Module) -> Iterator[str]:
-    """All strings but docstrings."""
-    docstrings = {id(node.value) for node in _statements(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.value
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return "TYPE_CHECKING" in (getattr(test, "id", ""), getattr(test, "attr", ""))
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _is_listing(node: ast.stmt) -> bool:
+def _only_lists(node: ast.stmt) -> bool:
     """Whether a statement of an ``__init__`` only says what is in the package."""
-    assigned = node.targets if isinstance(node, ast.Assign) else []
-    is_all = [one.id for one in assigned if isinstance(one, ast.Name)] == ["__all__"]
-    return is_all or isinstance(node, ast.ImportFrom) or _is_docstring(node)
+    return isinstance(node, ast.ImportFrom) or ast.unparse(node).startswith("__all__ = ")
 
 
 def _data_files(folder: Path) -> Iterator[Path]:

@@ -35,7 +35,7 @@ from pipeline.evaluation import eval_config
 # What TFX's components import by name. Their results hold for one state of this code, as those of our components do.
 PREPROCESSING_FN = "models.data.preprocessing.preprocessing_fn"
 RUN_FN = "models.training.trainer.run_fn"
-TUNER_FN = "models.training.tuning.tuner.tuner_fn"
+TUNER_FN = "models.training.tuner.tuner_fn"
 
 
 def create_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:

@@ -45,8 +45,7 @@ def export_of(tmp_path_factory, transform_of):
     import keras
     from tiny_model import CALIBRATION, Exported
 
-    from models.export.saved_model import export
-    from models.export.signatures import ServedModel
+    from models.export.saved_model import ServedModel, export
     from models.network.encoders import build_encoder
     from models.settings import EncoderSettings, LossSettings, ModelSettings
 

@@ -17,7 +17,7 @@ from models.data.dataset import ImageTable, PairTable
 from models.settings import ModelSettings
 from models.training import trainer
 from models.training.checkpoints import discard
-from models.training.hosts.shared_statistics import once
+from models.training.hardware import once
 
 BASE = {"image": {"height": 8, "width": 8}, "encoder": {"filters": [8], "embedding": 8, "dropout": 0.1}}
 

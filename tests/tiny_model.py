@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 
 from models.data import features
 from models.data.preprocessing import preprocessing_fn
-from models.export.signatures import ServedModel
+from models.export.saved_model import ServedModel
 from models.settings import ImageSettings, ModelSettings
 from models.verification.calibration import Calibration
 

@@ -14,7 +14,7 @@ from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
 from models.errors import UserError
 from models.export.manifest import ModelManifest
-from models.export.signatures import blank_pair
+from models.export.saved_model import blank_pair
 from models.settings import ImageSettings
 
 MODEL, FOUND = "model", "found"

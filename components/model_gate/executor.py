@@ -22,7 +22,7 @@ from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
 from components.run_outcome.verdict import GateResult
 from models.export.manifest import ModelManifest
-from models.export.signatures import blank_pair
+from models.export.saved_model import blank_pair
 from models.settings import ImageSettings
 
 _ROUNDS, _WARM_UP = 60, 10  # of the measurement of latency

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.run_outcome.verdict import UNKNOWN_CODE, GateResult, Outcome, Status
 from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
-from models.verification.intervals import MeasuredIntervals
+from models.verification.metrics import MeasuredIntervals
 
 FILE = "summary.json"
 

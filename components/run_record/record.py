@@ -15,7 +15,7 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, with_push
 from components.run_record.files import SOURCES, Given, RunFiles
 from components.run_record.lineage import Lineage, Step
-from models.verification.intervals import MeasuredIntervals
+from models.verification.metrics import MeasuredIntervals
 
 _MADE = ("images_report", "pairs_report", "model")  # one for each node in the lineage
 

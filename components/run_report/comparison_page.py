@@ -21,7 +21,7 @@ from components.run_report.differences import (
 )
 from components.run_report.page import template
 from components.run_report.pictures import pictures
-from models.verification.intervals import MeasuredIntervals
+from models.verification.metrics import MeasuredIntervals
 
 _NAMES = ("B", "A")
 _SLICES = 100

@@ -15,7 +15,7 @@ from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary
 from components.run_report.pictures import EACH
-from models.verification.intervals import MeasuredIntervals
+from models.verification.metrics import MeasuredIntervals
 
 _FEWEST = 20  # pairs that are compared, of the whole and of a slice
 

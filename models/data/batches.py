@@ -19,17 +19,11 @@ Normalise = Callable[[tf.Tensor], tf.Tensor]  # string [n] raw pixels -> float32
 
 
 class Batches(Protocol):
-    """A source of batches, each a function of its step's number.
+    """A source of batches, each a function of its step's number."""
 
-    Attributes:
-      steps_per_epoch: steps that use every image, or pair, about once.
-      most_parts: parts that a batch can be cut into so that each has pairs.
-      signature: dtypes of what ``step`` returns.
-    """
-
-    steps_per_epoch: int
-    most_parts: int
-    signature: tuple[tf.DType, ...]
+    steps_per_epoch: int  # that use every image, or pair, about once
+    most_parts: int  # that a batch can be cut into so that each has pairs
+    signature: tuple[tf.DType, ...]  # of what ``step`` returns
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
         """The batch of a step, or one of its ``parts``: raw pixels, ..., labels."""
@@ -209,27 +203,17 @@ def batches_of(settings: ModelSettings, images: ImageTable, pairs: PairTable) ->
 
 @dataclass(frozen=True)
 class Share:
-    """The parts of every batch that the replicas of one host train on.
+    """The parts of every batch that the replicas of one host train on."""
 
-    Attributes:
-      first: the part of the host's first replica.
-      here: replicas of the host, each with one part.
-      parts: of a batch: replicas on all hosts.
-    """
-
-    first: int = 0
-    here: int = 1
-    parts: int = 1
+    first: int = 0  # the part of the host's first replica
+    here: int = 1  # replicas of the host, each with one part
+    parts: int = 1  # of a batch: replicas on all hosts
 
 
 def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: Share = Share()) -> tf.data.Dataset:
     """The batches of the ``steps`` as a ``tf.data.Dataset`` of (x, y), prefetched.
 
-    Args:
-      batches: their source.
-      steps: their numbers.
-      normalise: the graph of Transform.
-      share: of each batch; an element is then one replica's part.
+    With a ``share``, an element is one replica's part of a batch.
     """
 
     def part(number: int) -> tuple[NDArray[Any], ...]:

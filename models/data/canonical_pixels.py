@@ -5,40 +5,23 @@ ingest and within the serving signatures, so that there is no skew between train
 """
 
 import hashlib
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from models.settings import ImageSettings
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 _MARGIN = 0.1  # around what is trimmed, of its longer side
 
 
-class CanonicalSize(Protocol):
-    """What is needed of ``models.settings.ImageSettings``."""
-
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def fit(self) -> str: ...
-    @property
-    def pad_value(self) -> int: ...
-    @property
-    def binarise(self) -> int | None: ...
-    @property
-    def trim(self) -> int | None: ...
-
-
-def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+def decode(encoded: tf.Tensor, image: ImageSettings) -> tf.Tensor:
     """Canonical pixels of an encoded image.
 
     Args:
       encoded: JPEG, PNG, BMP or GIF bytes (of which the first frame counts), a string scalar.
-      image: the configured size, channels and fit.
+      image: size, channels and fit.
 
     Returns:
       uint8 [image.height, image.width, image.channels].
@@ -53,7 +36,7 @@ def decode(encoded: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
     return resize(opaque, image)
 
 
-def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+def resize(pixels: tf.Tensor, image: ImageSettings) -> tf.Tensor:
     """Resizes decoded pixels and converts their channels; pixels of the configured size and channels are unchanged.
 
     Antialiased bilinear: a triangle filter as wide as the reduction. Grey is BT.601 luma. Rounded once, to the nearest.
@@ -62,7 +45,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
 
     Args:
       pixels: uint8 [any height, any width, 1 or 3].
-      image: the configured size, channels and fit.
+      image: size, channels and fit.
 
     Returns:
       uint8 [image.height, image.width, image.channels].
@@ -75,7 +58,7 @@ def resize(pixels: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
         lambda: _resized(*_trimmed(pixels, image), image),
     )
     fitted = tf.ensure_shape(fitted, [image.height, image.width, image.channels])
-    return _with_depth(_binarised(fitted, image.binarise), image.channels)
+    return tf.broadcast_to(_binarised(fitted, image.binarise), [image.height, image.width, image.channels])
 
 
 def digest(pixels: np.ndarray) -> str:
@@ -84,7 +67,7 @@ def digest(pixels: np.ndarray) -> str:
     return hashlib.sha256(f"{shape}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def _resized(pixels: tf.Tensor, ground: tf.Tensor, image: CanonicalSize) -> tf.Tensor:
+def _resized(pixels: tf.Tensor, ground: tf.Tensor, image: ImageSettings) -> tf.Tensor:
     """uint8 [h, w, 1 or 3] and the colour of the padding, [1] or [3] -> uint8 [height, width, channels]."""
     size = tf.constant([image.height, image.width])
     if image.fit == "stretch":
@@ -128,7 +111,7 @@ def _binarised(pixels: tf.Tensor, level: int | None) -> tf.Tensor:
     return tf.where(grey >= tf.constant(level, tf.uint8), tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
 
 
-def _trimmed(pixels: tf.Tensor, image: CanonicalSize) -> tuple[tf.Tensor, tf.Tensor]:
+def _trimmed(pixels: tf.Tensor, image: ImageSettings) -> tuple[tf.Tensor, tf.Tensor]:
     """uint8 [h, w, c] -> the foreground with a margin of background, uint8 [h', w', c], and the background, [c].
 
     The background is the median of the outermost pixels, channel by channel. An image without a foreground is returned
@@ -154,10 +137,6 @@ def _trimmed(pixels: tf.Tensor, image: CanonicalSize) -> tuple[tf.Tensor, tf.Ten
 def _padded(pixels: tf.Tensor, paddings: Any, colour: tf.Tensor) -> tf.Tensor:
     """As ``tf.pad``, with a colour: uint8, one value a channel."""
     return tf.where(tf.pad(tf.ones_like(pixels, tf.bool), paddings), tf.pad(pixels, paddings), colour)
-
-
-def _with_depth(pixels: tf.Tensor, channels: int) -> tf.Tensor:
-    return tf.broadcast_to(pixels, [*pixels.shape[:2], channels])
 
 
 def _on_white(pixels: tf.Tensor) -> tf.Tensor:

@@ -24,24 +24,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ImageTable:
-    """The images of a split.
+    """The images of a split, [n]."""
 
-    Attributes:
-      pixels: uint8 [n, height, width, channels], in memory or mapped from disk.
-      row_of: image id -> row.
-      identity: [n], a number for each identity.
-      group: [n], a number for each group.
-      imitates: [n], of a given forgery the number of the imitated identity; -1 of all other images, and where no image
-        of that identity is in the split.
-      names: of the identities, by number; empty where they have none.
-    """
-
-    pixels: NDArray[np.uint8]
-    row_of: dict[bytes, int]
-    identity: Ints
-    group: Ints
+    pixels: NDArray[np.uint8]  # [n, height, width, channels], in memory or mapped from disk
+    row_of: dict[bytes, int]  # image id -> row
+    identity: Ints  # a number for each identity
+    group: Ints  # a number for each group
+    # Of a given forgery the number of the imitated identity; -1 of all others, and where the split has no image of it.
     imitates: Ints
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the identities, by number; empty where they have none
 
     def name_of(self, row: int) -> str:
         """The identity that an image shows, on one line."""
@@ -62,19 +53,12 @@ def to_raw(pixels: NDArray[np.uint8]) -> NDArray[np.object_]:
 
 @dataclass(frozen=True)
 class PairTable:
-    """The pairs of a split as rows of its ``ImageTable``.
-
-    Attributes:
-      a: the row of the first image, [n].
-      b: of the second, [n].
-      same: 1 genuine, 0 impostor, [n].
-      mined: whether it is a mined impostor pair, [n]; None where none is.
-    """
+    """The pairs of a split, [n], as rows ``a`` and ``b`` of its ``ImageTable``."""
 
     a: Ints
     b: Ints
-    same: Ints
-    mined: NDArray[np.bool_] | None = None
+    same: Ints  # 1 genuine, 0 impostor
+    mined: NDArray[np.bool_] | None = None  # whether it is a mined impostor pair; None where none is
 
 
 def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None) -> ImageTable:
@@ -83,18 +67,14 @@ def read_images(files: Sequence[str], image: ImageSettings, scratch: Path | None
         key: tf.io.FixedLenFeature([], tf.string)
         for key in (features.IMAGE_ID, features.IDENTITY, features.IMPOSTOR_OF, features.GROUP, features.PIXELS)
     }
-    ids: list[bytes] = []
-    identities: list[bytes] = []
-    imitated: list[bytes] = []
-    groups: list[bytes] = []
+    columns: dict[str, list[bytes]] = {key: [] for key in spec if key != features.PIXELS}
     with _rows(scratch) as rows:
         for batch in _parsed(files, spec):
-            ids.extend(batch[features.IMAGE_ID])
-            identities.extend(batch[features.IDENTITY])
-            imitated.extend(batch[features.IMPOSTOR_OF])
-            groups.extend(batch[features.GROUP])
-            rows.write(b"".join(batch[features.PIXELS]))
+            rows.write(b"".join(batch.pop(features.PIXELS)))
+            for key, values in batch.items():
+                columns[key].extend(values)
         flat = np.frombuffer(rows.getvalue(), np.uint8) if isinstance(rows, io.BytesIO) else None
+    ids, identities, imitated, groups = columns.values()
     shape = (len(ids), image.height, image.width, image.channels)
     pixels = np.memmap(rows.name, np.uint8, "r", shape=shape) if flat is None else flat.reshape(shape)
     row_of = {image_id: row for row, image_id in enumerate(ids)}

@@ -6,13 +6,12 @@ the clients of a served model. Pillow only, so that a client needs no TensorFlow
 
 import io
 import threading
+from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
-
-from models.data.gif_frames import gif_frames
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024**2
@@ -33,16 +32,11 @@ FORMATS = tuple(_MAGIC)
 MAGIC_BYTES = 32  # of a file, from which its format is known
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes of its second header
 
-_ORIENTATION = int(ExifTags.Base.Orientation)
 _open_lock = threading.Lock()
 
 
 class UnreadableImage(Exception):
-    """The file is not usable as an image.
-
-    Attributes:
-      reason: short; the text before its first colon is the same for all files with one kind of defect.
-    """
+    """The file is not usable as an image; the ``reason`` up to its first colon is the same for one kind of defect."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -50,17 +44,10 @@ class UnreadableImage(Exception):
 
 
 class Normalised(NamedTuple):
-    """An upright 8-bit grey or RGB image.
+    """An upright 8-bit grey or RGB image."""
 
-    Attributes:
-      data: PNG or JPEG bytes.
-      format: of the file, one of ``FORMATS``.
-      width: upright.
-      height: upright.
-    """
-
-    data: bytes
-    format: str
+    data: bytes  # PNG or JPEG
+    format: str  # of the file, one of ``FORMATS``
     width: int
     height: int
 
@@ -96,11 +83,12 @@ def normalise(
         if kind == "PNG":
             _check_sums(data)
         plain = kind in ("JPEG", "PNG") and _is_plain(image, data)
-        upright = image if plain else _flattened(_upright(image))
+        upright = image if plain else _flattened(image if _orientation(image) == 1 else ImageOps.exif_transpose(image))
     except UnreadableImage:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds of errors on a damaged file
-        raise UnreadableImage(_defect(error)) from error
+        truncated = "truncated" in str(error).lower()
+        raise UnreadableImage("truncated" if truncated else "damaged: its data cannot be decoded") from error
     width, height = upright.size
     return Normalised(data if plain else _png(upright), kind, width, height)
 
@@ -177,9 +165,7 @@ def _is_plain(image: Image.Image, data: bytes) -> bool:
         eight_bits = data[24] == 8 and not getattr(image, "is_animated", False)
     else:
         eight_bits = _is_common_jpeg(data)
-    if not eight_bits:
-        return False
-    return image.mode in ("L", "RGB") and not image.has_transparency_data and _orientation(image) == 1
+    return eight_bits and image.mode in ("L", "RGB") and not image.has_transparency_data and _orientation(image) == 1
 
 
 def _is_common_jpeg(data: bytes) -> bool:
@@ -200,16 +186,10 @@ def _is_common_jpeg(data: bytes) -> bool:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001 - a damaged EXIF block has no orientation
         return 1
     return orientation if orientation in range(1, 9) else 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    if _orientation(image) == 1:
-        return image
-    return ImageOps.exif_transpose(image)
 
 
 def _flattened(image: Image.Image) -> Image.Image:
@@ -252,7 +232,27 @@ def _png(image: Image.Image) -> bytes:
     return encoded.getvalue()
 
 
-def _defect(error: Exception) -> str:
-    if "truncated" in str(error).lower():
-        return "truncated"
-    return "damaged: its data cannot be decoded"
+def gif_frames(data: bytes) -> Iterator[int]:
+    """The offset of each frame of a GIF, to its end or the first byte that is no block (GIF89a, 15 to 23).
+
+    Nothing is decoded: Pillow decodes all frames to count them.
+    """
+    position = 13 + _colours(data, 10)
+    while position < len(data):
+        kind = data[position]
+        if kind == 0x2C:
+            yield position
+            position += 10 + _colours(data, position + 9) + 1
+        elif kind == 0x21:
+            position += 2
+        else:
+            return
+        while position < len(data) and data[position]:  # blocks of up to 255 bytes, the last one empty
+            position += 1 + data[position]
+        position += 1
+
+
+def _colours(data: bytes, flags: int) -> int:
+    """Bytes of the colour table that the flags at this offset describe."""
+    packed = data[flags] if flags < len(data) else 0
+    return 3 << (packed % 8 + 1) if packed & 0x80 else 0

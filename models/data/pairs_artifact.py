@@ -23,17 +23,11 @@ _BLOCK = 1 << 20
 
 
 class PartFile(NamedTuple):
-    """A file of a part.
+    """A file of a part."""
 
-    Attributes:
-      name: within the part's folder.
-      bytes: its length.
-      crc32c: CRC-32C of its content, eight hex digits.
-    """
-
-    name: str
+    name: str  # within the part's folder
     bytes: int
-    crc32c: str
+    crc32c: str  # CRC-32C of its content, eight hex digits
 
 
 def images_part(split: str) -> str:

@@ -7,9 +7,8 @@ import tensorflow_transform as tft
 
 from models.data import features
 
-IMAGE = (
-    "image"  # the transformed feature: float32 [height, width, channels], mean 0 and variance 1 over the train split
-)
+# The transformed feature: float32 [height, width, channels], mean 0 and variance 1 over the train split.
+IMAGE = "image"
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:

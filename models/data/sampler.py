@@ -23,11 +23,7 @@ def sampler(*key: int) -> Sampler:
 def sample_distinct(count: int, size: int, uniform: Sampler, first: Iterable[int] = ()) -> list[int]:
     """``count`` distinct numbers below ``size`` in random order.
 
-    Args:
-      count: at most ``size``.
-      size: how many numbers there are to choose from.
-      uniform: the source of randomness.
-      first: numbers that are chosen already and come first: at most ``count``, distinct.
+    The numbers of ``first``, at most ``count`` and distinct, are chosen already and come first.
     """
     chosen = dict.fromkeys(first)
     while len(chosen) < count:

@@ -46,14 +46,9 @@ class LoadedModel:
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
             self._model = tf.saved_model.load(str(model_dir))
+            self.signatures: Mapping[str, Any] = self._model.signatures  # TensorFlow's concrete function of each
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # any, if damaged
             raise UserError(f"{model_dir}: TensorFlow cannot load it: {first_line(error)}", "model-damaged") from None
-
-    @property
-    def signatures(self) -> Mapping[str, Any]:
-        """TensorFlow's concrete function of each signature."""
-        signatures: Mapping[str, Any] = self._model.signatures
-        return signatures
 
     def answer(self, signature: str, inputs: Mapping[str, Sequence[bytes]]) -> dict[str, NDArray[Any]]:
         """Calls a signature: strings [n] by input name -> arrays [n, ...] by output name.
@@ -63,7 +58,7 @@ class LoadedModel:
         """
         tensors = {name: self._constant(values) for name, values in inputs.items()}
         try:
-            return {name: value.numpy() for name, value in self._model.signatures[signature](**tensors).items()}
+            return {name: value.numpy() for name, value in self.signatures[signature](**tensors).items()}
         except self._undecodable as error:
             raise Undecodable(first_line(error)) from None
         except UnicodeDecodeError:  # TensorFlow's message quotes the input
@@ -77,7 +72,7 @@ class LoadedModel:
         """
         a, b = (self._constant([read_image(path)]) for path in (image_a, image_b))
         try:
-            answer = self._model.signatures["compare"](image_a=a, image_b=b)
+            answer = self.signatures["compare"](image_a=a, image_b=b)
         except self._undecodable:
             raise UserError(f"{image_a} or {image_b}: {DAMAGED}", "data-unreadable-image") from None
         distance, score, same = (answer[key].numpy()[0] for key in ("distance", "score", "same"))
@@ -96,13 +91,12 @@ class LoadedModel:
 
     def _embed_batch(self, batch: Sequence[bytes]) -> NDArray[np.float32]:
         try:
-            embedded: NDArray[np.float32] = self._model.signatures["embed"](image=self._constant(batch))[
-                "embedding"
-            ].numpy()
+            answer = self.signatures["embed"](image=self._constant(batch))
         except self._undecodable:
             if len(batch) == 1:
                 return np.full((1, self.manifest.embedding), np.nan, np.float32)
             return np.concatenate([self._embed_batch([one]) for one in batch])
+        embedded: NDArray[np.float32] = answer["embedding"].numpy()
         return embedded
 
     def score_embeddings(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[Floats, Floats]:

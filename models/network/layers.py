@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from models.network.lazy_keras import Tensor
-from models.network.vectors import unit
+from models.network.pairwise import unit
 from models.settings.interfaces import Augmentation, Encoder, PixelRange, Step
 
 MOMENTUM = 0.9  # of batch norms
@@ -164,9 +164,8 @@ class PairLogit(_SameShape):
 
     Shapes: distances [...] -> logits [...].
 
-    Args:
-      scale: how far apart random embeddings are, as a multiple of unit ones: it begins with a threshold that is as much
-        larger, and a slope that is as much smaller.
+    It begins with a threshold that is larger by ``scale``, and a slope that is smaller by it: how far apart random
+    embeddings are, as a multiple of unit ones.
     """
 
     def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:
@@ -176,9 +175,8 @@ class PairLogit(_SameShape):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         del input_shape
         self.threshold = self.add_weight((), keras.initializers.Constant(_THRESHOLD * self.scale), name="threshold")
-        self.log_slope = self.add_weight(
-            (), keras.initializers.Constant(float(np.log(_SLOPE / self.scale))), name="log_slope"
-        )
+        slope = keras.initializers.Constant(float(np.log(_SLOPE / self.scale)))
+        self.log_slope = self.add_weight((), slope, name="log_slope")
 
     def call(self, distance: Tensor) -> Tensor:
         return ops.exp(self.log_slope) * (self.threshold - distance)

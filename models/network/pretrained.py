@@ -14,7 +14,6 @@ from models.network.encoders.backbone import BACKBONE, PIXELS, Backbone, applica
 from models.network.lazy_keras import Model, keras
 from models.settings import EncoderSettings, ImageSettings
 
-IMAGENET = "imagenet"
 _DEVIATIONS = (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
 
 
@@ -32,10 +31,10 @@ def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings
     if source is None or not isinstance(chosen, Backbone):
         return
     try:
-        network = application(chosen.backbone, image, IMAGENET if source == IMAGENET else None)
+        network = application(chosen.backbone, image, source if source == "imagenet" else None)
         if "://" in source:
             _load_from(source, network)
-        elif source != IMAGENET:
+        elif source != "imagenet":
             network.load_weights(source)
         model.get_layer(BACKBONE).set_weights(network.get_weights())
     except Exception as error:  # noqa: BLE001 - what urllib, h5py and Keras raise is of any kind
@@ -46,7 +45,8 @@ def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings
         ) from None
     pixels = model.get_layer(PIXELS)
     if pixels.standardises:
-        _standardise(pixels, _statistics_of(model.get_layer(BACKBONE)))
+        layers = model.get_layer(BACKBONE).layers
+        _standardise(pixels, next(layer for layer in layers if isinstance(layer, keras.layers.Normalization)))
 
 
 def main() -> None:
@@ -74,10 +74,6 @@ def _load_from(url: str, network: Model) -> None:
     except Exception:
         Path(path).unlink(missing_ok=True)  # perhaps incomplete; kept, it would be used as it is the next time
         raise
-
-
-def _statistics_of(network: Model) -> Model:
-    return next(layer for layer in network.layers if isinstance(layer, keras.layers.Normalization))
 
 
 def _standardise(pixels: Model, statistics: Model) -> None:

@@ -61,8 +61,8 @@ class PairModel(_Siamese):
     """
 
     def call(self, sides: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        images = ops.concatenate(sides, axis=0)
-        embeddings = self.encoder(self.augmentation(images, training=training), training=training)
+        images = self.augmentation(ops.concatenate(sides, axis=0), training=training)
+        embeddings = self.encoder(images, training=training)
         a, b = ops.split(embeddings, 2, axis=0)
         between = DISTANCES[self.distance].paired(a, b)
         return self.head(between) if self.head else between

@@ -24,15 +24,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "signatures": {"scale": 0.1, "crop": 0.1, "translation": 0.05},
     "products": {"rotation": 15, "scale": 0.15, "crop": 0.2, "brightness": 0.3, "contrast": 0.2, "erasing": 0.1},
 }
-_UPRIGHT = ("faces", "signatures")
 
 
 def with_augmentations(section: type[S]) -> type[S]:
     """A class decorator: the section has the keys of all augmentations."""
-    every = AUGMENTATIONS.values()
-    return extended(
-        section, {key: (field.annotation, field) for one in every for key, field in one.model_fields.items()}
-    )
+    fields = (field for one in AUGMENTATIONS.values() for field in one.model_fields.items())
+    return extended(section, {key: (field.annotation, field) for key, field in fields})
 
 
 @with_augmentations
@@ -57,13 +54,11 @@ class AugmentationSettings(Settings):
 
     @model_validator(mode="after")
     def _some_things_have_a_right_way_up(self) -> "AugmentationSettings":
-        turned = ("rotation", "mirror", "quarter_turns_are_identities", "mirrors_are_identities")
-        if self.preset in _UPRIGHT:
-            for key in turned:
-                if getattr(self, key):
-                    raise ValueError(
-                        f"{key} is not for {self.preset}: they are never turned or mirrored; preset: none allows it"
-                    )
+        for key in ("rotation", "mirror", "quarter_turns_are_identities", "mirrors_are_identities"):
+            if self.preset in ("faces", "signatures") and getattr(self, key):
+                raise ValueError(
+                    f"{key} is not for {self.preset}: they are never turned or mirrored; preset: none allows it"
+                )
         return self
 
     @property

@@ -34,22 +34,15 @@ class Affects(IntEnum):
 
 
 class IsPath(NamedTuple):
-    """The field may be a path of this machine: relative to the file that sets it.
+    """The field may be a path of this machine: relative to the file that sets it."""
 
-    Attributes:
-      unless: values that are names and no paths; neither are addresses with ``://``.
-    """
-
-    unless: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()  # values that are names and no paths; neither are addresses with ``://``
 
 
 def affecting(level: Affects, section: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a dumped section that affects ``level``, by the markers of its fields and of those of its sections.
+    """The part of a dumped section that affects ``level`` or something narrower, by the markers of all fields in it.
 
-    Args:
-      level: fields that affect it or something narrower are kept.
-      section: the class of settings.
-      content: its ``model_dump``; keys that the class does not have are kept.
+    Keys of ``content``, its ``model_dump``, that the class does not have are kept.
     """
     kept: dict[str, Any] = {}
     for key, value in content.items():

@@ -23,16 +23,13 @@ class CalibrationSettings(Settings):
     @model_validator(mode="after")
     def _what_the_objective_reads(self) -> "CalibrationSettings":
         if self.objective in _TARGETS and self.value is None:
-            raise ValueError(f"objective: {self.objective} needs value, e.g. value: {self._example}")
+            example = 0.95 if self.objective == "target_precision" else 0.01
+            raise ValueError(f"objective: {self.objective} needs value, e.g. value: {example}")
         if self.objective not in _TARGETS and self.value is not None:
             raise ValueError(f"value is for objective: {' or '.join(_TARGETS)}; {self.objective} takes none")
         if self.objective != "target_precision" and self.prior is not None:
             raise ValueError(f"prior is for objective: target_precision; {self.objective} takes none")
         return self
-
-    @property
-    def _example(self) -> float:
-        return 0.95 if self.objective == "target_precision" else 0.01
 
     def __str__(self) -> str:
         value = "" if self.value is None else f" {self.value:g}"

@@ -16,10 +16,7 @@ class ImageSettings(Settings):
     fit: Literal["stretch", "pad"] = Field("stretch", description="pad keeps the aspect ratio")
     pad_value: int = Field(0, ge=0, le=255, description="grey level of the padding; trimmed images have their own")
     binarise: int | None = Field(
-        None,
-        ge=1,
-        le=255,
-        description="grey level from which on a pixel is white; all others are black",
+        None, ge=1, le=255, description="grey level from which on a pixel is white; all others are black"
     )
     trim: int | None = Field(
         None,

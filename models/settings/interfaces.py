@@ -77,7 +77,7 @@ class Loss(Choice):
         """The loss of all pairs of a batch, a scalar.
 
         Args:
-          labels: [n]; ``models.network.batch_pairs`` finds genuine and impostor pairs by them.
+          labels: [n]; ``models.network.pairwise`` finds genuine and impostor pairs by them.
           embeddings: float32 [n, d]; the logits [n, n] where ``head`` gives a layer.
           distance: the one that serves.
         """
@@ -107,16 +107,11 @@ class Loss(Choice):
 
 @dataclass(frozen=True)
 class PixelRange:
-    """The scale on which a network takes its pixels.
+    """The scale on which a network takes its pixels."""
 
-    Attributes:
-      mean: of the training pixels, or near it.
-      deviation: their standard deviation, or near it.
-      ends: black and white, where all images have the same; distorted pixels stay between them.
-    """
-
-    mean: float = 0.0
-    deviation: float = 1.0
+    mean: float = 0.0  # of the training pixels, or near it
+    deviation: float = 1.0  # their standard deviation, or near it
+    # Black and white, where all images have the same; distorted pixels stay between them.
     ends: tuple[float, float] | None = None
 
 
@@ -126,13 +121,9 @@ UNIT_NORM: Any = Field(True, description="embeddings on the unit sphere: distanc
 
 
 class Encoder(Choice):
-    """A network from an image to an embedding. A subclass may give the options below another default.
+    """A network from an image to an embedding. A subclass may give the options below another default."""
 
-    Attributes:
-      implied_by: an option that chooses this encoder where ``encoder.name`` is not set.
-    """
-
-    implied_by: ClassVar[str | None] = None
+    implied_by: ClassVar[str | None] = None  # an option that chooses this encoder where ``encoder.name`` is not set
 
     embedding: int = EMBEDDING
     dropout: float = DROPOUT
@@ -177,24 +168,18 @@ class Encoder(Choice):
 
 @dataclass(frozen=True)
 class Step:
-    """What an augmentation may use in one training step.
+    """What an augmentation may use in one training step."""
 
-    Attributes:
-      uniform: (shape, low, high) -> random numbers of the augmentation's own generator.
-      pixels: the scale of the pixels.
-      compiled: whether XLA compiles the step.
-    """
-
+    # (shape, low, high) -> random numbers of the augmentation's own generator.
     uniform: Callable[[tuple[Any, ...], float, float], Tensor]
     pixels: PixelRange = PixelRange()
-    compiled: bool = False
+    compiled: bool = False  # whether XLA compiles the step
 
 
 class Augmentation(Choice):
     """A random distortion of training images. Its fields are keys of ``augmentation:``; at their defaults it is off.
 
-    Attributes:
-      order: augmentations are applied from the lowest to the highest; it also sets the random numbers apart.
+    They are applied from the lowest ``order`` to the highest; it also sets the random numbers apart.
     """
 
     order: ClassVar[int]
@@ -210,13 +195,9 @@ class Augmentation(Choice):
 
 
 class Optimizer(Choice):
-    """An optimizer.
+    """An optimizer."""
 
-    Attributes:
-      rate: the learning rate where none is set.
-    """
-
-    rate: ClassVar[float]
+    rate: ClassVar[float]  # the learning rate where none is set
 
     def build(self, **common: Any) -> Any:
         """A ``keras.optimizers.Optimizer``; ``common``: learning_rate, global_clipnorm, gradient_accumulation_steps."""

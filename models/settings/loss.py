@@ -87,10 +87,12 @@ class LossSettings(Settings):
             margin = fitted.options().get("margin")
         except ValueError as error:
             raise ValueError(f"loss.{error}") from None
-        largest = self._largest_distance(encoder)
+        distance = DISTANCES[self.distance]
+        bounded = encoder.unit_norm or distance.ignores_length
+        largest = distance.largest(encoder.embedding) if bounded else math.inf
         if margin is not None and margin >= largest:
             usual = self._default_margins(encoder).get("margin", largest / 2)
-            free = "" if DISTANCES[self.distance].ignores_length else ", or set encoder.unit_norm: false"
+            free = "" if distance.ignores_length else ", or set encoder.unit_norm: false"
             raise ValueError(
                 f"loss.margin {margin:g} is never reached: the {self.distance} distance of these embeddings is "
                 f"{largest:.3g} at most; {usual:g} is usual{free}"
@@ -112,8 +114,3 @@ class LossSettings(Settings):
 
     def _missing_margins(self, encoder: EncoderSettings) -> dict[str, float]:
         return {key: margin for key, margin in self._default_margins(encoder).items() if getattr(self, key) is None}
-
-    def _largest_distance(self, encoder: EncoderSettings) -> float:
-        distance = DISTANCES[self.distance]
-        bounded = encoder.unit_norm or distance.ignores_length
-        return distance.largest(encoder.embedding) if bounded else math.inf

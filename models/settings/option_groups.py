@@ -12,7 +12,7 @@ from models.settings.base import Settings
 from models.settings.encoder import ENCODERS, EncoderSettings, lacks_norms, network_of, unit_norm_of
 from models.settings.image import ImageSettings
 from models.settings.loss import DISTANCES, LOSSES, ORDERED_AS_COSINES, LossSettings
-from models.settings.training import TrainingSettings, default_momentum, default_rate, unread
+from models.settings.training import CHOICES, OPTIMIZERS, TrainingSettings, default_rate
 
 Content = Mapping[str, Any]  # section -> key -> value, as the user writes it
 Reasons = dict[str, str]  # "section.key" -> the choice that excludes it, "loss.name=triplet"
@@ -28,12 +28,7 @@ _TURNS = ("quarter_turns_are_identities", "mirrors_are_identities")
 
 
 def orphaned(before: Content, after: Content) -> Reasons:
-    """Keys that were set for choices of ``before``, where those of ``after`` differ.
-
-    Args:
-      before: the content of a file.
-      after: the same with the user's overrides.
-    """
+    """Keys that a file, ``before``, sets for its choices, where those with the user's overrides, ``after``, differ."""
     return {**_of_encoder(before, after), **_of_loss(before, after), **_of_training(before, after)}
 
 
@@ -57,7 +52,8 @@ def _of_encoder(before: Content, after: Content) -> Reasons:
     name = _network(after)
     found: Reasons = {}
     if name in ENCODERS:
-        dropped = ENCODERS[name].dropped(_with_nones(one), _with_nones(other))
+        nones = dict.fromkeys(ENCODERS.options())
+        dropped = ENCODERS[name].dropped({**nones, **one}, {**nones, **other})
         found = {f"encoder.{key}": f"encoder.{why}={other.get(why)}" for key, why in dropped.items()}
     if name != _network(before):
         found |= {f"encoder.{key}": f"encoder.name={name}" for key in ENCODERS.unread_by(name)}
@@ -96,7 +92,7 @@ def _other_units(before: Content, after: Content, key: str) -> str | None:
     section = "loss" if key == "distance" else "encoder"
     if key == "unit_norm" and key not in _section(after, "encoder"):
         return f"encoder.name={_network(after)}"
-    return f"{section}.{key}={_written(other[key])}"
+    return f"{section}.{key}={str(other[key]).lower()}"
 
 
 def _units(content: Content) -> dict[str, Any]:
@@ -109,18 +105,17 @@ def _units(content: Content) -> dict[str, Any]:
 
 def _of_training(before: Content, after: Content) -> Reasons:
     found: Reasons = {}
-    for choice in ("optimizer", "schedule"):
+    for choice, registry in CHOICES.items():
         name = str(_value(after, "training", choice))
         if name != _value(before, "training", choice):
-            found |= {f"training.{key}": f"training.{choice}={name}" for key in unread(choice, name)}
+            found |= {f"training.{key}": f"training.{choice}={name}" for key in registry.unread_by(name)}
     one, other = (str(_value(content, "training", "optimizer")) for content in (before, after))
     no_norms, none_now = (lacks_norms(_section(content, "encoder")) for content in (before, after))
     if default_rate(one, no_norms) != default_rate(other, none_now):
         by_optimizer = default_rate(one) != default_rate(other)
-        found["training.learning_rate"] = (
-            f"training.optimizer={other}" if by_optimizer else _other_network(before, after)
-        )
-    if default_momentum(one) != default_momentum(other):
+        reason = f"training.optimizer={other}" if by_optimizer else _other_network(before, after)
+        found["training.learning_rate"] = reason
+    if OPTIMIZERS.defaults(one).get("momentum") != OPTIMIZERS.defaults(other).get("momentum"):
         found["training.momentum"] = f"training.optimizer={other}"
     return found
 
@@ -143,10 +138,6 @@ def _against_turns(content: Content) -> dict[str, str]:
     return dict(zip(_TURNS, (pairs or turned, pairs or ("augmentation.mirror=true" if mirrored else "")), strict=True))
 
 
-def _with_nones(section: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(ENCODERS.options()), **section}
-
-
 def _network(content: Content) -> str:
     return network_of(_section(content, "encoder"))
 
@@ -158,7 +149,3 @@ def _section(content: Content, name: str) -> Mapping[str, Any]:
 
 def _value(content: Content, section: str, key: str) -> Any:
     return _section(content, section).get(key, _DEFAULTS[section].model_fields[key].default)
-
-
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,8 +6,8 @@ fields; the section of the configuration that holds the choice (``with_choices``
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError, create_model
 
@@ -30,35 +30,23 @@ T = TypeVar("T", bound=Choice)
 S = TypeVar("S", bound=Settings)
 
 
-class Registry(Mapping[str, type[T]], Generic[T]):
+class Registry(dict[str, type[T]]):
     """The classes of one kind by name, in the order of their modules' names.
 
-    Args:
-      package: name of a package (or of a single module); all its modules are imported.
-      kind: the interface; a subclass that sets ``name`` is registered.
+    All modules of the ``package`` (or single module) are imported; a subclass of ``kind`` that sets ``name`` is
+    registered.
     """
 
     def __init__(self, package: str, kind: type[T]) -> None:
-        self._classes: dict[str, type[T]] = {}
+        super().__init__()
         for module in _modules(package):
             for one in list(vars(module).values()):
                 defined_here = isinstance(one, type) and issubclass(one, kind) and one.__module__ == module.__name__
-                if defined_here and "name" in vars(one):
-                    self._register(one)
-
-    def _register(self, one: type[T]) -> None:
-        if one.name in self._classes:
-            raise TypeError(f"{one.name} is registered by {self._classes[one.name].__module__} and {one.__module__}")
-        self._classes[one.name] = one
-
-    def __getitem__(self, name: str) -> type[T]:
-        return self._classes[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._classes)
-
-    def __len__(self) -> int:
-        return len(self._classes)
+                if not defined_here or "name" not in vars(one):
+                    continue
+                if other := self.get(one.name):
+                    raise TypeError(f"{one.name} is registered by {other.__module__} and {one.__module__}")
+                self[one.name] = one
 
     def options(self) -> list[str]:
         """The options that at least one class has and not all have."""
@@ -70,8 +58,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
 
     def unread_by(self, name: str) -> list[str]:
         """Options that only others than the one named read."""
-        read = self[name].own_options() if name in self else ()
-        return sorted(set(self.options()) - set(read))
+        return sorted(set(self.options()) - set(self[name].own_options() if name in self else ()))
 
     def defaults(self, name: str) -> dict[str, Any]:
         """Defaults of the options of the class named; not of those whose default depends on other sections."""
@@ -91,11 +78,8 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
-    def fields(self) -> dict[str, Any]:
-        """All options as fields of one section, None where the chosen class does not read them."""
-        return {option: self._field(option) for option in self.options()}
-
-    def _field(self, option: str) -> Any:
+    def field(self, option: str) -> Any:
+        """An option as a field of the section that has all of them: None where the chosen class does not read it."""
         declared = {name: self[name].model_fields[option] for name in self.readers(option)}
         first = next(iter(declared.values()))
         by_description: dict[str, list[str]] = {}
@@ -104,13 +88,12 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         description = "; ".join(f"{text} ({', '.join(names)})" for text, names in by_description.items())
         markers = [one for one in first.metadata if isinstance(one, (Affects, IsPath))]
         annotation: Any = first.annotation
-        for constraint in first.metadata:
-            if constraint not in markers:
-                annotation = Annotated[annotation, constraint]
+        for constraint in (one for one in first.metadata if one not in markers):
+            annotation = Annotated[annotation, constraint]
         annotation = annotation | None
         for marker in markers:  # of the field, not of its values: outside the union
             annotation = Annotated[annotation, marker]
-        return (annotation, Field(None, description=description))
+        return annotation, Field(None, description=description)
 
 
 def with_choices(**registries: Registry[Any]) -> Callable[[type[S]], type[S]]:
@@ -120,7 +103,7 @@ def with_choices(**registries: Registry[Any]) -> Callable[[type[S]], type[S]]:
         fields: dict[str, Any] = {}
         for key, registry in registries.items():
             fields[key] = (Literal[tuple(registry)], section.model_fields[key])
-            fields |= registry.fields()
+            fields |= {option: registry.field(option) for option in registry.options()}
         return extended(section, fields)
 
     return decorated

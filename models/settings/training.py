@@ -11,7 +11,7 @@ from models.settings.registry import Registry, discovered, with_choices
 
 OPTIMIZERS: Registry[Optimizer] = discovered("models.training.optimizers", "OPTIMIZERS")
 SCHEDULES: Registry[Schedule] = discovered("models.training.schedules", "SCHEDULES")
-_CHOICES: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+CHOICES: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _SHARE_WITHOUT_NORMS = 0.15  # of an optimizer's rate: networks that have no norms collapse at the full rate
 _RATES = ", ".join(f"{name}: {one.rate:g}" for name, one in OPTIMIZERS.items())
 
@@ -83,10 +83,8 @@ class TrainingSettings(Settings):
         """Options of the optimizer and the schedule are filled in, so that the dump holds the values in force."""
         if not isinstance(values, dict):
             return values
-        options = {
-            **OPTIMIZERS.defaults(str(values.get("optimizer", "adamw"))),
-            **SCHEDULES.defaults(str(values.get("schedule", "cosine"))),
-        }
+        optimizer, schedule = str(values.get("optimizer", "adamw")), str(values.get("schedule", "cosine"))
+        options = OPTIMIZERS.defaults(optimizer) | SCHEDULES.defaults(schedule)
         return {**values, **{key: value for key, value in options.items() if values.get(key) is None}}
 
     @model_validator(mode="after")
@@ -97,7 +95,7 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _options_that_are_read(self) -> "TrainingSettings":
-        for choice, registry in _CHOICES.items():
+        for choice, registry in CHOICES.items():
             name = getattr(self, choice)
             for key in registry.unread_by(name):
                 if getattr(self, key) is not None:
@@ -129,13 +127,3 @@ def default_rate(optimizer: str, no_norms: bool = False) -> float | None:
     if optimizer not in OPTIMIZERS:
         return None
     return float(f"{OPTIMIZERS[optimizer].rate * (_SHARE_WITHOUT_NORMS if no_norms else 1.0):.3g}")
-
-
-def unread(choice: str, name: str) -> list[str]:
-    """Options of other optimizers (``choice`` "optimizer") or schedules ("schedule") than the one named."""
-    return _CHOICES[choice].unread_by(name)
-
-
-def default_momentum(optimizer: str) -> float | None:
-    """The momentum where none is set; None for an optimizer that has none."""
-    return OPTIMIZERS.defaults(optimizer).get("momentum")

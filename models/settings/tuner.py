@@ -73,6 +73,6 @@ class TunerSettings(Settings):
 
     @property
     def space(self) -> dict[str, Range | tuple[float, ...]]:
-        """The values to try, by name, of a search fitted to a recipe (``models.training.tuning.search_space``)."""
+        """The values to try, by name, of a search fitted to a recipe (``models.training.search_space``)."""
         found = {name: getattr(self, name) for name in TUNED}
         return {name: values for name, values in found.items() if isinstance(values, Range | tuple)}

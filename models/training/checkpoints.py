@@ -22,7 +22,7 @@ from models.data.pairs_artifact import split_files
 from models.errors import TrainingFailed
 from models.settings.base import Affects, affecting
 from models.settings.model import ModelSettings
-from models.training.optimizers import steps_taken
+from models.training.compiled_model import steps_taken
 
 progress = logging.getLogger("siamese.progress")
 
@@ -31,12 +31,7 @@ _STALE = 14 * 86400  # seconds after which a training counts as abandoned
 
 
 def training_key(recipe: str, files: Iterable[str]) -> str:
-    """SHA-256 of a training's recipe and the contents of its files.
-
-    Args:
-      recipe: changes with the settings and the code.
-      files: what it reads.
-    """
+    """SHA-256 of a training's recipe, which changes with settings and code, and the contents of the files it reads."""
     digest = hashlib.sha256(recipe.encode())
     for name in files:
         with tf.io.gfile.GFile(name, "rb") as file:
@@ -93,18 +88,10 @@ class Stopping(keras.callbacks.EarlyStopping):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Keeps the state of one training in a folder.
+    """Keeps the state of one training in a folder of its own (``kept_in``).
 
-    At the end of each epoch, every few minutes of a long one, and when the training is interrupted.
-
-    List it after ``stopping``, whose state belongs to it.
-
-    Args:
-      folder: of this training alone; its name depends on the recipe and the data (``training_key``).
-      model: compiled, of ``models.network.siamese``.
-      stopping: whose best weights and patience belong to the state.
-      minutes: between two states within an epoch.
-      writes: whether this process writes it; of several hosts only the chief, all others read the same folder.
+    At the end of each epoch, every few ``minutes`` of a long one, and when the training is interrupted. Of several
+    hosts only the chief ``writes`` it. List it after ``stopping``, whose best weights and patience belong to the state.
     """
 
     def __init__(
@@ -159,12 +146,11 @@ class Checkpoints(keras.callbacks.Callback):
         """Writes the current state atomically; not between the end of an epoch and its evaluation."""
         if not self._writes or self._steps() == self._unevaluated:
             return
-        best = self._stopping.best_weights or []
-        best_so_far = self._stopping.best
+        early, best = self._stopping, self._stopping.best_weights or []
         stopping = {
-            "wait": self._stopping.wait,
-            "best": None if best_so_far is None else float(best_so_far),
-            "best_epoch": self._stopping.best_epoch,
+            "wait": early.wait,
+            "best": None if early.best is None else float(early.best),
+            "best_epoch": early.best_epoch,
         }
         self._folder.mkdir(parents=True, exist_ok=True)
         staging = self._folder / f".{_STATE}"

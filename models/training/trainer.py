@@ -20,24 +20,19 @@ from models.data.pairs_artifact import check_images, split_files
 from models.data.preprocessing import IMAGE
 from models.errors import TrainingFailed, UserError
 from models.export import seen_images
-from models.export.saved_model import export
-from models.export.signatures import ServedModel
+from models.export.saved_model import ServedModel, export
 from models.network.siamese import build_tower
 from models.settings import ModelSettings
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
 from models.training.compiled_model import build_model
-from models.training.hardware import distribution, precision_policy
+from models.training.hardware import SharedStatistics, available_memory, distribution, once, precision_policy
 from models.training.hosts.chief import FOLDER, train_with_workers
 from models.training.hosts.cluster import hosts
-from models.training.hosts.shared_statistics import SharedStatistics, once
-from models.training.memory import available_memory
-from models.training.monitors import TrainingMonitors
+from models.training.search_space import with_values
 from models.training.steps import take_steps
 from models.training.tensorboard import Board, augmented_images, write_projector
-from models.training.tuning.search_space import with_values
-from models.training.validation import PairDistances, ValidationMonitor
-from models.verification.calibration import Calibration, calibrate
-from models.verification.operating_points import check_measurable
+from models.training.validation import PairDistances, TrainingMonitors, ValidationMonitor
+from models.verification.calibration import Calibration, calibrate, check_measurable
 
 progress = logging.getLogger("siamese.progress")
 

@@ -1,4 +1,4 @@
-"""Watching the validation pairs while the network trains."""
+"""Watching the validation pairs while the network trains, and stopping where it has diverged or collapsed."""
 
 import logging
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.data.dataset import ImageTable, Ints, PairTable
+from models.errors import TrainingFailed
 from models.network.distances import DISTANCES
 from models.verification.calibration import best_accuracy
 from models.verification.metrics import metric_value
@@ -18,6 +19,7 @@ from models.verification.rates import Floats
 progress = logging.getLogger("siamese.progress")
 
 _CHUNK = 256
+_COLLAPSED = 1e-3  # spread of embeddings, as a share of their length
 
 
 class PairDistances:
@@ -69,15 +71,12 @@ class ValidationMonitor(keras.callbacks.Callback):
 
     ``val_auc``, ``val_eer`` and ``val_accuracy`` (at the best threshold), the mean distance of genuine and of impostor
     pairs, and ``val_spread``: how far embeddings lie from their mean, as a share of their length.
-
-    Attributes:
-      latest: [pairs] distances at the end of the last epoch; None where they are not finite.
     """
 
     def __init__(self, distances: PairDistances, same: Ints, epochs: int) -> None:
         super().__init__()
         self._distances, self._same, self._epochs = distances, same.astype(bool), epochs
-        self.latest: Floats | None = None
+        self.latest: Floats | None = None  # [pairs] distances of the last epoch; None where they are not finite
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs if logs is not None else {}
@@ -89,8 +88,8 @@ class ValidationMonitor(keras.callbacks.Callback):
             logs |= {"val_genuine_distance": float("nan"), "val_impostor_distance": float("nan")}
             return
         self.latest = distance
-        logs["val_auc"] = metric_value("auc", self._same, distance)
-        logs["val_eer"] = metric_value("eer", self._same, distance)
+        for metric in ("auc", "eer"):
+            logs[f"val_{metric}"] = metric_value(metric, self._same, distance)
         logs["val_accuracy"] = best_accuracy(self._same, distance)
         logs["val_genuine_distance"] = float(distance[self._same].mean())
         logs["val_impostor_distance"] = float(distance[~self._same].mean())
@@ -104,3 +103,35 @@ def _spread(embeddings: NDArray[np.float32]) -> float:
     """Root mean square distance from the mean, by the root mean square length; 0 where all are one or nothing."""
     length = float(np.square(embeddings).sum(axis=1).mean())
     return float(np.sqrt(embeddings.var(axis=0).sum() / length)) if length > 0 else 0.0
+
+
+class TrainingMonitors(keras.callbacks.Callback):
+    """Raises when a loss or a validation distance is not finite, or when all embeddings have collapsed to one point.
+
+    List it after ``ValidationMonitor``, whose ``val_spread`` and distances it reads.
+
+    Raises:
+      TrainingFailed: at the end of the epoch in which it happened, of a collapse at the end of the next one: the
+        weights of one epoch may be such that moving statistics do not fit them yet, while the network learns.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._collapsed = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        seen = logs or {}
+        when = f"training failed in epoch {epoch + 1}"
+        if not np.isfinite(seen["loss"]):
+            raise TrainingFailed(f"{when}: the loss is not a finite number; try a lower training.learning_rate")
+        if not np.isfinite([seen["val_genuine_distance"], seen["val_impostor_distance"]]).all():
+            raise TrainingFailed(
+                f"{when}: a validation distance is not a finite number; try a lower training.learning_rate"
+            )
+        before, self._collapsed = self._collapsed, seen["val_spread"] < _COLLAPSED
+        if before and self._collapsed:
+            raise TrainingFailed(
+                f"{when}: the encoder has collapsed to one point (impostors are {seen['val_impostor_distance']:.2g} "
+                "apart on the validation split); try a lower training.learning_rate, a longer training.warmup, "
+                "or loss.name: contrastive"
+            )

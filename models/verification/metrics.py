@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from models.verification.rates import Bools, Confusion, Floats, RocCurve, ranking
 
@@ -28,7 +29,6 @@ class MetricOptions(Protocol):
 
     @property
     def fars(self) -> Sequence[float]: ...
-
     @property
     def genuine_prior(self) -> float: ...
 
@@ -39,9 +39,6 @@ class DefaultOptions:
 
     fars: Sequence[float] = FARS
     genuine_prior: float = GENUINE_PRIOR
-
-
-_DEFAULT_OPTIONS = DefaultOptions()
 
 
 class PairMetrics:
@@ -63,7 +60,7 @@ class PairMetrics:
         same: Bools,
         score: Floats | None,
         distance: Floats,
-        options: MetricOptions = _DEFAULT_OPTIONS,
+        options: MetricOptions = DefaultOptions(),
         threshold: float | None = None,
     ) -> None:
         self.same, self.score, self.distance, self.options = same, score, distance, options
@@ -93,8 +90,7 @@ class PairMetrics:
     @cached_property
     def called(self) -> Bools:
         """[n], True where the verdict is "the same"."""
-        called = np.asarray(self.score) > 0.5 if self._threshold is None else self.distance < self._threshold
-        return np.asarray(called)
+        return np.asarray(self.score) > 0.5 if self._threshold is None else self.distance < self._threshold
 
     @cached_property
     def ranking(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -124,19 +120,12 @@ class _WeightedPairs:
 
 @dataclass(frozen=True)
 class MetricDefinition:
-    """A metric.
+    """A metric: how it is computed, and what it is."""
 
-    Attributes:
-      compute: from the weighted pairs to one value for each weighting, [k].
-      higher_is_better: its direction.
-      needs_both_kinds: whether it has no meaning for genuine pairs alone, or for impostors alone.
-      ranks: computed from distances, not from scores.
-    """
-
-    compute: Callable[[_WeightedPairs], Floats]
+    compute: Callable[[_WeightedPairs], Floats]  # one value for each weighting, [k]
     higher_is_better: bool = True
-    needs_both_kinds: bool = True
-    ranks: bool = False
+    needs_both_kinds: bool = True  # it has no meaning for genuine pairs alone, or for impostors alone
+    ranks: bool = False  # computed from distances, not from scores
 
 
 def _calibration_error(pairs: _WeightedPairs) -> Floats:
@@ -150,10 +139,6 @@ def _calibration_error(pairs: _WeightedPairs) -> Floats:
     gap = pairs.weights @ (np.eye(CALIBRATION_BINS)[bins] * (score - pairs.same)[:, None])
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(gap).sum(axis=1) / pairs.weights.sum(axis=1))
-
-
-def _tar_at_far(far: float) -> MetricDefinition:
-    return MetricDefinition(lambda pairs: pairs.roc.tar_at(far), ranks=True)
 
 
 # In the order in which people read them; ``tar_at_far_<far>`` follows for each configured rate.
@@ -194,7 +179,8 @@ def metric(name: str) -> MetricDefinition:
         return (METRICS | COUNTS)[name]
     if not name.startswith(TAR_AT_FAR):
         raise KeyError(name)
-    return _tar_at_far(float(name.removeprefix(TAR_AT_FAR)))
+    far = float(name.removeprefix(TAR_AT_FAR))
+    return MetricDefinition(lambda pairs: pairs.roc.tar_at(far), ranks=True)
 
 
 def higher_is_better(name: str) -> bool:
@@ -230,17 +216,27 @@ def verification_metrics(
     genuine_prior: float = GENUINE_PRIOR,
     weights: Floats | None = None,
 ) -> dict[str, float]:
-    """Every metric by name; NaN where one has no meaning (precision when nothing is called the same).
-
-    Args:
-      same: [n], 1 genuine, 0 impostor.
-      distance: [n].
-      threshold: pairs closer than this are called the same.
-      score: [n] in [0, 1], higher is more alike; without it there is no ``calibration_error``.
-      fars: false accept rates of ``tar_at_far_<far>``; ``tar_at_far`` is that of the first.
-      genuine_prior: share of genuine pairs in ``precision_at_prior``.
-      weights: [n], how often each pair counts.
-    """
+    """Every metric by name, as ``PairMetrics`` computes them; ``same`` [n] is 1 genuine, 0 impostor."""
     pairs = PairMetrics(np.asarray(same).astype(bool), score, distance, DefaultOptions(fars, genuine_prior), threshold)
     names = (name for name in metric_names(fars) if score is not None or name != "calibration_error")
     return pairs.values(names, weights)
+
+
+class Interval(BaseModel):
+    """A metric and its 95% confidence interval; null if it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class MeasuredIntervals(BaseModel):
+    """``intervals.json``, by metric. ``gain`` is positive if the candidate is better."""
+
+    pairs: int
+    units: int
+    drawn: str
+    resamples: int
+    candidate: dict[str, Interval]
+    baseline: dict[str, Interval] = {}
+    gain: dict[str, Interval] = {}

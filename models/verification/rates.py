@@ -16,18 +16,11 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Confusion:
-    """The confusion matrix of verdicts: one for each threshold or weighting, as arrays that broadcast.
+    """The confusion matrix of verdicts: one for each threshold or weighting, as arrays that broadcast."""
 
-    Attributes:
-      true_positives: genuine pairs accepted.
-      false_positives: impostor pairs accepted.
-      genuine: genuine pairs in all.
-      impostors: impostor pairs in all.
-    """
-
-    true_positives: NDArray[Any]
-    false_positives: NDArray[Any]
-    genuine: NDArray[Any] | int
+    true_positives: NDArray[Any]  # genuine pairs accepted
+    false_positives: NDArray[Any]  # impostor pairs accepted
+    genuine: NDArray[Any] | int  # in all
     impostors: NDArray[Any] | int
 
     @property
@@ -73,14 +66,9 @@ class Confusion:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """Weight accepted at each threshold, from the strictest, which accepts nothing, to the one that accepts all.
+    """Weight accepted at each threshold, from the strictest, which accepts nothing, to the one that accepts all."""
 
-    Attributes:
-      genuine: [k, m] genuine weight accepted, under each of k weightings.
-      impostors: [k, m] impostor weight accepted.
-    """
-
-    genuine: Floats
+    genuine: Floats  # [k, m], under each of k weightings
     impostors: Floats
 
     @classmethod

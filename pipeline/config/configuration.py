@@ -29,7 +29,7 @@ from models.settings import (
 )
 from models.settings.base import affecting
 from models.settings.tuner import TunerSettings
-from models.training.tuning.search_space import fitted_to
+from models.training.search_space import fitted_to
 from pipeline.config.kubeflow import KubeflowSettings
 
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn

@@ -16,8 +16,7 @@ from tiny_model import fit_transform
 
 from models.code_digest import code_digest
 from models.data import dataset
-from models.export.saved_model import export
-from models.export.signatures import ServedModel
+from models.export.saved_model import ServedModel, export
 from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
 from models.training.trainer import fit, load_split, normaliser

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from models.data import canonical_pixels
-from models.export.signatures import ServedModel
+from models.export.saved_model import ServedModel
 
 _NOT_A_NUMBER = float("nan")
 

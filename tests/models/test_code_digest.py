@@ -5,7 +5,7 @@ import pytest
 
 from models import code_digest as module
 from models.code_digest import SourceTree, code_digest
-from models.data import gif_frames
+from models.data import image_formats
 
 ROOT = Path(module.__file__).parents[1]
 
@@ -161,10 +161,10 @@ class TestThisProject:
     def test_a_copy_elsewhere_has_the_same_digest(self, scratch):
         assert SourceTree(scratch).digest(self.TRAINER) == code_digest(self.TRAINER)
 
-    def test_ingest_changes_with_a_module_four_imports_away(self, scratch):
+    def test_ingest_changes_with_a_module_three_imports_away(self, scratch):
         ingest = "components.image_example_gen.component"
         before = {name: SourceTree(scratch).digest(name) for name in (ingest, self.TRAINER)}
-        file = scratch / Path(gif_frames.__file__).relative_to(ROOT)
+        file = scratch / Path(image_formats.__file__).relative_to(ROOT)
         file.write_text(file.read_text() + "\nchanged = True\n")
         after = {name: SourceTree(scratch).digest(name) for name in before}
         assert after[ingest] != before[ingest]
@@ -175,10 +175,10 @@ class TestThisProject:
         [
             ("components.serving_validator.component", "components/serving_validator/smoke_test.py"),  # python -m
             ("components.run_report.component", "components/run_report/templates/page.html.j2"),
-            (TRAINER, "models/training/hosts/program.py"),  # python -c
+            (TRAINER, "models/training/hosts/process.py"),  # python -c
             (TRAINER, "models/network/losses/triplet.py"),
             (TRAINER, "models/network/encoders/koch2015.py"),
-            ("models.training.tuning.tuner", "models/training/trainer.py"),
+            ("models.training.tuner", "models/training/trainer.py"),
         ],
     )
     def test_what_is_started_or_loaded_by_name_is_in_the_closure(self, component, file):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from models import code_digest as code_digest_module
 from models.code_digest import SourceTree
-from models.data import gif_frames
+from models.data import image_formats
 from pipeline import graph
 from pipeline.config import load_config
 from pipeline.environment.run_environment import RunEnvironment
@@ -73,6 +73,6 @@ def test_a_component_runs_again_when_a_module_three_imports_away_has_changed(scr
     assert executions("first") == 1
     change(ROOT / "components" / "model_card" / "card.py")
     assert executions("unrelated") == 1
-    change(Path(gif_frames.__file__))  # component - executor - transforms - image_formats - gif_frames
+    change(Path(image_formats.__file__))  # component - executor - transforms - image_formats
     assert executions("changed") == 2
     assert executions("again") == 2

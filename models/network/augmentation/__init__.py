@@ -17,13 +17,8 @@ def build_augmentation(
 ) -> Model:
     """The layers in front of the encoder while it trains: [n, height, width, channels] -> the same.
 
-    Each draws from a generator of its own, so that the others draw the same whether it is on or off.
-
-    Args:
-      settings: which distortions, and how strong they are.
-      seed: of all generators.
-      compiled: whether XLA compiles the step.
-      pixels: the scale of the pixels, so that a setting means the same on each; normalised where it is None.
+    Each draws from a generator of its own, so that the others draw the same whether it is on or off. A setting means
+    the same on each scale of ``pixels``; None: normalised.
     """
     from models.network.layers import RandomDistortion
 

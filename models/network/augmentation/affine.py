@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from models.network.bilinear import bilinear
 from models.network.lazy_keras import Tensor, ops
 from models.settings.interfaces import Augmentation, Step
 
@@ -37,9 +36,7 @@ class Affine(Augmentation):
         window = uniform(1 - self.crop, 1.0)
         shrink = window / uniform(1 - self.scale, 1 + self.scale)
         lean = ops.tan(uniform(-self.shear, self.shear) * (math.pi / 180)) if self.shear else 0.0
-        shift_x, shift_y = (
-            (self._shift(uniform, window) * (side - 1)) for side in (width, height)
-        )  # a share of each side
+        shift_x, shift_y = (self._shift(uniform, window) * (side - 1) for side in (width, height))
         side = ops.sign(uniform(-1.0, 1.0)) if self.mirror else 1.0
         # The transform maps output to input coordinates, about the centre of the image: x' = xx x + xy y + ...
         centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
@@ -50,7 +47,7 @@ class Affine(Augmentation):
         return _moved(images, to_x, to_y, step.compiled)
 
     def _shift(self, uniform: Any, window: Tensor) -> Tensor:
-        """The window anywhere within the image, and the translation."""
+        """The window anywhere within the image, and the translation: a share of a side."""
         within = uniform(-0.5, 0.5) * (1 - window)
         return within + uniform(-self.translation, self.translation) if self.translation else within
 
@@ -70,3 +67,31 @@ def _moved(images: Tensor, to_x: tuple[Tensor, ...], to_y: tuple[Tensor, ...], c
     zero = ops.zeros_like(to_x[2])
     matrix = ops.stack([*to_x, *to_y, zero, zero], axis=1)
     return ops.image.affine_transform(images, matrix, interpolation="bilinear", fill_mode="nearest")
+
+
+def bilinear(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pixels at fractional coordinates, interpolated between their four neighbours; beyond the border the edge repeats.
+
+    Args:
+      images: float [n, height, width, channels].
+      rows: float [n, height, width], where in the image each pixel of the result comes from.
+      columns: the same.
+
+    Returns:
+      [n, height, width, channels].
+    """
+    height, width, channels = images.shape[1:]
+    rows, columns = ops.clip(rows, 0.0, height - 1.0), ops.clip(columns, 0.0, width - 1.0)
+    top, left = ops.floor(rows), ops.floor(columns)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+    below, beside = ops.minimum(top + 1, height - 1), ops.minimum(left + 1, width - 1)
+    pixels = ops.reshape(images, (-1, height * width, channels))
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        indices = ops.reshape(row * width + column, (-1, height * width, 1))
+        return ops.reshape(ops.take_along_axis(pixels, indices, axis=1), (-1, height, width, channels))
+
+    upper = at(top, left) * (1 - right) + at(top, beside) * right
+    lower = at(below, left) * (1 - right) + at(below, beside) * right
+    return upper * (1 - down) + lower * down

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from models.network.bilinear import bilinear
+from models.network.augmentation.affine import bilinear
 from models.network.lazy_keras import Tensor, ops
 from models.settings.interfaces import Augmentation, Step
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from models.network.lazy_keras import Tensor, ops
-from models.network.vectors import cosines, unit
+from models.network.pairwise import cosines, unit
 from models.settings.interfaces import Distance
 
 

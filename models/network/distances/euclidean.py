@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from models.network.lazy_keras import Tensor, ops
-from models.network.vectors import products, root
+from models.network.pairwise import products, root
 from models.settings.interfaces import Distance
 
 

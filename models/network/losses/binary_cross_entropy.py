@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar
 
-from models.network.batch_pairs import batch_pairs, mean_where
 from models.network.lazy_keras import Tensor, ops
+from models.network.pairwise import batch_pairs, mean_where
 from models.settings.interfaces import Distance, Loss
 
 

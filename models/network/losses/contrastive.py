@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from models.network.batch_pairs import batch_pairs, mean_where
 from models.network.lazy_keras import Tensor, ops
+from models.network.pairwise import batch_pairs, mean_where
 from models.settings.interfaces import Distance, Loss
 
 

@@ -4,9 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from models.network.batch_pairs import batch_pairs, mean_where
 from models.network.lazy_keras import Tensor, ops
-from models.network.vectors import cosines
+from models.network.pairwise import batch_pairs, cosines, mean_where
 from models.settings.interfaces import Distance, Loss
 
 _NEVER = -1e9

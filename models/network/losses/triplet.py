@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from models.network.batch_pairs import batch_pairs, mean_where
 from models.network.lazy_keras import Tensor, ops
+from models.network.pairwise import batch_pairs, mean_where
 from models.settings.interfaces import Distance, Loss
 
 _FAR = 1e9
@@ -28,9 +28,8 @@ class Triplet(Loss):
     def batch(self, labels: Tensor, embeddings: Tensor, distance: type[Distance]) -> Tensor:
         between = distance.pairwise(embeddings)
         genuine, impostor = batch_pairs(labels)
-        further = ops.logical_and(
-            between[:, None, :] > between[:, :, None], impostor[:, None, :]
-        )  # anchor, positive, negative
+        # Axes: anchor, positive, negative.
+        further = ops.logical_and(between[:, None, :] > between[:, :, None], impostor[:, None, :])
         closest_further = ops.min(ops.where(further, between[:, None, :], _FAR), axis=2)
         furthest = ops.max(ops.where(impostor, between, -_FAR), axis=1, keepdims=True)
         negative = ops.where(closest_further < _FAR, closest_further, furthest)

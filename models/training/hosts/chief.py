@@ -12,14 +12,13 @@ from typing import Any
 from models.errors import TrainingFailed, UserError
 from models.settings import ModelSettings
 from models.training.hosts.cluster import hosts
-from models.training.hosts.process import Ended, TrainingProcess
+from models.training.hosts.process import Ended, train
 from models.training.hosts.rendezvous import POLL, ChiefMessage, Heartbeat, Publisher, WorkerMessage, path_of, read
 
 progress = logging.getLogger("siamese.progress")
 
 FOLDER = "hosts"  # the key of custom_config: a folder that all hosts see; none where run_fn is to train by itself
 _ARGUMENTS = ("train_files", "eval_files", "transform_output", "serving_model_dir", "model_run_dir", "hyperparameters")
-_LAST_MESSAGE = 5.0  # seconds for a worker to publish why it ended
 
 
 @contextmanager
@@ -33,11 +32,8 @@ def announced(folder: Path, run: str) -> Iterator[list[Ended]]:
     folder.mkdir(parents=True, exist_ok=True)
     for past in folder.glob("worker-*.json"):
         past.unlink(missing_ok=True)
-    here = hosts()
-    Publisher(
-        path_of(folder, 0),
-        ChiefMessage(nonce=uuid.uuid4().hex, state="preparing", run=run, addresses=here.addresses),
-    ).publish()
+    message = ChiefMessage(nonce=uuid.uuid4().hex, state="preparing", run=run, addresses=hosts().addresses)
+    Publisher(path_of(folder, 0), message).publish()
     ends: list[Ended] = []
     try:
         yield ends
@@ -51,10 +47,7 @@ def announced(folder: Path, run: str) -> Iterator[list[Ended]]:
 def train_with_workers(fn_args: Any) -> None:
     """``run_fn`` on this host and all others that ``TF_CONFIG`` names, in a process of its own on each.
 
-    Returns once all have trained and the chief has exported.
-
-    Args:
-      fn_args: of ``run_fn``; its ``custom_config`` names the folder of ``announced``.
+    Returns once all have trained and the chief has exported. ``custom_config`` names the folder of ``announced``.
 
     Raises:
       UserError: a host or the training found the input wrong, or a host did not join.
@@ -72,21 +65,18 @@ def train_with_workers(fn_args: Any) -> None:
         own.publish(state="calling", arguments=arguments)
         admitted = _gathered(own, workers, folder.parent, minutes)
         own.publish(state="training", admitted=admitted)
-        ended = _trained(own, workers, arguments)
+        progress.info("all %d hosts are there", hosts().count)
+        ended = train(own, arguments, workers.lost)
     except KeyboardInterrupt:
         own.publish(state="over", code=1, reason="interrupted")
         raise
     except Exception as error:
         own.publish(state="over", code=2 if isinstance(error, UserError) else 1, reason=str(error))
         raise
-    own.publish(state="over", code=ended.code, reason=ended.reason)
+    if ended.code == 2:
+        raise UserError(ended.reason, code="train-host-refused")
     if ended.code:
-        reason = _with_theirs(ended.reason, workers)
-        raise (
-            UserError(reason, code="train-host-refused")
-            if ended.code == 2
-            else TrainingFailed(f"training failed: {reason}")
-        )
+        raise TrainingFailed(f"training failed: {ended.reason}")
 
 
 class _Workers:
@@ -146,21 +136,3 @@ def _gathered(own: Publisher, workers: _Workers, output: Path, minutes: float) -
             )
         own.beat()
         time.sleep(POLL)
-
-
-def _trained(own: Publisher, workers: _Workers, arguments: dict[str, Any]) -> Ended:
-    progress.info("all %d hosts are there", hosts().count)
-
-    def look() -> str | None:
-        own.beat()
-        return workers.lost()
-
-    return TrainingProcess(arguments).supervised(look)
-
-
-def _with_theirs(reason: str, workers: _Workers) -> str:
-    """The reason, and that of a worker that ended too, which often is the cause."""
-    until = time.monotonic() + _LAST_MESSAGE
-    while not (theirs := workers.lost()) and time.monotonic() < until:
-        time.sleep(POLL)
-    return f"{reason}; {theirs}" if theirs and theirs != reason else reason

@@ -11,19 +11,13 @@ from models.errors import UserError
 
 @dataclass(frozen=True)
 class Hosts:
-    """This host among those that train together.
+    """This host among those that train together."""
 
-    Attributes:
-      number: of this one; 0 is the chief, which alone writes.
-      addresses: ``host:port`` of all, by number; empty where this host is alone.
-    """
-
-    number: int = 0
-    addresses: tuple[str, ...] = ()
+    number: int = 0  # of this one; 0 is the chief, which alone writes
+    addresses: tuple[str, ...] = ()  # ``host:port`` of all, by number; empty where this host is alone
 
     @property
     def count(self) -> int:
-        """The number of hosts."""
         return max(1, len(self.addresses))
 
     @property
@@ -62,7 +56,6 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
     addresses = (*chiefs, *workers)
     for address in addresses:
         if not isinstance(address, str) or not re.fullmatch(r".+:\d{1,5}", address) or addresses.count(address) > 1:
-            raise UserError(
-                f"TF_CONFIG: cluster: {address}: must be host:port, another for each", code="train-tf-config"
-            )
+            message = f"TF_CONFIG: cluster: {address}: must be host:port, another for each"
+            raise UserError(message, code="train-tf-config")
     return Hosts(index if kind == "chief" else len(chiefs) + index, addresses)

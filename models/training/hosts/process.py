@@ -1,27 +1,37 @@
-"""The process that trains, seen from its parent: TensorFlow connects its hosts before it does anything else."""
+"""``run_fn`` in a process of its own: TensorFlow connects its hosts before it does anything else.
+
+``TrainingProcess`` is the parent's side. ``main`` is the process itself; it prints lines of JSON.
+"""
 
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
-from models.training.hosts.rendezvous import POLL
+from models.errors import UserError, first_line
+from models.training.hosts.rendezvous import POLL, Publisher
 
 progress = logging.getLogger("siamese.progress")
 
 _ROOT = str(Path(__file__).parents[3])  # where ``models`` is imported from; not from the user's folder
-_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.program import main; main()"
+_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.process import main; main()"
 _GRACE = 40.0  # seconds that a process has to keep its state: longer than its own limit
+_OWN_GRACE = 30.0
 _LOST = 10.0  # seconds for a training to end by itself once another host is lost
+_LAST_MESSAGE = 5.0  # seconds for another host to publish why it ended
+STOPPED = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,38 @@ class Ended:
     reason: str = ""
 
 
-class TrainingProcess:
-    """``run_fn`` in a process of its own; its progress lines are logged here.
+def train(
+    own: Publisher, arguments: Mapping[str, Any], lost: Callable[[], str | None], log: IO[str] | None = None
+) -> Ended:
+    """``run_fn`` to its end, which ``own`` publishes; adds why another host ended too, which often is the cause.
 
     Args:
+      own: sends this host's heartbeat meanwhile.
       arguments: of ``run_fn``, as JSON has them.
+      lost: why another host no longer trains, or None.
       log: takes the libraries' output; default: this process's standard error.
     """
+
+    def look() -> str | None:
+        own.beat()
+        return lost()
+
+    try:
+        ended = TrainingProcess(arguments, log).supervised(look)
+    except KeyboardInterrupt:
+        own.publish(state="over", code=1, reason="interrupted")
+        raise
+    own.publish(state="over", code=ended.code, reason=ended.reason)
+    if not ended.code:
+        return ended
+    until = time.monotonic() + _LAST_MESSAGE
+    while not (theirs := lost()) and time.monotonic() < until:
+        time.sleep(POLL)
+    return Ended(ended.code, f"{ended.reason}; {theirs}" if theirs and theirs != ended.reason else ended.reason)
+
+
+class TrainingProcess:
+    """``run_fn`` in a process of its own; its progress lines are logged here."""
 
     def __init__(self, arguments: Mapping[str, Any], log: IO[str] | None = None) -> None:
         self._process = subprocess.Popen(
@@ -56,12 +91,9 @@ class TrainingProcess:
         self._write(json.dumps(arguments) + "\n")
 
     def supervised(self, look: Callable[[], str | None]) -> Ended:
-        """Waits for its end.
+        """Waits for its end; any exception meanwhile, Ctrl-C included, stops it first.
 
-        Args:
-          look: is called twice a second; returns why another host no longer trains, or None.
-
-        Any exception meanwhile, Ctrl-C included, stops it first.
+        Twice a second, ``look`` returns why another host no longer trains, or None.
         """
         since: float | None = None
         try:
@@ -88,7 +120,10 @@ class TrainingProcess:
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()
             self._process.wait()
-        self._close()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
@@ -100,17 +135,9 @@ class TrainingProcess:
 
     def _write(self, line: str) -> None:
         if pipe := self._process.stdin:
-            try:
+            with suppress(BrokenPipeError):  # it has died; its exit code is read later
                 pipe.write(line)
                 pipe.flush()
-            except BrokenPipeError:  # it has died; its exit code is read later
-                return
-
-    def _close(self) -> None:
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
 
 
 def _described(code: int) -> str:
@@ -119,3 +146,66 @@ def _described(code: int) -> str:
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
     often = " (often: out of memory)" if -code == signal.SIGKILL else ""
     return f"the training's process was killed by {name}{often}"
+
+
+def main() -> None:
+    """Exits with 0, 1, 2 (a user error) or ``STOPPED``; when its parent has ended, it ends too.
+
+    Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
+    ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    arguments = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    progress = logging.getLogger("siamese.progress")
+    progress.setLevel(logging.INFO)
+    progress.addHandler(_Lines(lines))
+    code, error = 1, ""
+    try:
+        from models.training.trainer import run_fn
+
+        run_fn(SimpleNamespace(**arguments))
+    except UserError as raised:
+        code, error = 2, str(raised)
+    except KeyboardInterrupt:
+        code, error = STOPPED, "stopped"
+    except Exception as raised:  # noqa: BLE001 - whatever was raised, its line goes to the parent
+        traceback.print_exc()
+        error = _without_names(first_line(raised))
+    else:
+        _print(lines, done=True)
+        return
+    _print(lines, error=error)
+    sys.stderr.flush()
+    os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
+
+
+def _without_names(line: str) -> str:
+    """The line without the names of the graph's nodes; a broken connection is explained."""
+    line = re.sub(r"\{\{.*?\}\}\s*", "", line)
+    return f"another host has gone: {line}" if line.startswith("Collective ops is aborted") else line
+
+
+def _print(lines: IO[str], **message: str | bool) -> None:
+    with suppress(BrokenPipeError):  # the parent has ended, and this process is about to
+        print(json.dumps(message), file=lines, flush=True)
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: IO[str]) -> None:
+        super().__init__(logging.INFO)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _print(self._lines, progress=record.getMessage())
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 4096):  # until the parent, whatever became of it, no longer holds the other end
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(_OWN_GRACE)
+    os._exit(STOPPED)

@@ -17,54 +17,36 @@ POLL = 0.5  # seconds between two reads
 
 
 class Message(BaseModel):
-    """What the messages of all hosts have.
-
-    Attributes:
-      nonce: a random id of the process.
-      beat: another number whenever the message is written: the heartbeat.
-      state: how far the host is.
-      code: where ``state`` is "over": the exit code of the training on that host.
-      reason: why, where it is not 0.
-    """
+    """What the messages of all hosts have."""
 
     model_config = ConfigDict(frozen=True)
 
-    nonce: str
-    beat: int = 0
-    state: str
-    code: int = 0
-    reason: str = ""
+    nonce: str  # a random id of the process
+    beat: int = 0  # another number whenever the message is written: the heartbeat
+    state: str  # how far the host is
+    code: int = 0  # where ``state`` is "over": the exit code of the training on that host
+    reason: str = ""  # why, where it is not 0
 
 
 class ChiefMessage(Message):
     """The message of the chief.
 
-    Attributes:
-      state: "preparing": components before the Trainer run; "calling": its Trainer waits for the workers; "training":
-        all that it has admitted train; "over": they no longer do, or never have.
-      run: the id of the run.
-      addresses: of all hosts, as its ``TF_CONFIG`` names them.
-      arguments: of ``run_fn``, from "calling" on.
-      admitted: the nonces of the workers by their numbers, from "training" on.
+    Its states are "preparing": components before the Trainer run; "calling": its Trainer waits for the workers;
+    "training": all that it has admitted train; "over": they no longer do, or never have.
     """
 
     state: Literal["preparing", "calling", "training", "over"]
     run: str
-    addresses: tuple[str, ...]
-    arguments: dict[str, Any] | None = None
-    admitted: dict[int, str] = {}
+    addresses: tuple[str, ...]  # of all hosts, as its ``TF_CONFIG`` names them
+    arguments: dict[str, Any] | None = None  # of ``run_fn``, from "calling" on
+    admitted: dict[int, str] = {}  # the nonces of the workers by their numbers, from "training" on
 
 
 class WorkerMessage(Message):
-    """The message of a worker.
-
-    Attributes:
-      state: "here": it waits to be admitted, or trains; "over": it no longer does.
-      answers: the nonce of the chief's message that it answers.
-    """
+    """The message of a worker: "here" while it waits to be admitted, or trains; "over" once it no longer does."""
 
     state: Literal["here", "over"]
-    answers: str
+    answers: str  # the nonce of the chief's message
 
 
 M = TypeVar("M", bound=Message)
@@ -84,12 +66,7 @@ def read(kind: type[M], path: Path) -> M | None:
 
 
 class Publisher:
-    """Writes the message of this process, again with each change.
-
-    Args:
-      path: of its file.
-      message: the first one.
-    """
+    """Writes the message of this process to its file, again with each change."""
 
     def __init__(self, path: Path, message: Message) -> None:
         self._path, self._message = path, message

@@ -8,11 +8,10 @@ from typing import IO, Any
 
 from models.errors import UserError
 from models.training.hosts.cluster import Hosts
-from models.training.hosts.process import Ended, TrainingProcess
+from models.training.hosts.process import Ended, train
 from models.training.hosts.rendezvous import POLL, ChiefMessage, Heartbeat, Publisher, WorkerMessage, path_of, read
 
 _UNSEEN = 90.0  # seconds that a network disk may take to show new files
-_LAST_MESSAGE = 5.0  # seconds for the chief to publish why it ended
 
 Report = Callable[[str], None]
 Refusal = Callable[[dict[str, Any]], str | None]  # of run_fn's arguments: why this host cannot train with them
@@ -58,26 +57,9 @@ class Worker:
 
     def train(self, first: ChiefMessage, log: IO[str]) -> Ended:
         """Trains to the end; the libraries' output goes to ``log``."""
-        own = self._own
-        if own is None or first.arguments is None:
+        if self._own is None or first.arguments is None:
             raise ValueError("it has not been admitted")
-
-        def look() -> str | None:
-            own.beat()
-            return self._first_ended(first.nonce)
-
-        try:
-            ended = TrainingProcess(first.arguments, log).supervised(look)
-        except KeyboardInterrupt:
-            own.publish(state="over", code=1, reason="interrupted")
-            raise
-        own.publish(state="over", code=ended.code, reason=ended.reason)
-        if not ended.code:
-            return ended
-        until = time.monotonic() + _LAST_MESSAGE
-        while not (theirs := self._first_ended(first.nonce)) and time.monotonic() < until:
-            time.sleep(POLL)
-        return Ended(ended.code, f"{ended.reason}; {theirs}" if theirs and theirs != ended.reason else ended.reason)
+        return train(self._own, first.arguments, lambda: self._first_ended(first.nonce), log)
 
     def leave(self) -> None:
         """Withdraws the answer, so that the chief does not wait for this host."""
@@ -93,7 +75,10 @@ class Worker:
             self._report("waits for a run of the chief")
             return False
         if first.state == "training":
-            return self._is_admitted(first)
+            if first.admitted.get(self._here.number) == self._nonce:
+                return True
+            self._report(f"run {first.run} trains without this host, or was interrupted; waits for the next one")
+            return False
         self._under_way = first.nonce
         if first.state == "preparing":
             self._report(f"run {first.run} has begun; waits for its Trainer")
@@ -105,19 +90,11 @@ class Worker:
                 self._answer(first, unseen)
         return False
 
-    def _is_admitted(self, first: ChiefMessage) -> bool:
-        if first.admitted.get(self._here.number) == self._nonce:
-            return True
-        self._report(f"run {first.run} trains without this host, or was interrupted; waits for the next one")
-        return False
-
     def _check_number(self, first: ChiefMessage) -> None:
         number = self._here.number
         if first.nonce == self._answered and first.admitted.get(number, self._nonce) != self._nonce:
-            raise UserError(
-                f"TF_CONFIG: another process has joined as host {number}; give each its own index",
-                code="train-tf-config",
-            )
+            message = f"TF_CONFIG: another process has joined as host {number}; give each its own index"
+            raise UserError(message, code="train-tf-config")
 
     def _answer(self, first: ChiefMessage, unseen: str | None) -> None:
         reason = unseen and f"{unseen}: is not visible here; mount --output under the same path on all hosts"
@@ -139,7 +116,8 @@ class Worker:
         """A file or folder of the arguments that is not visible here; a network disk may take a while to show it."""
         arguments = first.arguments or {}
         named = [*arguments["train_files"], *arguments["eval_files"], arguments["transform_output"]]
-        unseen = next((name for name in named if "://" not in name and not _is_seen(name)), None)
+        local = (Path(name) for name in named if "://" not in name)
+        unseen = next((str(path) for path in local if not any(path.parent.glob(path.name))), None)
         if unseen:
             self._report(f"run {first.run} calls its workers; {unseen} is not visible here yet")
         if self._called != first.nonce:
@@ -160,8 +138,3 @@ class Worker:
         if what != self._reported:
             self._report_to(what)
             self._reported = what
-
-
-def _is_seen(pattern: str) -> bool:
-    path = Path(pattern)
-    return any(path.parent.glob(path.name))

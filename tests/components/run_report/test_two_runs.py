@@ -22,7 +22,7 @@ from components.run_report.differences import (
     sentences,
     slice_changes,
 )
-from models.verification.intervals import Interval, MeasuredIntervals
+from models.verification.metrics import Interval, MeasuredIntervals
 
 
 def summary(run_id: str = "b", **fields) -> RunSummary:

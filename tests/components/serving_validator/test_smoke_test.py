@@ -13,7 +13,7 @@ from components.serving_validator.answers import refusal
 from components.serving_validator.canary_requests import Refused
 from components.serving_validator.smoke_test import try_model
 from models.export.manifest import ModelManifest
-from models.export.signatures import warmup_requests
+from models.export.saved_model import warmup_requests
 
 DATA = "variables/variables.data-00000-of-00001"
 WARMUP = "assets.extra/tf_serving_warmup_requests"

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.data.gif_frames import gif_frames
-from models.data.image_formats import UnreadableImage, normalise
+from models.data.image_formats import UnreadableImage, gif_frames, normalise
 
 SHAPE = (6, 9)
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import pytest
 
 from models.settings import ModelSettings
 from models.settings.tuner import Range, TunerSettings
-from models.training.tuning.search_space import fitted_to
+from models.training.search_space import fitted_to
 
 
 def test_a_list_or_a_range_or_auto_or_nothing():

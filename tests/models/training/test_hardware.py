@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from models.training import hardware
-from models.training.hardware import distribution, fast_policy, multiplies_bfloat16, precision_policy
+from models.training.hardware import available_memory, distribution, fast_policy, multiplies_bfloat16, precision_policy
 
 
 @pytest.fixture
@@ -75,3 +75,29 @@ def test_several_gpus_are_mirrored_over(gpus, monkeypatch, count):
     gpus(*[(8, 0)] * count)
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
     assert (distribution() == "mirrored") == (count > 1)
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, 4_000_000 * 1024),
+        ({"memory.max": "max", "memory.current": "1"}, 4_000_000 * 1024),
+        ({"memory.max": "3000000000", "memory.current": "1000000000"}, 2_000_000_000),
+        ({"memory/memory.limit_in_bytes": "3000", "memory/memory.usage_in_bytes": "1000"}, 2000),
+        ({"memory.max": "1000", "memory.current": "3000"}, 0),
+    ],
+)
+def test_free_memory_is_the_machines_or_the_rest_of_the_containers(tmp_path, files, free):
+    (tmp_path / "meminfo").write_text("MemTotal: 8000000 kB\nMemFree: 1 kB\nMemAvailable:   4000000 kB\n")
+    for name, text in files.items():
+        (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / name).write_text(text + "\n")
+    assert available_memory(tmp_path / "meminfo", tmp_path / "cgroup") == free
+
+
+def test_where_nothing_can_be_reported_there_is_none(tmp_path):
+    assert available_memory(tmp_path / "none", tmp_path / "none") == 0
+
+
+def test_this_machine_has_some():
+    assert available_memory() > 1 << 20

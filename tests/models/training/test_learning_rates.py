@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from models.settings import TrainingSettings
-from models.training.learning_rate import build_schedule
+from models.training.compiled_model import build_schedule
 
 
 def rates(steps: tuple[int, ...], total: int = 100, **given) -> list[float]:

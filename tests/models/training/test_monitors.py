@@ -1,7 +1,7 @@
 import pytest
 
 from models.errors import TrainingFailed
-from models.training.monitors import TrainingMonitors
+from models.training.validation import TrainingMonitors
 
 FINE = {"loss": 0.4, "val_genuine_distance": 0.3, "val_impostor_distance": 1.2, "val_spread": 0.9}
 

@@ -17,7 +17,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import keras, numpy as np
 from models.training import trainer
 from models.data.dataset import ImageTable, PairTable
-from models.network.batch_pairs import batch_pairs
+from models.network.pairwise import batch_pairs
 from models.network.losses import contrastive
 from models.settings import ModelSettings
 

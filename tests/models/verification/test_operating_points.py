@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from models.errors import UserError
 from models.settings import CalibrationSettings
-from models.verification.operating_points import OperatingPoints, check_measurable
+from models.verification.calibration import OperatingPoints, check_measurable
 
 SAME = np.array([True, True, False, True, False, True, False, False])
 DISTANCE = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from models.network.augmentation.affine import bilinear
 from models.network.augmentation.elastic import Elastic, bicubic
-from models.network.bilinear import bilinear
 from models.network.layers import RandomDistortion
 
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from models.network.distances import DISTANCES
-from models.network.vectors import cosines
+from models.network.pairwise import cosines
 
 A = np.array([[3.0, 4.0], [1.0, 0.0], [1.0, 1.0]], np.float32)
 B = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)

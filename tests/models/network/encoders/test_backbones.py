@@ -14,7 +14,7 @@ from models.network.layers import BackbonePixels
 from models.network.pretrained import load_pretrained
 from models.settings import EncoderSettings, ImageSettings, ModelSettings, TrainingSettings
 from models.training.compiled_model import build_model
-from models.training.fine_tuning import Phase, enter, phases
+from models.training.steps import Phase, enter, phases
 
 IMAGE = ImageSettings(height=32, width=32, channels=3)
 

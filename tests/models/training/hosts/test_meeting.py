@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.errors import TrainingFailed, UserError
-from models.training.hosts import chief, rendezvous, worker
+from models.training.hosts import rendezvous, worker
 from models.training.hosts.chief import announced, train_with_workers
 from models.training.hosts.cluster import Hosts
 from models.training.hosts.process import Ended
@@ -274,7 +274,7 @@ def test_what_fails_everywhere_ends_everywhere(folder, run_fn, raised, code):
 
 
 def test_a_host_that_dies_ends_the_training_of_all(folder, run_fn, monkeypatch):
-    monkeypatch.setattr(chief, "_LAST_MESSAGE", 1.0)
+    monkeypatch.setattr("models.training.hosts.process._LAST_MESSAGE", 1.0)
     monkeypatch.setattr("models.training.hosts.process._LOST", 0.1)
     # The two processes differ by what they find: the first to come marks it, the other dies.
     made = "try:\n    os.mkdir(fn_args.model_run_dir)\nexcept FileExistsError:\n    os.kill(os.getpid(), 9)\n"

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from models.settings import TrainingSettings
-from models.training.optimizers import build_optimizer, steps_taken
+from models.training.compiled_model import build_optimizer, steps_taken
 from models.training.optimizers.muon import keras_muon
 
 

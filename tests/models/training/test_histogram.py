@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from models.training.tensorboard.histogram import write_histogram
+from models.training.tensorboard import write_histogram
 
 
 def written(folder, write) -> tuple[np.ndarray, str]:

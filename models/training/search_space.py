@@ -13,31 +13,22 @@ from models.settings.tuner import TUNED, Range, TunerSettings
 _JUST_BELOW = 0.9  # of a bound that is not allowed itself
 
 
-def _distortions() -> dict[str, float]:
-    """The keys that the strength of the augmentation multiplies, and the most that each may be."""
-    found = {}
-    for one in AUGMENTATIONS.values():
-        for key in one.own_options():
-            field = one.model_fields[key]
-            if field.annotation is float:
-                found[key] = min((_bound(constraint) for constraint in field.metadata), default=math.inf)
-    return found
-
-
 def _bound(constraint: Any) -> float:
     below: float | None = getattr(constraint, "lt", None)
     return float(getattr(constraint, "le", math.inf)) if below is None else _JUST_BELOW * below
 
 
-_DISTORTIONS = _distortions()
+# The keys that the strength of the augmentation multiplies, and the most that each may be.
+_DISTORTIONS = {
+    key: min(map(_bound, field.metadata), default=math.inf)
+    for one in AUGMENTATIONS.values()
+    for key, field in one.model_fields.items()
+    if field.annotation is float
+}
 
 
 def with_values(settings: ModelSettings, values: Mapping[str, float]) -> ModelSettings:
-    """The recipe with tuned values instead of its own.
-
-    Args:
-      settings: the recipe.
-      values: by the names of ``models.settings.tuner.TUNED``.
+    """The recipe with tuned values instead of its own, by the names of ``models.settings.tuner.TUNED``.
 
     Raises:
       ValueError: the recipe cannot have such a value.

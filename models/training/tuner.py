@@ -1,11 +1,11 @@
-"""Trials: trainings with tuned values; the Trainer takes those of the best."""
+"""``tuner_fn`` of the TFX Tuner: trials with tuned values; the Trainer takes those of the best."""
 
 import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,70 @@ import keras
 import keras_tuner
 import numpy as np
 import tensorflow as tf
+import tensorflow_transform as tft
 from keras_tuner.errors import FailedTrialError, FatalError
+from tfx.components.tuner.component import TunerFnResult
 
-from models.errors import TrainingFailed
-from models.settings import ModelSettings
+from models.errors import TrainingFailed, UserError
+from models.settings import CalibrationSettings, ModelSettings
+from models.settings.base import Affects, affecting
 from models.settings.tuner import Range, TunerSettings
+from models.training.checkpoints import kept_in
+from models.training.hosts.cluster import hosts
+from models.training.search_space import own_values, with_values
 from models.training.tensorboard import write_trial
-from models.training.tuning.search_space import own_values, with_values
+from models.training.trainer import fit, load_split, normaliser, scratch_folder
+from models.verification.calibration import check_measurable
 
 progress = logging.getLogger("siamese.progress")
 
 # (recipe, folder for TensorBoard, callbacks): one training.
 Fit = Callable[[ModelSettings, Path, list[keras.callbacks.Callback]], Any]
+
+
+def tuner_fn(fn_args: Any) -> TunerFnResult:
+    """The search, ready to start.
+
+    Args:
+      fn_args: ``tfx.components.FnArgs``. Its ``custom_config`` is the Trainer's, and has ``tuner`` (the fields of
+        ``TunerSettings``) beside. In its ``checkpoints``, if it has any, a search that was stopped finds what it has
+        tried.
+
+    Raises:
+      UserError: ``TF_CONFIG`` names several hosts: each would propose trials of its own.
+    """
+    if hosts().count > 1:
+        raise UserError(
+            "TF_CONFIG: trials run on one host; tune without it, or set tuner.trials to 0", code="train-tuner-hosts"
+        )
+    config = fn_args.custom_config
+    settings = ModelSettings.model_validate(config["model"])
+    tuner = TunerSettings.model_validate(config["tuner"])
+    patterns = (fn_args.train_files[0], fn_args.eval_files[0])
+    if settings.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    kept = kept_in(config, patterns, affecting(Affects.WEIGHTS, TunerSettings, tuner.model_dump(mode="json")))
+    passing = Path(fn_args.working_dir)
+    passing.mkdir(parents=True, exist_ok=True)
+    folder = kept.with_name(f"trials-{kept.name}") if kept else passing / "trials"
+
+    @contextmanager
+    def opened() -> Iterator[Fit]:
+        normalise = normaliser(tft.TFTransformOutput(fn_args.transform_graph_path))
+        with scratch_folder(str(passing), patterns, settings) as scratch:
+            train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
+            check_measurable(settings.calibration, val[1].same)
+
+            def once(recipe: ModelSettings, logs: Path, callbacks: list[keras.callbacks.Callback]) -> None:
+                # A short trial need not reach the objective of the calibration.
+                shown = "none" if recipe.training.tensorboard == "none" else "scalars"
+                training = recipe.training.model_copy(update={"tensorboard": shown})
+                recipe = recipe.model_copy(update={"calibration": CalibrationSettings(), "training": training})
+                fit(recipe, normalise, train, val, str(logs), more=callbacks, pictured=False)
+
+            yield once
+
+    return TunerFnResult(Search(settings, tuner, opened, folder), {})
 
 
 class _OwnFirst:
@@ -58,11 +110,8 @@ class _Bayesian(_OwnFirst, keras_tuner.oracles.BayesianOptimizationOracle):
 class Search(keras_tuner.engine.base_tuner.BaseTuner):
     """Runs the trials that an oracle proposes, within a number and a time; continues where it was stopped.
 
-    Args:
-      settings: the recipe that the trials vary.
-      tuner: the search space and its limits.
-      opened: a context that opens the data and gives the function that trains on them.
-      folder: of this search alone, with its results so far.
+    ``opened`` is a context that opens the data and gives the function that trains on them. The ``folder`` is of this
+    search alone.
     """
 
     def __init__(
@@ -104,7 +153,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
             shutil.rmtree(self.project_dir, ignore_errors=True)  # it would find nothing else again
             raise TrainingFailed(f"tuning failed: none of {len(self.oracle.end_order)} trials was trained: {self._why}")
         best = self.best()[0]
-        tuned = ", ".join(f"{name} {value:.4g}" for name, value in best.hyperparameters.values.items())
+        tuned = _written(best.hyperparameters.values)
         progress.info("best of %d trials: %s (%.4f)", len(self.oracle.end_order), tuned, best.score)
 
     def best(self) -> list[Any]:
@@ -112,7 +161,6 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         return [trial for trial in self.oracle.get_best_trials(self._tuner.trials) if trial.status == "COMPLETED"]
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
-        """Of the best trials."""
         return [trial.hyperparameters for trial in self.best()[:num_trials]]
 
     def search_space_summary(self, extended: bool = False) -> None:
@@ -125,8 +173,7 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         """One training: the best epoch's measure on the validation pairs."""
         values = dict(trial.hyperparameters.values)
         number = len(self.oracle.end_order) + 1
-        tuned = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        progress.info("trial %d/%d  %s", number, self._tuner.trials, tuned)
+        progress.info("trial %d/%d  %s", number, self._tuner.trials, _written(values))
         recipe = with_values(self._settings, values)
         if self._tuner.epochs:
             training = recipe.training.model_copy(update={"epochs": self._tuner.epochs})
@@ -167,6 +214,10 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
         if self._seconds >= self._tuner.minutes * 60 and len(self.oracle.end_order) < self._tuner.trials:
             progress.info("%.3g minutes are up: no further trial", self._tuner.minutes)
             self.oracle.max_trials = len(self.oracle.start_order)
+
+
+def _written(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def space(tuner: TunerSettings) -> keras_tuner.HyperParameters:
@@ -215,7 +266,7 @@ class _Watch(keras.callbacks.Callback):
         found = (logs or {}).get(self._measure)
         if found is None:
             return
-        better = self.best is None or (found < self.best if self._lower else found > self.best)
-        self.best = float(found) if better else self.best
+        if self.best is None or (found < self.best if self._lower else found > self.best):
+            self.best = float(found)
         if self.passed() > self._seconds:
             self.model.stop_training = True

@@ -8,7 +8,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tiny_model import CALIBRATION, COLOUR, GREY, fit_transform, pair_example, patterns, png
 
 from models.data import canonical_pixels
-from models.export.signatures import ServedModel, raw_bytes
+from models.export.saved_model import ServedModel, raw_bytes
 from models.network.encoders import build_encoder
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration

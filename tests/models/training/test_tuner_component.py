@@ -117,7 +117,7 @@ def tuned(given, folder, checkpoints, **tuner) -> dict:
         artifact.uri = str(folder / key)
     settings = TunerSettings(**{"trials": 3, "epochs": 1, **SPACE, **tuner})
     asked = properties(checkpoints, tuner=settings.model_dump(mode="json")) | {
-        "tuner_fn": "models.training.tuning.tuner.tuner_fn"
+        "tuner_fn": "models.training.tuner.tuner_fn"
     }
     context = BaseExecutor.Context(tmp_dir=str(folder / "tmp"), unique_id="1")
     Tuner(context).Do(given, {key: [artifact] for key, artifact in made.items()}, asked)
@@ -204,7 +204,7 @@ def test_a_training_is_kept_until_it_is_exported(given, tmp_path, caplog, monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as then:
-        then.setattr("models.export.signatures.ServedModel.save", full)
+        then.setattr("models.export.saved_model.ServedModel.save", full)
         with pytest.raises(OSError, match="No space left"):
             trained(given, tmp_path / "first", tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir())

@@ -2,7 +2,7 @@ import pytest
 
 from models.settings import ModelSettings
 from models.settings.tuner import Range, TunerSettings
-from models.training.tuning.search_space import fitted_to, own_values, with_values
+from models.training.search_space import fitted_to, own_values, with_values
 
 RECIPE = ModelSettings.model_validate(
     {"image": {"height": 28, "width": 28}, "augmentation": {"rotation": 100, "scale": 0.1, "erasing": 0.2}}

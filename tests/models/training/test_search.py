@@ -13,7 +13,7 @@ from models.errors import TrainingFailed, UserError
 from models.settings import ModelSettings
 from models.settings.tuner import Range, TunerSettings
 from models.training import trainer
-from models.training.tuning.search import Search
+from models.training.tuner import Search
 
 RECIPE = ModelSettings.model_validate(
     {

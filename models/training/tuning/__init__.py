@@ -1,1 +1,0 @@
-"""The search for a better recipe, before the training."""
