@@ -19,7 +19,7 @@ from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.open_source import OpenedSource, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
-from components.pair_list.pair_lists import read_pair_lists
+from components.storage.pair_lists import read_pair_lists
 from models.data.features import PREVIOUS, SPLITS
 from models.errors import RejectedData, UserError
 from models.settings import ImageSettings

@@ -14,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
-from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import encode_example
 from models.data import features
 from models.data.image_formats import Normalised
 from models.errors import UserError

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found, Listing
-from components.pair_list.image_names import KnownImages, resolve
-from components.pair_list.pair_lists import LabelledPair
+from components.storage.pair_lists import KnownImages, LabelledPair, resolve
 from models.data.features import SPLITS
 from models.errors import UserError
 

@@ -33,9 +33,8 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
-from components.pair_list.pair_lists import read_pair_lists
-from components.storage.links import is_local, link_or_copy, must_copy
-from components.storage.tfrecords import find_shards
+from components.storage.pair_lists import read_pair_lists
+from components.storage.tfrecords import find_shards, is_local, link_or_copy, must_copy
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
 from models.data.pairs_artifact import MANIFEST, PROPERTY, PartFile, images_part, manifest_text
 from models.errors import UserError

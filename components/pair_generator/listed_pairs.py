@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.pair_generator.selection import Selection, SplitImages
-from components.pair_list.image_names import KnownImages
-from components.pair_list.pair_lists import LabelledPair, line_errors
+from components.storage.pair_lists import KnownImages, LabelledPair, line_errors
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
 

@@ -20,8 +20,14 @@ from apache_beam.metrics import Metrics
 
 from components.pair_generator import index
 from components.pair_generator.slices import quality, slice_features
-from components.storage.example_encoding import encode_example
-from components.storage.tfrecords import create_records, open_records, read_record, read_records, write_record
+from components.storage.tfrecords import (
+    create_records,
+    encode_example,
+    open_records,
+    read_record,
+    read_records,
+    write_record,
+)
 from models.data.features import (
     BRIGHTNESS,
     CHANNELS,

@@ -16,7 +16,7 @@ from components.image_example_gen.splits import (
     split_key,
     split_of,
 )
-from components.pair_list.pair_lists import LabelledPair
+from components.storage.pair_lists import LabelledPair
 from models.data.features import SPLITS
 from models.errors import UserError
 
