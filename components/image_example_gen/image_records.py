@@ -6,7 +6,7 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 import math
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,30 +25,31 @@ _LEVELS = np.arange(256)  # of brightness
 _HALF_WRITTEN = ".half-written"  # a folder, beside the splits: whatever reads a split must not see such files
 
 
-def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8], digest: str) -> bytes:
+def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8]) -> bytes:
     """The serialized image Example: the same bytes for the same image."""
     height, width, channels = pixels.shape
     brightness, contrast = _statistics(pixels)
-    example: dict[str, bytes | int | float] = {
-        features.IMAGE_ID: found.image_id.encode(),
-        features.IMAGE_DIGEST: digest.encode(),
-        features.IDENTITY: found.identity.encode(),
-        features.GROUP: found.group.encode(),
-        features.IMPOSTOR_OF: found.impostor_of.encode(),
-        features.FORMAT: source.format.encode(),
-        features.HEIGHT: height,
-        features.WIDTH: width,
-        features.CHANNELS: channels,
-        features.SOURCE_HEIGHT: source.height,
-        features.SOURCE_WIDTH: source.width,
-        features.SOURCE_BYTES: found.bytes,
-        features.SPAN: found.span,
-        features.IDENTITY_IMAGES: found.identity_images,
-        features.PIXELS: pixels.tobytes(),
-        features.BRIGHTNESS: brightness,
-        features.CONTRAST: contrast,
-    }
-    return encode_example(example)
+    return encode_example(
+        {
+            features.IMAGE_ID: found.image_id.encode(),
+            features.IMAGE_DIGEST: found.digest.encode(),
+            features.IDENTITY: found.identity.encode(),
+            features.GROUP: found.group.encode(),
+            features.IMPOSTOR_OF: found.impostor_of.encode(),
+            features.FORMAT: source.format.encode(),
+            features.HEIGHT: height,
+            features.WIDTH: width,
+            features.CHANNELS: channels,
+            features.SOURCE_HEIGHT: source.height,
+            features.SOURCE_WIDTH: source.width,
+            features.SOURCE_BYTES: found.bytes,
+            features.SPAN: found.span,
+            features.IDENTITY_IMAGES: found.identity_images,
+            features.PIXELS: pixels.tobytes(),
+            features.BRIGHTNESS: brightness,
+            features.CONTRAST: contrast,
+        }
+    )
 
 
 def _statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
@@ -100,11 +101,6 @@ class ChunkWriter:
         return f"{self._uri}/{_HALF_WRITTEN}/{split}-{self._chunk:05d}-{self._attempt}"
 
 
-def read_records(path: str) -> Iterator[bytes]:
-    """The records of one file, in order, one in memory at a time."""
-    return iter(tf.data.TFRecordDataset(path).as_numpy_iterator())
-
-
 def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -> None:
     """Writes the files of one chunk again, with some images in another split, or, where that is "", without them.
 
@@ -119,7 +115,7 @@ def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -
     written = set()
     with ChunkWriter(uri, chunk, chunks) as writer:
         for split, path in existing.items():
-            for record in read_records(path):
+            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
                 example = tf.train.Example.FromString(record)
                 target = moves.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
                 if target:
@@ -129,13 +125,10 @@ def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -
         tf.io.gfile.remove(existing[split])
 
 
-def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
+def bytes_written(uri: str) -> dict[str, int]:
     """Bytes of the files of every split."""
-    sizes = {}
-    for split in splits:
-        files = tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord")
-        sizes[split] = sum(tf.io.gfile.stat(file).length for file in files)
-    return sizes
+    files = {split: tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord") for split in features.SPLITS}
+    return {split: sum(tf.io.gfile.stat(file).length for file in some) for split, some in files.items()}
 
 
 def remove_half_written(uri: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.pair_generator.hashing import Ints
+from components.pair_generator.arithmetic import Ints
 from components.pair_generator.selection import Selection
 from models.data.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, IMPOSTOR_OF, KIND, QUALITY, SIDES, side
 from models.errors import UserError

@@ -18,14 +18,12 @@ _FLAT = 0.1  # ... and less than this at any mean is a flat one
 _SIZES = ((20, b"20+"), (10, b"10-19"), (5, b"5-9"), (2, b"2-4"), (0, b"1"))
 
 
-def quality(brightness: float, contrast: float, source_pixels: int, pixels: int) -> int:
-    """The quality of an image, as an index into ``QUALITIES``.
+def quality(brightness: float, contrast: float, source_height: int, source_width: int, height: int, width: int) -> int:
+    """The quality of an image, as an index into ``QUALITIES``; one with fewer pixels than it was made into is small.
 
     Args:
       brightness: mean of the canonical pixels, 0..1.
       contrast: standard deviation of the canonical pixels, 0..0.5.
-      source_pixels: of the image as found; fewer than it was made into are "small".
-      pixels: of the canonical image.
     """
     if contrast < _SPREAD and brightness < _FEW:
         found = DARK
@@ -34,7 +32,7 @@ def quality(brightness: float, contrast: float, source_pixels: int, pixels: int)
     elif contrast < _FLAT:
         found = FLAT
     else:
-        found = SMALL if source_pixels < pixels else GOOD
+        found = SMALL if source_height * source_width < height * width else GOOD
     return QUALITIES.index(found)
 
 

@@ -2,7 +2,8 @@
 
 import posixpath
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
@@ -46,10 +47,12 @@ class ArchiveSource:
         file = self._file()
         return digest_of([(file.path, file.bytes, file.changed)])
 
-    def reader(self) -> "_ArchiveReader":
+    @contextmanager
+    def reader(self) -> Iterator["_ArchiveReader"]:
         if self._archive is None:
             self._archive = self._opened()
-        return _ArchiveReader(self._archive)
+        with ExitStack() as stack:
+            yield _ArchiveReader(self._archive, stack)
 
     def _file(self) -> File:
         try:
@@ -119,24 +122,15 @@ class _Archive:
 class _ArchiveReader:
     """Used by one thread at a time."""
 
-    def __init__(self, archive: _Archive) -> None:
-        self._archive = archive
+    def __init__(self, archive: _Archive, stack: ExitStack) -> None:
+        self._archive, self._stack = archive, stack
         self._file: BinaryIO | None = None
-
-    def __enter__(self) -> "_ArchiveReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
 
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # by the archive's directory; no more is ever extracted
             raise UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         if self._file is None:
-            self._file = self._archive.open()
+            self._file = self._stack.enter_context(self._archive.open())
         return self._archive.read(self._file, found.image_id)
 
 

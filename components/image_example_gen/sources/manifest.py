@@ -6,16 +6,17 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layouts import count_identities
 from components.image_example_gen.sources.source import (
     STRAY,
     FolderReader,
     Found,
     Listing,
     SetAside,
+    count_identities,
     digest_of,
     has_suffix,
     register_source,
@@ -80,8 +81,8 @@ class ManifestSource:
         facts = [(path, files[path].bytes, files[path].changed) if path in files else (path,) for path in paths]
         return digest_of([(hashlib.sha256(data).hexdigest(),), *facts])
 
-    def reader(self) -> FolderReader:
-        return FolderReader(self._folder)
+    def reader(self) -> AbstractContextManager[FolderReader]:
+        return nullcontext(FolderReader(self._folder))
 
     @property
     def _address(self) -> str:

@@ -81,7 +81,7 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[tf.train.Exa
     return [
         tf.train.Example.FromString(record)
         for path in sorted(folder.iterdir())
-        for record in image_records.read_records(str(path))
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     ]
 
 
