@@ -156,10 +156,7 @@ def _kill_at_every_step(models: list[Path], folder: Path) -> int:
             return step - 1
         # In any state after the kill: the same push again, and another model's.
         push(models[KEEP], serving, keep=KEEP)
-        served = serving_folder.served(serving)
-        _require(
-            served and serving_folder.digest(served) == serving_folder.digest(models[KEEP]), "the next push serves"
-        )
+        _require(_served_digest(serving) == serving_folder.digest(models[KEEP]), "the next push serves")
         push(models[0], serving, keep=KEEP)
         invariant.check()
         invariant.check_recovered()

@@ -6,7 +6,8 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 import math
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,61 +66,54 @@ def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:
     return f"{uri}/Split-{split}/images-{chunk:05d}-of-{chunks:05d}.tfrecord"
 
 
-class ChunkWriter:
-    """Writes the files of one chunk, which get their final names when the block ends without an error.
+@contextmanager
+def chunk_writer(uri: str, chunk: int, chunks: int) -> Iterator[Callable[[str, bytes], None]]:
+    """Appends records to the files of one chunk by split, which get their final names if the block raises no error.
 
     Writing a chunk again replaces its files by equal ones.
     """
+    writers: dict[str, tf.io.TFRecordWriter] = {}
+    attempt = secrets.token_hex(8)
 
-    def __init__(self, uri: str, chunk: int, chunks: int) -> None:
-        self._uri, self._chunk, self._chunks = uri, chunk, chunks
-        self._attempt = secrets.token_hex(8)
-        self._writers: dict[str, tf.io.TFRecordWriter] = {}
+    def half_written(split: str) -> str:
+        return f"{uri}/{_HALF_WRITTEN}/{split}-{chunk:05d}-{attempt}"
 
-    def __enter__(self) -> "ChunkWriter":
-        return self
+    def write(split: str, record: bytes) -> None:
+        if split not in writers:
+            tf.io.gfile.makedirs(f"{uri}/{_HALF_WRITTEN}")
+            writers[split] = tf.io.TFRecordWriter(half_written(split))
+        writers[split].write(record)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for writer in self._writers.values():
+    try:
+        yield write
+    except BaseException:
+        for split, writer in writers.items():
             writer.close()
-        for split in self._writers:
-            if kind is not None:
-                tf.io.gfile.remove(self._half_written(split))
-                continue
-            final = chunk_path(self._uri, split, self._chunk, self._chunks)
-            tf.io.gfile.makedirs(final.rpartition("/")[0])
-            tf.io.gfile.rename(self._half_written(split), final, overwrite=True)
-
-    def write(self, split: str, record: bytes) -> None:
-        """Appends a record to the chunk's file of ``split``."""
-        if split not in self._writers:
-            tf.io.gfile.makedirs(f"{self._uri}/{_HALF_WRITTEN}")
-            self._writers[split] = tf.io.TFRecordWriter(self._half_written(split))
-        self._writers[split].write(record)
-
-    def _half_written(self, split: str) -> str:
-        return f"{self._uri}/{_HALF_WRITTEN}/{split}-{self._chunk:05d}-{self._attempt}"
+            tf.io.gfile.remove(half_written(split))
+        raise
+    for split, writer in writers.items():
+        writer.close()
+        final = chunk_path(uri, split, chunk, chunks)
+        tf.io.gfile.makedirs(final.rpartition("/")[0])
+        tf.io.gfile.rename(half_written(split), final, overwrite=True)
 
 
 def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -> None:
     """Writes the files of one chunk again, with some images in another split, or, where that is "", without them.
 
     Args:
-      uri: the Examples artifact's.
-      chunk: its number.
-      chunks: how many there are.
       moves: the new split of each image that changes it, by image id.
     """
     paths = {split: chunk_path(uri, split, chunk, chunks) for split in features.SPLITS}
     existing = {split: path for split, path in paths.items() if tf.io.gfile.exists(path)}
     written = set()
-    with ChunkWriter(uri, chunk, chunks) as writer:
+    with chunk_writer(uri, chunk, chunks) as write:
         for split, path in existing.items():
             for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
                 example = tf.train.Example.FromString(record)
                 target = moves.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
                 if target:
-                    writer.write(target, record)
+                    write(target, record)
                     written.add(target)
     for split in existing.keys() - written:
         tf.io.gfile.remove(existing[split])

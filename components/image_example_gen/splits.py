@@ -43,8 +43,6 @@ def assign_listed_splits(
 
     Args:
       listing: all images; lists may name those that are set aside too.
-      addresses: of the lists by split, for messages.
-      lists: by split.
 
     Raises:
       UserError: a list names an image that does not exist, or one that belongs to another split.

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.image_example_gen.image_records import ChunkWriter, image_example
+from components.image_example_gen.image_records import chunk_writer, image_example
 from components.image_example_gen.near_duplicates import perceptual_hash
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source
@@ -59,15 +59,7 @@ class _Image(NamedTuple):
 @beam.typehints.with_input_types(Chunk)
 @beam.typehints.with_output_types(Found)
 class WriteImages(beam.PTransform):
-    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included.
-
-    Args:
-      source: the images.
-      uri: the Examples artifact's.
-      settings: limits on images, and the split.
-      image: size and channels of the canonical pixels.
-      seed: of the split.
-    """
+    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included."""
 
     def __init__(self, source: Source, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
         super().__init__()
@@ -98,10 +90,10 @@ class _WriteChunk(beam.DoFn):
 
     def process(self, chunk: Chunk) -> Iterator[Found]:
         rows: list[Found] = []
-        with self._source.reader() as reader, ChunkWriter(self._uri, chunk.number, chunk.of) as writer:
+        with self._source.reader() as reader, chunk_writer(self._uri, chunk.number, chunk.of) as write:
             for row, record in self._made(chunk, reader):
                 if record:
-                    writer.write(row.split, record)
+                    write(row.split, record)
                 rows.append(row)
         self._images_read.inc(len(rows))
         self._images_unusable.inc(sum(bool(row.reason) for row in rows))
@@ -175,25 +167,21 @@ class _WriteChunk(beam.DoFn):
         except Exception as error:
             names = f"{images[0].row.image_id} to {images[-1].row.image_id}"
             raise RuntimeError(f"{names}: {error}") from error
-        for row, _, source in images:
+        for listed, _, source in images:
             canonical = next(decoded) if source else None
             if source is None:
-                yield row, b""
+                yield listed, b""
             elif canonical is None:
-                yield row._replace(reason=image_formats.DAMAGED), b""
+                yield listed._replace(reason=image_formats.DAMAGED), b""
             else:
                 size = self._image.height, self._image.width
                 untrimmed = self._image.trim is not None and (source.height, source.width) == size
-                complete = self._with_split(row._replace(untrimmed=untrimmed), canonical)
-                yield complete, image_example(complete, source, canonical)
-
-    def _with_split(self, row: Found, canonical: NDArray[np.uint8]) -> Found:
-        """The row with everything that follows from the pixels."""
-        row = row._replace(digest=canonical_pixels.digest(canonical))
-        if self._settings.near_duplicates != "off":
-            row = row._replace(perceptual=perceptual_hash(canonical))
-        hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
-        return row._replace(split=row.given_split or hashed)
+                perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
+                digest = canonical_pixels.digest(canonical)
+                row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
+                hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
+                row = row._replace(split=row.given_split or hashed)
+                yield row, image_example(row, source, canonical)
 
 
 class Decoder:

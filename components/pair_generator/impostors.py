@@ -70,12 +70,10 @@ def choose_forgeries(layout: Layout, forgeries: Ints, imitated: Ints, wanted: In
     Forgeries and images take turns, so that each is used about equally often.
 
     Args:
-      layout: the genuine images.
       forgeries: indices of the forged images, int64 [forgeries].
       imitated: the identity (its rank in ``layout``) that each imitates, int64 [forgeries].
       wanted: impostor pairs that each identity is to be the anchor of, int64 [identities].
       share: of those that are to be forgeries.
-      key: salt of every choice.
 
     Returns:
       index of the image and of the forgery, int64 [pairs, 2], and of whom, int64 [pairs].
@@ -106,8 +104,6 @@ def choose_impostors(
       anchors: anchors of each identity, int64 [identities].
       fair: impostor pairs that each identity should be in, anchors included; held while there are others.
       limit: impostor pairs that each identity may be in, anchors included.
-      same_group: the share.
-      key: salt of every choice.
       taken: pairs that are chosen already, as lower * images + higher position; none of them is chosen again.
 
     Returns:

@@ -16,10 +16,7 @@ def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[
     Images that ingest set aside are in no split: their pairs are left out and counted in a note.
 
     Args:
-      name: of the list, for messages.
-      pairs: its pairs.
       image_ids: of the split, in the order of ``images``.
-      images: of the split.
 
     Raises:
       UserError: a label contradicts the identities, or genuine or impostor pairs are missing.

@@ -21,11 +21,9 @@ def choose_mined(
     """At most one pair for each anchor: with the nearest image of another identity that is still free.
 
     Args:
-      layout: the genuine images.
       embeddings: of each image by its index, float32 [images, d]; closer in Euclidean distance is more alike.
       anchors: wanted of each identity, int64 [identities].
       limit: impostor pairs that each identity may be in, anchors included, int64 [identities].
-      key: salt of every choice.
 
     Returns:
       positions in ``layout.images``, lower first, int64 [pairs, 2], and the identity of each anchor, int64 [pairs].

@@ -65,10 +65,7 @@ def choose_pairs(images: SplitImages, settings: PairSettings, split: str, seed: 
     """Chooses the pairs of one split.
 
     Args:
-      images: of the split.
-      settings: how many pairs, and which.
       split: its name: part of the randomness, and of messages.
-      seed: any integer.
 
     Raises:
       UserError: the split has no genuine or no impostor pair.

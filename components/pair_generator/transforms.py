@@ -19,7 +19,6 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from components.pair_generator import index
-from components.pair_generator.slices import quality, slice_features
 from components.storage.tfrecords import (
     create_records,
     encode_example,
@@ -156,7 +155,7 @@ class _IndexShard(beam.DoFn):
             rows[index.FILE].extend([element.number] * len(batch))
             rows[index.OFFSET].extend(offsets)
             rows[index.LENGTH].extend(map(len, examples))
-            rows[QUALITY].extend(starmap(quality, zip(*(values[key] for key in _MEASURED), strict=True)))
+            rows[QUALITY].extend(starmap(index.quality, zip(*(values[key] for key in _MEASURED), strict=True)))
         table = pa.table(rows, schema=index.SCHEMA.with_metadata({_CHECKSUM: json.dumps(_checksum(element.shard))}))
         _write_once(element.target, lambda path: write_table(path, table))
         self._images.inc(len(table))
@@ -197,7 +196,7 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         if pixels
     }
     sliced = [zip(*(columns[side(key, which)] for which in SIDES), strict=True) for key in SLICE_COLUMNS if pixels]
-    slices = list(starmap(slice_features, zip(*sliced, strict=True)))
+    slices = list(starmap(index.slice_features, zip(*sliced, strict=True)))
     for row, kind in enumerate(kinds):
         features: dict[str, bytes | int] = {key: values[row] for key, values in ids.items()}
         features[PAIR_ID] = id_a[row] + b"|" + id_b[row]

@@ -49,7 +49,6 @@ def image_schema(image: ImageSettings, drift: float | None = None, skew: float |
     """The schema of image Examples of the configured size.
 
     Args:
-      image: the canonical size.
       drift: largest distance from the previous span, 0..1; None: not compared.
       skew: largest distance of val and test from train, 0..1; None: not compared.
     """

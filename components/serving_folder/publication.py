@@ -67,12 +67,9 @@ def damage(found: Mapping[str, str], added: Event) -> str:
 
 
 def publish(storage: ServingStorage, history: ServingHistory, source: ModelFiles, **what: Any) -> int:
-    """Copies ``source`` to a new, highest version; returns it.
+    """Copies ``source`` to a new, highest version, within ``writing``; returns it.
 
     Args:
-      storage: where, within ``writing``.
-      history: of the folder.
-      source: the model.
       **what: fields of ``Event``: the action, the reason, who; None for its default.
     """
     digests = file_digests(source)

@@ -89,9 +89,7 @@ def push(
     recorded, and does not fail the push.
 
     Args:
-      model_dir: the SavedModel.
       serving_dir: a path or a URL.
-      provenance: for the history.
       keep: how many versions stay; default: all.
       blessing: if given, the push is declined if another version serves since, or if this model was rolled back.
       extra: additional files of the version, by name; not part of the model.
@@ -127,9 +125,7 @@ def roll_back(
       serving_dir: a path or a URL.
       to: the version to restore; default: the one that served before the current one, by the history. From a rollback
         that is the version before the one it restored.
-      reason: why, for the history.
       by: who; default: the user of this process.
-      run_id: of the run that asked for it, if any.
 
     Raises:
       UserError: no earlier version, an unknown or damaged one, or the model that serves already.

@@ -56,7 +56,6 @@ def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
     """The reason why a file is not an image, "" for an image.
 
     Args:
-      file: from a walk.
       beginning: reads its first ``MAGIC_BYTES`` bytes; only called where the name does not decide.
     """
     if not file.regular:

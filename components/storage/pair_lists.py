@@ -55,7 +55,6 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
 
     Args:
       name: for messages; one that ends with .csv is CSV, as is any other that begins with a header.
-      data: all of it.
       distinct: whether an image with itself, and the same two images twice, are errors.
 
     Raises:
@@ -99,11 +98,7 @@ class KnownImages:
 
 
 class ImagesOnDisk:
-    """Images below a folder of this machine, looked for where a list names them; the folder is not walked.
-
-    Args:
-      root: the folder that the names are relative to.
-    """
+    """Images below a folder of this machine, looked for where a list names them; the folder is not walked."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -146,8 +141,6 @@ def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | Imag
     """The image that each name in a list stands for.
 
     Args:
-      name: of the list, for messages.
-      pairs: its pairs.
       images: all there are, unusable ones included.
 
     Raises:

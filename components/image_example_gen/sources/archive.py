@@ -27,9 +27,7 @@ class ArchiveSource:
     that leads out) is refused; an entry that cannot be read is set aside. Links are not followed.
 
     Args:
-      folder: the archive's.
       name: of its file; its content decides which format it has.
-      layout: what the folders in it stand for.
     """
 
     def __init__(self, folder: Folder, name: str, layout: Layout) -> None:
@@ -97,26 +95,20 @@ class _Archive:
                     self._extracted = ExtractedArchive(address, file)
         except OSError as error:
             raise UserError(f"{address}: cannot be read: {error.strerror or error}", code="data-unreadable") from None
-        self._format = zip_archive if zip_archive.is_zip(beginning) else tar_archive
+        self.format = zip_archive if zip_archive.is_zip(beginning) else tar_archive
         with self.open() as file:
             length = file.seek(0, 2)
             file.seek(0)
             self.contents: Contents = contents_of(
                 address,
-                self._format.entries(address, file, length),
+                self.format.entries(address, file, length),
                 length,
                 layout,
-                lambda located: self._format.beginning(file, located, MAGIC_BYTES),
+                lambda located: self.format.beginning(file, located, MAGIC_BYTES),
             )
 
     def open(self) -> BinaryIO:
         return self._extracted.open() if self._extracted else self._folder.open(self._name)
-
-    def read(self, file: BinaryIO, path: str) -> bytes:
-        located = self.contents.located.get(path)
-        if located is None:
-            raise FileNotFoundError(path)  # the archive was replaced in the meantime
-        return self._format.read(file, located)
 
 
 class _ArchiveReader:
@@ -131,7 +123,10 @@ class _ArchiveReader:
             raise UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         if self._file is None:
             self._file = self._stack.enter_context(self._archive.open())
-        return self._archive.read(self._file, found.image_id)
+        located = self._archive.contents.located.get(found.image_id)
+        if located is None:
+            raise FileNotFoundError(found.image_id)  # the archive was replaced in the meantime
+        return self._archive.format.read(self._file, located)
 
 
 _archives: WeakValueDictionary[tuple[Any, ...], _Archive] = WeakValueDictionary()

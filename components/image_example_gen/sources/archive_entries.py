@@ -73,10 +73,7 @@ def contents_of(
     """The usable images among the entries.
 
     Args:
-      address: the archive's, for messages.
-      entries: in any order.
       length: bytes of the archive.
-      layout: what the folders stand for.
       beginning: reads the first bytes of an entry, once all entries are known.
 
     Raises:

@@ -63,10 +63,7 @@ def list_images(
     """The images among some files, with their identities.
 
     Args:
-      address: of all of them, for messages.
       files: sorted by path.
-      layout: what the folders stand for.
-      why_not_an_image: the reason why a file is none, "" for an image.
 
     Raises:
       UserError: no image lies where the layout has them.

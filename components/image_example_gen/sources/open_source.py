@@ -47,10 +47,6 @@ class SpanSource:
     """The images of some increments, the same identities in all of them.
 
     An image's id begins with its increment's text, so that ids are unique.
-
-    Args:
-      spans: which.
-      open_one: opens the source of one increment's address.
     """
 
     def __init__(self, spans: Sequence[Span], open_one: Callable[[str], Source]) -> None:
@@ -116,7 +112,6 @@ def open_source(address: str, settings: IngestSettings) -> OpenedSource:
 
     Args:
       address: ``data.source``: a path of this machine, or ``scheme://...`` that Beam reads.
-      settings: how the images lie in it, and how many increments are read.
 
     Raises:
       UserError: no increment exists.

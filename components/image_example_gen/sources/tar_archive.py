@@ -114,7 +114,6 @@ class ExtractedArchive:
     """The content of a compressed file, in the folder for temporary files (``TMPDIR``); deleted with this object.
 
     Args:
-      address: of the file, for messages.
       file: at its beginning.
 
     Raises:

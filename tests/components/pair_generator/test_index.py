@@ -1,6 +1,6 @@
 import pytest
 
-from components.pair_generator.slices import QUALITIES, quality, slice_features
+from components.pair_generator.index import QUALITIES, quality, slice_features
 from models.data.features import GROUP, IDENTITY_SIZE, QUALITY
 
 
