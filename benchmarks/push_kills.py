@@ -21,8 +21,8 @@ from typing import Any
 
 from components.serving_folder import serving_folder
 from components.serving_folder.history import ADDED
-from components.serving_folder.model_files import FolderFiles, file_digests
 from components.serving_folder.push import push
+from components.serving_folder.storage import FolderFiles, file_digests
 
 KEEP = 3
 _FILES = {
@@ -117,7 +117,7 @@ def _kill_at_random(models: list[Path], serving: Path, kills: int, rng: random.R
         before = invariant.check()
         invariant.check_all()
         copying += any(serving.glob(".staging-*"))
-        current = serving_folder.served_digest(serving)
+        current = _served_digest(serving)
         model = next(model for model in models if serving_folder.digest(model) != current)
         result = push(model, serving, keep=KEEP)
         _require(result.pushed and result.version > before, "the next push works")
@@ -156,7 +156,7 @@ def _kill_at_every_step(models: list[Path], folder: Path) -> int:
             return step - 1
         # In any state after the kill: the same push again, and another model's.
         push(models[KEEP], serving, keep=KEEP)
-        _require(serving_folder.served_digest(serving) == serving_folder.digest(models[KEEP]), "the next push serves")
+        _require(_served_digest(serving) == serving_folder.digest(models[KEEP]), "the next push serves")
         push(models[0], serving, keep=KEEP)
         invariant.check()
         invariant.check_recovered()
@@ -225,6 +225,11 @@ def _models(folder: Path, scale: float) -> list[Path]:
             block = hashlib.sha256(f"{model.name}/{name}".encode()).digest()
             (model / name).write_bytes(block * max(1, int(size * scale) // len(block)))
     return models
+
+
+def _served_digest(serving: Path) -> str:
+    path = serving_folder.served(serving)
+    return serving_folder.digest(path) if path else ""
 
 
 def _require(holds: bool, what: str) -> None:

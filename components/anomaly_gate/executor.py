@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.schema_gen.executor import DEFAULT_FILE_NAME as SCHEMA_FILE
 from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTICS_FILE
@@ -12,9 +13,8 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils.io_utils import SchemaReader
 
-from components.anomaly_gate.comparison import Compared, Statistics, drift, skew
 from components.anomaly_gate.feature_distances import write_distances
-from components.anomaly_gate.reasons import reasons
+from components.anomaly_gate.reasons import Compared, Statistics, drift, reasons, skew
 from components.artifact_types import Artifacts
 from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import DataRefused, GateResult
@@ -36,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         found = [
             sentence
             for split in artifact_utils.decode_split_names(anomalies.split_names)
-            for sentence in reasons(split, _read(anomalies, split))
+            for sentence in reasons(split, Anomalies.FromString(_read(anomalies, split, DEFAULT_FILE_NAME)))
         ]
         if found:
             raise _refused("data-anomalies", f"the data does not match the schema: {' '.join(found)}")
@@ -62,18 +62,12 @@ def _refused(code: str, message: str) -> DataRefused:
 
 def _compare(statistics: Artifact, schema: schema_pb2.Schema, min_images: int) -> list[Compared]:
     there = artifact_utils.decode_split_names(statistics.split_names)
-    of = {split: _statistics(statistics, split) for split in there}
+    of = {split: Statistics.FromString(_read(statistics, split, STATISTICS_FILE)) for split in there}
     compared = [skew(of[TRAIN], of[split], split, schema, min_images) for split in (VAL, TEST) if split in of]
     if PREVIOUS in of:
         compared.append(drift(of[TRAIN], of[PREVIOUS], schema, min_images))
     return compared
 
 
-def _statistics(artifact: Artifact, split: str) -> Statistics:
-    path = Path(artifact_utils.get_split_uri([artifact], split)) / STATISTICS_FILE
-    return Statistics.FromString(path.read_bytes())
-
-
-def _read(artifact: Artifact, split: str) -> anomalies_pb2.Anomalies:
-    path = Path(artifact_utils.get_split_uri([artifact], split)) / DEFAULT_FILE_NAME
-    return anomalies_pb2.Anomalies.FromString(path.read_bytes())
+def _read(artifact: Artifact, split: str, name: str) -> bytes:
+    return (Path(artifact_utils.get_split_uri([artifact], split)) / name).read_bytes()

@@ -12,14 +12,13 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifact_types import Artifacts
-from components.image_example_gen import conflicts, counts, image_records, near_duplicates, splits
+from components.image_example_gen import image_records, near_duplicates, quarantine, splits
 from components.image_example_gen.near_duplicates import Near
-from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.open_source import OpenedSource, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
-from components.pair_list.pair_lists import read_pair_lists
+from components.storage.pair_lists import read_pair_lists
 from models.data.features import PREVIOUS, SPLITS
 from models.errors import RejectedData, UserError
 from models.settings import ImageSettings
@@ -59,10 +58,10 @@ class Executor(BaseBeamExecutor):
             written = self._write_images(write, examples.uri, report.uri, previous)
             compared = sum(not row.reason for row in written)
 
-        dropped = conflicts.find_dropped(rows)
+        dropped = quarantine.find_dropped(rows)
         kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
-        quarantined = counts.quarantine(rows, dropped, listing.set_aside)
-        figures = counts.count(kept, quarantined, image_records.bytes_written(examples.uri, SPLITS))
+        quarantined = quarantine.quarantine(rows, dropped, listing.set_aside)
+        figures = quarantine.count(kept, quarantined, image_records.bytes_written(examples.uri))
         if image.trim is not None:
             figures["untrimmed"] = sum(row.untrimmed for row in kept)
         if settings.near_duplicates != "off":
@@ -71,12 +70,12 @@ class Executor(BaseBeamExecutor):
         figures["spans"] = [span.number for span in opened.spans]
         if opened.previous:
             figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}
-        unused = counts.as_csv(quarantined)
+        unused = quarantine.csv_text(("path", "reason", "bytes"), quarantined)
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
         try:
-            counts.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
-            conflicts.check_conflicts(dropped, root, settings.conflicts)
+            quarantine.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
+            quarantine.check_conflicts(dropped, root, settings.conflicts)
             splits.check_splits(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails
             raise RejectedData(str(error), unused, figures, code=error.code) from None
@@ -85,7 +84,7 @@ class Executor(BaseBeamExecutor):
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         logging.info("%d images kept, %d files set aside", len(kept), len(quarantined))
 
-    def _write_images(self, write: WriteImages, uri: str, report_uri: str, found: list[Found]) -> list[Row]:
+    def _write_images(self, write: WriteImages, uri: str, report_uri: str, found: list[Found]) -> list[Found]:
         """Runs the Beam pipeline; its rows are returned through files, sorted by path."""
         folder = f"{report_uri}/.rows"
         with self._make_beam_pipeline() as pipeline:
@@ -93,13 +92,13 @@ class Executor(BaseBeamExecutor):
                 pipeline
                 | "Chunks" >> beam.Create(chunked(found))
                 | "WriteImages" >> write
-                | "ToJson" >> beam.Map(Row.to_json)
+                | "ToJson" >> beam.Map(json.dumps)
                 | "WriteRows" >> beam.io.WriteToText(f"{folder}/rows")
             )
         rows = []
         for path in tf.io.gfile.glob(f"{folder}/rows*"):
             with tf.io.gfile.GFile(path) as file:
-                rows += [Row.from_json(line) for line in file]
+                rows += [Found(*json.loads(line)) for line in file]
         tf.io.gfile.rmtree(folder)
         image_records.remove_half_written(uri)
         if len(rows) != len(found):
@@ -124,8 +123,8 @@ def drift_sample(opened: OpenedSource, size: int, seed: int) -> list[Found]:
 
 
 def _settle(
-    uri: str, rows: list[Row], dropped: dict[str, str], settings: IngestSettings, chunks: int
-) -> tuple[list[Row], list[Near]]:
+    uri: str, rows: list[Found], dropped: dict[str, str], settings: IngestSettings, chunks: int
+) -> tuple[list[Found], list[Near]]:
     """Removes dropped images from their files and, if configured, moves near-duplicates into one split.
 
     Only the chunks of such images are rewritten.

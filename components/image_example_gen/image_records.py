@@ -6,7 +6,8 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 import math
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
-from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import encode_example
 from models.data import features
 from models.data.image_formats import Normalised
 from models.errors import UserError
@@ -25,30 +26,31 @@ _LEVELS = np.arange(256)  # of brightness
 _HALF_WRITTEN = ".half-written"  # a folder, beside the splits: whatever reads a split must not see such files
 
 
-def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8], digest: str) -> bytes:
+def image_example(found: Found, source: Normalised, pixels: NDArray[np.uint8]) -> bytes:
     """The serialized image Example: the same bytes for the same image."""
     height, width, channels = pixels.shape
     brightness, contrast = _statistics(pixels)
-    example: dict[str, bytes | int | float] = {
-        features.IMAGE_ID: found.image_id.encode(),
-        features.IMAGE_DIGEST: digest.encode(),
-        features.IDENTITY: found.identity.encode(),
-        features.GROUP: found.group.encode(),
-        features.IMPOSTOR_OF: found.impostor_of.encode(),
-        features.FORMAT: source.format.encode(),
-        features.HEIGHT: height,
-        features.WIDTH: width,
-        features.CHANNELS: channels,
-        features.SOURCE_HEIGHT: source.height,
-        features.SOURCE_WIDTH: source.width,
-        features.SOURCE_BYTES: found.bytes,
-        features.SPAN: found.span,
-        features.IDENTITY_IMAGES: found.identity_images,
-        features.PIXELS: pixels.tobytes(),
-        features.BRIGHTNESS: brightness,
-        features.CONTRAST: contrast,
-    }
-    return encode_example(example)
+    return encode_example(
+        {
+            features.IMAGE_ID: found.image_id.encode(),
+            features.IMAGE_DIGEST: found.digest.encode(),
+            features.IDENTITY: found.identity.encode(),
+            features.GROUP: found.group.encode(),
+            features.IMPOSTOR_OF: found.impostor_of.encode(),
+            features.FORMAT: source.format.encode(),
+            features.HEIGHT: height,
+            features.WIDTH: width,
+            features.CHANNELS: channels,
+            features.SOURCE_HEIGHT: source.height,
+            features.SOURCE_WIDTH: source.width,
+            features.SOURCE_BYTES: found.bytes,
+            features.SPAN: found.span,
+            features.IDENTITY_IMAGES: found.identity_images,
+            features.PIXELS: pixels.tobytes(),
+            features.BRIGHTNESS: brightness,
+            features.CONTRAST: contrast,
+        }
+    )
 
 
 def _statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
@@ -64,78 +66,63 @@ def chunk_path(uri: str, split: str, chunk: int, chunks: int) -> str:
     return f"{uri}/Split-{split}/images-{chunk:05d}-of-{chunks:05d}.tfrecord"
 
 
-class ChunkWriter:
-    """Writes the files of one chunk, which get their final names when the block ends without an error.
+@contextmanager
+def chunk_writer(uri: str, chunk: int, chunks: int) -> Iterator[Callable[[str, bytes], None]]:
+    """Appends records to the files of one chunk by split, which get their final names if the block raises no error.
 
     Writing a chunk again replaces its files by equal ones.
     """
+    writers: dict[str, tf.io.TFRecordWriter] = {}
+    attempt = secrets.token_hex(8)
 
-    def __init__(self, uri: str, chunk: int, chunks: int) -> None:
-        self._uri, self._chunk, self._chunks = uri, chunk, chunks
-        self._attempt = secrets.token_hex(8)
-        self._writers: dict[str, tf.io.TFRecordWriter] = {}
+    def half_written(split: str) -> str:
+        return f"{uri}/{_HALF_WRITTEN}/{split}-{chunk:05d}-{attempt}"
 
-    def __enter__(self) -> "ChunkWriter":
-        return self
+    def write(split: str, record: bytes) -> None:
+        if split not in writers:
+            tf.io.gfile.makedirs(f"{uri}/{_HALF_WRITTEN}")
+            writers[split] = tf.io.TFRecordWriter(half_written(split))
+        writers[split].write(record)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for writer in self._writers.values():
+    try:
+        yield write
+    except BaseException:
+        for split, writer in writers.items():
             writer.close()
-        for split in self._writers:
-            if kind is not None:
-                tf.io.gfile.remove(self._half_written(split))
-                continue
-            final = chunk_path(self._uri, split, self._chunk, self._chunks)
-            tf.io.gfile.makedirs(final.rpartition("/")[0])
-            tf.io.gfile.rename(self._half_written(split), final, overwrite=True)
-
-    def write(self, split: str, record: bytes) -> None:
-        """Appends a record to the chunk's file of ``split``."""
-        if split not in self._writers:
-            tf.io.gfile.makedirs(f"{self._uri}/{_HALF_WRITTEN}")
-            self._writers[split] = tf.io.TFRecordWriter(self._half_written(split))
-        self._writers[split].write(record)
-
-    def _half_written(self, split: str) -> str:
-        return f"{self._uri}/{_HALF_WRITTEN}/{split}-{self._chunk:05d}-{self._attempt}"
-
-
-def read_records(path: str) -> Iterator[bytes]:
-    """The records of one file, in order, one in memory at a time."""
-    return iter(tf.data.TFRecordDataset(path).as_numpy_iterator())
+            tf.io.gfile.remove(half_written(split))
+        raise
+    for split, writer in writers.items():
+        writer.close()
+        final = chunk_path(uri, split, chunk, chunks)
+        tf.io.gfile.makedirs(final.rpartition("/")[0])
+        tf.io.gfile.rename(half_written(split), final, overwrite=True)
 
 
 def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -> None:
     """Writes the files of one chunk again, with some images in another split, or, where that is "", without them.
 
     Args:
-      uri: the Examples artifact's.
-      chunk: its number.
-      chunks: how many there are.
       moves: the new split of each image that changes it, by image id.
     """
     paths = {split: chunk_path(uri, split, chunk, chunks) for split in features.SPLITS}
     existing = {split: path for split, path in paths.items() if tf.io.gfile.exists(path)}
     written = set()
-    with ChunkWriter(uri, chunk, chunks) as writer:
+    with chunk_writer(uri, chunk, chunks) as write:
         for split, path in existing.items():
-            for record in read_records(path):
+            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
                 example = tf.train.Example.FromString(record)
                 target = moves.get(example.features.feature[features.IMAGE_ID].bytes_list.value[0].decode(), split)
                 if target:
-                    writer.write(target, record)
+                    write(target, record)
                     written.add(target)
     for split in existing.keys() - written:
         tf.io.gfile.remove(existing[split])
 
 
-def bytes_written(uri: str, splits: tuple[str, ...]) -> dict[str, int]:
+def bytes_written(uri: str) -> dict[str, int]:
     """Bytes of the files of every split."""
-    sizes = {}
-    for split in splits:
-        files = tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord")
-        sizes[split] = sum(tf.io.gfile.stat(file).length for file in files)
-    return sizes
+    files = {split: tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord") for split in features.SPLITS}
+    return {split: sum(tf.io.gfile.stat(file).length for file in some) for split, some in files.items()}
 
 
 def remove_half_written(uri: str) -> None:

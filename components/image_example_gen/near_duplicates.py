@@ -5,8 +5,6 @@ that were encoded again, scaled or brightened, not ones that were cropped or rot
 another without being copies. ``benchmarks/RESULTS.md`` has the figures.
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -17,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.image_example_gen.rows import Row
+from components.image_example_gen.quarantine import csv_text
+from components.image_example_gen.sources.source import Found
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -58,7 +57,8 @@ def find_near(hashes: Sequence[str], distance: int) -> list[Near]:
     for low, high in pairwise(edges) if distance else ():
         part = (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
         for bucket in _buckets(part):
-            for one, others in _neighbours(bucket):
+            for index, one in enumerate(bucket[:-1], start=1):
+                others = bucket[index : index + _LARGEST]
                 distances = _bits_set(different[one] ^ different[others])
                 for other, bits in zip(others[distances <= distance], distances[distances <= distance], strict=True):
                     a, b = sorted((int(first[one]), int(first[other])))
@@ -68,7 +68,7 @@ def find_near(hashes: Sequence[str], distance: int) -> list[Near]:
     return sorted(found)
 
 
-def moves_to_one_split(rows: Sequence[Row], near: Iterable[Near], key: Callable[[Row], str]) -> dict[str, str]:
+def moves_to_one_split(rows: Sequence[Found], near: Iterable[Near], key: Callable[[Found], str]) -> dict[str, str]:
     """The split of each image that must move so that near-duplicates share one, by image id.
 
     Everything that must stay together with one of them (``key``) goes along. A cluster goes to the split that the user
@@ -88,7 +88,7 @@ def moves_to_one_split(rows: Sequence[Row], near: Iterable[Near], key: Callable[
     for pair in near:
         ends = sorted({root(key(rows[pair.a])), root(key(rows[pair.b]))})
         parent[ends[-1]] = ends[0]
-    clusters: dict[str, list[Row]] = defaultdict(list)
+    clusters: dict[str, list[Found]] = defaultdict(list)
     for row in rows:
         if key(row) in parent:
             clusters[root(key(row))].append(row)
@@ -107,18 +107,15 @@ def moves_to_one_split(rows: Sequence[Row], near: Iterable[Near], key: Callable[
     return moves
 
 
-def as_csv(rows: Sequence[Row], near: Iterable[Near]) -> str:
+def as_csv(rows: Sequence[Found], near: Iterable[Near]) -> str:
     """The text of ``near_duplicates.csv``: both paths, the distance in bits, identities and splits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEADER)
-    for pair in near:
-        a, b = rows[pair.a], rows[pair.b]
-        writer.writerow((a.image_id, b.image_id, pair.distance, a.identity, b.identity, a.split, b.split))
-    return text.getvalue()
+    ends = ((rows[pair.a], rows[pair.b], pair.distance) for pair in near)
+    return csv_text(
+        _HEADER, ((a.image_id, b.image_id, bits, a.identity, b.identity, a.split, b.split) for a, b, bits in ends)
+    )
 
 
-def count(rows: Sequence[Row], near: Sequence[Near]) -> dict[str, int]:
+def count(rows: Sequence[Found], near: Sequence[Near]) -> dict[str, int]:
     """Pairs of near-duplicates, and how many of them lie under two identities and in two splits."""
     ends = [(rows[pair.a], rows[pair.b]) for pair in near]
     return {
@@ -135,11 +132,6 @@ def _buckets(part: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
     starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(part)]])
     for start, end in zip(*(bound[ends - starts > 1] for bound in (starts, ends)), strict=True):
         yield order[start:end]
-
-
-def _neighbours(bucket: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    for index in range(len(bucket) - 1):
-        yield int(bucket[index]), bucket[index + 1 : index + 1 + _LARGEST]
 
 
 def _bits_set(values: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -4,11 +4,9 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found, Listing
-from components.pair_list.image_names import KnownImages, resolve
-from components.pair_list.pair_lists import LabelledPair
+from components.storage.pair_lists import KnownImages, LabelledPair, resolve
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -30,7 +28,7 @@ def split_of(seed: int, key: str, settings: SplitSettings) -> str:
     return SPLITS[1] if drawn < settings.train + settings.val else SPLITS[2]
 
 
-def split_key(row: Row, settings: SplitSettings) -> str:
+def split_key(row: Found, settings: SplitSettings) -> str:
     """What must stay in one split: the identity, the group, or all images of the same canonical pixels.
 
     A forgery goes with the identity that it pretends to show.
@@ -45,8 +43,6 @@ def assign_listed_splits(
 
     Args:
       listing: all images; lists may name those that are set aside too.
-      addresses: of the lists by split, for messages.
-      lists: by split.
 
     Raises:
       UserError: a list names an image that does not exist, or one that belongs to another split.
@@ -85,14 +81,12 @@ def complete_given_splits(found: list[Found], settings: SplitSettings) -> list[F
     if settings.by == "image" or not any(one.given_split for one in found):
         return found
 
-    def key(one: Found) -> str:
-        return one.group if settings.by == "group" else one.impostor_of or one.identity
-
+    keys = [split_key(one, settings) for one in found]
     split_by_key: dict[str, str] = {}
     conflicts: dict[str, set[str]] = {}
-    for one in found:
-        if one.given_split and split_by_key.setdefault(key(one), one.given_split) != one.given_split:
-            conflicts.setdefault(key(one), {split_by_key[key(one)]}).add(one.given_split)
+    for one, key in zip(found, keys, strict=True):
+        if one.given_split and split_by_key.setdefault(key, one.given_split) != one.given_split:
+            conflicts.setdefault(key, {split_by_key[key]}).add(one.given_split)
     if conflicts:
         first = min(conflicts)
         what, where = "groups" if settings.by == "group" else "identities", sorted(conflicts[first], key=SPLITS.index)
@@ -101,10 +95,13 @@ def complete_given_splits(found: list[Found], settings: SplitSettings) -> list[F
             "one split, or set data.split.by: image"
         )
         raise UserError(message, code="data-split-conflict")
-    return [one if one.given_split else one._replace(given_split=split_by_key.get(key(one), "")) for one in found]
+    return [
+        one if one.given_split else one._replace(given_split=split_by_key.get(key, ""))
+        for one, key in zip(found, keys, strict=True)
+    ]
 
 
-def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> None:
+def check_splits(rows: Iterable[Found], settings: SplitSettings, seed: int) -> None:
     """Checks that every split can make impostor pairs and that nothing is in two splits.
 
     Raises:
@@ -130,7 +127,7 @@ def check_splits(rows: Iterable[Row], settings: SplitSettings, seed: int) -> Non
     )
 
 
-def _identities(rows: list[Row], splits: list[str]) -> dict[str, set[str]]:
+def _identities(rows: list[Found], splits: list[str]) -> dict[str, set[str]]:
     identities: dict[str, set[str]] = defaultdict(set)
     for row, split in zip(rows, splits, strict=True):
         if not row.impostor_of:
@@ -142,7 +139,7 @@ def _enough(identities: dict[str, set[str]]) -> bool:
     return all(len(identities[split]) >= _MIN_IDENTITIES for split in SPLITS)
 
 
-def _other_seed(rows: list[Row], settings: SplitSettings, seed: int) -> str:
+def _other_seed(rows: list[Found], settings: SplitSettings, seed: int) -> str:
     """Names a seed with enough identities in every split, where one is soon found."""
     if len(rows) <= _ROWS_TRIED:
         for other in range(_SEEDS_TRIED):

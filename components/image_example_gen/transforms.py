@@ -4,26 +4,25 @@ import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.image_example_gen.batch_decoding import Decoder
-from components.image_example_gen.image_records import ChunkWriter, image_example
+from components.image_example_gen.image_records import chunk_writer, image_example
 from components.image_example_gen.near_duplicates import perceptual_hash
-from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source
 from components.image_example_gen.splits import split_key, split_of
 from models.data import canonical_pixels, image_formats
 from models.settings import ImageSettings
 
-__all__ = ["CHUNK", "Chunk", "WriteImages", "chunked"]
+__all__ = ["CHUNK", "Chunk", "Decoder", "WriteImages", "chunked"]
 
 CHUNK = 512  # files; fixed, so that the files do not depend on the number of workers
 
@@ -52,30 +51,21 @@ def chunked(found: list[Found], size: int = CHUNK) -> list[Chunk]:
 class _Image(NamedTuple):
     """An image in progress: first with its file's bytes, then with those of its normalised container."""
 
-    found: Found
-    row: Row
+    row: Found
     data: bytes
     source: image_formats.Normalised | None = None
 
 
 @beam.typehints.with_input_types(Chunk)
-@beam.typehints.with_output_types(Row)
+@beam.typehints.with_output_types(Found)
 class WriteImages(beam.PTransform):
-    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included.
-
-    Args:
-      source: the images.
-      uri: the Examples artifact's.
-      settings: limits on images, and the split.
-      image: size and channels of the canonical pixels.
-      seed: of the split.
-    """
+    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included."""
 
     def __init__(self, source: Source, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
         super().__init__()
         self._arguments = (source, uri, settings, image, seed)
 
-    def expand(self, chunks: beam.PCollection[Chunk]) -> beam.PCollection[Row]:
+    def expand(self, chunks: beam.PCollection[Chunk]) -> beam.PCollection[Found]:
         return chunks | "WriteChunk" >> beam.ParDo(_WriteChunk(*self._arguments))
 
 
@@ -98,20 +88,20 @@ class _WriteChunk(beam.DoFn):
     def teardown(self) -> None:
         self._pool.shutdown()
 
-    def process(self, chunk: Chunk) -> Iterator[Row]:
-        rows: list[Row] = []
-        with self._source.reader() as reader, ChunkWriter(self._uri, chunk.number, chunk.of) as writer:
+    def process(self, chunk: Chunk) -> Iterator[Found]:
+        rows: list[Found] = []
+        with self._source.reader() as reader, chunk_writer(self._uri, chunk.number, chunk.of) as write:
             for row, record in self._made(chunk, reader):
                 if record:
-                    writer.write(row.split, record)
+                    write(row.split, record)
                 rows.append(row)
         self._images_read.inc(len(rows))
         self._images_unusable.inc(sum(bool(row.reason) for row in rows))
         yield from rows
 
-    def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Row, bytes]]:
+    def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Found, bytes]]:
         """Each image's row and record, in the chunk's order: read here, decoded by threads, a few batches ahead."""
-        ahead: deque[Future[list[tuple[Row, bytes]]]] = deque()
+        ahead: deque[Future[list[tuple[Found, bytes]]]] = deque()
         for batch in self._batches(self._read(found, chunk.number, reader) for found in chunk.found):
             if len(ahead) > self._threads:
                 yield from ahead.popleft().result()
@@ -133,16 +123,16 @@ class _WriteChunk(beam.DoFn):
             yield batch
 
     def _read(self, found: Found, chunk: int, reader: Reader) -> _Image:
-        row = Row(*found, chunk=chunk)
+        found = found._replace(chunk=chunk)
         try:
-            return _Image(found, row, reader.read(found, self._settings.max_bytes))
+            return _Image(found, reader.read(found, self._settings.max_bytes))
         except image_formats.UnreadableImage as error:
             reason = error.reason
         except OSError as error:
             reason = f"cannot be read: {type(error).__name__}"
-        return _Image(found, row._replace(reason=reason), b"")
+        return _Image(found._replace(reason=reason), b"")
 
-    def _make(self, batch: list[_Image]) -> list[tuple[Row, bytes]]:
+    def _make(self, batch: list[_Image]) -> list[tuple[Found, bytes]]:
         """The rows and records of consecutive images, from their files' bytes."""
         groups = self._batches(map(self._normalised, batch))  # a file may be small and its pixels many
         return [made for images in groups for made in self._decoded(images)]
@@ -155,46 +145,73 @@ class _WriteChunk(beam.DoFn):
         except image_formats.UnreadableImage as error:
             return image._replace(row=image.row._replace(reason=error.reason), data=b"")
         except Exception as error:
-            raise RuntimeError(f"{image.found.image_id}: {error}") from error
+            raise RuntimeError(f"{image.row.image_id}: {error}") from error
         return image._replace(data=source.data, source=source)
 
     def _normalise(self, data: bytes) -> image_formats.Normalised:
         limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
-        if self._settings.max_pixels > _LARGE:
-            try:
-                return image_formats.normalise(data, **{**limits, "max_pixels": _LARGE})
-            except image_formats.UnreadableImage as error:
-                if not error.reason.startswith("too many pixels"):  # by its header
-                    raise
-            with self._large:
-                return image_formats.normalise(data, **limits)
-        return image_formats.normalise(data, **limits)
+        try:
+            return image_formats.normalise(data, **{**limits, "max_pixels": min(limits["max_pixels"], _LARGE)})
+        except image_formats.UnreadableImage as error:
+            if limits["max_pixels"] <= _LARGE or not error.reason.startswith("too many pixels"):  # by its header
+                raise
+        with self._large:
+            return image_formats.normalise(data, **limits)
 
-    def _decoded(self, images: list[_Image]) -> Iterator[tuple[Row, bytes]]:
+    def _decoded(self, images: list[_Image]) -> Iterator[tuple[Found, bytes]]:
         """Each image's row and record."""
         large = any(image.source and image.source.width * image.source.height > _LARGE for image in images)
         try:
             with self._large if large else nullcontext():
                 decoded = iter(self._decode([image.data for image in images if image.source]))
         except Exception as error:
-            names = f"{images[0].found.image_id} to {images[-1].found.image_id}"
+            names = f"{images[0].row.image_id} to {images[-1].row.image_id}"
             raise RuntimeError(f"{names}: {error}") from error
-        for found, row, _, source in images:
+        for listed, _, source in images:
             canonical = next(decoded) if source else None
             if source is None:
-                yield row, b""
+                yield listed, b""
             elif canonical is None:
-                yield row._replace(reason=image_formats.DAMAGED), b""
+                yield listed._replace(reason=image_formats.DAMAGED), b""
             else:
                 size = self._image.height, self._image.width
                 untrimmed = self._image.trim is not None and (source.height, source.width) == size
-                complete = self._with_split(row, canonical)._replace(untrimmed=untrimmed)
-                yield complete, image_example(found, source, canonical, complete.digest)
+                perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
+                digest = canonical_pixels.digest(canonical)
+                row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
+                hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
+                row = row._replace(split=row.given_split or hashed)
+                yield row, image_example(row, source, canonical)
 
-    def _with_split(self, row: Row, canonical: NDArray[np.uint8]) -> Row:
-        """The row with everything that follows from the pixels."""
-        row = row._replace(digest=canonical_pixels.digest(canonical))
-        if self._settings.near_duplicates != "off":
-            row = row._replace(perceptual=perceptual_hash(canonical))
-        hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
-        return row._replace(split=row.given_split or hashed)
+
+class Decoder:
+    """Decodes several images by one call of TensorFlow, which is slower than decoding a small image.
+
+    One after another, so that only one is in memory in full size. Threads may share it.
+    """
+
+    def __init__(self, image: ImageSettings) -> None:
+        one = tf.TensorSpec([image.height, image.width, image.channels], tf.uint8)
+
+        def decode(encoded: tf.Tensor) -> tf.Tensor:
+            return tf.map_fn(
+                lambda data: canonical_pixels.decode(data, image),
+                encoded,
+                fn_output_signature=one,
+                parallel_iterations=1,
+            )
+
+        function = tf.function(decode, autograph=False)
+        self._decode = function.get_concrete_function(tf.TensorSpec([None], tf.string))
+
+    def __call__(self, encoded: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
+        """The result of ``canonical_pixels.decode`` for each image; None where TensorFlow cannot decode it."""
+        if not encoded:
+            return []
+        try:
+            return list(self._decode(tf.constant(encoded, tf.string)).numpy())
+        except tf.errors.InvalidArgumentError:  # of one image, which it does not name
+            if len(encoded) == 1:
+                return [None]
+            half = len(encoded) // 2
+            return self(encoded[:half]) + self(encoded[half:])

@@ -15,8 +15,6 @@ def enough_new_data(images: Keys, seen: Keys | None, found: BaselineReport, mini
     Args:
       images: that it would train and validate on; each once.
       seen: that the served model was trained and validated on; None if it has no record of them.
-      found: the served model, if any.
-      minimum: of new images.
     """
     if found.status != "served":
         return GateResult(name=GATE, passed=True, reason=f"not counted: {found.absence}")

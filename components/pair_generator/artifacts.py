@@ -6,7 +6,6 @@ import numpy as np
 
 from components.pair_generator.index import ImageIndex
 from components.pair_generator.selection import Selection
-from components.pair_generator.settings import PairSettings
 from models.data.features import KINDS
 
 COUNTS_FILE = "counts.json"
@@ -45,13 +44,8 @@ def count_split(index: ImageIndex, selection: Selection) -> dict[str, Any]:
     }
 
 
-def count_all(splits: dict[str, dict[str, Any]], settings: PairSettings, seed: int) -> dict[str, Any]:
-    """The whole of ``counts.json``."""
-    return {"seed": seed, "settings": settings.model_dump(mode="json"), "splits": splits}
-
-
 def as_markdown(counts: dict[str, Any]) -> str:
-    """The whole of ``counts.md``."""
+    """The text of ``counts.md``, of what is in ``counts.json``."""
     kinds = [kind for kind in KINDS if any(kind in found["kinds"] for found in counts["splits"].values())]
     heads = ("split", "images used", "identities used", "pairs asked", "pairs given", *kinds)
     rows = [heads, ("---", *["---:"] * (len(heads) - 1))]

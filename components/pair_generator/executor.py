@@ -16,7 +16,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components.artifact_types import Artifacts
-from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE, as_markdown, count_all, count_split
+from components.pair_generator.artifacts import COUNTS_FILE, TABLE_FILE, as_markdown, count_split
 from components.pair_generator.image_embeddings import embed_images
 from components.pair_generator.index import LENGTH, ImageIndex, check_apart
 from components.pair_generator.listed_pairs import choose_listed
@@ -34,9 +34,8 @@ from components.pair_generator.transforms import (
     read_table,
     write_table,
 )
-from components.pair_list.pair_lists import read_pair_lists
-from components.storage.links import is_local, link_or_copy, must_copy
-from components.storage.tfrecords import find_shards
+from components.storage.pair_lists import read_pair_lists
+from components.storage.tfrecords import find_shards, is_local, link_or_copy, must_copy
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
 from models.data.pairs_artifact import MANIFEST, PROPERTY, PartFile, images_part, manifest_text
 from models.errors import UserError
@@ -200,7 +199,7 @@ def _report(
     indices: dict[str, ImageIndex], chosen: dict[str, Selection], settings: PairSettings, seed: int, uri: str
 ) -> None:
     splits = {split: count_split(indices[split], selection) for split, selection in chosen.items()}
-    counts = count_all(splits, settings, seed)
+    counts = {"seed": seed, "settings": settings.model_dump(mode="json"), "splits": splits}
     fileio.makedirs(uri)
     for name, text in ((COUNTS_FILE, json.dumps(counts, indent=2) + "\n"), (TABLE_FILE, as_markdown(counts))):
         with fileio.open(FileSystems.join(uri, name), "w") as file:

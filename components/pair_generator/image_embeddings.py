@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
 from components.pair_generator.index import FILE, OFFSET, ImageIndex
-from components.storage.tfrecords import open_records, read_record
+from components.pair_generator.transforms import read_pixels
 from models.data.features import CHANNELS, HEIGHT, PIXELS, WIDTH
 from models.export.inference import LoadedModel
 
@@ -33,12 +32,9 @@ def embed_images(model_dir: str, index: ImageIndex, shards: Sequence[str]) -> ND
 
 def _encoded(shards: Sequence[str], files: NDArray[np.int32], offsets: NDArray[np.int64]) -> Iterator[bytes]:
     """Each image as a PNG, in the order of the records."""
-    for number in np.unique(files):
-        with open_records(shards[number]) as file:
-            for offset in offsets[files == number]:
-                feature = tf.train.Example.FromString(read_record(file, int(offset), shards[number])).features.feature
-                height, width, channels = (feature[key].int64_list.value[0] for key in (HEIGHT, WIDTH, CHANNELS))
-                pixels = np.frombuffer(feature[PIXELS].bytes_list.value[0], np.uint8).reshape(height, width, channels)
-                png = io.BytesIO()
-                Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(png, "PNG", compress_level=1)
-                yield png.getvalue()
+    for _, image in read_pixels(shards, zip(files.tolist(), offsets.tolist(), strict=True)):
+        height, width, channels = (image[key] for key in (HEIGHT, WIDTH, CHANNELS))
+        pixels = np.frombuffer(image[PIXELS], np.uint8).reshape(height, width, channels)
+        png = io.BytesIO()
+        Image.fromarray(pixels[:, :, 0] if channels == 1 else pixels).save(png, "PNG", compress_level=1)
+        yield png.getvalue()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.hashing import Ints, hashed, shuffled, uniform
+from components.pair_generator.arithmetic import Ints, hashed, occurrence, rounded, shuffled, turns, uniform
 
 _ROUNDS = 8
 _ENUMERABLE = 1500  # images of a split up to which all its pairs may be listed
@@ -29,6 +29,15 @@ class Layout:
     def grouped(self) -> NDArray[np.bool_]:
         """Identities whose group has another one."""
         return self.group_to - self.group_from > 1
+
+    @property
+    def ranks(self) -> Ints:
+        """The identity of each image, int64 [images]."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    def position(self, who: Ints, turn: Ints) -> Ints:
+        """Where in ``images`` an identity's image lies whose turn it is."""
+        return self.starts[who] + turn % self.sizes[who]
 
 
 @dataclass
@@ -61,12 +70,10 @@ def choose_forgeries(layout: Layout, forgeries: Ints, imitated: Ints, wanted: In
     Forgeries and images take turns, so that each is used about equally often.
 
     Args:
-      layout: the genuine images.
       forgeries: indices of the forged images, int64 [forgeries].
       imitated: the identity (its rank in ``layout``) that each imitates, int64 [forgeries].
       wanted: impostor pairs that each identity is to be the anchor of, int64 [identities].
       share: of those that are to be forgeries.
-      key: salt of every choice.
 
     Returns:
       index of the image and of the forgery, int64 [pairs, 2], and of whom, int64 [pairs].
@@ -75,15 +82,12 @@ def choose_forgeries(layout: Layout, forgeries: Ints, imitated: Ints, wanted: In
     forgeries, imitated = forgeries[order], imitated[order]
     there = np.bincount(imitated, minlength=len(layout.sizes))
     starts = np.cumsum(there) - there
-    running = np.cumsum(wanted * share).round(6) + uniform(f"{key}/forgeries/offset", 1)
-    counts = np.diff(np.floor(running), prepend=0).astype(np.int64)
-    counts = np.minimum(np.minimum(counts, wanted), there * layout.sizes)
-    who = np.repeat(np.arange(len(counts)), counts)
-    turn = np.arange(len(who)) - np.repeat(np.cumsum(counts) - counts, counts)
+    counts = rounded(wanted * share, f"{key}/forgeries/offset")
+    who, turn = turns(np.minimum(np.minimum(counts, wanted), there * layout.sizes))
     # Along the diagonals of the table of images x forgeries: one begins where the last came back to its own beginning.
     cycle = np.lcm(layout.sizes[who], there[who])
     forgery = forgeries[starts[who] + turn % there[who]]
-    image = layout.images[layout.starts[who] + (turn + turn // cycle) % layout.sizes[who]]
+    image = layout.images[layout.position(who, turn + turn // cycle)]
     return np.column_stack([image, forgery, who])
 
 
@@ -100,16 +104,13 @@ def choose_impostors(
       anchors: anchors of each identity, int64 [identities].
       fair: impostor pairs that each identity should be in, anchors included; held while there are others.
       limit: impostor pairs that each identity may be in, anchors included.
-      same_group: the share.
-      key: salt of every choice.
       taken: pairs that are chosen already, as lower * images + higher position; none of them is chosen again.
 
     Returns:
       positions in ``layout.images``, int64 [pairs, 2], and whether each is a same-group pair, bool [pairs].
     """
-    who = np.repeat(np.arange(len(anchors)), anchors)
-    turn = np.arange(len(who)) - np.repeat(np.cumsum(anchors) - anchors, anchors)
-    image = layout.starts[who] + turn % layout.sizes[who]
+    who, turn = turns(anchors)
+    image = layout.position(who, turn)
     mix = shuffled(f"{key}/anchors", len(who))
     who, image = who[mix], image[mix]
     near = layout.grouped[who]
@@ -167,8 +168,7 @@ def _round(
     partner = np.minimum(np.searchsorted(edges, slot, side="right") - 1, len(room) - 1)
 
     # The images of the partner take turns; from round to round one is skipped, lest the same pair be drawn for ever.
-    turn = used[partner] + occurrence(partner) + number
-    other = layout.starts[partner] + turn % layout.sizes[partner]
+    other = layout.position(partner, used[partner] + occurrence(partner) + number)
     keys = np.minimum(image[left], other) * chosen.size + np.maximum(image[left], other)
     keep = np.flatnonzero(width > 0)
     keep = keep[chosen.fresh(keys[keep])]
@@ -181,7 +181,7 @@ def _round(
 def _enumerate(layout: Layout, chosen: _Chosen, near: int, count: int, used: Ints, limit: Ints, key: str) -> None:
     """Adds ``count`` of all impostor pairs not taken, the first ``near`` of them within a group."""
     first, second = np.triu_indices(chosen.size, 1)
-    rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
+    rank = layout.ranks
     keys = first * chosen.size + second
     keep = (rank[first] != rank[second]) & chosen.fresh(keys)
     keys = keys[keep]
@@ -211,13 +211,3 @@ def greedy(one: Ints, two: Ints, pool: Ints, wanted: int, used: Ints, limit: Int
         wanted -= len(takes)
         pool = np.delete(pool, takes)
     return np.concatenate(picked)
-
-
-def occurrence(values: Ints) -> Ints:
-    """How often each value came before: ``[7, 3, 7, 7]`` gives ``[0, 0, 1, 2]``."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(values) else order
-    nth = np.empty(len(values), np.int64)
-    nth[order] = np.arange(len(values)) - np.repeat(begins, np.diff(np.append(begins, len(values))))
-    return nth

@@ -1,6 +1,9 @@
-"""The table of a split's images: ids and positions of the records, in memory. No pixels.
+"""The table of a split's images in memory, and what pairs of them are sliced on. No pixels.
 
 A row an image, sorted by id, so that it does not depend on the order of shards or the number of workers.
+
+The slices beside a pair's kind: group, size of the identities, quality of the images. A measure over all pairs can hide
+that a model fails on one group, on identities with few images, or on poor images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +13,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.pair_generator.hashing import Ints
+from components.pair_generator.arithmetic import Ints
 from components.pair_generator.selection import Selection
-from models.data.features import GROUP, IDENTITY, IMAGE_DIGEST, IMAGE_ID, IMPOSTOR_OF, KIND, QUALITY, SIDES, side
+from models.data.features import (
+    GROUP,
+    IDENTITY,
+    IDENTITY_SIZE,
+    IMAGE_DIGEST,
+    IMAGE_ID,
+    IMPOSTOR_OF,
+    KIND,
+    QUALITY,
+    SIDES,
+    side,
+)
 from models.errors import UserError
 
 FILE, OFFSET, LENGTH = "file", "offset", "length"  # the shard, where in it the record begins, bytes of the Example
@@ -28,9 +42,21 @@ SCHEMA = pa.schema(
         (FILE, pa.int32()),
         (OFFSET, pa.int64()),
         (LENGTH, pa.int64()),
-        (QUALITY, pa.int8()),  # index into ``slices.QUALITIES``
+        (QUALITY, pa.int8()),  # index into ``QUALITIES``
     ]
 )
+
+ACROSS_GROUPS = b"across groups"
+
+# Worst first: a pair is as good as the worse of its images. Only images that lack spread are called dark, bright or
+# flat: ink on white paper is bright on average, and nothing is wrong with it.
+DARK, BRIGHT, FLAT, SMALL, GOOD = QUALITIES = (b"dark", b"bright", b"flat", b"small", b"good")
+
+_FEW, _MANY = 0.25, 0.75  # mean brightness of 0..1 below and above which an image without spread is dark, bright
+_SPREAD = 0.15  # standard deviation of the pixels: less, at such a mean, is a badly exposed image ...
+_FLAT = 0.1  # ... and less than this at any mean is a flat one
+
+_SIZES = ((20, b"20+"), (10, b"10-19"), (5, b"5-9"), (2, b"2-4"), (0, b"1"))
 
 
 @dataclass(frozen=True)
@@ -106,6 +132,43 @@ def check_apart(indices: Mapping[str, ImageIndex]) -> None:
                         "test images must not be trained on; remove duplicates, or split again",
                         code="data-split-overlap",
                     )
+
+
+def quality(brightness: float, contrast: float, source_height: int, source_width: int, height: int, width: int) -> int:
+    """The quality of an image, as an index into ``QUALITIES``; one with fewer pixels than it was made into is small.
+
+    Args:
+      brightness: mean of the canonical pixels, 0..1.
+      contrast: standard deviation of the canonical pixels, 0..0.5.
+    """
+    if contrast < _SPREAD and brightness < _FEW:
+        found = DARK
+    elif contrast < _SPREAD and brightness > _MANY:
+        found = BRIGHT
+    elif contrast < _FLAT:
+        found = FLAT
+    else:
+        found = SMALL if source_height * source_width < height * width else GOOD
+    return QUALITIES.index(found)
+
+
+def slice_features(
+    groups: tuple[bytes, bytes], identity_images: tuple[int, int], qualities: tuple[int, int]
+) -> dict[str, bytes]:
+    """The pair Example's features to slice on; without a group where neither image has one.
+
+    Args:
+      groups: of both images, "" for none.
+      identity_images: images in the split of the identity of each.
+      qualities: of both images, as indices into ``QUALITIES``.
+    """
+    found = {
+        IDENTITY_SIZE: next(name for least, name in _SIZES if min(identity_images) >= least),
+        QUALITY: QUALITIES[min(qualities)],
+    }
+    if any(groups):
+        found[GROUP] = groups[0] if groups[0] == groups[1] else ACROSS_GROUPS
+    return found
 
 
 def _imitated(column: pa.ChunkedArray, names: list[str]) -> Ints:

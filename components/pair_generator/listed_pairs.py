@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.pair_generator.selection import Selection, SplitImages
-from components.pair_list.image_names import KnownImages
-from components.pair_list.pair_lists import LabelledPair, line_errors
+from components.storage.pair_lists import KnownImages, LabelledPair, line_errors
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
 
@@ -17,10 +16,7 @@ def choose_listed(name: str, pairs: Sequence[LabelledPair], image_ids: Sequence[
     Images that ingest set aside are in no split: their pairs are left out and counted in a note.
 
     Args:
-      name: of the list, for messages.
-      pairs: its pairs.
       image_ids: of the split, in the order of ``images``.
-      images: of the split.
 
     Raises:
       UserError: a label contradicts the identities, or genuine or impostor pairs are missing.

@@ -7,8 +7,8 @@ anchors.
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.hashing import Ints, shuffled
-from components.pair_generator.impostors import Layout, occurrence
+from components.pair_generator.arithmetic import Ints, occurrence, shuffled, turns
+from components.pair_generator.impostors import Layout
 
 _POOL = 4096  # images that anchors are compared with
 _BLOCK = 1024  # anchors compared at once: 16 MB of distances
@@ -21,20 +21,17 @@ def choose_mined(
     """At most one pair for each anchor: with the nearest image of another identity that is still free.
 
     Args:
-      layout: the genuine images.
       embeddings: of each image by its index, float32 [images, d]; closer in Euclidean distance is more alike.
       anchors: wanted of each identity, int64 [identities].
       limit: impostor pairs that each identity may be in, anchors included, int64 [identities].
-      key: salt of every choice.
 
     Returns:
       positions in ``layout.images``, lower first, int64 [pairs, 2], and the identity of each anchor, int64 [pairs].
     """
     size = len(layout.images)
-    rank = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
-    who = np.repeat(np.arange(len(anchors)), anchors)
-    turn = np.arange(len(who)) - np.repeat(np.cumsum(anchors) - anchors, anchors)
-    image = layout.starts[who] + turn % layout.sizes[who]
+    rank = layout.ranks
+    who, turn = turns(anchors)
+    image = layout.position(who, turn)
     pool = np.sort(shuffled(f"{key}/pool", size)[:_POOL])
     near = _nearest(embeddings[layout.images], rank, image, pool)
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.genuine import possible, quotas, rate_for, schedule
-from components.pair_generator.hashing import Ints, hashed
+from components.pair_generator.arithmetic import Ints, hashed, possible, quotas, rate_for, schedule
 from components.pair_generator.impostors import Layout, choose_forgeries, choose_impostors, greedy
 from components.pair_generator.mined import choose_mined
 from components.pair_generator.settings import PairSettings
@@ -42,6 +41,10 @@ class SplitImages:
     embeddings: NDArray[np.float32] | None = None
 
 
+def _nobody() -> Ints:
+    return np.empty(0, np.int64)
+
+
 @dataclass(frozen=True)
 class Selection:
     """The pairs of a split in random order, and which identities have fewer than their share."""
@@ -51,10 +54,10 @@ class Selection:
     kind: NDArray[np.int8]  # index into KINDS, int8 [pairs]
     asked: int  # pairs asked for
     unmatched: int = 0  # genuine pairs left out because there was no impostor pair to balance them
-    single: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # identities with one image: no genuine pair
-    few: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # with fewer genuine pairs than their share
-    capped: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # held at max_per_identity
-    unpaired: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # in no pair at all
+    single: Ints = field(default_factory=_nobody)  # identities with one image: no genuine pair
+    few: Ints = field(default_factory=_nobody)  # with fewer genuine pairs than their share
+    capped: Ints = field(default_factory=_nobody)  # held at max_per_identity
+    unpaired: Ints = field(default_factory=_nobody)  # in no pair at all
     notes: tuple[str, ...] = ()  # sentences: what differs from the settings, and why
 
 
@@ -62,10 +65,7 @@ def choose_pairs(images: SplitImages, settings: PairSettings, split: str, seed: 
     """Chooses the pairs of one split.
 
     Args:
-      images: of the split.
-      settings: how many pairs, and which.
       split: its name: part of the randomness, and of messages.
-      seed: any integer.
 
     Raises:
       UserError: the split has no genuine or no impostor pair.
@@ -143,8 +143,7 @@ def _choose_impostors(
         share_of_left = np.minimum(left, np.round(anchors * settings.mined).astype(np.int64))
         room = cap - (left - share_of_left)  # beside the anchors that are left to be drawn
         mined, owners = choose_mined(layout, images.embeddings, share_of_left, room, f"{key}/mined")
-    ends = np.repeat(np.arange(len(layout.sizes)), layout.sizes)[mined]
-    by_mining = np.bincount(ends.ravel(), minlength=len(anchors))
+    by_mining = np.bincount(layout.ranks[mined].ravel(), minlength=len(anchors))
     left = left - np.bincount(owners, minlength=len(anchors))
 
     drawn, near = choose_impostors(

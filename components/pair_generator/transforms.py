@@ -6,7 +6,7 @@ and then renamed, with the same bytes at every attempt, so that a retry does no 
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, starmap
 from operator import itemgetter
@@ -19,9 +19,14 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from components.pair_generator import index
-from components.pair_generator.slices import quality, slice_features
-from components.storage.example_encoding import encode_example
-from components.storage.tfrecords import create_records, open_records, read_record, read_records, write_record
+from components.storage.tfrecords import (
+    create_records,
+    encode_example,
+    open_records,
+    read_record,
+    read_records,
+    write_record,
+)
 from models.data.features import (
     BRIGHTNESS,
     CHANNELS,
@@ -64,7 +69,8 @@ _INDEXED = {
 _CHECKSUM = b"file"  # key of the table's metadata
 _BLOCK = 1 << 20
 _PARSED = 512  # Examples parsed together
-Pixels = dict[tuple[int, int], dict[str, bytes | int]]  # an image's pixel features by shard number and offset
+Record = tuple[int, int]  # of an image: the number of its shard, and its offset there
+Pixels = dict[Record, dict[str, Any]]  # the pixel features of images
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,16 @@ def part_file(table: pa.Table) -> PartFile:
     return PartFile(*json.loads(table.schema.metadata[_CHECKSUM]))
 
 
+def read_pixels(shards: Sequence[str], records: Iterable[Record]) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """The pixel features of each image; records of one shard are neighbours."""
+    for number, group in groupby(records, key=itemgetter(0)):
+        with open_records(shards[number]) as file:
+            for record in group:
+                example = tf.train.Example.FromString(read_record(file, record[1], shards[number]))
+                keys = (PIXELS, HEIGHT, WIDTH, CHANNELS)
+                yield record, {key: _scalar(example, key, shards[number], record[1]) for key in keys}
+
+
 class _IndexShard(beam.DoFn):
     def __init__(self) -> None:
         self._images = Metrics.counter(_NAMESPACE, "images_indexed")
@@ -139,7 +155,7 @@ class _IndexShard(beam.DoFn):
             rows[index.FILE].extend([element.number] * len(batch))
             rows[index.OFFSET].extend(offsets)
             rows[index.LENGTH].extend(map(len, examples))
-            rows[QUALITY].extend(starmap(_quality, zip(*(values[key] for key in _MEASURED), strict=True)))
+            rows[QUALITY].extend(starmap(index.quality, zip(*(values[key] for key in _MEASURED), strict=True)))
         table = pa.table(rows, schema=index.SCHEMA.with_metadata({_CHECKSUM: json.dumps(_checksum(element.shard))}))
         _write_once(element.target, lambda path: write_table(path, table))
         self._images.inc(len(table))
@@ -152,7 +168,7 @@ class _WritePairs(beam.DoFn):
 
     def process(self, element: PairsToWrite) -> Iterator[str]:
         table = read_table(element.table)
-        pixels = _read_pixels(table, element.shards) if element.shards else {}
+        pixels = _pixels_of_pairs(table, element.shards) if element.shards else {}
 
         def write(path: str) -> None:
             with create_records(path) as file:
@@ -180,7 +196,7 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         if pixels
     }
     sliced = [zip(*(columns[side(key, which)] for which in SIDES), strict=True) for key in SLICE_COLUMNS if pixels]
-    slices = list(starmap(slice_features, zip(*sliced, strict=True)))
+    slices = list(starmap(index.slice_features, zip(*sliced, strict=True)))
     for row, kind in enumerate(kinds):
         features: dict[str, bytes | int] = {key: values[row] for key, values in ids.items()}
         features[PAIR_ID] = id_a[row] + b"|" + id_b[row]
@@ -193,19 +209,11 @@ def _write_batch(file: BinaryIO, batch: pa.RecordBatch, pixels: Pixels) -> None:
         write_record(file, encode_example(features))
 
 
-def _read_pixels(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
-    """The pixel features of every image that the pairs name, by shard number and offset."""
-    records: set[tuple[int, int]] = set()
+def _pixels_of_pairs(table: pa.Table, shards: tuple[str, ...]) -> Pixels:
+    records: set[Record] = set()
     for which in SIDES:
         records.update(zip(*(table[side(key, which)].to_pylist() for key in RECORD_COLUMNS), strict=True))
-    pixels: Pixels = {}
-    keys = (PIXELS, HEIGHT, WIDTH, CHANNELS)
-    for number, group in groupby(sorted(records), key=itemgetter(0)):
-        with open_records(shards[number]) as file:
-            for record in group:
-                example = tf.train.Example.FromString(read_record(file, record[1], shards[number]))
-                pixels[record] = {key: _scalar(example, key, shards[number], record[1]) for key in keys}
-    return pixels
+    return dict(read_pixels(shards, sorted(records)))
 
 
 def _parsed(examples: Sequence[bytes], shard: str, offsets: Sequence[int]) -> dict[str, list[Any]]:
@@ -219,10 +227,6 @@ def _parsed(examples: Sequence[bytes], shard: str, offsets: Sequence[int]) -> di
                 _scalar(example, key, shard, offset)
         raise
     return {key: values.numpy().tolist() for key, values in parsed.items()}
-
-
-def _quality(brightness: float, contrast: float, source_height: int, source_width: int, height: int, width: int) -> int:
-    return quality(brightness, contrast, source_height * source_width, height * width)
 
 
 def _scalar(example: tf.train.Example, key: str, shard: str, offset: int) -> Any:

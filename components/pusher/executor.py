@@ -14,8 +14,8 @@ from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.run_outcome.artifacts import gates_in
 from components.serving_folder import serving_folder
-from components.serving_folder.model_files import CARD, link_or_copy
 from components.serving_folder.push import Blessing, Provenance, push
+from components.serving_folder.storage import CARD, link_or_copy
 from models.export.manifest import CARD_FILE
 
 BASELINE = "baseline"  # the input; and the prefix of gates that compare with the model that serves

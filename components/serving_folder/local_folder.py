@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from components.serving_folder.model_files import (
+from components.serving_folder.storage import (
+    CHUNK,
+    HISTORY,
     SAVED_MODEL,
     FolderFiles,
     ModelFiles,
-    chunks,
+    ServingStorage,
     file_digests,
     link_or_copy,
+    version_numbers,
 )
-from components.serving_folder.storage import HISTORY, ServingStorage, version_numbers
 from models.errors import UserError
 
 STAGING = ".staging-"
@@ -179,8 +181,7 @@ def _copy(source: ModelFiles, target: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         folders.update(parent for parent in copy.parents if parent.is_relative_to(target))
         with source.open(name) as original, copy.open("xb") as file:
-            for chunk in chunks(original):
-                file.write(chunk)
+            shutil.copyfileobj(original, file, CHUNK)
             file.flush()
             os.fsync(file.fileno())
     for folder in folders:

@@ -6,8 +6,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from components.serving_folder.model_files import SAVED_MODEL, ModelFiles, chunks, file_digests
-from components.serving_folder.storage import HISTORY, ServingStorage, version_numbers
+from components.serving_folder.storage import (
+    CHUNK,
+    HISTORY,
+    SAVED_MODEL,
+    ModelFiles,
+    ServingStorage,
+    file_digests,
+    version_numbers,
+)
 from models.errors import UserError
 
 if TYPE_CHECKING:
@@ -127,8 +134,7 @@ class ObjectStore(ServingStorage):
 
     def _upload(self, source: ModelFiles, name: str, version: int) -> None:
         with source.open(name) as original, self._store.open(f"{self._key(version)}/{name}", "wb") as file:
-            for chunk in chunks(original):
-                file.write(chunk)
+            shutil.copyfileobj(original, file, CHUNK)
 
     def _verify(self, version: int, digests: Mapping[str, str]) -> None:
         if file_digests(self.files(version)) != digests:

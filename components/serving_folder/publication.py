@@ -13,8 +13,14 @@ from absl import logging
 
 from components.serving_folder.history import ENDED, Event, ServingHistory, claimed
 from components.serving_folder.local_folder import STALE
-from components.serving_folder.model_files import ModelFiles, file_digests, model_digest
-from components.serving_folder.storage import HIGHEST, ServingStorage, user_errors
+from components.serving_folder.storage import (
+    HIGHEST,
+    ModelFiles,
+    ServingStorage,
+    file_digests,
+    model_digest,
+    user_errors,
+)
 from models.errors import UserError
 
 
@@ -61,15 +67,13 @@ def damage(found: Mapping[str, str], added: Event) -> str:
 
 
 def publish(storage: ServingStorage, history: ServingHistory, source: ModelFiles, **what: Any) -> int:
-    """Copies ``source`` to a new, highest version; returns it.
+    """Copies ``source`` to a new, highest version, within ``writing``; returns it.
 
     Args:
-      storage: where, within ``writing``.
-      history: of the folder.
-      source: the model.
-      **what: fields of ``Event``: the action, the reason, who.
+      **what: fields of ``Event``: the action, the reason, who; None for its default.
     """
     digests = file_digests(source)
+    what = {key: value for key, value in what.items() if value is not None}
     event = Event(**what, version=0, replaced=history.serving, model_digest=model_digest(source), files=digests)
     claims: list[Event] = []
 

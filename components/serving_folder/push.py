@@ -1,13 +1,22 @@
-"""Push: a SavedModel under a new, highest version of a serving folder."""
+"""A new, highest version of a serving folder: a push of a SavedModel, or a rollback to an earlier version's bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.serving_folder import publication
 from components.serving_folder.history import ServingHistory
-from components.serving_folder.model_files import SAVED_MODEL, ExtendedFiles, FolderFiles, is_saved_model, model_digest
 from components.serving_folder.serving_folder import open_storage
+from components.serving_folder.storage import (
+    SAVED_MODEL,
+    ExtendedFiles,
+    FolderFiles,
+    ServingStorage,
+    file_digests,
+    is_saved_model,
+    model_digest,
+)
+from models.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,16 @@ class Blessing:
     baseline: int | None
 
 
+@dataclass(frozen=True)
+class Rollback:
+    """The result: ``version`` serves now, with the bytes of ``restored``; ``replaced`` served before."""
+
+    version: int
+    restored: int
+    replaced: int
+    address: str
+
+
 def push(
     model_dir: Path | str,
     serving_dir: Path | str,
@@ -70,9 +89,7 @@ def push(
     recorded, and does not fail the push.
 
     Args:
-      model_dir: the SavedModel.
       serving_dir: a path or a URL.
-      provenance: for the history.
       keep: how many versions stay; default: all.
       blessing: if given, the push is declined if another version serves since, or if this model was rolled back.
       extra: additional files of the version, by name; not part of the model.
@@ -92,19 +109,40 @@ def push(
             return PushResult(current, False, storage.version_address(current))
         if blessing and (declined := _declined(blessing, history, model_digest(source))):
             return PushResult(current or 0, False, storage.address, declined)
-        version = publication.publish(
-            storage,
-            history,
-            ExtendedFiles(source, extra or {}),
-            action="push",
-            reason=provenance.reason,
-            run_id=provenance.run_id,
-            config_digest=provenance.config_digest,
-            **({"by": provenance.by} if provenance.by else {}),
-        )
+        files = ExtendedFiles(source, extra or {})
+        version = publication.publish(storage, history, files, action="push", **asdict(provenance))
         if keep is not None:
             publication.prune(storage, keep)
     return PushResult(version, True, storage.version_address(version))
+
+
+def roll_back(
+    serving_dir: Path | str, to: int | None = None, reason: str = "", by: str | None = None, run_id: str | None = None
+) -> Rollback:
+    """Publishes an earlier version again.
+
+    Args:
+      serving_dir: a path or a URL.
+      to: the version to restore; default: the one that served before the current one, by the history. From a rollback
+        that is the version before the one it restored.
+      by: who; default: the user of this process.
+
+    Raises:
+      UserError: no earlier version, an unknown or damaged one, or the model that serves already.
+    """
+    storage = open_storage(serving_dir)
+    if not storage.versions():
+        message = f"{storage.address}: no version serves there; there is nothing to roll back"
+        raise UserError(message, "model-nothing-served")
+    with publication.writing(storage, 0) as history:
+        replaced = history.complete[-1]
+        restored = _checked(storage, history, _default(storage, history) if to is None else to)
+        source = storage.files(restored)
+        storage.check_space(sum(source.sizes().values()))
+        version = publication.publish(
+            storage, history, source, action="rollback", restored=restored, reason=reason, run_id=run_id, by=by
+        )
+    return Rollback(version, restored, replaced, storage.version_address(version))
 
 
 def _declined(blessing: Blessing, history: ServingHistory, digest: str) -> str:
@@ -120,3 +158,34 @@ def _declined(blessing: Blessing, history: ServingHistory, digest: str) -> str:
             f"on {event.at:%Y-%m-%d}{why}; to serve it again: siamese rollback --to {event.replaced}"
         )
     return ""
+
+
+def _default(storage: ServingStorage, history: ServingHistory) -> int:
+    target = history.rollback_target()
+    if target is None:
+        others = _names(history, history.complete[:-1])
+        hint = f"choose one with --to: {others}" if others else "no other version exists"
+        message = f"{storage.address}: no other model that served before version {history.serving} still exists; {hint}"
+        raise UserError(message, "model-no-earlier-version")
+    return target
+
+
+def _checked(storage: ServingStorage, history: ServingHistory, version: int) -> int:
+    where = storage.version_address(version)
+    if version not in history.complete:
+        message = f"{where}: there is no such version; there are {_names(history, history.complete)}"
+        raise UserError(message, "model-unknown-version")
+    if version == history.serving:
+        raise UserError(f"{where}: this version serves already; nothing was changed", "model-already-serves")
+    if damage := publication.damaged(storage, history, version):
+        raise UserError(f"{where}: damaged: {damage}; choose another version with --to", "model-damaged")
+    current = storage.files(history.complete[-1])
+    source = storage.files(version)
+    if file_digests(current) == file_digests(source) or publication.serves_already(storage, history, source):
+        message = f"{where}: the same model as version {history.serving}, which serves; nothing was changed"
+        raise UserError(message, "model-already-serves")
+    return version
+
+
+def _names(history: ServingHistory, versions: tuple[int, ...]) -> str:
+    return ", ".join(f"{one} (serves)" if one == history.serving else str(one) for one in versions)

@@ -13,20 +13,19 @@ from pathlib import Path
 from components.serving_folder import publication
 from components.serving_folder.history import ServingHistory
 from components.serving_folder.local_folder import LocalFolder
-from components.serving_folder.model_files import (
+from components.serving_folder.object_store import ObjectStore
+from components.serving_folder.storage import (
     CARD,
     SAVED_MODEL,
     FolderFiles,
     ModelFiles,
+    ServingStorage,
     file_digests,
     is_saved_model,
     model_digest,
+    user_errors,
 )
-from components.serving_folder.object_store import ObjectStore
-from components.serving_folder.storage import ServingStorage, user_errors
 from models.errors import UserError
-
-NONE = "none"
 
 
 def open_storage(serving_dir: Path | str) -> ServingStorage:
@@ -68,22 +67,14 @@ def served_key(serving_dir: Path | str) -> str:
     with user_errors(storage.address, "read"):
         complete = storage.versions()
         if not complete:
-            return NONE
+            return "none"
         files = storage.files(complete[-1])
         content = json.dumps(file_digests(files), sort_keys=True) if isinstance(storage, LocalFolder) else ""
         return f"{complete[-1]}:{model_digest(files)}:{hashlib.sha256(content.encode()).hexdigest()}"
 
 
-def served_digest(serving_dir: Path | str) -> str:
-    """The digest of the model that serves, or ``"none"``."""
-    storage = open_storage(serving_dir)
-    with user_errors(storage.address, "read"):
-        complete = storage.versions()
-        return model_digest(storage.files(complete[-1])) if complete else NONE
-
-
 def digest(model_dir: Path | str) -> str:
-    """The ``model_digest`` of a model in a folder; see ``model_files.model_digest``."""
+    """The ``model_digest`` of a model in a folder; see ``storage.model_digest``."""
     return model_digest(FolderFiles(Path(model_dir)))
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from components.serving_validator.canary_requests import (
     MODEL,
     REFUSAL,

@@ -9,7 +9,7 @@ from components.storage.image_walk import File, is_skipped, local_file, printabl
 from models.data.image_formats import MAGIC_BYTES
 from models.errors import UserError, first_line
 
-_EXTRAS = {"gs": "gs", "s3": "s3"}  # what of this project's extras reads a scheme
+_EXTRAS = ("gs", "s3")  # of this project, named after the scheme that they read
 
 
 class Folder(Protocol):
@@ -179,8 +179,8 @@ class RemoteFolder:
         try:
             found: list[Any] = FileSystems.match([self.address + pattern])[0].metadata_list
         except Exception as error:  # each store raises its own: no rights, no network, no such bucket, no library
-            extra = _EXTRAS.get(self.address.partition("://")[0])
-            hint = f" (it needs siamese-pipeline[{extra}] and your credentials)" if extra else ""
+            scheme = self.address.partition("://")[0]
+            hint = f" (it needs siamese-pipeline[{scheme}] and your credentials)" if scheme in _EXTRAS else ""
             message = f"{self.address}: cannot be listed: {first_line(error)}{hint}"
             raise UserError(message, code="data-unreadable") from error
         return found

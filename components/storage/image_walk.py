@@ -56,7 +56,6 @@ def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
     """The reason why a file is not an image, "" for an image.
 
     Args:
-      file: from a walk.
       beginning: reads its first ``MAGIC_BYTES`` bytes; only called where the name does not decide.
     """
     if not file.regular:
@@ -74,18 +73,20 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def walk(folder: Path) -> Iterator[File]:
-    """All files below a local folder that are not skipped, in no order."""
-    return _walk(folder, "", frozenset(), linked=False)
-
-
 def local_file(path: str, status: os.stat_result, linked: bool) -> File:
     """A file as the file system describes it."""
     changed = f"{status.st_mtime_ns} {status.st_mode}"
     return File(path, status.st_size, changed, stat.S_ISREG(status.st_mode), linked)
 
 
-def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], linked: bool) -> Iterator[File]:
+def walk(
+    folder: Path, prefix: str = "", above: frozenset[tuple[int, int]] = frozenset(), linked: bool = False
+) -> Iterator[File]:
+    """All files below a local folder that are not skipped, in no order.
+
+    The other arguments are of the recursion: the folder's path with a slash, the folders that it lies in, whether a
+    link led into it.
+    """
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:  # a link to a folder that it lies in
@@ -96,7 +97,7 @@ def _walk(folder: Path, prefix: str, above: frozenset[tuple[int, int]], linked: 
                 continue
             path, link = prefix + entry.name, linked or entry.is_symlink()
             if entry.is_dir():
-                yield from _walk(folder / entry.name, path + "/", above | {here}, link)
+                yield from walk(folder / entry.name, path + "/", above | {here}, link)
                 continue
             try:
                 status = entry.stat()

@@ -15,12 +15,7 @@ _SEPARATORS = ",;\t|"
 
 
 class LineErrors:
-    """Collects what is wrong with a file, to report it together.
-
-    Args:
-      name: of the file, for messages.
-      code: of the error.
-    """
+    """Collects what is wrong with a file, to report it together."""
 
     def __init__(self, name: str, code: str) -> None:
         self.name, self._code, self._more = name, code, 0
@@ -75,7 +70,6 @@ def read_csv(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, str
     value do not belong to it; empty lines are skipped.
 
     Args:
-      text: of the file.
       errors: where rows are added that have more or fewer fields than the header.
 
     Raises:

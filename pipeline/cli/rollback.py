@@ -26,7 +26,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Push an earlier model again, under a new version; refused while a run is in progress."""
-    from components.serving_folder.rollback import roll_back
+    from components.serving_folder.push import roll_back
     from pipeline.environment.output_folder import locked, serving_address_of_runs
 
     if not output.is_dir() and serving_dir is None:

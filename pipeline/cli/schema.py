@@ -90,8 +90,7 @@ def _make(
     from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
     from tfx.types import artifact_utils, standard_artifacts
 
-    from components.schema_source.image_schema import as_text, image_schema
-    from components.schema_source.observed import with_observed
+    from components.schema_source.image_schema import as_text, image_schema, with_observed
     from models.data.features import SPLITS
     from pipeline.environment.output_folder import METADATA
     from pipeline.graph import create_data_pipeline

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from components.pair_list.image_names import ImagesOnDisk, resolve
-from components.pair_list.pair_lists import COLUMNS, read_pair_list
 from components.serving_folder.serving_folder import fetch_served, served
 from components.storage.folders import LocalFolder, find_images
 from components.storage.image_walk import printable
+from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list, resolve
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -117,7 +116,7 @@ class Protocol:
 
 
 def read_protocol(path: Path, root: Path) -> Protocol:
-    """Reads a list of pairs in any form of ``components.pair_list.pair_lists``.
+    """Reads a list of pairs in any form of ``components.storage.pair_lists``.
 
     Raises:
       UserError: the file cannot be read, or a line is malformed; names it.

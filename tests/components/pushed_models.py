@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from components.serving_folder.serving_folder import open_storage
+from components.serving_folder.storage import model_digest
 from models.export.manifest import ModelManifest
 from models.settings import ImageSettings
 
@@ -32,3 +34,10 @@ def write_foreign(path: Path, text: str = "foreign") -> Path:
 
 def tree(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def served_digest(serving_dir: Path | str) -> str:
+    """The digest of the model that serves, or "none"."""
+    storage = open_storage(serving_dir)
+    complete = storage.versions()
+    return model_digest(storage.files(complete[-1])) if complete else "none"

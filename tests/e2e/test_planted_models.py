@@ -21,9 +21,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
 import pipeline.graph
-from components.serving_folder.model_files import FolderFiles, file_digests
 from components.serving_folder.push import push
 from components.serving_folder.serving_folder import same_as_served, versions
+from components.serving_folder.storage import FolderFiles, file_digests
 from models.settings import ImageSettings
 from models.verification.calibration import Calibration
 from pipeline.config import Config, load_config

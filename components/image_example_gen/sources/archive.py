@@ -2,7 +2,8 @@
 
 import posixpath
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
@@ -26,9 +27,7 @@ class ArchiveSource:
     that leads out) is refused; an entry that cannot be read is set aside. Links are not followed.
 
     Args:
-      folder: the archive's.
       name: of its file; its content decides which format it has.
-      layout: what the folders in it stand for.
     """
 
     def __init__(self, folder: Folder, name: str, layout: Layout) -> None:
@@ -46,10 +45,12 @@ class ArchiveSource:
         file = self._file()
         return digest_of([(file.path, file.bytes, file.changed)])
 
-    def reader(self) -> "_ArchiveReader":
+    @contextmanager
+    def reader(self) -> Iterator["_ArchiveReader"]:
         if self._archive is None:
             self._archive = self._opened()
-        return _ArchiveReader(self._archive)
+        with ExitStack() as stack:
+            yield _ArchiveReader(self._archive, stack)
 
     def _file(self) -> File:
         try:
@@ -94,50 +95,38 @@ class _Archive:
                     self._extracted = ExtractedArchive(address, file)
         except OSError as error:
             raise UserError(f"{address}: cannot be read: {error.strerror or error}", code="data-unreadable") from None
-        self._format = zip_archive if zip_archive.is_zip(beginning) else tar_archive
+        self.format = zip_archive if zip_archive.is_zip(beginning) else tar_archive
         with self.open() as file:
             length = file.seek(0, 2)
             file.seek(0)
             self.contents: Contents = contents_of(
                 address,
-                self._format.entries(address, file, length),
+                self.format.entries(address, file, length),
                 length,
                 layout,
-                lambda located: self._format.beginning(file, located, MAGIC_BYTES),
+                lambda located: self.format.beginning(file, located, MAGIC_BYTES),
             )
 
     def open(self) -> BinaryIO:
         return self._extracted.open() if self._extracted else self._folder.open(self._name)
 
-    def read(self, file: BinaryIO, path: str) -> bytes:
-        located = self.contents.located.get(path)
-        if located is None:
-            raise FileNotFoundError(path)  # the archive was replaced in the meantime
-        return self._format.read(file, located)
-
 
 class _ArchiveReader:
     """Used by one thread at a time."""
 
-    def __init__(self, archive: _Archive) -> None:
-        self._archive = archive
+    def __init__(self, archive: _Archive, stack: ExitStack) -> None:
+        self._archive, self._stack = archive, stack
         self._file: BinaryIO | None = None
-
-    def __enter__(self) -> "_ArchiveReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
 
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # by the archive's directory; no more is ever extracted
             raise UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         if self._file is None:
-            self._file = self._archive.open()
-        return self._archive.read(self._file, found.image_id)
+            self._file = self._stack.enter_context(self._archive.open())
+        located = self._archive.contents.located.get(found.image_id)
+        if located is None:
+            raise FileNotFoundError(found.image_id)  # the archive was replaced in the meantime
+        return self._archive.format.read(self._file, located)
 
 
 _archives: WeakValueDictionary[tuple[Any, ...], _Archive] = WeakValueDictionary()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources.layouts import DEPTHS, list_images
+from components.image_example_gen.sources.folder import DEPTHS, list_images
 from components.image_example_gen.sources.source import STRAY, Listing, SetAside
 from components.storage.image_walk import File, is_skipped, printable, why_not_an_image
 from models.errors import UserError
@@ -73,10 +73,7 @@ def contents_of(
     """The usable images among the entries.
 
     Args:
-      address: the archive's, for messages.
-      entries: in any order.
       length: bytes of the archive.
-      layout: what the folders stand for.
       beginning: reads the first bytes of an entry, once all entries are known.
 
     Raises:

@@ -6,16 +6,17 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layouts import count_identities
 from components.image_example_gen.sources.source import (
     STRAY,
     FolderReader,
     Found,
     Listing,
     SetAside,
+    count_identities,
     digest_of,
     has_suffix,
     register_source,
@@ -39,17 +40,13 @@ class ManifestSource:
 
     A row with ``impostor_of`` is a forgery: its image pretends to show that identity. ``identity`` then names who made
     it, or is empty; either way it is nobody's genuine image, so that it gets an identity of its own.
-
-    Args:
-      folder: the manifest's.
-      name: of its file.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder, self._name = folder, name
 
     def list(self) -> Listing:
-        rows = read_rows(self._address, self._data())
+        rows = read_rows(self._address, read_file(self._address))
         files = self._files()
         found: list[Found] = []
         set_aside: list[SetAside] = []
@@ -75,20 +72,17 @@ class ManifestSource:
         return Listing(count_identities(found), set_aside)
 
     def fingerprint(self) -> str:
-        data, files = self._data(), self._files()
+        data, files = read_file(self._address), self._files()
         paths = sorted(row.path for row in read_rows(self._address, data))
         facts = [(path, files[path].bytes, files[path].changed) if path in files else (path,) for path in paths]
         return digest_of([(hashlib.sha256(data).hexdigest(),), *facts])
 
-    def reader(self) -> FolderReader:
-        return FolderReader(self._folder)
+    def reader(self) -> AbstractContextManager[FolderReader]:
+        return nullcontext(FolderReader(self._folder))
 
     @property
     def _address(self) -> str:
         return posixpath.join(self._folder.address, self._name)
-
-    def _data(self) -> bytes:
-        return read_file(self._address)
 
     def _files(self) -> dict[str, File]:
         return {file.path: file for file in self._folder.files()}
@@ -117,7 +111,6 @@ def read_rows(name: str, data: bytes) -> list[ManifestRow]:
 
     Args:
       name: for messages; one that ends with .csv is CSV, any other JSON lines.
-      data: all of it.
 
     Raises:
       UserError: which lines are wrong and what would be right.

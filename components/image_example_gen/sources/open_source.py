@@ -1,15 +1,92 @@
-"""Which kind of source an address names. A new kind is one module in this folder that calls ``register_source``."""
+"""Which source an address names: one kind of source, or, with ``{SPAN}`` in it, scheduled increments.
+
+A new kind is one module in this folder that calls ``register_source``.
+"""
 
 import importlib
 import pkgutil
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import NamedTuple
 
 from components.image_example_gen import sources
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.folder import open_folder_source
-from components.image_example_gen.sources.source import SOURCE_TYPES, Source
-from components.image_example_gen.sources.spans import Span, SpanSource, find_spans, has_span
+from components.image_example_gen.sources.source import (
+    SOURCE_TYPES,
+    Found,
+    Listing,
+    Reader,
+    Source,
+    count_identities,
+    digest_of,
+)
+from components.storage.folders import open_folder
+from models.errors import UserError
+
+_SPAN = re.compile(r"\{SPAN(?::(\d+))?\}")
+
+
+class Span(NamedTuple):
+    """One increment.
+
+    Attributes:
+      number: newer ones are greater.
+      text: as in its address, "0007".
+      address: with the text instead of the pattern.
+    """
+
+    number: int
+    text: str
+    address: str
+
+
+class SpanSource:
+    """The images of some increments, the same identities in all of them.
+
+    An image's id begins with its increment's text, so that ids are unique.
+    """
+
+    def __init__(self, spans: Sequence[Span], open_one: Callable[[str], Source]) -> None:
+        self.spans = tuple(spans)
+        self._sources = {span.number: open_one(span.address) for span in spans}
+
+    def list(self) -> Listing:
+        listings = [(span, self._sources[span.number].list()) for span in self.spans]
+        found = [_in_span(image, span) for span, one in listings for image in one.found]
+        aside = [
+            file._replace(image_id=f"{span.text}/{file.image_id}") for span, one in listings for file in one.set_aside
+        ]
+        hint = next((one.hint for _, one in listings if one.hint), "")
+        return Listing(sorted(count_identities(found)), sorted(aside), hint)
+
+    def fingerprint(self) -> str:
+        return digest_of((*span, self._sources[span.number].fingerprint()) for span in self.spans)
+
+    @contextmanager
+    def reader(self) -> Iterator["_SpanReader"]:
+        with ExitStack() as stack:
+            yield _SpanReader(self._sources, stack)
+
+
+class _SpanReader:
+    def __init__(self, sources: dict[int, Source], stack: ExitStack) -> None:
+        self._sources, self._stack = sources, stack
+        self._open: dict[int, Reader] = {}
+
+    def read(self, found: Found, limit: int) -> bytes:
+        if found.span not in self._open:
+            self._open[found.span] = self._stack.enter_context(self._sources[found.span].reader())
+        own = found._replace(image_id=found.image_id.partition("/")[2])
+        return self._open[found.span].read(own, limit)
+
+
+def _in_span(found: Found, span: Span) -> Found:
+    # Each forgery is an identity of its own.
+    identity = f"{span.text} {found.identity}" if found.impostor_of else found.identity
+    return found._replace(image_id=f"{span.text}/{found.image_id}", identity=identity, span=span.number)
 
 
 class OpenedSource(NamedTuple):
@@ -35,7 +112,6 @@ def open_source(address: str, settings: IngestSettings) -> OpenedSource:
 
     Args:
       address: ``data.source``: a path of this machine, or ``scheme://...`` that Beam reads.
-      settings: how the images lie in it, and how many increments are read.
 
     Raises:
       UserError: no increment exists.
@@ -44,12 +120,49 @@ def open_source(address: str, settings: IngestSettings) -> OpenedSource:
     def open_one(one: str) -> Source:
         return _open(one, settings)
 
-    if not has_span(address):
+    if "{SPAN" not in address:
         return OpenedSource(open_one(address))
     spans = find_spans(address)
     window = spans[-settings.spans :]
     before = spans[-settings.spans - 1 : -settings.spans]
     return OpenedSource(SpanSource(window, open_one), tuple(window), SpanSource(before, open_one) if before else None)
+
+
+def find_spans(address: str) -> list[Span]:
+    """The increments that exist, the oldest first. One exists as soon as its name does: publish by renaming.
+
+    Args:
+      address: holds ``{SPAN}``, or ``{SPAN:4}`` for numbers of four digits, once.
+
+    Raises:
+      UserError: the pattern is wrong, nothing matches, or two names have the same number.
+    """
+    patterns = list(_SPAN.finditer(address))
+    if len(patterns) != 1 or address.count("{") != 1:
+        message = f"{address}: must hold {{SPAN}} or {{SPAN:WIDTH}} once, as in day-{{SPAN}}/images"
+        raise UserError(message, code="data-span-pattern")
+    (pattern,) = patterns
+    begin = address.rfind("/", 0, pattern.start()) + 1
+    end = address.find("/", pattern.end())
+    name = address[begin:] if end < 0 else address[begin:end]
+    rest = "" if end < 0 else address[end:]
+    digits = rf"\d{{{pattern[1]}}}" if pattern[1] else r"\d+"
+    before, after = address[begin : pattern.start()], name[pattern.end() - begin :]
+    pattern_of_name = re.compile(rf"{re.escape(before)}({digits}){re.escape(after)}", re.ASCII)
+    folder = address[:begin] or "."
+    spans: dict[int, Span] = {}
+    for one in open_folder(folder).names():
+        if match := pattern_of_name.fullmatch(one):
+            span = Span(int(match[1]), match[1], f"{address[:begin]}{one}{rest}")
+            if span.number in spans:
+                other = spans[span.number].address
+                message = f"{span.address} and {other} are both span {span.number}; remove or rename one"
+                raise UserError(message, code="data-span-ambiguous")
+            spans[span.number] = span
+    if not spans:
+        message = f"{address}: no span found: {folder} holds nothing called {name}, with a number"
+        raise UserError(message, code="data-span-missing")
+    return [spans[number] for number in sorted(spans)]
 
 
 def _open(address: str, settings: IngestSettings) -> Source:

@@ -1,8 +1,9 @@
 """What every source of images offers (a listing, and the bytes of one image at a time), and how it registers itself."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from components.image_example_gen.settings import IngestSettings
@@ -14,7 +15,7 @@ STRAY, MISPLACED = NOT_AN_IMAGE, "misplaced"  # what reasons begin with
 
 
 class Found(NamedTuple):
-    """An image that the source lists.
+    """An image that the source lists, and, from ``chunk`` on, what is known once it was read. One row in JSON.
 
     Attributes:
       image_id: unique and the same in every run: the path relative to the data root, POSIX.
@@ -25,6 +26,12 @@ class Found(NamedTuple):
       span: of scheduled increments, else 0.
       bytes: its length as listed.
       identity_images: images listed for its identity, itself included.
+      chunk: number of the chunk that it was read in.
+      split: its split, "" for an unusable image.
+      digest: of the canonical pixels, hex; "" for an unusable image.
+      perceptual: a hash that is near for images that look alike, hex; "" where it is off.
+      reason: why it is set aside, "" for a usable image.
+      untrimmed: whether trimming was skipped because it has the configured size already.
     """
 
     image_id: str
@@ -35,6 +42,12 @@ class Found(NamedTuple):
     span: int = 0
     bytes: int = 0
     identity_images: int = 1
+    chunk: int = 0
+    split: str = ""
+    digest: str = ""
+    perceptual: str = ""
+    reason: str = ""
+    untrimmed: bool = False
 
 
 class SetAside(NamedTuple):
@@ -59,11 +72,6 @@ class Listing(NamedTuple):
 
 class Reader(Protocol):
     """An open source, in one worker. Used by one thread at a time unless documented otherwise."""
-
-    def __enter__(self) -> "Reader": ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
     def read(self, found: Found, limit: int) -> bytes:
         """The file's content; never more than ``limit`` bytes of it are in memory.
@@ -91,8 +99,8 @@ class Source(Protocol):
           UserError: it does not exist.
         """
 
-    def reader(self) -> Reader:
-        """Opens it."""
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Opens it for as long as the context lasts."""
 
 
 class SourceType(NamedTuple):
@@ -137,19 +145,17 @@ def digest_of(facts: Iterable[tuple[Any, ...]]) -> str:
     return digest.hexdigest()
 
 
+def count_identities(found: list[Found]) -> list[Found]:
+    """The same images, each with the number of images of its identity."""
+    images = Counter(one.identity for one in found)
+    return [one._replace(identity_images=images[one.identity]) for one in found]
+
+
 class FolderReader:
     """Reads images by their path in a folder. May be used by several threads at once."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-
-    def __enter__(self) -> "FolderReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def read(self, found: Found, limit: int) -> bytes:
         if found.bytes > limit:  # not even opened

@@ -5,7 +5,6 @@ A compressed tar is extracted once, into a file without a name, which the system
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import posixpath
@@ -13,7 +12,8 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Literal, cast
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
 
 from absl import logging
 
@@ -114,7 +114,6 @@ class ExtractedArchive:
     """The content of a compressed file, in the folder for temporary files (``TMPDIR``); deleted with this object.
 
     Args:
-      address: of the file, for messages.
       file: at its beginning.
 
     Raises:
@@ -143,36 +142,8 @@ class ExtractedArchive:
                     raise UserError(f"{address}: {where}; {hint}", code="data-disk-space") from None
 
     def open(self) -> BinaryIO:
-        """Opens it once more, at its beginning; each thread needs a view of its own."""
-        return cast(BinaryIO, io.BufferedReader(_View(self._file.fileno())))
-
-
-class _View(io.RawIOBase):
-    """Reads an open file at a position of its own."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
-        self._descriptor, self._position = descriptor, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, origin: int = os.SEEK_SET, /) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}
-        self._position = start[origin] + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        data = os.pread(self._descriptor, len(buffer), self._position)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        """Opens it once more, at its beginning: each thread needs a position of its own."""
+        return Path(f"/proc/self/fd/{self._file.fileno()}").open("rb")
 
 
 def _decompressed(file: BinaryIO) -> BinaryIO:

@@ -81,7 +81,7 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[tf.train.Exa
     return [
         tf.train.Example.FromString(record)
         for path in sorted(folder.iterdir())
-        for record in image_records.read_records(str(path))
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     ]
 
 
@@ -313,10 +313,13 @@ def test_a_chunk_written_again_replaces_itself(data, tmp_path):
 
 
 def test_a_failed_chunk_leaves_no_file_in_a_split(tmp_path):
-    writer = image_records.ChunkWriter(str(tmp_path), 0, 1)
-    writer.write("train", b"record")
-    error = RuntimeError("halfway")
-    writer.__exit__(type(error), error, None)
+    def fail() -> None:
+        with image_records.chunk_writer(str(tmp_path), 0, 1) as write:
+            write("train", b"record")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        fail()
     assert contents(tmp_path) == {}
 
 

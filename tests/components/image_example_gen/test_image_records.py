@@ -21,8 +21,8 @@ NUMBERS = st.integers(0, 2**40)
 def test_what_protobuf_would_write(image_id, group, length, span, height, width, channels, seed):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, rng.integers(1, 257), (height, width, channels), dtype=np.uint8)
-    found = Found(image_id, "é", group, bytes=length, span=span)
-    record = image_example(found, Normalised(b"", "PNG", 70_000, 3), pixels, "d" * 64)
+    found = Found(image_id, "é", group, bytes=length, span=span, digest="d" * 64)
+    record = image_example(found, Normalised(b"", "PNG", 70_000, 3), pixels)
     example = tf.train.Example.FromString(record)
     # The same bytes, but for the order of the keys, which is not the same in all versions of protobuf.
     assert sorted(example.SerializeToString(deterministic=True)) == sorted(record)

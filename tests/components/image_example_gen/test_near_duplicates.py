@@ -15,7 +15,7 @@ from components.image_example_gen.near_duplicates import (
     moves_to_one_split,
     perceptual_hash,
 )
-from components.image_example_gen.rows import Row
+from components.image_example_gen.sources.source import Found
 from models.errors import UserError
 
 HASHES = st.integers(0, 2**64 - 1)
@@ -57,11 +57,13 @@ def test_a_lightened_copy_is_near_and_another_image_is_not():
     assert not any(2 in (one.a, one.b) for one in find_near(hashes, 8))
 
 
-def rows(**splits: str) -> list[Row]:
-    return [Row(f"{who}/{n}", who, "", split=split, digest=f"{who}{n}") for who, split in splits.items() for n in "12"]
+def rows(**splits: str) -> list[Found]:
+    return [
+        Found(f"{who}/{n}", who, "", split=split, digest=f"{who}{n}") for who, split in splits.items() for n in "12"
+    ]
 
 
-def identity(row: Row) -> str:
+def identity(row: Found) -> str:
     return row.identity
 
 

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.image_example_gen.rows import Row
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found, Listing, SetAside
 from components.image_example_gen.splits import (
@@ -16,16 +15,16 @@ from components.image_example_gen.splits import (
     split_key,
     split_of,
 )
-from components.pair_list.pair_lists import LabelledPair
+from components.storage.pair_lists import LabelledPair
 from models.data.features import SPLITS
 from models.errors import UserError
 
 
-def rows_of(identities: int, settings: SplitSettings, seed: int, images: int = 3) -> list[Row]:
+def rows_of(identities: int, settings: SplitSettings, seed: int, images: int = 3) -> list[Found]:
     rows = []
     for identity in range(identities):
         for image in range(images):
-            row = Row(f"{identity}/{image}", str(identity), f"g{identity % 7}", digest=f"d{identity}-{image}")
+            row = Found(f"{identity}/{image}", str(identity), f"g{identity % 7}", digest=f"d{identity}-{image}")
             rows.append(row._replace(split=split_of(seed, split_key(row, settings), settings)))
     return rows
 
@@ -112,7 +111,7 @@ def test_to_split_by_group_every_image_needs_one():
 
 
 def test_forgeries_do_not_count_as_identities():
-    rows = [Row(f"{n}", f"{n}", "", split=split, digest=f"d{n}") for n, split in enumerate(SPLITS * 2)]
+    rows = [Found(f"{n}", f"{n}", "", split=split, digest=f"d{n}") for n, split in enumerate(SPLITS * 2)]
     check_splits(rows, SplitSettings(), 0)
     lone = [row._replace(impostor_of="0", split="train") if row.image_id == "3" else row for row in rows]
     with pytest.raises(UserError, match="train 2 images of 1, val"):

@@ -5,7 +5,7 @@ import pytest
 
 from components.pair_generator.listed_pairs import choose_listed
 from components.pair_generator.selection import SplitImages
-from components.pair_list.pair_lists import LabelledPair
+from components.storage.pair_lists import LabelledPair
 from models.data.features import FORGERY, GENUINE, KINDS, LISTED
 from models.errors import UserError
 

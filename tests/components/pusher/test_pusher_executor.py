@@ -24,8 +24,8 @@ from components.pusher.executor import Executor
 from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import GateResult
 from components.serving_folder import serving_folder
-from components.serving_folder.model_files import CARD
-from components.serving_folder.rollback import roll_back
+from components.serving_folder.push import roll_back
+from components.serving_folder.storage import CARD
 from models.export.manifest import CARD_FILE
 
 

@@ -4,11 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pushed_models import tree, write_model
+from pushed_models import served_digest, tree, write_model
 
-from components.serving_folder.push import push
-from components.serving_folder.rollback import roll_back
-from components.serving_folder.serving_folder import check_writable, history, served_digest, versions
+from components.serving_folder.push import push, roll_back
+from components.serving_folder.serving_folder import check_writable, history, versions
 from models.errors import UserError
 
 KB = 1024

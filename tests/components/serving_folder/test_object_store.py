@@ -7,11 +7,10 @@ from datetime import datetime, timedelta, timezone
 import fsspec
 import pytest
 from mortal_store import Died
-from pushed_models import tree
+from pushed_models import served_digest, tree
 
 from components.serving_folder import object_store
 from components.serving_folder.history import claimed
-from components.serving_folder.model_files import file_digests
 from components.serving_folder.push import Provenance, push
 from components.serving_folder.serving_folder import (
     FolderFiles,
@@ -19,9 +18,9 @@ from components.serving_folder.serving_folder import (
     history,
     open_storage,
     same_as_served,
-    served_digest,
     versions,
 )
+from components.serving_folder.storage import file_digests
 from models.errors import UserError
 
 memory = fsspec.filesystem("memory")

@@ -2,11 +2,11 @@
 
 import fsspec
 import pytest
+from pushed_models import served_digest
 
-from components.serving_folder.model_files import file_digests
-from components.serving_folder.push import push
-from components.serving_folder.rollback import roll_back
-from components.serving_folder.serving_folder import FolderFiles, digest, history, open_storage, served_digest, versions
+from components.serving_folder.push import push, roll_back
+from components.serving_folder.serving_folder import FolderFiles, digest, history, open_storage, versions
+from components.serving_folder.storage import file_digests
 from models.errors import UserError
 
 

@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pushed_models import tree, write_foreign, write_model
+from pushed_models import served_digest, tree, write_foreign, write_model
 
 from components.serving_folder import local_folder
-from components.serving_folder.model_files import link_or_copy
-from components.serving_folder.push import push
-from components.serving_folder.rollback import roll_back
-from components.serving_folder.serving_folder import fetch_served, history, served, served_digest, served_key, versions
+from components.serving_folder.push import push, roll_back
+from components.serving_folder.serving_folder import fetch_served, history, served, served_key, versions
+from components.serving_folder.storage import link_or_copy
 from models.errors import UserError
 from models.export.manifest import FILE
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from components.serving_validator import process
 from components.serving_validator.canary_requests import MODEL, STAGE, Refused, read_answers
 

@@ -6,7 +6,7 @@ import pytest
 from running_server import serving
 from tiny_model import GREY, patterns, png
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from models.export.inference import LoadedModel
 from pipeline.serving.server.admission import Limits
 

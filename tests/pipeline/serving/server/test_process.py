@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from models.errors import UserError
 from pipeline.serving.client import compare_at
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from running_server import serving
 from tiny_model import GREY, pair_example, patterns, png
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from pipeline.serving.server import process
 from pipeline.serving.server.admission import Limits
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from running_server import serving
 
-from components.serving_folder.model_files import link_or_copy
+from components.serving_folder.storage import link_or_copy
 from models.errors import UserError
 from pipeline.serving.server.admission import RequestError
 from pipeline.serving.server.versions import Versions, parse_labels

@@ -1,6 +1,6 @@
 import pytest
 
-from components.pair_generator.slices import QUALITIES, quality, slice_features
+from components.pair_generator.index import QUALITIES, quality, slice_features
 from models.data.features import GROUP, IDENTITY_SIZE, QUALITY
 
 
@@ -23,7 +23,7 @@ def sliced(groups=(b"", b""), images=(9, 9), qualities=(4, 4)):
     ],
 )
 def test_the_quality_of_an_image(brightness, contrast, source, expected):
-    assert QUALITIES[quality(brightness, contrast, source, pixels=100)] == expected
+    assert QUALITIES[quality(brightness, contrast, source, 1, 10, 10)] == expected
 
 
 def test_a_pair_is_as_good_as_its_worse_image():

@@ -1,4 +1,4 @@
-"""The one reader of lists of pairs, for ``siamese evaluate`` and ``pairs.protocol``.
+"""Lists of pairs that a user made, for ``siamese evaluate`` and ``pairs.protocol``, and the images that they name.
 
 Three forms:
 
@@ -11,18 +11,24 @@ Three forms:
 
 A list has one form, the first in which every line can be read: a line such as ``1001 1002 1`` does not decide alone.
 A line that cannot be read is an error; none is dropped.
+
+A name stands for the image of that path, or of that path without its ending.
 """
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from components.storage.folders import read_file
+from components.storage.folders import LocalFolder, beginning_of, read_file
+from components.storage.image_walk import why_not_an_image
 from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
 from models.errors import UserError
 
 COLUMNS = ("image_a", "image_b", "same")
 _LABELS = {"0": 0, "1": 1}
 _EXPECTED = "must be 'image_a image_b 1' (or 0), or LFW's 'name 1 2' or 'name 1 other 2'"
+_SEARCHED = 20_000  # images among which a similar name is looked for
 
 
 class LabelledPair(NamedTuple):
@@ -49,7 +55,6 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
 
     Args:
       name: for messages; one that ends with .csv is CSV, as is any other that begins with a header.
-      data: all of it.
       distinct: whether an image with itself, and the same two images twice, are errors.
 
     Raises:
@@ -71,6 +76,95 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
 def line_errors(name: str) -> LineErrors:
     """Where the errors of a list of pairs are collected."""
     return LineErrors(name, "data-pair-list")
+
+
+class KnownImages:
+    """Images that are known by their ids."""
+
+    def __init__(self, image_ids: Iterable[str]) -> None:
+        self._ids = dict.fromkeys(image_ids)
+        self._by_stem: dict[str, str] = {}
+        for image_id in self._ids:
+            self._by_stem.setdefault(_stem(image_id), image_id)
+
+    def find(self, name: str) -> str | None:
+        """The image that a name stands for, if there is one."""
+        return name if name in self._ids else self._by_stem.get(name)
+
+    def similar(self, name: str) -> str:
+        """A hint at a similar name, or ""."""
+        near = _similar(name, list(self._ids))
+        return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class ImagesOnDisk:
+    """Images below a folder of this machine, looked for where a list names them; the folder is not walked."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._by_stem: dict[Path, dict[str, list[str]]] = {}
+
+    def find(self, name: str) -> str | None:
+        """The image that a name stands for, if there is one."""
+        try:
+            if (self._root / name).is_file():
+                return name
+            folder = LocalFolder(str((self._root / name).parent))
+            for other in self._beside(name).get(PurePosixPath(name).name, ()):
+                file = folder.file(other)
+                if not why_not_an_image(file, beginning_of(folder, file)):
+                    return str(PurePosixPath(name).with_name(other))
+        except (OSError, ValueError, UserError):  # no name that a file can have, or a folder that may not be read
+            pass
+        return None
+
+    def similar(self, name: str) -> str:
+        """A hint at a similar name, or ""."""
+        try:
+            names = [other for others in self._beside(name).values() for other in others]
+        except (OSError, ValueError, UserError):
+            return ""
+        near = _similar(PurePosixPath(name).name, names)
+        return f"; did you mean {str(PurePosixPath(name).with_name(near[0]))!r}?" if near else ""
+
+    def _beside(self, name: str) -> dict[str, list[str]]:
+        """What lies in the folder where an image should be, by its name without the ending."""
+        parent = (self._root / name).parent
+        if parent not in self._by_stem:
+            by_stem = self._by_stem[parent] = {}
+            for other in LocalFolder(str(parent)).names():
+                by_stem.setdefault(_stem(other), []).append(other)
+        return self._by_stem[parent]
+
+
+def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | ImagesOnDisk) -> dict[str, str]:
+    """The image that each name in a list stands for.
+
+    Args:
+      images: all there are, unusable ones included.
+
+    Raises:
+      UserError: the lines that name images that do not exist.
+    """
+    errors = line_errors(name)
+    found: dict[str, str] = {}
+    for pair in pairs:
+        for side in (pair.a, pair.b):
+            image = found.get(side) or images.find(side)
+            if image is None:
+                errors.add(pair.line, f"no image {side!r}{images.similar(side)}")
+            else:
+                found[side] = image
+    errors.check()
+    return found
+
+
+def _stem(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+def _similar(name: str, names: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=1) if len(names) <= _SEARCHED else []
 
 
 def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[LabelledPair]:
@@ -119,10 +213,11 @@ def _label_first(line: int, fields: list[str]) -> LabelledPair | None:
 
 
 def _lfw(line: int, fields: list[str]) -> LabelledPair | None:
-    if len(fields) == 3 and fields[1].isdecimal() and fields[2].isdecimal():
-        return LabelledPair(line, _lfw_path(fields[0], fields[1]), _lfw_path(fields[0], fields[2]), 1)
-    if len(fields) == 4 and fields[1].isdecimal() and fields[3].isdecimal():
-        return LabelledPair(line, _lfw_path(fields[0], fields[1]), _lfw_path(fields[2], fields[3]), 0)
+    match fields:
+        case [name, one, two] if one.isdecimal() and two.isdecimal():
+            return LabelledPair(line, _lfw_path(name, one), _lfw_path(name, two), 1)
+        case [name, one, other, two] if one.isdecimal() and two.isdecimal():
+            return LabelledPair(line, _lfw_path(name, one), _lfw_path(other, two), 0)
     return None
 
 

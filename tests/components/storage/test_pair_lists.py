@@ -1,10 +1,12 @@
-"""Lists of pairs in three forms, and each error with its line."""
+"""Lists of pairs in three forms, each error with its line, and the images that their names stand for."""
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pair_list.pair_lists import LabelledPair, parse_pairs
+from components.storage.pair_lists import ImagesOnDisk, KnownImages, LabelledPair, parse_pairs, resolve
 from models.errors import UserError
 
 
@@ -125,3 +127,55 @@ def test_what_is_written_is_read(pairs):
     text = "".join(f"{a}\t{b}\t{same}\n" for a, b, same in pairs)
     read = parse_pairs("pairs", text.encode())
     assert [(pair.a, pair.b, pair.same) for pair in read] == [(a.strip(), b.strip(), same) for a, b, same in pairs]
+
+
+IDS = ["ann/ann_0001.jpg", "bob/1.png", "J.K._Rowling/J.K._Rowling_0001.pgm"]
+
+
+def known(_: Path) -> KnownImages:
+    return KnownImages(IDS)
+
+
+def on_disk(root: Path) -> ImagesOnDisk:
+    for image_id in [*IDS, "ann/ann_0001.json", "ann/ann_0001.txt"]:
+        (root / image_id).parent.mkdir(exist_ok=True)
+        (root / image_id).write_bytes(b"{}")
+    return ImagesOnDisk(root)
+
+
+@pytest.mark.parametrize("images", [known, on_disk])
+def test_images_are_found_with_and_without_their_ending(images, tmp_path):
+    pairs = parse_pairs("l", b"ann/ann_0001\tbob/1.png\t0\nJ.K._Rowling/J.K._Rowling_0001\tbob/1\t0\n")
+    assert resolve("l", pairs, images(tmp_path)) == {
+        "ann/ann_0001": "ann/ann_0001.jpg",
+        "bob/1.png": "bob/1.png",
+        "J.K._Rowling/J.K._Rowling_0001": "J.K._Rowling/J.K._Rowling_0001.pgm",
+        "bob/1": "bob/1.png",
+    }
+
+
+@pytest.mark.parametrize("images", [known, on_disk])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("bob/1.pgn", "; did you mean 'bob/1.png'?"),
+        ("bob/[1]", None),
+        ("no/such/folder/1.png", None),
+        ("x" * 5000, None),
+        ("a\0b", None),
+        ("..", None),
+    ],
+)
+def test_a_name_without_an_image_is_an_error_with_its_line(images, name, hint, tmp_path):
+    with pytest.raises(UserError) as caught:
+        resolve("l", parse_pairs("l", f"ann/ann_0001\t{name}\t0".encode()), images(tmp_path))
+    assert caught.value.code == "data-pair-list"
+    assert caught.value.message.startswith(f"l line 1: no image {name!r}")
+    assert hint is None or caught.value.message.endswith(hint)
+
+
+def test_a_path_out_of_the_root_is_a_path(tmp_path):
+    on_disk(tmp_path)
+    images = ImagesOnDisk(tmp_path / "bob")
+    assert images.find("../ann/ann_0001") == "../ann/ann_0001.jpg"
+    assert images.find(f"{tmp_path}/bob/1") == f"{tmp_path}/bob/1.png"

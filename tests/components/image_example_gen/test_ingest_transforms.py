@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.image_example_gen.batch_decoding import Decoder
+from components.image_example_gen.transforms import Decoder
 from models.data import canonical_pixels
 from models.settings import ImageSettings
 
