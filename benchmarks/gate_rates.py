@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from components.model_gate.baseline_gates import Change, Test, change_gate
-from components.model_gate.bootstrap import Units, bounds, standard_errors
-from components.model_gate.settings import GateSettings, MeasureSettings
+from components.gates.model_gate.baseline_gates import Change, Test, change_gate
+from components.gates.model_gate.bootstrap import Units, bounds, standard_errors
+from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from models.verification.metrics import PairMetrics
 from models.verification.rates import Floats
 

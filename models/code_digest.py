@@ -6,7 +6,7 @@ them. A module depends on
 - every module that it imports, at its top or within a function (but not under ``if TYPE_CHECKING``), and the
   ``__init__`` of each package around it;
 - every module whose dotted name is in one of its strings (``run_fn="models.training.trainer.run_fn"``,
-  ``python -m components.serving_validator.smoke_test``); a package so named counts with all its modules;
+  ``python -m components.gates.serving_validator.smoke_test``); a package so named counts with all its modules;
 - all modules of its own package and of the packages that it imports, where it discovers modules: it imports
   ``pkgutil``, reads ``__path__`` or, in an ``__init__``, ``__name__``;
 - the data files beside it (templates, pages): what is not Python in its package's folder, and in subfolders of that

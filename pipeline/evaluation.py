@@ -5,7 +5,7 @@ import json
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.metrics import CODE_DIGEST, MODULE, VerificationMetric
-from components.model_gate.settings import GateSettings, MeasureSettings
+from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from models.data import features
 from models.verification.metrics import COUNTS
 

@@ -8,13 +8,14 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import BaseChannel
 
-from components.anomaly_gate.component import AnomalyGate
 from components.baseline.component import Baseline
 from components.evaluator.component import Evaluator
+from components.gates.anomaly_gate.component import AnomalyGate
+from components.gates.model_gate.component import ModelGate
+from components.gates.new_data.component import NewData
+from components.gates.serving_validator.component import serving_validator
 from components.image_example_gen.component import ImageExampleGen
 from components.model_card.component import ModelCardWriter
-from components.model_gate.component import ModelGate
-from components.new_data.component import NewData
 from components.pair_generator.component import PairGenerator
 from components.pair_scores.component import PairScorer
 from components.pusher.component import ServingPusher
@@ -24,7 +25,6 @@ from components.run_record.files import SOURCES
 from components.run_report.component import RunReport
 from components.schema_source.component import SchemaSource
 from components.schema_source.image_schema import as_text, image_schema, read_reviewed
-from components.serving_validator.component import serving_validator
 from models.code_digest import code_digest
 from models.data import features
 from pipeline.config.configuration import Config, as_json

@@ -1,1 +1,1 @@
-"""Gates that were added later, one folder each: see docs/how-to/extend.md."""
+"""The gates, one folder each: each lets a run go on or ends it. To add one: docs/how-to/extend.md."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError, Message
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from components.anomaly_gate.feature_distances import Distance, read_distances
+from components.gates.anomaly_gate.feature_distances import Distance, read_distances
 from models.data import features
 
 STATISTICS_FILE, ANOMALIES_FILE = "FeatureStats.pb", "SchemaDiff.pb"  # as TFX names them, in each split's folder

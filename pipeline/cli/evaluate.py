@@ -25,7 +25,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compute the metrics of a pushed model on a list of pairs, at its stored threshold."""
-    from components.model_gate.settings import MeasureSettings
+    from components.gates.model_gate.settings import MeasureSettings
     from models.export.inference import LoadedModel
     from models.verification.metrics import verification_metrics
     from pipeline.serving.offline import model_folder, read_protocol, score_pairs, write_scores

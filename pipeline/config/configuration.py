@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from components.anomaly_gate.settings import ValidationSettings
+from components.gates.anomaly_gate.settings import ValidationSettings
+from components.gates.model_gate.settings import GateSettings, MeasureSettings
+from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.image_example_gen.settings import IngestSettings
 from components.model_card.settings import ModelCardSettings
-from components.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_generator.settings import PairSettings
 from components.pusher.settings import PushSettings
 from components.run_outcome.settings import AlertSettings
-from components.serving_validator.settings import ServingValidatorSettings
 from models.settings import (
     Affects,
     AugmentationSettings,

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from components.model_gate.settings import MeasureSettings
+from components.gates.model_gate.settings import MeasureSettings
 from components.serving_folder.serving_folder import versions
 from pipeline.cli import main
 from pipeline.runners.local.images import write_digits

@@ -173,7 +173,10 @@ class TestThisProject:
     @pytest.mark.parametrize(
         ("component", "file"),
         [
-            ("components.serving_validator.component", "components/serving_validator/smoke_test.py"),  # python -m
+            (
+                "components.gates.serving_validator.component",
+                "components/gates/serving_validator/smoke_test.py",
+            ),  # python -m
             ("components.run_report.component", "components/run_report/templates/page.html.j2"),
             (TRAINER, "models/training/hosts/process.py"),  # python -c
             (TRAINER, "models/network/losses/triplet.py"),
@@ -185,6 +188,9 @@ class TestThisProject:
         assert file in SourceTree(ROOT).closure(component)
 
     def test_a_new_loss_leaves_the_images_as_they_are(self):
-        for component in ("image_example_gen", "anomaly_gate"):  # pairs may be mined with the distance that serves
+        for component in (
+            "image_example_gen",
+            "gates.anomaly_gate",
+        ):  # pairs may be mined with the distance that serves
             closure = SourceTree(ROOT).closure(f"components.{component}.component")
             assert not [file for file in closure if "losses" in file or "training" in file]

@@ -8,7 +8,7 @@ from answering_model import evaluate, example
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.results import by_slice, floors_gate
-from components.model_gate.settings import GateSettings, MeasureSettings
+from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from models.data import features
 from models.verification.metrics import in_reading_order, verification_metrics
 from pipeline.evaluation import eval_config

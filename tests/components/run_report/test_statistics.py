@@ -5,7 +5,7 @@ import re
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from components.anomaly_gate.feature_distances import Distance, write_distances
+from components.gates.anomaly_gate.feature_distances import Distance, write_distances
 from components.run_outcome.summary import RunSummary
 from components.run_report.content import Content
 from components.run_report.page import render

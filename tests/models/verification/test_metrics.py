@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from components.model_gate.settings import GateSettings, MeasureSettings
+from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from models.verification.calibration import Calibration
 from models.verification.metrics import METRICS, MetricDefinition, PairMetrics, metric_value, verification_metrics
 from models.verification.rates import Confusion

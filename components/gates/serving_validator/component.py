@@ -1,0 +1,62 @@
+"""The ServingValidator component, for each ``serving_validator.runtime``."""
+
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifact_types import GateVerdict, PairScores
+from components.component import Component
+from components.gates.serving_validator.executor import Executor
+from components.gates.serving_validator.settings import ServingValidatorSettings
+from components.gates.serving_validator.tensorflow_serving import TensorFlowServingValidator
+
+
+class ServingValidatorSpec(ComponentSpec):
+    """A model, pairs whose test split carries pixels, and their scores by this model in; infra blessing and verdict.
+
+    Parameters: ``settings``, of ``ServingValidatorSettings``: number of pairs, tolerance of their scores, timeout in
+    seconds; ``code_digest``, a part of the cache key.
+    """
+
+    INPUTS = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "scores": ChannelParameter(type=PairScores),
+    }
+    OUTPUTS = {
+        "blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        "verdict": ChannelParameter(type=GateVerdict),
+    }
+    PARAMETERS = {
+        "settings": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
+    }
+
+
+class ServingValidator(Component):
+    """Loads the exported model in a fresh process, as a server would, and sends it the requests of clients."""
+
+    SPEC_CLASS = ServingValidatorSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+
+def serving_validator(
+    settings: ServingValidatorSettings,
+    model: BaseChannel,
+    examples: BaseChannel,
+    scores: BaseChannel,
+    code_digest: str,
+) -> BaseComponent:
+    """The node "ServingValidator" with the outputs ``blessing`` and ``verdict``, for each ``settings.runtime``.
+
+    ``scores`` and ``code_digest`` are for the fresh process alone: answers of TensorFlow Serving are not compared.
+    """
+    if settings.runtime == "process":
+        # Settings of the other runtimes must not invalidate the cache.
+        relevant = settings.model_dump(mode="json", exclude={"runtime", "image"})
+        return ServingValidator(
+            model=model, examples=examples, scores=scores, settings=relevant, code_digest=code_digest
+        )
+    return TensorFlowServingValidator(settings, model=model, examples=examples).with_id("ServingValidator")

@@ -1,0 +1,86 @@
+"""The fresh process: started with nothing but the model and the questions, bounded in time, its death understood."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from components.gates.serving_validator.canary_requests import (
+    MODEL,
+    REFUSAL,
+    STAGE,
+    Answers,
+    Questions,
+    Refused,
+    read_answers,
+)
+from components.serving_folder.storage import link_or_copy
+
+_PROGRAM = "components.gates.serving_validator.smoke_test"
+_ROOT = Path(__file__).parents[3]  # where ``components`` and ``models`` are imported from
+
+# The rest of the environment is this process's own business. No GPU: it is in use by the pipeline, whose TensorFlow
+# takes all of its memory, and a model must answer the same without one.
+_KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREFIX", "TF_ENABLE_ONEDNN_OPTS")
+_SET = {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def run_trial(model_dir: Path, questions: Questions, folder: Path, timeout: float) -> Answers:
+    """The answers of the model to the questions.
+
+    Args:
+      model_dir: the exported SavedModel; it is linked or copied into ``folder``, and that is what the process sees.
+      questions: what it is asked.
+      folder: an empty one, for this.
+      timeout: seconds in all.
+
+    Raises:
+      Refused: the model must not serve; it also was the last thing that a killed or stuck process was at.
+      OSError: the process did not come as far as the model.
+    """
+    link_or_copy(model_dir, folder / MODEL)
+    questions.write(folder)
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _SET
+    command = [sys.executable, "-W", "ignore", "-m", _PROGRAM, str(folder)]
+    # Into a file: a process that writes more than a pipe holds would wait for a reader until its time is over.
+    with (folder / "log.txt").open("w+b") as log:
+        try:
+            code = subprocess.run(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        log.seek(0)
+        said = log.read()[-4000:].decode(errors="replace").strip()
+    stage = _read(folder / STAGE)
+    if code is None:
+        raise Refused(f"the process that tried it had not finished after {timeout:g} s, {stage or 'still starting'}")
+    if code < 0 and stage:
+        raise Refused(f"the process that tried it {_ended(code)} while {stage}")
+    if code != 0:
+        raise OSError(f"the process that tries the model {_ended(code)}: {said}")
+    if refusal := _read(folder / REFUSAL):
+        raise Refused(refusal)
+    return read_answers(folder)
+
+
+def _read(path: Path) -> str:
+    """The text of a file; empty where there is none."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _ended(code: int) -> str:
+    """How a process ended that did not end well."""
+    if code > 0:
+        return f"ended with code {code}"
+    number = -code
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return f"was killed by {name}" + (" (often: out of memory)" if number == signal.SIGKILL else "")
