@@ -110,8 +110,8 @@ class LocalFolder:
     def files(self) -> list[File]:
         folder = Path(self.address)
         if not folder.is_dir():
-            fault = "not a folder" if folder.exists() else "no such folder"
-            raise UserError(f"{self.address}: {fault}", code="data-folder-missing")
+            problem = "not a folder" if folder.exists() else "no such folder"
+            raise UserError(f"{self.address}: {problem}", code="data-folder-missing")
         try:
             return sorted(walk(folder))
         except PermissionError as error:

@@ -1,4 +1,4 @@
-"""Simulated test pairs of models that are as good as one says."""
+"""Simulated test pairs of models that are as good as asked for."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ def with_scores(pairs, distance, score=None):
 
 
 def worse(pairs, errors, where=None, seed=1):
-    """Distances where a share ``errors`` of the pairs (of those in ``where``) is judged wrong by force."""
+    """Distances where a share ``errors`` of the pairs (of those in ``where``) is misclassified by force."""
     rng = np.random.default_rng(seed)
     hit = (rng.random(len(pairs.same)) < errors) & (True if where is None else where)
     return np.where(hit, np.where(pairs.same, 0.9, 0.1), pairs.distance)

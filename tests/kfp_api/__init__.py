@@ -58,10 +58,10 @@ class Client:
         request = {"operation": operation, "connection": connection, "environment": environment or {}, **arguments}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        said = []
+        lines = []
         while "exit_code" not in (line := json.loads(self._process.stdout.readline())):
-            said.append(line)
-        return line["exit_code"], said
+            lines.append(line)
+        return line["exit_code"], lines
 
 
 @contextmanager

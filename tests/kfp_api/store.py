@@ -41,7 +41,7 @@ class Store:
         if query.get("experiment_id"):
             found = [thing for thing in found if thing["experiment_id"] == query["experiment_id"]]
         for given in json.loads(query.get("filter") or "{}").get("predicates", ()):
-            # Protobuf's JSON takes either spelling, and an enum's number: the SDK says it so.
+            # Protobuf's JSON takes either spelling, and an enum's number: the SDK sends it so.
             predicate = {"string_value" if key == "stringValue" else key: value for key, value in given.items()}
             predicate["operation"] = {1: "EQUALS"}.get(predicate["operation"], predicate["operation"])
             checked(predicate, "V2beta1Predicate")

@@ -33,12 +33,12 @@ def one_client(tmp_path_factory):
 
 @pytest.fixture
 def ask(one_client, server):
-    """An operation on the server: (exit code, the last thing that was said)."""
+    """An operation on the server: (exit code, the last line)."""
 
     def asked(operation, environment=None, **arguments):
         connection = {"host": server.address, "namespace": None, **arguments.pop("connection", {})}
-        code, said = one_client.ask(operation, connection, environment, **arguments)
-        return code, said[-1]
+        code, lines = one_client.ask(operation, connection, environment, **arguments)
+        return code, lines[-1]
 
     return asked
 

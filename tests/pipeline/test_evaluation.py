@@ -101,7 +101,7 @@ def examples_of(same, score, distance, sliced=True):
 
 
 def test_tfma_the_table_of_scores_and_the_command_line_agree(tmp_path):
-    """One truth: the floor that TFMA judges is on the number that the bootstrap resamples."""
+    """One truth: the floor of TFMA is on the number that the bootstrap resamples."""
     same, score, distance = pairs()
     gates = GateSettings(floors={"auc": 0.99, "precision": 0.1}, ceilings={"eer": 0.01})
     out = evaluate(tmp_path, examples_of(same, score, distance), eval_config(gates, MEASURES, "abc"), baseline=True)

@@ -129,8 +129,8 @@ class _Slice:
                 once,
                 *bounds(once, errors[name], *limits),
             )
-            if fault := slice_loss(change, max_drop[name], self.value):
-                yield fault
+            if problem := slice_loss(change, max_drop[name], self.value):
+                yield problem
 
     def _gains(self, names: Sequence[str], weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         if self.baseline is None:

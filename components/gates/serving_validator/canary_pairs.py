@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.gates.serving_validator.canary_requests import Questions
+from components.gates.serving_validator.canary_requests import CanaryRequests
 from components.storage.tfrecords import find_shards, read_records
 from models.data import features
 from models.verification.rates import Floats
@@ -22,12 +22,12 @@ class Canaries:
     Attributes:
       pair_ids: [n].
       score: [n], of the candidate, by PairScores.
-      questions: the pairs as requests.
+      requests: the pairs as requests.
     """
 
     pair_ids: list[str]
     score: Floats
-    questions: Questions
+    requests: CanaryRequests
 
     def __len__(self) -> int:
         return len(self.pair_ids)
@@ -73,13 +73,13 @@ def read_canaries(folder: str, chosen: dict[str, float]) -> Canaries:
         raise ValueError(f"{folder}: no pair {min(missing)}, which the table of scores has: it is of other pairs")
     examples = [found[pair_id] for pair_id in chosen]
     a, b = ([_pixels(example, side) for _, example in examples] for side in features.SIDES)
-    questions = Questions(
+    requests = CanaryRequests(
         examples=[record for record, _ in examples],
         image_a=[_encoded(image, "PNG") for image in a],
         image_b=[_encoded(image, "PNG") for image in b],
         jpeg=[_encoded(image, "JPEG") for image in a],
     )
-    return Canaries(list(chosen), np.array(list(chosen.values())), questions)
+    return Canaries(list(chosen), np.array(list(chosen.values())), requests)
 
 
 def _pixels(example: Any, side: str) -> NDArray[np.uint8]:

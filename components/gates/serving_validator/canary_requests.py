@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 MODEL = Path("model") / "1"  # where the SavedModel lies, as TensorFlow Serving wants it: <name>/<version>
-QUESTIONS, ANSWERS, REFUSAL, STAGE = "questions.parquet", "answers.npz", "refusal.txt", "stage.txt"
+REQUESTS, ANSWERS, REFUSAL, STAGE = "requests.parquet", "answers.npz", "refusal.txt", "stage.txt"
 
-# How a question was put: all pairs in one request, or one pair a request, to the session that TensorFlow Serving would
+# How a request was sent: all pairs in one request, or one pair a request, to the session that TensorFlow Serving would
 # run; all in one to ``tf.saved_model.load``; each first image with itself; as JPEG; after a request that failed.
 TOGETHER, ALONE, PYTHON = "together", "alone", "python"
 ITSELF, JPEG, AFTERWARDS = "itself", "jpeg", "afterwards"
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Questions:
+class CanaryRequests:
     """The canary pairs in the two forms in which clients send pairs.
 
     Attributes:
@@ -50,14 +50,14 @@ class Questions:
     jpeg: list[bytes]
 
     def write(self, folder: Path) -> None:
-        """Writes ``QUESTIONS`` into the folder."""
+        """Writes ``REQUESTS`` into the folder."""
         columns = {name: pa.array(values, pa.binary()) for name, values in vars(self).items()}
-        pq.write_table(pa.table(columns), str(folder / QUESTIONS))
+        pq.write_table(pa.table(columns), str(folder / REQUESTS))
 
     @classmethod
-    def read(cls, folder: Path) -> "Questions":
-        """Reads ``QUESTIONS`` from the folder."""
-        return cls(**pq.read_table(str(folder / QUESTIONS)).to_pydict())
+    def read(cls, folder: Path) -> "CanaryRequests":
+        """Reads ``REQUESTS`` from the folder."""
+        return cls(**pq.read_table(str(folder / REQUESTS)).to_pydict())
 
 
 def write_answers(answers: Answers, folder: Path) -> None:

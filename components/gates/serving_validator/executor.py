@@ -12,7 +12,7 @@ from components.artifact_types import Artifacts
 from components.gates.serving_validator.answers import refusal
 from components.gates.serving_validator.canary_pairs import choose, read_canaries
 from components.gates.serving_validator.canary_requests import Refused
-from components.gates.serving_validator.process import run_trial
+from components.gates.serving_validator.process import run_smoke_test
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.pair_scores.table import read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
@@ -42,7 +42,7 @@ class Executor(base_executor.BaseExecutor):
         model_dir = Path(path_utils.serving_model_path(model.uri))
         with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
             try:
-                answers = run_trial(model_dir, canaries.questions, Path(folder), settings.timeout)
+                answers = run_smoke_test(model_dir, canaries.requests, Path(folder), settings.timeout)
                 manifest = ModelManifest.read(model_dir)  # the smoke test has read it
                 reason = refusal(answers, canaries.pair_ids, canaries.score, manifest, settings.tolerance)
             except Refused as refused:

@@ -1,4 +1,4 @@
-"""The fresh process: started with nothing but the model and the questions, bounded in time, its death understood."""
+"""The fresh process: started with nothing but the model and the requests, bounded in time, its death understood."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from components.gates.serving_validator.canary_requests import (
     REFUSAL,
     STAGE,
     Answers,
-    Questions,
+    CanaryRequests,
     Refused,
     read_answers,
 )
@@ -26,12 +26,12 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREF
 _SET = {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
-def run_trial(model_dir: Path, questions: Questions, folder: Path, timeout: float) -> Answers:
-    """The answers of the model to the questions.
+def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, timeout: float) -> Answers:
+    """The answers of the model to the requests.
 
     Args:
       model_dir: the exported SavedModel; it is linked or copied into ``folder``, and that is what the process sees.
-      questions: what it is asked.
+      requests: what it is sent.
       folder: an empty one, for this.
       timeout: seconds in all.
 
@@ -40,7 +40,7 @@ def run_trial(model_dir: Path, questions: Questions, folder: Path, timeout: floa
       OSError: the process did not come as far as the model.
     """
     link_or_copy(model_dir, folder / MODEL)
-    questions.write(folder)
+    requests.write(folder)
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | _SET
     command = [sys.executable, "-W", "ignore", "-m", _PROGRAM, str(folder)]
     # Into a file: a process that writes more than a pipe holds would wait for a reader until its time is over.

@@ -63,11 +63,11 @@ def breach(found: Mapping[str, Signature], wanted: Mapping[str, Signature]) -> s
 
 
 class RequestFailed(Exception):
-    """The model answered with an error; ``clients_fault`` where it says that the request was wrong."""
+    """The model answered with an error; ``clients_error`` where it says that the request was wrong."""
 
-    def __init__(self, message: str, clients_fault: bool) -> None:
+    def __init__(self, message: str, clients_error: bool) -> None:
         super().__init__(message)
-        self.clients_fault = clients_fault
+        self.clients_error = clients_error
 
 
 class Server:
@@ -109,8 +109,8 @@ class Server:
             fed = {definition.inputs[name].name: np.asarray(value, object) for name, value in inputs.items()}
             answer: dict[str, NDArray[Any]] = self._session.run(outputs, fed)
         except (self._tf.errors.OpError, KeyError, ValueError, TypeError) as error:
-            clients_fault = isinstance(error, self._tf.errors.InvalidArgumentError)
-            raise RequestFailed(first_line(error), clients_fault) from error
+            clients_error = isinstance(error, self._tf.errors.InvalidArgumentError)
+            raise RequestFailed(first_line(error), clients_error) from error
         return {name: np.asarray(value) for name, value in answer.items()}
 
     def _tensors(self, infos: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from components.gates.serving_validator.canary_requests import (
     REFUSAL,
     STAGE,
     TOGETHER,
-    Questions,
+    CanaryRequests,
     Refused,
     key,
     write_answers,
@@ -37,16 +37,16 @@ UNDECODABLE = b"neither an image nor an Example"
 
 
 def main(folder: Path) -> None:
-    """Reads the questions in the folder; writes the answers, or the reason why there are none, into it."""
+    """Reads the requests in the folder; writes the answers, or the reason why there are none, into it."""
     tf = import_tensorflow()
     try:
-        write_answers(try_model(folder / MODEL, Questions.read(folder), tf, _stages(folder)), folder)
+        write_answers(try_model(folder / MODEL, CanaryRequests.read(folder), tf, _stages(folder)), folder)
     except Refused as refused:
         (folder / REFUSAL).write_text(str(refused), encoding="utf-8")
 
 
 def try_model(
-    model_dir: Path, questions: Questions, tf: Any, on_stage: Callable[[str], None] = lambda _: None
+    model_dir: Path, requests: CanaryRequests, tf: Any, on_stage: Callable[[str], None] = lambda _: None
 ) -> dict[str, NDArray[Any]]:
     """All answers of a model; ``on_stage`` hears what is being done.
 
@@ -64,35 +64,35 @@ def try_model(
     on_stage("replaying its warm-up requests")
     replay(model_dir, server, tf)
     on_stage("answering requests")
-    answers = _ask_all(TOGETHER, server.ask, questions)
-    answers |= _one_by_one(server, questions)
-    answers |= _ask(ITSELF, server.ask, "compare", {"image_a": questions.image_a, "image_b": questions.image_a})
-    answers |= _ask(JPEG, server.ask, "compare", {"image_a": questions.jpeg, "image_b": questions.image_b})
+    answers = _ask_all(TOGETHER, server.ask, requests)
+    answers |= _one_by_one(server, requests)
+    answers |= _ask(ITSELF, server.ask, "compare", {"image_a": requests.image_a, "image_b": requests.image_a})
+    answers |= _ask(JPEG, server.ask, "compare", {"image_a": requests.jpeg, "image_b": requests.image_b})
     on_stage("answering a request that nobody can answer")
     _refuses_nonsense(server)
-    answers |= _ask_all(AFTERWARDS, server.ask, questions)
+    answers |= _ask_all(AFTERWARDS, server.ask, requests)
     on_stage("loading the model with tf.saved_model.load")
     try:
         loaded = LoadedModel(model_dir)
     except UserError as error:
         raise Refused(str(error).replace(f"{model_dir}: ", "")) from None
     on_stage("answering requests after tf.saved_model.load")
-    return answers | _ask_all(PYTHON, _python(loaded, tf), questions)
+    return answers | _ask_all(PYTHON, _python(loaded, tf), requests)
 
 
-def _ask_all(way: str, ask: Ask, questions: Questions) -> dict[str, NDArray[Any]]:
+def _ask_all(way: str, ask: Ask, requests: CanaryRequests) -> dict[str, NDArray[Any]]:
     """Every signature, the pairs in one request."""
-    answers = _ask(way, ask, "serving_default", {"examples": questions.examples})
-    answers |= _ask(way, ask, "compare", {"image_a": questions.image_a, "image_b": questions.image_b})
-    for side, images in (("a", questions.image_a), ("b", questions.image_b)):
+    answers = _ask(way, ask, "serving_default", {"examples": requests.examples})
+    answers |= _ask(way, ask, "compare", {"image_a": requests.image_a, "image_b": requests.image_b})
+    for side, images in (("a", requests.image_a), ("b", requests.image_b)):
         answers |= _ask(way, ask, "embed", {"image": images}, side)
     return answers
 
 
-def _one_by_one(server: Server, questions: Questions) -> dict[str, NDArray[Any]]:
+def _one_by_one(server: Server, requests: CanaryRequests) -> dict[str, NDArray[Any]]:
     """Every signature, one pair a request."""
-    columns = zip(*vars(questions).values(), strict=True)
-    singles = [_ask_all(ALONE, server.ask, Questions(*([value] for value in row))) for row in columns]
+    columns = zip(*vars(requests).values(), strict=True)
+    singles = [_ask_all(ALONE, server.ask, CanaryRequests(*([value] for value in row))) for row in columns]
     if any(value.shape[:1] != (1,) for single in singles for value in single.values()):
         raise Refused("a request of one pair is not answered with one row")
     return {name: np.concatenate([single[name] for single in singles]) for name in singles[0]}
@@ -112,7 +112,7 @@ def _refuses_nonsense(server: Server) -> None:
         try:
             server.ask(name, {given: [UNDECODABLE] for given in signature.inputs})
         except RequestFailed as error:
-            if error.clients_fault:
+            if error.clients_error:
                 continue
             raise Refused(f"{name} answers bytes that are no image with a fault of its own: {error}") from error
         raise Refused(f"{name} answers bytes that are no image as if they were one")
@@ -123,7 +123,7 @@ def _python(loaded: LoadedModel, tf: Any) -> Ask:
         try:
             return loaded.answer(signature, inputs)
         except (Undecodable, tf.errors.OpError, KeyError, ValueError, TypeError) as error:
-            raise RequestFailed(first_line(error), clients_fault=False) from error
+            raise RequestFailed(first_line(error), clients_error=False) from error
 
     return ask
 

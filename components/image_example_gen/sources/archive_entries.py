@@ -83,9 +83,9 @@ def contents_of(
     aside: dict[str, SetAside] = {}
     refused: list[str] = []
     for entry in entries:
-        fault = _escapes(entry)
-        if fault:
-            refused.append(f"{printable(entry.name)!r} {fault}")
+        problem = _escapes(entry)
+        if problem:
+            refused.append(f"{printable(entry.name)!r} {problem}")
             continue
         path = posixpath.normpath(entry.name)
         if entry.kind == "folder" or is_skipped(path):

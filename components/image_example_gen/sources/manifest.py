@@ -193,9 +193,9 @@ def _row(line: int, values: dict[str, Any], errors: LineErrors) -> ManifestRow |
         if "\0" in texts[column] or not _is_text(texts[column]):
             errors.add(line, f"{column} holds a character that no name can have")
             return None
-    fault = _fault(texts)
-    if fault:
-        errors.add(line, fault)
+    problem = _problem(texts)
+    if problem:
+        errors.add(line, problem)
         return None
     return ManifestRow(line, **{**texts, "path": posixpath.normpath(texts["path"])})
 
@@ -208,7 +208,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _fault(row: dict[str, str]) -> str:
+def _problem(row: dict[str, str]) -> str:
     path = row["path"]
     if not path:
         return "path is empty"

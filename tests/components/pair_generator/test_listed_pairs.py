@@ -29,15 +29,15 @@ def test_pairs_of_images_that_were_set_aside_are_left_out_and_counted():
 
 
 @pytest.mark.parametrize(
-    ("pair", "said"),
+    ("pair", "expected"),
     [
         (LabelledPair(7, "a/1", "b/1", 1), "mine line 7: 'a/1' and 'b/1' are images of two identities, but same is 1"),
         (LabelledPair(7, "a/1", "a/2", 0), "are two images of one identity, but same is 0"),
         (LabelledPair(7, "a/1", "f/1", 1), "are images of two identities, but same is 1"),
     ],
 )
-def test_a_label_that_is_not_true_is_the_users_error(pair, said):
-    with pytest.raises(UserError, match=said):
+def test_a_label_that_is_not_true_is_the_users_error(pair, expected):
+    with pytest.raises(UserError, match=expected):
         choose_listed("mine", [pair], IDS, IMAGES)
 
 

@@ -343,7 +343,7 @@ def test_the_card_comes_with_the_model_and_is_no_part_of_it(run, serving, tmp_pa
         arrival = serving_folder.history(address).added(version)
         assert {"saved_model.pb", CARD} <= arrival.files.keys()
 
-        # Blessed or not, the same model is the same, whatever its new card says.
+        # Blessed or not, the same model is the same, whatever is on its new card.
         for value in (1, 0):
             inputs = {"model_blessing": blessing(value), "card": card_artifact(tmp_path / f"d{number}{value}", "two")}
             again = run(f"again {number} {value}", inputs, address=address)

@@ -181,7 +181,7 @@ def test_an_upload_that_differs_is_not_served(store, model, monkeypatch, rotten)
 
 
 def test_a_store_without_a_way_to_create_only_says_taken_by_an_error_of_its_own(store, model, monkeypatch):
-    """s3fs and gcsfs raise what their servers said."""
+    """s3fs and gcsfs raise what their servers answered."""
     pipe = type(memory).pipe_file
 
     def refusing(self, path, value, mode="overwrite", **kwargs):

@@ -26,7 +26,7 @@ def serving(tmp_path):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Sets what time.time() says."""
+    """Sets what time.time() returns."""
     return lambda now: monkeypatch.setattr(time, "time", lambda: now)
 
 

@@ -10,7 +10,7 @@ from components.storage.pair_lists import ImagesOnDisk, KnownImages, LabelledPai
 from models.errors import UserError
 
 
-def fault(text: str | bytes, name: str = "pairs.txt") -> UserError:
+def error_of(text: str | bytes, name: str = "pairs.txt") -> UserError:
     with pytest.raises(UserError) as caught:
         parse_pairs(name, text.encode() if isinstance(text, str) else text)
     return caught.value
@@ -87,7 +87,7 @@ def test_any_separator_of_a_csv(name, separator):
     ],
 )
 def test_an_error_is_named_with_its_line(text, key_fact):
-    error = fault(text)
+    error = error_of(text)
     assert error.code == "data-pair-list"
     assert key_fact in error.message
     assert "\n" not in error.message
@@ -104,7 +104,7 @@ def test_an_error_is_named_with_its_line(text, key_fact):
     ],
 )
 def test_a_file_that_holds_no_list(text, code):
-    assert fault(text).code == code
+    assert error_of(text).code == code
 
 
 def test_pairs_may_repeat_where_they_need_not_be_distinct():
@@ -113,7 +113,7 @@ def test_pairs_may_repeat_where_they_need_not_be_distinct():
 
 
 def test_many_errors_are_reported_together():
-    lines = fault("a b\n" * 30).message.splitlines()
+    lines = error_of("a b\n" * 30).message.splitlines()
     assert lines[0] == "pairs.txt: 30 errors"
     assert lines[-1].strip() == "and 20 more"
 

@@ -20,8 +20,8 @@ from models.settings import CalibrationSettings
 def test_what_an_objective_does_not_read_is_refused(given, message):
     with pytest.raises(ValidationError) as caught:
         CalibrationSettings(**given)
-    (fault,) = caught.value.errors()
-    assert fault["msg"].removeprefix("Value error, ") == message
+    (problem,) = caught.value.errors()
+    assert problem["msg"].removeprefix("Value error, ") == message
 
 
 @pytest.mark.parametrize("value", [0, 1, 95])

@@ -10,8 +10,8 @@ from models.settings import EncoderSettings, LossSettings, ModelSettings
 def refusal(**given) -> str:
     with pytest.raises(ValidationError) as caught:
         LossSettings(**given)
-    (fault,) = caught.value.errors()
-    return fault["msg"].removeprefix("Value error, ")
+    (problem,) = caught.value.errors()
+    return problem["msg"].removeprefix("Value error, ")
 
 
 @pytest.mark.parametrize(

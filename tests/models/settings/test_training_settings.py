@@ -54,5 +54,5 @@ def test_each_optimiser_and_schedule_has_its_options_and_their_defaults(given, i
 def test_what_would_be_ignored_is_refused(given, message):
     with pytest.raises(ValidationError) as caught:
         TrainingSettings(**given)
-    (fault,) = caught.value.errors()
-    assert fault["msg"].removeprefix("Value error, ") == message
+    (problem,) = caught.value.errors()
+    assert problem["msg"].removeprefix("Value error, ") == message

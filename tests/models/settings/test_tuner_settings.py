@@ -34,8 +34,8 @@ def test_a_list_or_a_range_or_auto_or_nothing():
 def test_a_line_that_means_nothing_is_one_sentence(value, message):
     with pytest.raises(ValueError, match="1 validation error") as raised:
         TunerSettings(margin=value)
-    (fault,) = raised.value.errors()
-    assert (fault["loc"], fault["msg"]) == (("margin",), f"Value error, {message}")
+    (problem,) = raised.value.errors()
+    assert (problem["loc"], problem["msg"]) == (("margin",), f"Value error, {message}")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ def test_a_training_that_learns_goes_on():
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "expected"),
     [
         ({"loss": float("nan")}, "in epoch 4: the loss is not a finite number; try a lower training.learning_rate"),
         ({"loss": float("inf")}, "in epoch 4: the loss is not a finite number"),
@@ -19,10 +19,10 @@ def test_a_training_that_learns_goes_on():
     ],
     ids=["loss-nan", "loss-infinite", "distance"],
 )
-def test_one_that_can_come_to_nothing_is_stopped_with_the_reason(seen, said):
+def test_one_that_can_come_to_nothing_is_stopped_with_the_reason(seen, expected):
     with pytest.raises(TrainingFailed) as caught:
         TrainingMonitors().on_epoch_end(3, FINE | seen)
-    assert str(caught.value).startswith(f"training failed {said}")
+    assert str(caught.value).startswith(f"training failed {expected}")
 
 
 COLLAPSED = FINE | {"val_spread": 1e-5, "val_impostor_distance": 2e-6}
@@ -33,8 +33,8 @@ def test_a_collapse_that_stays_is_one():
     monitors.on_epoch_end(3, COLLAPSED)
     with pytest.raises(TrainingFailed) as caught:
         monitors.on_epoch_end(4, COLLAPSED)
-    said = "in epoch 5: the encoder has collapsed to one point (impostors are 2e-06 apart on the validation"
-    assert str(caught.value).startswith(f"training failed {said}")
+    expected = "in epoch 5: the encoder has collapsed to one point (impostors are 2e-06 apart on the validation"
+    assert str(caught.value).startswith(f"training failed {expected}")
 
 
 def test_a_network_that_comes_back_from_one_point_goes_on():

@@ -55,18 +55,18 @@ def test_images_of_the_same_kind_pass():
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"dark": 0.7}, "brightness has drifted since span 7: median 0.6"),
         ({"jpeg": 0.9}, "format has drifted since span 7: "),
         ({"size": 4}, "source_bytes has drifted since span 7: median 1.3"),
     ],
 )
-def test_images_of_another_kind_are_reported_with_figures(changed, said):
+def test_images_of_another_kind_are_reported_with_figures(changed, expected):
     ((sentence,), _, distances) = drift(statistics(), statistics(seed=1, **changed), SCHEMA, 100)
-    assert [one.feature for one in distances if one.value > one.allowed] == [said.partition(" ")[0]]
+    assert [one.feature for one in distances if one.value > one.allowed] == [expected.partition(" ")[0]]
     assert {one.other for one in distances} == {"span 7"}
-    assert sentence.startswith(said)
+    assert sentence.startswith(expected)
     assert " now, " in sentence
     assert sentence.endswith(", 0.25 allowed).")
 

@@ -30,7 +30,7 @@ def change(gain, reach, baseline=0.9):
 
 
 @pytest.mark.parametrize(
-    ("gain", "reach", "test", "passed", "says"),
+    ("gain", "reach", "test", "passed", "expected"),
     [
         (0.0, 0.0, TEST, True, "+0.0000; a loss of 0.02 is allowed"),  # the same answers
         (0.0, 0.0, FEW, True, "+0.0000; a loss of 0.02 is allowed"),
@@ -61,10 +61,10 @@ def change(gain, reach, baseline=0.9):
         (0.0, math.nan, REFUSING, False, "refused, as configured"),
     ],
 )
-def test_a_change_is_judged(gain, reach, test, passed, says):
+def test_a_change_is_decided_on(gain, reach, test, passed, expected):
     result = change_gate(change(gain, reach), 0.02, test)
     assert (result.name, result.passed) == ("baseline accuracy", passed), result.reason
-    assert says in result.reason
+    assert expected in result.reason
     assert f"accuracy {0.9 + gain:.4f} against 0.9000 of the served model" in result.reason
     assert "\n" not in result.reason
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_model import COLOUR, GREY, pair_example, patterns
 
 from components.gates.serving_validator.canary_pairs import choose, read_canaries
-from components.gates.serving_validator.canary_requests import Questions
+from components.gates.serving_validator.canary_requests import CanaryRequests
 from models.data import features
 
 
@@ -51,13 +51,13 @@ def test_they_are_the_pixels_of_the_pairs_as_image_files(tmp_path, image):
     canaries = read_canaries(str(tmp_path), {"ä|b": 0.25})
 
     assert canaries.pair_ids == ["ä|b"] and canaries.score.tolist() == [0.25] and len(canaries) == 1
-    asked = canaries.questions
+    asked = canaries.requests
     for encoded, pixels in ((asked.image_a, a), (asked.image_b, b)):
         np.testing.assert_array_equal(tf.io.decode_png(encoded[0]).numpy(), pixels)
     assert Image.open(io.BytesIO(asked.jpeg[0])).format == "JPEG"
     assert asked.examples == [example.SerializeToString()]
     asked.write(tmp_path)
-    assert Questions.read(tmp_path) == asked
+    assert CanaryRequests.read(tmp_path) == asked
 
 
 def test_a_table_of_other_pairs_is_an_error(pairs):

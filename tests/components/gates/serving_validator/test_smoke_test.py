@@ -22,7 +22,7 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 def reason(model, canaries):
     """Why the model is refused; None where it is not."""
     try:
-        answers = try_model(model, canaries.questions, tf)
+        answers = try_model(model, canaries.requests, tf)
     except Refused as refused:
         return str(refused)
     return refusal(answers, canaries.pair_ids, canaries.score, ModelManifest.read(model), 1e-5)
@@ -30,7 +30,7 @@ def reason(model, canaries):
 
 def test_the_whole_model_passes(exported, canaries):
     stages = []
-    answers = try_model(exported.path, canaries.questions, tf, stages.append)
+    answers = try_model(exported.path, canaries.requests, tf, stages.append)
     assert refusal(answers, canaries.pair_ids, canaries.score, ModelManifest.read(exported.path), 1e-5) is None
     assert len(stages) == 6
     assert {values.shape[0] for values in answers.values()} == {6}

@@ -27,7 +27,7 @@ print(json.dumps(sorted({"keras", "tfx", "apache_beam"} & sys.modules.keys())))
 
 def test_it_has_what_a_server_has_and_no_more(exported, canaries, tmp_path):
     link_or_copy(exported.path, tmp_path / MODEL)
-    canaries.questions.write(tmp_path)
+    canaries.requests.write(tmp_path)
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
@@ -46,22 +46,22 @@ def stuck(changed):
 
 
 def test_a_process_that_is_killed_is_a_refusal(stuck, canaries, tmp_path):
-    folder = tmp_path / "trial"
+    folder = tmp_path / "smoke test"
     folder.mkdir()
     refused = []
 
     def run():
         try:
-            process.run_trial(stuck, canaries.questions, folder, 300)
+            process.run_smoke_test(stuck, canaries.requests, folder, 300)
         except Refused as error:
             refused.append(str(error))
 
-    trial = threading.Thread(target=run)
-    trial.start()
-    while trial.is_alive() and "warm-up" not in _text(folder / STAGE):
+    thread = threading.Thread(target=run)
+    thread.start()
+    while thread.is_alive() and "warm-up" not in _text(folder / STAGE):
         time.sleep(0.05)
     os.kill(_process_of(folder), signal.SIGKILL)
-    trial.join()
+    thread.join()
     assert refused == [
         "the process that tried it was killed by SIGKILL (often: out of memory) while replaying its warm-up requests"
     ]
@@ -84,10 +84,10 @@ def _process_of(folder: Path) -> int:
 
 
 def test_a_process_that_does_not_come_to_an_end_is_a_refusal(stuck, canaries, tmp_path):
-    folder = tmp_path / "trial"
+    folder = tmp_path / "smoke test"
     folder.mkdir()
     with pytest.raises(Refused, match=r"^the process that tried it had not finished after 2 s, "):
-        process.run_trial(stuck, canaries.questions, folder, 2)
+        process.run_smoke_test(stuck, canaries.requests, folder, 2)
     with pytest.raises(AssertionError, match="not there"):
         _process_of(folder)
 
@@ -97,4 +97,4 @@ def test_a_process_that_cannot_even_start_is_no_verdict(exported, canaries, tmp_
     with pytest.raises(
         OSError, match=r"(?s)ended with code 1: .*No module named components\.serving_validator\.absent"
     ):
-        process.run_trial(exported.path, canaries.questions, tmp_path, 60)
+        process.run_smoke_test(exported.path, canaries.requests, tmp_path, 60)

@@ -76,7 +76,7 @@ def reasons(path: Path) -> dict[str, str]:
     return {entry.image_id: entry.reason for entry in listing_of(path).set_aside}
 
 
-def fault(path: Path, code: str) -> str:
+def message_of(path: Path, code: str) -> str:
     with pytest.raises(UserError) as caught:
         listing_of(path)
     assert caught.value.code == code
@@ -189,7 +189,7 @@ ESCAPES = {
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz"])
 def test_an_entry_that_leaves_the_archive_is_the_users_error(tmp_path, name, suffix):
     path = write(tmp_path / f"a{suffix}", {"a/1.png": b"1", name: b"1", "../other.png": b""})
-    message = fault(path, "data-archive-refused")
+    message = message_of(path, "data-archive-refused")
     assert repr(name.rstrip("/") if suffix != ".zip" else name).rstrip("'") in message
     assert ESCAPES[name] in message
     assert "(and 1 more)" in message
@@ -198,7 +198,7 @@ def test_an_entry_that_leaves_the_archive_is_the_users_error(tmp_path, name, suf
 def test_a_character_that_no_name_can_have(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"a/1.png": b"1", "a/2_.exe.png": b"1"})
     path.write_bytes(path.read_bytes().replace(b"2_.exe", b"2\0.exe"))
-    assert "'a/2\\x00.exe.png' has a character that no name can have" in fault(path, "data-archive-refused")
+    assert "'a/2\\x00.exe.png' has a character that no name can have" in message_of(path, "data-archive-refused")
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../x.png", "..", "../..", "C:\\x", "..\\..\\x"])
@@ -207,15 +207,15 @@ def test_a_link_that_leaves_the_archive(tmp_path, target):
     if target == "..":  # the root itself
         assert reasons(path) == {"a/2.png": "not an image file: a link; archives are read without following links"}
     else:
-        assert "'a/2.png' is a link that leaves the archive" in fault(path, "data-archive-refused")
+        assert "'a/2.png' is a link that leaves the archive" in message_of(path, "data-archive-refused")
     if target != "..":
         path = write_tar(tmp_path / "b.tar", {"a/1.png": b"1", "a/2.png": (tarfile.LNKTYPE, target)})
-        assert "is a link that leaves" in fault(path, "data-archive-refused")
+        assert "is a link that leaves" in message_of(path, "data-archive-refused")
         link = zipfile.ZipInfo("a/2.png")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
             archive.writestr(link, target)
-        assert "is a link that leaves" in fault(tmp_path / "c.zip", "data-archive-refused")
+        assert "is a link that leaves" in message_of(tmp_path / "c.zip", "data-archive-refused")
 
 
 def test_links_devices_pipes_and_ambiguous_names_are_set_aside(tmp_path):
@@ -264,7 +264,7 @@ def test_entries_that_cannot_be_read_are_set_aside(tmp_path):
         "a/2.png": "unsupported compression: method 9 (deflate64)",
     }
     patched(path, "a/0.png", flags=1)
-    assert "3 of its entries cannot be used (encrypted)" in fault(path, "data-no-images")
+    assert "3 of its entries cannot be used (encrypted)" in message_of(path, "data-no-images")
 
 
 @pytest.mark.parametrize("method", ZIPPED.values(), ids=ZIPPED)
@@ -300,7 +300,7 @@ def test_one_entry_that_extracts_to_far_more_than_an_image_does(tmp_path):
 def test_an_archive_that_extracts_to_far_more_than_images_do(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(archive_entries, "MANY_BYTES", 10**6)
     path = write(tmp_path / f"a{suffix}", {f"a/{number}.png": bytes(10**6) for number in range(9)})
-    fault(path, "data-archive-refused")
+    message_of(path, "data-archive-refused")
 
 
 def test_entries_that_share_bytes(tmp_path):
@@ -315,7 +315,7 @@ def test_entries_that_share_bytes(tmp_path):
     body = local + b"a/1.png" + packed
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 2, 2, len(directory), len(body), 0)
     (tmp_path / "a.zip").write_bytes(body + directory + end)
-    assert "'a/1.png' and 'a/2.png' share bytes" in fault(tmp_path / "a.zip", "data-archive-refused")
+    assert "'a/1.png' and 'a/2.png' share bytes" in message_of(tmp_path / "a.zip", "data-archive-refused")
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
@@ -323,7 +323,7 @@ def test_an_archive_that_was_not_completely_copied(tmp_path, suffix):
     noise = b"".join(struct.pack("<Q", number**7 % 2**64) for number in range(2000))
     path = write(tmp_path / f"a{suffix}", {f"a/{number}.png": noise for number in range(9)})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    fault(path, "data-archive-damaged")
+    message_of(path, "data-archive-damaged")
 
 
 def test_a_tar_with_a_broken_header_is_not_half_read(tmp_path):
@@ -331,7 +331,7 @@ def test_a_tar_with_a_broken_header_is_not_half_read(tmp_path):
     data = bytearray(path.read_bytes())
     data[3 * 1024 + 148 : 3 * 1024 + 156] = b"7777777\0"
     path.write_bytes(data)
-    assert "after byte 3,072" in fault(path, "data-archive-damaged")
+    assert "after byte 3,072" in message_of(path, "data-archive-damaged")
 
 
 @pytest.mark.parametrize("size", [-1024, -(10**12), 10**15])
@@ -344,25 +344,25 @@ def test_a_tar_whose_entries_lie_outside_of_it(tmp_path, size):
     header[148:156] = b"%06o\0 " % sum(header)
     data[1024:1536] = header
     path.write_bytes(data)
-    fault(path, "data-archive-damaged")
+    message_of(path, "data-archive-damaged")
 
 
 def test_a_tar_with_a_name_of_many_bytes(tmp_path):
     path = write_tar(tmp_path / "a.tar", {"a/1.png": b"1", "a/" + "n" * (2 * tar_archive._LONGEST_HEADER): b"1"})
-    assert "a header of" in fault(path, "data-archive-damaged")
+    assert "a header of" in message_of(path, "data-archive-damaged")
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive" * 100, b"PK\3\4" * 9], ids=["empty", "text", "zip"])
 def test_a_file_that_is_not_an_archive(tmp_path, content):
     (tmp_path / "a.zip").write_bytes(content)
-    fault(tmp_path / "a.zip", "data-archive-damaged")
+    message_of(tmp_path / "a.zip", "data-archive-damaged")
 
 
 def test_a_missing_file_a_folder_and_an_empty_archive(tmp_path):
-    assert "No such file" in fault(tmp_path / "a.zip", "data-unreadable")
+    assert "No such file" in message_of(tmp_path / "a.zip", "data-unreadable")
     (tmp_path / "b.zip").mkdir()
-    assert "not a file" in fault(tmp_path / "b.zip", "data-unreadable")
-    assert "it is empty" in fault(write_zip(tmp_path / "c.zip", {}), "data-no-images")
+    assert "not a file" in message_of(tmp_path / "b.zip", "data-unreadable")
+    assert "it is empty" in message_of(write_zip(tmp_path / "c.zip", {}), "data-no-images")
 
 
 def test_the_fingerprint_is_the_files(tmp_path):
@@ -378,7 +378,7 @@ def test_a_full_disk_while_extracting(tmp_path, monkeypatch):
     path = write_tar(tmp_path / "a.tgz", FILES)
     with Path("/dev/full").open("wb", buffering=0) as full:
         monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
-        assert "TMPDIR" in fault(path, "data-disk-space")
+        assert "TMPDIR" in message_of(path, "data-disk-space")
 
 
 def test_increments_of_archives(tmp_path):

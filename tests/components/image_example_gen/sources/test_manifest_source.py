@@ -26,7 +26,7 @@ def write(folder: Path, text: str, *images: str, name: str = "list.csv") -> Mani
     return ManifestSource(open_folder(str(folder)), name)
 
 
-def fault(text: str, name: str = "list.csv", code: str = "data-manifest") -> str:
+def message_of(text: str, name: str = "list.csv", code: str = "data-manifest") -> str:
     with pytest.raises(UserError) as caught:
         read_rows(name, text.encode())
     assert caught.value.code == code
@@ -107,7 +107,7 @@ def test_a_link_may_not_leave_the_folder(tmp_path):
     ],
 )
 def test_an_error_is_named_with_its_line(row, key_fact):
-    message = fault(HEADER + "ok.png,ok,g,,\n" + row + "\n")
+    message = message_of(HEADER + "ok.png,ok,g,,\n" + row + "\n")
     assert key_fact in message
     assert message.startswith("list.csv line ")
     assert "\n" not in message
@@ -121,7 +121,7 @@ def test_a_null_character_is_named_with_its_line():
 
 @pytest.mark.parametrize("row", ['1.png,"a,,,', '1.png,"a"b,,,'])
 def test_a_line_that_is_not_csv_is_named(row):
-    assert fault(HEADER + row + "\n", code="data-not-csv").startswith("list.csv line 2: ")
+    assert message_of(HEADER + row + "\n", code="data-not-csv").startswith("list.csv line 2: ")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_line_that_is_not_csv_is_named(row):
     ],
 )
 def test_a_wrong_header_is_named(header, key_fact):
-    assert key_fact in fault(header + "\n1.png,a\n")
+    assert key_fact in message_of(header + "\n1.png,a\n")
 
 
 @pytest.mark.parametrize("separator", [", ", ";", "\t", "|"])
@@ -162,11 +162,11 @@ def test_any_separator_is_read(tmp_path, separator):
     ],
 )
 def test_an_error_in_json_lines_is_named(line, key_fact):
-    assert key_fact in fault('{"path": "ok.png", "identity": "ok"}\n' + line + "\n", "list.jsonl")
+    assert key_fact in message_of('{"path": "ok.png", "identity": "ok"}\n' + line + "\n", "list.jsonl")
 
 
 def test_many_errors_are_reported_together_and_counted():
-    lines = fault(HEADER + "".join(f"{n}.png,,,,\n" for n in range(1500))).splitlines()
+    lines = message_of(HEADER + "".join(f"{n}.png,,,,\n" for n in range(1500))).splitlines()
     assert lines[0] == "list.csv: 1,500 errors"
     assert len(lines) == 12
     assert lines[1].strip().startswith("line 2: identity is empty")
@@ -180,7 +180,7 @@ def test_not_utf8_is_named_with_its_line():
 
 
 def test_an_empty_list():
-    assert "path,identity" in fault("path,identity\n", code="data-no-images")
+    assert "path,identity" in message_of("path,identity\n", code="data-no-images")
 
 
 def test_a_missing_manifest_is_the_users_error(tmp_path):

@@ -67,11 +67,11 @@ class Apart(threading.Thread):
 
 
 class Joining(Apart):
-    """Another host; ``said`` is what it waits for."""
+    """Another host; ``waits`` is what it reported to wait for."""
 
     def __init__(self, folder, number=1, addresses=ADDRESSES, refusal=lambda arguments: None):
-        self.said = []
-        self._host = Worker(folder, Hosts(number, addresses), refusal, self.said.append)
+        self.waits = []
+        self._host = Worker(folder, Hosts(number, addresses), refusal, self.waits.append)
         self._place = folder
         super().__init__(self._take_part)
 
@@ -84,10 +84,10 @@ class Joining(Apart):
 
     def until(self, begins):
         for _ in range(500):
-            if self.said and self.said[-1].startswith(begins):
+            if self.waits and self.waits[-1].startswith(begins):
                 return
             time.sleep(0.02)
-        raise AssertionError(self.said)
+        raise AssertionError(self.waits)
 
 
 def training(folder, run="r1"):
@@ -168,7 +168,7 @@ class TestWhatARunOfThePastLeft:
         Publisher(path_of(folder, 0), ChiefMessage(**fields, **state)).publish()
 
     @pytest.mark.parametrize(
-        ("state", "said"),
+        ("state", "expected"),
         [
             ({"state": "over"}, "waits for a run of the chief"),
             ({"state": "preparing"}, "run r0 has begun"),
@@ -179,11 +179,11 @@ class TestWhatARunOfThePastLeft:
             ),
         ],
     )
-    def test_is_not_taken_for_a_run(self, folder, run_fn, state, said):
+    def test_is_not_taken_for_a_run(self, folder, run_fn, state, expected):
         self.left(folder, **state)
         refused = []
         waiting = Joining(folder, refusal=lambda arguments: refused.append(arguments) or None)
-        waiting.until(said)
+        waiting.until(expected)
         time.sleep(0.2)
         assert not path_of(folder, 1).exists()
         assert not refused

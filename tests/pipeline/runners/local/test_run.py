@@ -26,7 +26,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def executed(monkeypatch):
-    """Stands for the graph: says which runs it was asked for, and ends them with ``code``."""
+    """Stands for the graph: records which runs it was asked for, and ends them with ``code``."""
     ran = []
 
     def execute(config, output, data_root, data_digest, run_id, console):
@@ -126,9 +126,9 @@ def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monk
 def test_a_damaged_metadata_store_hides_nothing(data, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "metadata.sqlite").write_bytes(b"no database" * 100)
-    ending(monkeypatch, UserError("the first fault"))
+    ending(monkeypatch, UserError("the first error"))
     assert run(data, tmp_path / "out") == 2
-    assert read_summaries(tmp_path / "out")[0].error == "the first fault"
+    assert read_summaries(tmp_path / "out")[0].error == "the first error"
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def loads():
 
 
 @pytest.fixture
-def following(folder, loads):
+def watched(folder, loads):
     """Versions of the folder; one whose graph is ``bad`` does not load."""
 
     def made(**labels):
@@ -58,27 +58,27 @@ def states(versions):
     return {number: state for number, state, _ in versions.states()}
 
 
-def test_the_highest_serves_and_no_other_is_loaded(folder, following, loads):
+def test_the_highest_serves_and_no_other_is_loaded(folder, watched, loads):
     add(folder, 3, 12)
     (folder / ".staging-99").mkdir()
-    versions = following()
+    versions = watched()
     assert (versions.current.number, loads, states(versions)) == (12, [12], {12: "AVAILABLE"})
     with pytest.raises(RequestError, match="Specific\\(3\\)"):
         versions.find("3")
 
 
-def test_a_new_version_takes_over_and_is_loaded_once(folder, following, loads):
+def test_a_new_version_takes_over_and_is_loaded_once(folder, watched, loads):
     add(folder, 3)
-    versions = following()
+    versions = watched()
     add(folder, 4)
     for _ in range(3):
         versions.refresh()
     assert (versions.current.number, loads, states(versions)) == (4, [3, 4], {4: "AVAILABLE"})
 
 
-def test_a_damaged_version_is_left_aside_until_its_files_change(folder, following, loads):
+def test_a_damaged_version_is_left_aside_until_its_files_change(folder, watched, loads):
     add(folder, 3)
-    versions = following()
+    versions = watched()
     add(folder, 4, content=b"bad")
     for _ in range(3):
         versions.refresh()
@@ -93,31 +93,31 @@ def test_a_damaged_version_is_left_aside_until_its_files_change(folder, followin
     assert states(versions) == {4: "AVAILABLE"}
 
 
-def test_at_the_start_the_highest_good_one_serves(folder, following):
+def test_at_the_start_the_highest_good_one_serves(folder, watched):
     add(folder, 1)
     add(folder, 2, content=b"bad")
-    assert following().current.number == 1
+    assert watched().current.number == 1
 
 
-def test_the_highest_removed_gives_way_to_the_next(folder, following):
+def test_the_highest_removed_gives_way_to_the_next(folder, watched):
     add(folder, 1, 2)
-    versions = following()
+    versions = watched()
     shutil.rmtree(folder / "2")
     versions.refresh()
     assert (versions.current.number, states(versions)) == (1, {1: "AVAILABLE"})
 
 
-def test_what_serves_goes_on_when_the_folder_is_emptied(folder, following):
+def test_what_serves_goes_on_when_the_folder_is_emptied(folder, watched):
     add(folder, 1)
-    versions = following()
+    versions = watched()
     shutil.rmtree(folder)
     versions.refresh()
     assert versions.current.number == 1
 
 
-def test_labels_keep_versions_loaded(folder, following):
+def test_labels_keep_versions_loaded(folder, watched):
     add(folder, 1, 2, 3)
-    versions = following(canary=2, gone=9)
+    versions = watched(canary=2, gone=9)
     assert states(versions) == {3: "AVAILABLE", 2: "AVAILABLE"}
     assert versions.find(label="canary").number == 2
     assert versions.find(label="stable").number == 3
@@ -130,9 +130,9 @@ def test_labels_keep_versions_loaded(folder, following):
     assert states(versions) == {4: "AVAILABLE", 2: "AVAILABLE"}
 
 
-def test_stable_may_be_given(folder, following):
+def test_stable_may_be_given(folder, watched):
     add(folder, 1, 2)
-    assert following(stable=1).find(label="stable").number == 1
+    assert watched(stable=1).find(label="stable").number == 1
 
 
 def test_one_saved_model_is_a_version_by_its_name(folder, loads):
@@ -142,8 +142,8 @@ def test_one_saved_model_is_a_version_by_its_name(folder, loads):
     assert versions.current.number == 17
 
 
-def test_an_empty_folder_has_no_version(folder, following):
-    versions = following()
+def test_an_empty_folder_has_no_version(folder, watched):
+    versions = watched()
     assert versions.empty
     with pytest.raises(RequestError) as error:
         _ = versions.current
