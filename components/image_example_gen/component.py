@@ -13,7 +13,7 @@ from components.image_example_gen.executor import Executor
 class ImageExampleGenSpec(ComponentSpec):
     """Folders of images in, image Examples and a report out.
 
-    Parameters: ``data_root``, the address of the images for ``sources.open_source``; ``settings``, ``IngestSettings``;
+    Parameters: ``data_root``, the address of the images for ``sources.address``; ``settings``, ``IngestSettings``;
     ``image``, ``ImageSettings``; ``protocol``, addresses of lists of pairs by split (the images that a list names go
     to its split); ``seed`` of the split. Only the cache reads ``data_digest``, the fingerprint of the source and of
     the lists, and ``code_digest``.

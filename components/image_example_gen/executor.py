@@ -15,7 +15,7 @@ from components.artifact_types import Artifacts
 from components.image_example_gen import image_records, near_duplicates, quarantine, splits
 from components.image_example_gen.near_duplicates import Near
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.open_source import OpenedSource, open_source
+from components.image_example_gen.sources.address import OpenedSource, open_source
 from components.image_example_gen.sources.source import Found
 from components.image_example_gen.transforms import WriteImages, chunked
 from components.storage.pair_lists import read_pair_lists

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.arithmetic import Ints, hashed, occurrence, rounded, shuffled, turns, uniform
+from components.pair_generator.quotas import Ints, hashed, occurrence, rounded, shuffled, turns, uniform
 
 _ROUNDS = 8
 _ENUMERABLE = 1500  # images of a split up to which all its pairs may be listed

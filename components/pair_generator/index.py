@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.pair_generator.arithmetic import Ints
+from components.pair_generator.quotas import Ints
 from components.pair_generator.selection import Selection
 from models.data.features import (
     GROUP,

@@ -7,8 +7,8 @@ anchors.
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.arithmetic import Ints, occurrence, shuffled, turns
 from components.pair_generator.impostors import Layout
+from components.pair_generator.quotas import Ints, occurrence, shuffled, turns
 
 _POOL = 4096  # images that anchors are compared with
 _BLOCK = 1024  # anchors compared at once: 16 MB of distances

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pair_generator.arithmetic import Ints, hashed, possible, quotas, rate_for, schedule
 from components.pair_generator.impostors import Layout, choose_forgeries, choose_impostors, greedy
 from components.pair_generator.mined import choose_mined
+from components.pair_generator.quotas import Ints, hashed, possible, quotas, rate_for, schedule
 from components.pair_generator.settings import PairSettings
 from models.data.features import FORGERY, GENUINE, KINDS, MINED, RANDOM, SAME_GROUP, TRAIN
 from models.errors import UserError

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from components.gates.model_gate.gates import gate_decisions
+from components.gates.model_gate.decisions import gate_decisions
 from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.summary import RunSummary

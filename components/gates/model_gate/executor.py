@@ -16,7 +16,7 @@ from tfx.utils import path_utils
 from components.artifact_types import INTERVALS_FILE, Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.gates.model_gate.baseline_gates import cost_gate, leakage_gate
-from components.gates.model_gate.gates import gate_decisions
+from components.gates.model_gate.decisions import gate_decisions
 from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict

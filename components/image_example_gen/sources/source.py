@@ -117,7 +117,7 @@ class SourceType(NamedTuple):
     open: Callable[[str, IngestSettings], Source]
 
 
-SOURCE_TYPES: dict[str, SourceType] = {}  # filled by the modules of this folder, which ``open_source`` imports
+SOURCE_TYPES: dict[str, SourceType] = {}  # filled by the modules of this folder, which ``address`` imports
 
 
 def register_source(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from components.image_example_gen.sources.open_source import open_source
+from components.image_example_gen.sources.address import open_source
 from components.storage.folders import read_file
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config

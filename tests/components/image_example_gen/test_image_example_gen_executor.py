@@ -20,8 +20,8 @@ from components.image_example_gen import image_records, transforms
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
+from components.image_example_gen.sources.address import open_source
 from components.image_example_gen.sources.folder import FolderSource
-from components.image_example_gen.sources.open_source import open_source
 from components.storage.folders import open_folder
 from models.data import canonical_pixels, features, image_formats
 from models.data.features import SPLITS

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.open_source import open_source
+from components.image_example_gen.sources.address import open_source
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 

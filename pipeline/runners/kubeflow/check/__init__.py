@@ -10,8 +10,8 @@ import yaml
 
 from models.errors import UserError
 from pipeline.runners.kubeflow.check import go_yaml
-from pipeline.runners.kubeflow.check.compiled import CHECKS, Finding, errors, lines
-from pipeline.runners.kubeflow.check.pipeline_file import parse
+from pipeline.runners.kubeflow.check.findings import CHECKS, Finding, errors, lines
+from pipeline.runners.kubeflow.check.parsing import parse
 
 __all__ = ["Finding", "errors", "file_findings", "findings", "lines"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from google.protobuf import json_format
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, Message, check, warning
+from pipeline.runners.kubeflow.check.findings import Compiled, Finding, Message, check, warning
 
 ENTRYPOINT = "pipeline.runners.kubeflow.entrypoint"
 _STOCK = ("kubeflow_v2_run_executor", "tfx.orchestration.kubeflow.v2.container")

@@ -11,7 +11,7 @@ import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check, warning
+from pipeline.runners.kubeflow.check.findings import Compiled, Dag, Finding, Message, check, warning
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
 _TYPES = {"string_value": ("STRING",), "number_value": _NUMBERS, "bool_value": ("BOOLEAN",)}

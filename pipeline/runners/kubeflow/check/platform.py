@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, check, warning
+from pipeline.runners.kubeflow.check.findings import Compiled, Finding, check, warning
 
 TEXT, FLAG, NUMBER, TEXTS, MAP = "a string", "true or false", "an integer", "a list of strings", "a map of strings"
 PARAMETER = "a parameter"  # ml_pipelines.TaskInputsSpec.InputParameterSpec

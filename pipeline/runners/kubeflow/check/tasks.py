@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Dag, Finding, Message, check, warning
+from pipeline.runners.kubeflow.check.findings import Compiled, Dag, Finding, Message, check, warning
 
 _TASK_ID = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _ON_EXIT = 2  # PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED

@@ -19,7 +19,7 @@ from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.kubeflow.check import Finding, errors, findings, go_yaml, lines
 from pipeline.runners.kubeflow.check.executors import ENTRYPOINT
-from pipeline.runners.kubeflow.check.pipeline_file import SCHEMA_VERSION
+from pipeline.runners.kubeflow.check.parsing import SCHEMA_VERSION
 from pipeline.runners.kubeflow.compile.passes import PASSES, Target
 from pipeline.runners.kubeflow.compile.platform import platform_document
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources import archive_entries, tar_archive
+from components.image_example_gen.sources.address import open_source
 from components.image_example_gen.sources.archive import SUFFIXES, ArchiveSource
-from components.image_example_gen.sources.open_source import open_source
 from components.image_example_gen.sources.source import Found, Listing, Source
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError

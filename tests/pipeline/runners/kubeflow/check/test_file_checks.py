@@ -5,7 +5,7 @@ from planting import container, found_after
 
 from models.errors import UserError
 from pipeline.runners.kubeflow.check import file_findings, findings, go_yaml
-from pipeline.runners.kubeflow.check.compiled import Finding, lines, warning
+from pipeline.runners.kubeflow.check.findings import Finding, lines, warning
 
 
 def test_a_good_pipeline_has_none():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scored_pairs import against, distances, made, scored, with_scores, worse
 
-from components.gates.model_gate.gates import collapse, finite, gate_decisions, polarity
+from components.gates.model_gate.decisions import collapse, finite, gate_decisions, polarity
 from components.gates.model_gate.settings import GateSettings, MeasureSettings, SliceGate
 from models.verification.calibration import Calibration, calibrate
 

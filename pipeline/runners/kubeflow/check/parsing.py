@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.runners.kubeflow.check.compiled import Compiled, Finding, warning
+from pipeline.runners.kubeflow.check.findings import Compiled, Finding, warning
 from pipeline.runners.kubeflow.check.platform import PLATFORM_FIELDS
 
 Document = Mapping[str, Any]

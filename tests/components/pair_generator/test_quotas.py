@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pair_generator.arithmetic import possible, quotas, rate_for, schedule
+from components.pair_generator.quotas import possible, quotas, rate_for, schedule
 
 sizes = st.lists(st.integers(1, 40), min_size=1, max_size=20).map(np.array)
 

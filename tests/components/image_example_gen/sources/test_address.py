@@ -8,10 +8,10 @@ import pytest
 from components.image_example_gen import sources
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources import source
+from components.image_example_gen.sources.address import find_spans, open_source
 from components.image_example_gen.sources.archive import ArchiveSource
 from components.image_example_gen.sources.folder import FolderSource
 from components.image_example_gen.sources.manifest import ManifestSource
-from components.image_example_gen.sources.open_source import find_spans, open_source
 from models.errors import UserError
 
 NEW_SOURCE = '''
@@ -50,7 +50,7 @@ def _new_source(tmp_path, monkeypatch):
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "images_in_json.py").write_text(NEW_SOURCE, encoding="utf-8")
     monkeypatch.setattr(source, "SOURCE_TYPES", dict(source.SOURCE_TYPES))
-    monkeypatch.setattr("components.image_example_gen.sources.open_source.SOURCE_TYPES", source.SOURCE_TYPES)
+    monkeypatch.setattr("components.image_example_gen.sources.address.SOURCE_TYPES", source.SOURCE_TYPES)
     monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path / "sources")])
     yield
     sys.modules.pop(f"{sources.__name__}.images_in_json", None)

@@ -1,4 +1,4 @@
-"""The arithmetic of pairs: randomness that is a hash, turns, and how many genuine pairs of each identity, and which.
+"""The quotas of pairs: how many genuine pairs of each identity, and which, by turns and by hashed randomness.
 
 Pure numpy. The randomness is the same on every machine, runner and release of numpy.
 """
