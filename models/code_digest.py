@@ -136,9 +136,9 @@ class SourceTree:
         return sorted(files | {data for folder in {file.parent for file in files} for data in _data_files(folder)})
 
     def _reference(self, name: str) -> _Reference:
-        """The module that a dotted name is of, or is in."""
+        """The module that a dotted name is of, or is in; of a package, all its modules."""
         if self._file(name):
-            return _Reference(name)
+            return _Reference(name, None, True)
         module, _, attribute = name.rpartition(".")
         if not self._file(module):
             raise ModuleNotFoundError(name)

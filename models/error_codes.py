@@ -2,9 +2,13 @@
 
 ``docs/reference/errors.md`` is generated from it (``make reference``). To add an error: an entry here, and
 ``raise UserError(message, code="...")`` where it is found. Codes are stable: scripts may test for them.
+
+A code stands for exit code 2, or for 1 where ``(exit code 1)`` follows it: the input is not to blame, or not alone.
 """
 
 from typing import NamedTuple
+
+from models.errors import ExitCode
 
 
 class ErrorCode(NamedTuple):
@@ -12,7 +16,10 @@ class ErrorCode(NamedTuple):
 
     cause: str
     remedy: str
+    exit_code: ExitCode
 
+
+_FAILED = " (exit code 1)"
 
 # ``code: cause -> remedy``, sorted; an indented line continues the one before.
 _TABLE = """
@@ -130,6 +137,8 @@ kubeflow-root-unreadable: the pipeline root cannot be read from this machine
   -> set the credentials of the object store, and AWS_ENDPOINT_URL for one that is not Amazon's
 kubeflow-schedule-of-another-pipeline: A schedule of that name runs another pipeline.
   -> Choose another name, or delete the schedule.
+kubeflow-server-error (exit code 1): the Kubeflow server answered with an error, or broke off
+  -> see the message and the logs of the server; repeat the command
 kubeflow-serving-validator: `serving_validator.runtime` cannot be compiled for Kubeflow. -> Set it to `process`.
 kubeflow-unknown-node: A key of `kubeflow` names a node that the pipeline does not have.
   -> Use one of the nodes that the message lists.
@@ -140,6 +149,8 @@ model-bad-url: the address of the serving folder is neither a path nor a known k
   -> write a path, gs://..., or s3://...
 model-damaged: files of the version are missing or differ from what was pushed
   -> restore an earlier version with `siamese rollback`
+model-damaged-candidate (exit code 1): the trained model cannot be loaded again
+  -> run again; if it happens again, see log.txt
 model-disk-full: the disk of the serving folder has no room for the model
   -> free some space, or set push.serving_dir to another disk
 model-folder-is-file: the serving folder, or a folder above it, is a file -> name a folder
@@ -173,6 +184,8 @@ serve-port-unavailable: the port is in use, or the address is not one of this ma
 serve-refused: the server refused the request -> see the reason in the message
 train-batch-too-small: More devices share a training step than it has identities or pairs for.
   -> Raise training.batch, or use fewer devices.
+train-collapsed (exit code 1): the encoder has mapped all images to one point
+  -> lower training.learning_rate, lengthen training.warmup, or take loss.name: contrastive
 train-disk-full: The disk of the artifacts cannot hold the pixels of the splits.
   -> Free disk space, or set training.in_memory: on.
 train-host-missing: A worker did not join within training.join_minutes.
@@ -183,9 +196,17 @@ train-hosts: `TF_CONFIG` does not fit the command: a run belongs to the chief, `
   -> run the command that the message shows on this host
 train-hosts-tuner: the trials of a Tuner are asked for where several hosts train
   -> tune on one host, or set `tuner.trials: 0`
+train-not-calibrated (exit code 1): no operating threshold can be chosen from the validation pairs
+  -> see the message: more validation pairs, or another calibration.objective
+train-not-finite (exit code 1): a loss, a distance or a weight is NaN or infinite
+  -> lower training.learning_rate
+train-other-host-failed (exit code 1): the training of several hosts ended with an error
+  -> see the message, and the logs of all hosts under runs/
 train-tf-config: TF_CONFIG is not the JSON of a cluster, or does not name this host.
   -> Set TF_CONFIG as TensorFlow describes it, with another index on each host, before the process starts.
 train-tuner-hosts: The Tuner was started on several hosts. -> Tune without TF_CONFIG, or set tuner.trials to 0.
+train-tuning-failed (exit code 1): no trial of the tuner was trained to its end
+  -> see the message; narrow tuner.search to smaller learning rates
 train-weights: The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.
   -> Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.
 train-weights-not-found: the file of encoder.weights does not exist -> check the path
@@ -196,9 +217,10 @@ train-worker-failed: another host ended the training with a user error -> see th
 
 
 def _entry(line: str) -> tuple[str, ErrorCode]:
-    code, _, phrases = line.partition(": ")
+    name, _, phrases = line.partition(": ")
+    code, failed, _ = name.partition(_FAILED)
     cause, remedy = phrases.split(" -> ")
-    return code, ErrorCode(cause, remedy)
+    return code, ErrorCode(cause, remedy, ExitCode.FAILED if failed else ExitCode.USER_ERROR)
 
 
 CODES: dict[str, ErrorCode] = dict(map(_entry, _TABLE.strip().replace("\n  ", " ").split("\n")))

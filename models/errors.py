@@ -1,7 +1,7 @@
-"""The errors that the command line tells apart, and the exit codes that they end a run with.
+"""The errors that the command line distinguishes, and the exit codes that they end a run with.
 
 Not beside the code that raises them: TFX reloads the modules whose functions it calls, and with them their classes.
-What each code of a ``UserError`` means stands in ``models.error_codes``.
+The meaning of each error code is in ``models.error_codes``.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class UserError(Exception):
       code: stable, from ``models.error_codes.CODES``; printed with the message.
     """
 
-    def __init__(self, message: str, code: str = "user-error") -> None:
+    def __init__(self, message: str, code: str) -> None:
         super().__init__(message, code)
         self.message, self.code = message, code
 
@@ -72,11 +72,22 @@ class NotEnoughNewData(Exception):
 
 
 class TrainingFailed(RuntimeError):
-    """The training diverged or collapsed; there is no model worth evaluating: exit code 1."""
+    """The training diverged or collapsed; there is no model worth evaluating: exit code 1.
+
+    Args:
+      message: what happened, and what may help.
+      code: stable, from ``models.error_codes.CODES``.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, code)
+        self.message, self.code = message, code
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error of TensorFlow's that says something, without the graph's nodes around it."""
+    """The first line with content of an error of TensorFlow's, without the graph's nodes around it."""
     lines = (line.strip() for line in str(error).splitlines())
-    telling = (line for line in lines if line and line != "Graph execution error:")
-    return next(telling, type(error).__name__)[:300]
+    return next((line for line in lines if line and line != "Graph execution error:"), type(error).__name__)[:300]

@@ -52,7 +52,6 @@ def create_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         min_images=limits.min_images,
-        code_digest=code_digest(AnomalyGate),
     )
     baseline = served_model(config, environment)
     pairs = PairGenerator(
@@ -60,7 +59,6 @@ def create_pipeline(config: Config, environment: RunEnvironment) -> Pipeline:
         gate=gate.outputs["verdict"],
         settings=config.pairs,
         seed=config.seed,
-        code_digest=code_digest(PairGenerator),
         # Only where it is read: pairs need not be made again whenever another model serves.
         baseline_model=baseline.outputs["model"] if config.pairs.mined else None,
     )
@@ -136,14 +134,11 @@ def ingest(config: Config, environment: RunEnvironment) -> tuple[ImageExampleGen
         image=config.image,
         protocol=config.pairs.protocol.given(),
         seed=config.seed,
-        code_digest=code_digest(ImageExampleGen),
     )
     reviewed = config.data.schema_file
     limits = config.data.validation
     made = image_schema(config.image, limits.drift, limits.skew)
-    schema = SchemaSource(
-        schema_text=read_reviewed(reviewed) if reviewed else as_text(made), code_digest=code_digest(SchemaSource)
-    )
+    schema = SchemaSource(schema_text=read_reviewed(reviewed) if reviewed else as_text(made))
     statistics = StatisticsGen(examples=images.outputs["examples"], schema=schema.outputs["schema"])
     return images, schema, statistics
 
@@ -161,7 +156,6 @@ def served_model(config: Config, environment: RunEnvironment) -> Baseline:
         served=environment.served,
         image=config.image,
         ignore_version=ignored,
-        code_digest=code_digest(Baseline),
     )
 
 
@@ -176,7 +170,6 @@ def new_data(config: Config, environment: RunEnvironment, images: ImageExampleGe
             baseline=baseline.outputs["found"],
             minimum=config.data.min_new_images,
             ends_run=not environment.conditions,
-            code_digest=code_digest(NewData),
         )
     ]
 
@@ -198,7 +191,6 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         examples=pairs,
         model=model,
         baseline_model=baseline.outputs["model"],
-        code_digest=code_digest(PairScorer),
     ).with_id("PairScores")
     # First, because its error names the damaged model and the damage; TFMA's comes from deep inside Beam.
     evaluator.add_upstream_node(scores)
@@ -211,14 +203,12 @@ def model_gates(config: Config, baseline: Baseline, pairs: BaseChannel, model: B
         measures_settings=config.measures,
         split=config.split_rule,
         seed=config.seed,
-        code_digest=code_digest(ModelGate),
     )
     serving = serving_validator(
         config.serving_validator,
         model=model,
         examples=pairs,
         scores=scores.outputs["scores"],
-        code_digest=code_digest(serving_validator),
     )
     return [
         scores,

@@ -13,17 +13,21 @@ from models.error_codes import CODES  # noqa: E402 - a script runs without the p
 
 ERRORS = """# Error codes
 
-An error that its user can fix is one line, `error: <what is wrong, where, what would be right> [<code>]`, and exit
-code 2. The codes are stable: scripts may test for them. This page is generated from `models/error_codes.py`.
+An error is one line, `error: <what is wrong, where, what would be right> [<code>]`, and exit code 2; or 1 where the
+input is not to blame, or not alone. The codes are stable: scripts may test for them. This page is generated from
+`models/error_codes.py`.
 
-| code | usual cause | remedy |
-|---|---|---|
+| code | exit code | usual cause | remedy |
+|---|---|---|---|
 """
 
 
 def pages() -> dict[Path, str]:
     """Each page with its text."""
-    rows = (f"| `{code}` | {entry.cause} | {entry.remedy} |\n" for code, entry in sorted(CODES.items()))
+    rows = (
+        f"| `{code}` | {int(entry.exit_code)} | {entry.cause} | {entry.remedy} |\n"
+        for code, entry in sorted(CODES.items())
+    )
     return {ROOT / "docs" / "reference" / "errors.md": ERRORS + "".join(rows)}
 
 

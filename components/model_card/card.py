@@ -8,6 +8,7 @@ import yaml
 from components.model_card.settings import ModelCardSettings
 from components.run_outcome.explanation import warnings_of
 from components.run_outcome.summary import Metric, RunSummary
+from components.run_outcome.verdict import decision
 from models.export.manifest import ModelManifest
 
 _SHOWN = 50  # slices
@@ -53,7 +54,7 @@ def _verdict(summary: RunSummary) -> str:
     if not refused:
         return f"All {len(summary.gates)} gates passed: this model may serve."
     reasons = "\n".join(f"- {text(gate.name)}: {text(gate.reason)}" for gate in refused)
-    return f"**This model must not be used**: {len(refused)} of {len(summary.gates)} gates refused it.\n\n{reasons}"
+    return f"**{text(decision(summary.gates))}**\n\n{reasons}"
 
 
 def _details(summary: RunSummary, model: ModelManifest, settings: ModelCardSettings, made: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from components.pair_scores.table import FILE, SCHEMA
 from components.storage.tfrecords import find_shards, read_records
 from models.data import features
+from models.errors import TrainingFailed
 
 _BATCH = 256
 
@@ -34,7 +35,7 @@ class PairModel:
     """A SavedModel that scores serialized pair Examples.
 
     Raises:
-      RuntimeError: it cannot be loaded.
+      TrainingFailed: it cannot be loaded.
     """
 
     def __init__(self, model_dir: Path | str) -> None:
@@ -43,7 +44,8 @@ class PairModel:
         except Exception as error:  # damaged files can raise any class
             text = re.sub(r"^\{\{.*?\}\} ", "", " ".join(str(error).split()))  # without the name of a node
             why = text.replace(f"{model_dir}/", "")[:200]
-            raise RuntimeError(f"{model_dir}: the model is damaged, it cannot be loaded: {why}") from error
+            message = f"{model_dir}: the model is damaged, it cannot be loaded: {why}"
+            raise TrainingFailed(message, "model-damaged-candidate") from error
 
     def __call__(self, records: Sequence[bytes]) -> tuple[Any, Any]:
         """[n] serialized pair Examples -> (scores, distances), float32 [n]."""

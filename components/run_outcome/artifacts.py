@@ -3,19 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel
 from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter
 
 from components.artifact_types import GateVerdict, write_file
-from components.run_outcome.verdict import VERDICT_FILE, GateResult, refusals
+from components.run_outcome.verdict import VERDICT_FILE, GateResult, Verdict, gate_results, refusals
 
 MOST_GATES = 16
-
-
-class _Verdict(BaseModel):
-    gates: list[GateResult]
 
 
 # Inputs for the verdicts of any gates. One input each: TFX's Kubeflow v2 compiler takes no union of channels.
@@ -55,7 +50,7 @@ def gates_in(input_dict: Mapping[str, Sequence[Artifact]]) -> list[GateResult]:
 
 def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
     """Writes ``verdict.json`` into the artifact and sets its custom properties; returns whether all gates passed."""
-    verdict = _Verdict(gates=list(gates))
+    verdict = Verdict(gates=list(gates))
     write_file(artifact, VERDICT_FILE, verdict.model_dump_json(indent=2) + "\n")
     passed = all(gate.passed for gate in gates)
     artifact.set_int_custom_property("passed", int(passed))
@@ -65,7 +60,7 @@ def write_verdict(artifact: Artifact, gates: Sequence[GateResult]) -> bool:
 
 def read_verdict(uri: str) -> list[GateResult]:
     """The gate results in the artifact at ``uri``."""
-    return _Verdict.model_validate_json((Path(uri) / VERDICT_FILE).read_text(encoding="utf-8")).gates
+    return gate_results((Path(uri) / VERDICT_FILE).read_bytes())
 
 
 def write_blessing(artifact: Artifact, blessed: bool, blessed_file: str, not_blessed_file: str) -> None:

@@ -37,7 +37,7 @@ class RunSummary(BaseModel):
     already_serving: bool = False  # the identical model served before: nothing new was pushed
     exit_code: int
     error: str | None = None
-    error_code: str | None = None  # of models.error_codes, if a UserError ended the run
+    error_code: str | None = None  # of models.error_codes, if the error has one
     skipped: str | None = None  # why it ended before the training, for lack of new data
     failed_component: str | None = None
     alert: str | None = None  # why alerts.webhook was not reached; None: nothing was to be sent, or it arrived
@@ -133,7 +133,9 @@ def _read(path: Path) -> RunSummary:
     except (ValidationError, UnicodeDecodeError, OSError) as raised:
         why = raised.errors()[0]["msg"] if isinstance(raised, ValidationError) else str(raised)
         error = f"{path}: not readable as a summary: {why}"
-        return RunSummary(run_id=path.parent.name, status="failed", exit_code=1, error=error, seed=0, config_digest="")
+        return RunSummary(
+            run_id=path.parent.name, status="failed", exit_code=ExitCode.FAILED, error=error, seed=0, config_digest=""
+        )
 
 
 def versions() -> dict[str, str]:

@@ -4,12 +4,13 @@ The terminal, ``summary.json``, ``outcome.json``, the report, the webhook, ``sia
 ``siamese kubeflow follow`` show an ``Outcome``. Pure: no TFX, no network.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from models.errors import ExitCode, GateRefusal, NotEnoughNewData, UserError
+from models.error_codes import CODES
+from models.errors import ExitCode, GateRefusal, NotEnoughNewData, TrainingFailed, UserError
 
 OUTCOME_FILE = "outcome.json"
 VERDICT_FILE = "verdict.json"  # of one gate component
@@ -29,6 +30,12 @@ class GateResult(BaseModel):
     name: str
     passed: bool
     reason: str
+
+
+class Verdict(BaseModel):
+    """The content of ``verdict.json``: the results of one gate component."""
+
+    gates: list[GateResult]
 
 
 class DataRefused(UserError):
@@ -64,7 +71,7 @@ class Outcome(BaseModel):
       gates: every gate that was reached, in the order of the graph.
       skipped: why the run ended before the training.
       error: why the run failed, in one line.
-      error_code: of ``models.error_codes``, if a ``UserError`` ended the run.
+      error_code: of ``models.error_codes``, if the error has one.
       failed_component: the node that failed; None if the run failed before its first node.
     """
 
@@ -108,16 +115,41 @@ class Outcome(BaseModel):
         """
         fields["gates"] = [*gates, *gates_on(error)]
         if skipped := cause_of(error, NotEnoughNewData):
-            return cls(status="skipped", skipped=str(skipped), **{**fields, "failed_component": None})
+            return cls.of_skip(str(skipped), **{**fields, "failed_component": None})
         if cause_of(error, GateRefusal):
             return cls(status="refused", **{**fields, "failed_component": None})
-        user_error = cause_of(error, UserError)
+        coded = cause_of(error, UserError) or cause_of(error, TrainingFailed)
         return cls(
             status="failed",
-            error=str(user_error) if user_error else one_line(error),
-            error_code=user_error.code if user_error else None,
+            error=str(coded) if coded else one_line(error),
+            error_code=coded.code if coded else None,
             **fields,
         )
+
+    @classmethod
+    def of_failed_node(cls, node: str, event: Mapping[str, Any], **fields: Any) -> "Outcome":
+        """Of a cluster's run that a node ended, from what is known of it.
+
+        Args:
+          node: that failed.
+          event: ``refused`` (whether a gate refused), ``reason``, ``error_code``, ``gates``.
+          **fields: ``name``, ``run_id``.
+        """
+        gates = event.get("gates") or []
+        if event.get("refused"):
+            return cls(status="refused", gates=gates, **fields)
+        about = {"error": event.get("reason"), "error_code": event.get("error_code"), "gates": gates}
+        return cls(status="failed", failed_component=node, **about, **fields)
+
+    @classmethod
+    def of_skip(cls, reason: str, gates: Iterable[GateResult], **fields: Any) -> "Outcome":
+        """Of a run that ended before the training because too few images are new; ``fields``: ``name``, ``run_id``."""
+        return cls(status="skipped", skipped=reason, gates=list(gates), **fields)
+
+    def after(self, gates: Iterable[GateResult]) -> "Outcome":
+        """The same with gates that were reached before, those of its own last."""
+        own = {gate.name for gate in self.gates}
+        return self.model_copy(update={"gates": [*(gate for gate in gates if gate.name not in own), *self.gates]})
 
     @property
     def kind(self) -> str:
@@ -129,7 +161,7 @@ class Outcome(BaseModel):
     def exit_code(self) -> int:
         """Of ``siamese run`` and ``siamese kubeflow follow``."""
         if self.status == "failed":
-            return ExitCode.USER_ERROR if self.error_code else ExitCode.FAILED
+            return exit_code_of(self.error_code)
         return {"pushed": ExitCode.PUSHED, "skipped": ExitCode.SKIPPED, "refused": ExitCode.REFUSED}[self.status]
 
     @computed_field  # type: ignore[prop-decorator]
@@ -153,15 +185,14 @@ class Outcome(BaseModel):
     @property
     def next_step(self) -> str:
         """What to do now; empty if there is nothing to do."""
-        if self.status == "failed" and self.error_code:
+        if self.exit_code == ExitCode.USER_ERROR:
             return "Fix what the error names, then start the same run again: finished components are reused."
         if self.status == "failed":
             return "Start the same run again: the training resumes from its checkpoint. If it fails again, see log.txt."
         if self.status == "refused":
             return (
                 "Look at the misclassified pairs below: fix wrong labels in the data; for look-alikes add images of "
-                "those identities, or mine pairs with the served model (pairs.mined); otherwise change the recipe "
-                "(tuner.trials)."
+                "those identities; otherwise change the recipe (tuner.trials)."
             )
         if self.status == "pushed" and not self._already:
             return (
@@ -178,9 +209,7 @@ class Outcome(BaseModel):
         if self.status == "pushed":
             return f"This model may be used: every gate passed, and it serves as version {self.pushed_version}."
         if self.status == "refused":
-            refused = [gate.name for gate in self.gates if not gate.passed]
-            by = f"{len(refused)} of {len(self.gates)} gates refused it: {', '.join(refused)}. " if refused else ""
-            return f"This model must not be used: {by or 'it was not blessed. '}{_STANDING.capitalize()}."
+            return f"{decision(self.gates)} {_STANDING.capitalize()}."
         if self.status == "skipped":
             return "Nothing was trained: too few images are new."
         return f"The run failed in {self._where}. Nothing was pushed."
@@ -224,6 +253,26 @@ class Outcome(BaseModel):
     def _error_with_code(self) -> str:
         error = self.error or "no reason is known; log.txt has the whole log"
         return error if self.error_code in (None, UNKNOWN_CODE) else f"{error} [{self.error_code}]"
+
+
+def exit_code_of(error_code: str | None) -> ExitCode:
+    """The exit code of a failed run: 1 without an error code; 2 with one that this release does not know."""
+    if error_code is None:
+        return ExitCode.FAILED
+    return CODES[error_code].exit_code if error_code in CODES else ExitCode.USER_ERROR
+
+
+def decision(gates: Sequence[GateResult]) -> str:
+    """Whether a model may serve by the gates that it has reached, in a sentence."""
+    refused = [gate.name for gate in gates if not gate.passed]
+    if refused:
+        return f"This model must not be used: {len(refused)} of {len(gates)} gates refused it: {', '.join(refused)}."
+    return "This model must not be used: it was not blessed."
+
+
+def gate_results(content: bytes | str) -> list[GateResult]:
+    """The results in a ``verdict.json``."""
+    return Verdict.model_validate_json(content).gates
 
 
 def refusals(gates: Iterable[GateResult]) -> str:

@@ -83,7 +83,7 @@ class IdentityBatches:
         self.steps_per_epoch = max(1, -(-len(rows) // (self._identities * self._each)))
         self._mined = np.empty((0, 2), np.int64) if mined is None else mined
         self._mined_sets = np.searchsorted(self._by_identity.labels, images.identity[self._mined])
-        self._mined_each = settings.mined * self._identities / 2  # pairs a step; the fractions add up over steps
+        self._mined_each = (settings.mined or 0) * self._identities / 2  # pairs a step; the fractions add up over steps
 
     def step(self, number: int, part: int = 0, parts: int = 1) -> tuple[NDArray[Any], ...]:
         """(raw pixels [n], labels [n]); images of one identity lie together, forgeries at the end.

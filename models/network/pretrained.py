@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import UserError, first_line
+from models.errors import ExitCode, UserError, first_line
 from models.network.encoders import build_encoder
 from models.network.encoders.backbone import BACKBONE, PIXELS, Backbone, application
 from models.network.lazy_keras import Model, keras
@@ -62,7 +62,7 @@ def main() -> None:
             load_pretrained(build_encoder(image, encoder), image, encoder)
     except UserError as error:
         print(error)
-        sys.exit(2)
+        sys.exit(ExitCode.USER_ERROR)
 
 
 def _load_from(url: str, network: Model) -> None:

@@ -32,8 +32,11 @@ class BatchSettings(Settings):
     images: int = Field(4, ge=2, description="images of each identity (form: batch)")
     groups: int = Field(4, ge=1, description="groups that the identities come from, where there are groups")
     forgeries: int = Field(2, ge=0, description="given forgeries of each identity, where there are any (form: batch)")
-    mined: float = Field(
-        0, ge=0, le=1, description="share of the identities that come as mined impostor pairs (form: batch); 0: none do"
+    mined: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of the identities that come as mined impostor pairs (form: batch); default: pairs.mined",
     )
 
 

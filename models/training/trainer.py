@@ -184,7 +184,7 @@ def fit(
         distance = distances.of(embeddings)
         calibration = calibrate(same, distance, settings.calibration)
     except ValueError as error:
-        raise TrainingFailed(f"training failed: {error}") from None
+        raise TrainingFailed(f"training failed: {error}", "train-not-calibrated") from None
     if shown == "all":
         write_projector(logs, val[0], distances.rows, embeddings)
     progress.info("threshold %.4f from %d validation pairs", calibration.threshold, len(same))
@@ -194,7 +194,9 @@ def fit(
 def _in_float32(encoder: keras.Model, settings: ModelSettings) -> keras.Model:
     """The same encoder computing in float32: what a mixed-precision training exports runs on any server."""
     if not np.isfinite(np.concatenate([np.ravel(weights) for weights in encoder.get_weights()])).all():
-        raise TrainingFailed("training failed: a weight is not a finite number; try a lower training.learning_rate")
+        raise TrainingFailed(
+            "training failed: a weight is not a finite number; try a lower training.learning_rate", "train-not-finite"
+        )
     exported = build_tower(settings)
     exported.set_weights(encoder.get_weights())
     return exported

@@ -151,7 +151,10 @@ class Search(keras_tuner.engine.base_tuner.BaseTuner):
             super().search(fit=fit)
         if not self.best():
             shutil.rmtree(self.project_dir, ignore_errors=True)  # it would find nothing else again
-            raise TrainingFailed(f"tuning failed: none of {len(self.oracle.end_order)} trials was trained: {self._why}")
+            raise TrainingFailed(
+                f"tuning failed: none of {len(self.oracle.end_order)} trials was trained: {self._why}",
+                "train-tuning-failed",
+            )
         best = self.best()[0]
         tuned = _written(best.hyperparameters.values)
         progress.info("best of %d trials: %s (%.4f)", len(self.oracle.end_order), tuned, best.score)

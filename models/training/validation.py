@@ -123,15 +123,19 @@ class TrainingMonitors(keras.callbacks.Callback):
         seen = logs or {}
         when = f"training failed in epoch {epoch + 1}"
         if not np.isfinite(seen["loss"]):
-            raise TrainingFailed(f"{when}: the loss is not a finite number; try a lower training.learning_rate")
+            raise TrainingFailed(
+                f"{when}: the loss is not a finite number; try a lower training.learning_rate", "train-not-finite"
+            )
         if not np.isfinite([seen["val_genuine_distance"], seen["val_impostor_distance"]]).all():
             raise TrainingFailed(
-                f"{when}: a validation distance is not a finite number; try a lower training.learning_rate"
+                f"{when}: a validation distance is not a finite number; try a lower training.learning_rate",
+                "train-not-finite",
             )
         before, self._collapsed = self._collapsed, seen["val_spread"] < _COLLAPSED
         if before and self._collapsed:
             raise TrainingFailed(
                 f"{when}: the encoder has collapsed to one point (impostors are {seen['val_impostor_distance']:.2g} "
                 "apart on the validation split); try a lower training.learning_rate, a longer training.warmup, "
-                "or loss.name: contrastive"
+                "or loss.name: contrastive",
+                "train-collapsed",
             )

@@ -135,7 +135,12 @@ class Config(Settings):
         return fitted_to(self.tuner, model) if self.tuner.trials else None
 
     def model_post_init(self, _context: object) -> None:
-        """Checks that the sections are consistent."""
+        """Checks that the sections are consistent; sets what follows from another section."""
+        batch = self.training.batch
+        if batch.mined is None:  # mined pairs steer the batches in their share of the impostor pairs
+            share = self.pairs.mined if self.loss.form == "batch" else 0
+            steered = batch.model_copy(update={"mined": share})
+            object.__setattr__(self, "training", self.training.model_copy(update={"batch": steered}))
         model = self.model
         for section in (
             "loss",

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from models.settings import EncoderSettings, ImageSettings
 from pipeline.environment.run_environment import prepare_native_libraries
 
@@ -46,7 +46,7 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
             check=False,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
         )
-    if checked.returncode == 2:  # any other failure the Trainer meets too, and reports in full
+    if checked.returncode == ExitCode.USER_ERROR:  # any other failure the Trainer meets too, and reports in full
         raise UserError(checked.stdout.strip(), code="train-weights-unusable")
 
 

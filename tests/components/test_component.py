@@ -9,6 +9,8 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.component import Component
+from components.pair_scores.component import PairScorer
+from models.code_digest import code_digest
 from models.settings import ImageSettings
 
 
@@ -59,3 +61,14 @@ def test_a_missing_value_is_an_error_with_its_name(model):
         Example(model=model)
     with pytest.raises(TypeError, match="'text'"):
         Example(model=model, text=3)
+
+
+def test_the_digest_of_its_code_is_a_parameter_of_its_own_accord(model):
+    class KeyedSpec(ExampleSpec):
+        PARAMETERS = {**ExampleSpec.PARAMETERS, "code_digest": ExecutionParameter(type=str)}  # noqa: RUF012
+
+    class Keyed(Example):
+        SPEC_CLASS = KeyedSpec
+        __module__ = "components.pair_scores.component"
+
+    assert Keyed(model=model, text="a").exec_properties["code_digest"] == code_digest(PairScorer)

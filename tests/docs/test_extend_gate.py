@@ -38,7 +38,7 @@ def test_a_gate_is_one_folder_its_test_and_one_file_of_wiring(changed):
 
 
 def test_the_pages_own_test_passes(in_copy):
-    done = in_copy("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/components/gates")
+    done = in_copy("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/components/gates/separation")
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
 

@@ -158,6 +158,10 @@ class TestThisProject:
             shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
         return tmp_path
 
+    def test_a_package_stands_for_all_its_modules(self):
+        closure = SourceTree(ROOT).closure("components.gates.new_data")
+        assert {"components/gates/new_data/decision.py", "components/gates/new_data/executor.py"} <= set(closure)
+
     def test_a_copy_elsewhere_has_the_same_digest(self, scratch):
         assert SourceTree(scratch).digest(self.TRAINER) == code_digest(self.TRAINER)
 

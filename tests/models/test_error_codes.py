@@ -13,7 +13,7 @@ from models.errors import RejectedData, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path for package in ("models", "components", "pipeline") for path in (ROOT / package).rglob("*.py")]
-ERRORS = {"UserError", "RejectedData"}
+ERRORS = {"UserError", "RejectedData", "DataRefused", "TrainingFailed"}
 
 
 def texts(path):
@@ -49,7 +49,7 @@ def test_every_error_has_a_code_of_the_table(path):
 
 
 def test_the_reference_page_is_current():
-    command = [sys.executable, ROOT / "scripts" / "reference.py", "--check"]
+    command = [sys.executable, ROOT / "scripts" / "reference_pages.py", "--check"]
     assert subprocess.run(command, check=False).returncode == 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components import component
 from models import code_digest as code_digest_module
 from models.code_digest import SourceTree
 from models.data import image_formats
@@ -48,7 +49,7 @@ def scratch(tmp_path, monkeypatch) -> Path:
     """A copy of the sources, which the digests are then made of."""
     for package in ("components", "models"):
         shutil.copytree(ROOT / package, tmp_path / "copy" / package, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(graph, "code_digest", lambda code: SourceTree(tmp_path / "copy").digest(code.__module__))
+    monkeypatch.setattr(component, "code_digest", lambda name: SourceTree(tmp_path / "copy").digest(name))
     return tmp_path / "copy"
 
 

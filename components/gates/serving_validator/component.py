@@ -47,16 +47,13 @@ def serving_validator(
     model: BaseChannel,
     examples: BaseChannel,
     scores: BaseChannel,
-    code_digest: str,
 ) -> BaseComponent:
     """The node "ServingValidator" with the outputs ``blessing`` and ``verdict``, for each ``settings.runtime``.
 
-    ``scores`` and ``code_digest`` are for the fresh process alone: answers of TensorFlow Serving are not compared.
+    ``scores`` are for the fresh process alone: answers of TensorFlow Serving are not compared.
     """
     if settings.runtime == "process":
-        # Settings of the other runtimes must not invalidate the cache.
-        relevant = settings.model_dump(mode="json", exclude={"runtime", "image"})
-        return ServingValidator(
-            model=model, examples=examples, scores=scores, settings=relevant, code_digest=code_digest
-        )
+        # An image that is not used must not invalidate the cache.
+        used = settings.model_copy(update={"image": ""})
+        return ServingValidator(model=model, examples=examples, scores=scores, settings=used)
     return TensorFlowServingValidator(settings, model=model, examples=examples).with_id("ServingValidator")

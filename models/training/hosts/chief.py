@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from models.errors import TrainingFailed, UserError
+from models.errors import ExitCode, TrainingFailed, UserError
 from models.settings import ModelSettings
 from models.training.hosts.cluster import hosts
 from models.training.hosts.process import Ended, train
@@ -40,7 +40,7 @@ def announced(folder: Path, run: str) -> Iterator[list[Ended]]:
     finally:
         last = read(ChiefMessage, path_of(folder, 0))
         if last and last.state != "over":
-            end = ends[-1] if ends else Ended(1, "it was interrupted")
+            end = ends[-1] if ends else Ended(ExitCode.FAILED, "it was interrupted")
             Publisher(path_of(folder, 0), last).publish(state="over", code=end.code, reason=end.reason)
 
 
@@ -57,7 +57,9 @@ def train_with_workers(fn_args: Any) -> None:
     folder = Path(config.pop(FOLDER))
     message = read(ChiefMessage, path_of(folder, 0))
     if message is None:
-        raise TrainingFailed(f"{path_of(folder, 0)}: is missing; the chief's message was removed while it ran")
+        raise TrainingFailed(
+            f"{path_of(folder, 0)}: is missing; the chief's message was removed while it ran", "train-other-host-failed"
+        )
     arguments = {name: getattr(fn_args, name) for name in _ARGUMENTS} | {"custom_config": config}
     own, workers = Publisher(path_of(folder, 0), message), _Workers(folder, message)
     minutes = ModelSettings.model_validate(config.get("model", {})).training.join_minutes
@@ -68,15 +70,19 @@ def train_with_workers(fn_args: Any) -> None:
         progress.info("all %d hosts are there", hosts().count)
         ended = train(own, arguments, workers.lost)
     except KeyboardInterrupt:
-        own.publish(state="over", code=1, reason="interrupted")
+        own.publish(state="over", code=ExitCode.FAILED, reason="interrupted")
         raise
     except Exception as error:
-        own.publish(state="over", code=2 if isinstance(error, UserError) else 1, reason=str(error))
+        own.publish(
+            state="over",
+            code=ExitCode.USER_ERROR if isinstance(error, UserError) else ExitCode.FAILED,
+            reason=str(error),
+        )
         raise
-    if ended.code == 2:
+    if ended.code == ExitCode.USER_ERROR:
         raise UserError(ended.reason, code="train-host-refused")
     if ended.code:
-        raise TrainingFailed(f"training failed: {ended.reason}")
+        raise TrainingFailed(f"training failed: {ended.reason}", "train-other-host-failed")
 
 
 class _Workers:

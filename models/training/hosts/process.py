@@ -20,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
-from models.errors import UserError, first_line
+from models.errors import ExitCode, UserError, first_line
 from models.training.hosts.rendezvous import POLL, Publisher
 
 progress = logging.getLogger("siamese.progress")
@@ -31,7 +31,6 @@ _GRACE = 40.0  # seconds that a process has to keep its state: longer than its o
 _OWN_GRACE = 30.0
 _LOST = 10.0  # seconds for a training to end by itself once another host is lost
 _LAST_MESSAGE = 5.0  # seconds for another host to publish why it ended
-STOPPED = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def train(
     try:
         ended = TrainingProcess(arguments, log).supervised(look)
     except KeyboardInterrupt:
-        own.publish(state="over", code=1, reason="interrupted")
+        own.publish(state="over", code=ExitCode.FAILED, reason="interrupted")
         raise
     own.publish(state="over", code=ended.code, reason=ended.reason)
     if not ended.code:
@@ -101,7 +100,7 @@ class TrainingProcess:
                 lost = look()
                 since = (since or time.monotonic()) if lost else None
                 if lost and since and time.monotonic() - since > _LOST:
-                    return Ended(1, lost)
+                    return Ended(ExitCode.FAILED, lost)
                 time.sleep(POLL)
             if self._done:  # then it is no failure, whatever TensorFlow makes of its own end
                 with suppress(subprocess.TimeoutExpired):
@@ -109,7 +108,10 @@ class TrainingProcess:
         finally:
             self.stop()
         code = 0 if self._done else self._process.returncode
-        return Ended(code if code in (0, 2) else 1, self._error or (_described(code) if code else ""))
+        return Ended(
+            code if code in (0, ExitCode.USER_ERROR) else ExitCode.FAILED,
+            self._error or (_described(code) if code else ""),
+        )
 
     def stop(self) -> None:
         """Ends it: it keeps its state, if it can in time; at once where Ctrl-C is pressed again."""
@@ -149,7 +151,7 @@ def _described(code: int) -> str:
 
 
 def main() -> None:
-    """Exits with 0, 1, 2 (a user error) or ``STOPPED``; when its parent has ended, it ends too.
+    """Exits with 0, 1, 2 (a user error) or ``ExitCode.INTERRUPTED``; when its parent has ended, it ends too.
 
     Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
     ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
@@ -163,15 +165,15 @@ def main() -> None:
     progress = logging.getLogger("siamese.progress")
     progress.setLevel(logging.INFO)
     progress.addHandler(_Lines(lines))
-    code, error = 1, ""
+    code, error = ExitCode.FAILED, ""
     try:
         from models.training.trainer import run_fn
 
         run_fn(SimpleNamespace(**arguments))
     except UserError as raised:
-        code, error = 2, str(raised)
+        code, error = ExitCode.USER_ERROR, str(raised)
     except KeyboardInterrupt:
-        code, error = STOPPED, "stopped"
+        code, error = ExitCode.INTERRUPTED, "stopped"
     except Exception as raised:  # noqa: BLE001 - whatever was raised, its line goes to the parent
         traceback.print_exc()
         error = _without_names(first_line(raised))
@@ -208,4 +210,4 @@ def _end_with_parent() -> None:
         pass
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(_OWN_GRACE)
-    os._exit(STOPPED)
+    os._exit(ExitCode.INTERRUPTED)

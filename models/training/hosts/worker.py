@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from models.errors import UserError
+from models.errors import ExitCode, UserError
 from models.training.hosts.cluster import Hosts
 from models.training.hosts.process import Ended, train
 from models.training.hosts.rendezvous import POLL, ChiefMessage, Heartbeat, Publisher, WorkerMessage, path_of, read
@@ -107,7 +107,7 @@ class Worker:
         message = WorkerMessage(nonce=self._nonce, state="here", answers=first.nonce)
         self._own = Publisher(path_of(self._folder, self._here.number), message)
         if reason:
-            self._own.publish(state="over", code=2, reason=reason)
+            self._own.publish(state="over", code=ExitCode.USER_ERROR, reason=reason)
             raise UserError(reason, code="train-host-refused")
         self._own.publish()
         self._report(f"run {first.run} calls its workers; waits until all {self._here.count} are there")

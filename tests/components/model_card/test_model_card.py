@@ -107,7 +107,7 @@ def test_missing_statements_are_marked_as_such():
 
 def test_the_card_of_a_refused_model_begins_with_the_refusal():
     found = card(gates=[PASSED, REFUSED])
-    assert found.index("**This model must not be used**: 1 of 2 gates refused it.") < found.index("## Model details")
+    assert found.index("**This model must not be used: 1 of 2 gates refused it: ") < found.index("## Model details")
     assert "- baseline: accuracy is &lt;worse> than 0.9 \\| so no" in found
 
 

@@ -99,7 +99,7 @@ def caught(raiser) -> BaseException:
 
 class TestCause:
     def test_itself(self):
-        error = UserError("x")
+        error = UserError("x", "data-no-images")
         assert cause_of(error, UserError) is error
 
     @pytest.mark.parametrize("depth", [1, 4])
@@ -107,7 +107,7 @@ class TestCause:
     def test_however_often_it_was_wrapped(self, depth, how):
         def raiser(level):
             if not level:
-                raise UserError("the folder is empty")
+                raise UserError("the folder is empty", "data-no-images")
             try:
                 raiser(level - 1)
             except Exception as error:

@@ -18,8 +18,10 @@ from typing import NoReturn
 from components.run_outcome.verdict import Outcome, cause_of
 from models.errors import ExitCode, GateRefusal, RejectedData
 from pipeline.environment.run_environment import prepare_native_libraries
-from pipeline.runners.kubeflow.entrypoint.alerts import alert
+from pipeline.runners.kubeflow.entrypoint.alerts import alert, record_attempt
 from pipeline.runners.kubeflow.entrypoint.events import Events
+
+_TERMINATED = "terminated (SIGTERM): the run was stopped, the node drained, or its time limit passed"
 
 
 class Terminated(SystemExit):
@@ -35,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     events.listen()
     signal.signal(signal.SIGTERM, _terminate)
     events.say("started", executor=arguments.executor_class_path)
+    alerts = arguments.alerts, arguments.json_serialized_invocation_args
+    record_attempt(arguments.node, *alerts)
     try:
         from pipeline.runners.kubeflow.entrypoint.step import Step, run_step  # ten seconds
 
@@ -50,10 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         run_step(step, events)
     except Terminated:
         events.say("terminated", reason="SIGTERM", seconds=events.seconds)
+        alert(Outcome(run_id="", status="failed", error=_TERMINATED, failed_component=arguments.node), *alerts, events)
         return ExitCode.TERMINATED
     except BaseException as error:  # noqa: BLE001 - the log has it and the pod fails
         outcome = _fail(error, events)
-        alert(outcome, arguments.alerts, arguments.json_serialized_invocation_args, events)
+        alert(outcome, *alerts, events)
         return outcome.exit_code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     events.say("finished", seconds=events.seconds, peak_memory_mb=round(peak))

@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
-from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE, Outcome
+from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome
 from components.run_record.files import SOURCES, Given
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
 from models.export.manifest import FILE as MANIFEST
-from pipeline.runners.kubeflow.entrypoint.alerts import FAILED, PATIENCE, open_root, within
+from pipeline.runners.kubeflow.entrypoint.alerts import (
+    FAILED,
+    PATIENCE,
+    changed,
+    open_root,
+    reached_gates,
+    verdict_files,
+    within,
+)
 
 # Only these parts of large artifacts.
 _PARTS = {"pairs": f"Split-{TEST}", "model": f"Format-Serving/{MANIFEST}"}
@@ -28,11 +36,7 @@ class RunInRoot:
     def newest(self, pattern: str) -> str | None:
         """The newest file or folder below the run's own; of a node that was tried again there are several."""
         paths = self._files.glob(f"{self._base}/{pattern}")
-        found = sorted(paths, key=self._changed)
-        return found[-1] if found else None
-
-    def _changed(self, path: str) -> str:
-        return str(self._files.info(path).get("LastModified", ""))
+        return max(paths, key=lambda path: changed(self._files, path), default=None)
 
     def read(self, pattern: str) -> bytes | None:
         """The content of the newest such file."""
@@ -48,6 +52,10 @@ class RunInRoot:
         content = self.read(f"Outcome/*/outcome/{OUTCOME_FILE}") or self.read(f"{FAILED}/{OUTCOME_FILE}")
         return Outcome.model_validate_json(content) if content else None
 
+    def gates(self) -> list[GateResult]:
+        """The results of every gate that was reached."""
+        return reached_gates(self._files, self._base)
+
     def fetch(self, target: Path) -> tuple[dict[str, Given], dict[str, Given]]:
         """Copies what a report needs into ``target``; returns artifacts by the names of ``SOURCES``, and verdicts."""
         found = {}
@@ -57,10 +65,8 @@ class RunInRoot:
             if path is None or name in _WITHOUT:
                 continue
             found[name] = self._get(path, target / name, part)
-        written = sorted(self._files.glob(f"{self._base}/*/*/*/{VERDICT_FILE}"), key=self._changed)
-        # The newest of each node, in the order in which they were written.
-        by_node = {path.split("/")[-4]: path.rpartition("/")[0] for path in written}
-        verdicts = {node: self._get(path, target / "verdicts" / node) for node, path in by_node.items()}
+        written = {node: path.rpartition("/")[0] for node, path in verdict_files(self._files, self._base).items()}
+        verdicts = {node: self._get(path, target / "verdicts" / node) for node, path in written.items()}
         return found, verdicts
 
     def _get(self, path: str, target: Path, part: str = "") -> Given:
@@ -68,6 +74,11 @@ class RunInRoot:
         to.parent.mkdir(parents=True, exist_ok=True)
         self._files.get(path, str(to), recursive=self._files.isdir(path))
         return Given(str(target), {})
+
+
+def read_gates(root: str, pipeline: str, run_id: str, patience: float = PATIENCE) -> list[GateResult]:
+    """The gates that a run reached; none where they cannot be read from here within ``patience`` seconds."""
+    return within(patience, lambda: RunInRoot(root, pipeline, run_id).gates()) or []
 
 
 def read_outcome(root: str, pipeline: str, run_id: str, patience: float = PATIENCE) -> Outcome | None:

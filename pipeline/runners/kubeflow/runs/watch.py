@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from components.run_outcome.verdict import Outcome
+from components.run_outcome.verdict import GateResult, Outcome
 from models.errors import ExitCode
-from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
+from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome
 from pipeline.runners.kubeflow.runs.server import Cluster, Event
 from pipeline.terminal import show_outcome
 
@@ -86,9 +86,7 @@ class Following:
         reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
         self._print(f"    {escape(reason)}")
         if self.failure is None:
-            about = {"error": reason, "error_code": event.get("error_code"), "gates": event.get("gates") or []}
-            failed = Outcome(run_id="", status="failed", failed_component=event["name"], **about)
-            self.failure = Outcome(run_id="", status="refused") if event.get("refused") else failed
+            self.failure = Outcome.of_failed_node(event["name"], {**event, "reason": reason}, run_id="")
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
@@ -103,20 +101,23 @@ def outcome_of(result: Event, failure: Outcome | None, pipeline_root: str | None
       pipeline_root: if the server does not return it.
     """
     fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
-    if result["skipped"]:
-        return Outcome(status="skipped", skipped=result["skipped"], gates=result["gates"], **fields)
     root = result["pipeline_root"] or pipeline_root
+    of_run = (root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
+    if result["skipped"]:
+        skipped = Outcome.of_skip(result["skipped"], map(GateResult.model_validate, result["gates"]), **fields)
+        return skipped.after(read_gates(*of_run)) if of_run else skipped
     if result["outcome"]:
         with suppress(ValidationError):
             return Outcome.model_validate(result["outcome"])
-    elif root and result["pipeline"] and (written := read_outcome(root, result["pipeline"], result["run_id"])):
+    elif of_run and (written := read_outcome(*of_run)):
         return written
     state = str(result["state"]).lower()
     if state == "succeeded" and not (failure and failure.status == "refused"):
         return None
     if failure is None:
         return Outcome(status="failed", error=result["error"] or f"the run is {state}; see its page", **fields)
-    return failure.model_copy(update=fields)
+    failed = failure.model_copy(update=fields)
+    return failed.after(read_gates(*of_run)) if of_run else failed
 
 
 def show_verdict(console: Console, outcome: Outcome | None) -> int:

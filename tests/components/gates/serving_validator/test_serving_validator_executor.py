@@ -13,6 +13,7 @@ from components.gates.serving_validator.component import ServingValidator, servi
 from components.gates.serving_validator.executor import Executor
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.run_outcome.artifacts import read_verdict
+from models.code_digest import code_digest
 
 
 @pytest.fixture
@@ -70,8 +71,9 @@ def test_the_node_takes_and_gives_what_the_graph_wires():
         channel_utils.as_channel([kind()])
         for kind in (standard_artifacts.Model, standard_artifacts.Examples, PairScores)
     ]
-    node = serving_validator(ServingValidatorSettings(canaries=7), *channels, code_digest="code")
+    node = serving_validator(ServingValidatorSettings(canaries=7, image="not-used"), *channels)
     assert isinstance(node, ServingValidator) and node.id == "ServingValidator"
     assert set(node.outputs) == {"blessing", "verdict"}
-    assert json.loads(node.exec_properties["settings"]) == {"canaries": 7, "tolerance": 1e-5, "timeout": 300}
-    assert node.exec_properties["code_digest"] == "code"
+    settings = json.loads(node.exec_properties["settings"])
+    assert (settings["canaries"], settings["image"]) == (7, "")  # an image that is not used is not in the cache key
+    assert node.exec_properties["code_digest"] == code_digest(ServingValidator)

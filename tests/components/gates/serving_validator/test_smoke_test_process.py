@@ -95,6 +95,6 @@ def test_a_process_that_does_not_come_to_an_end_is_a_refusal(stuck, canaries, tm
 def test_a_process_that_cannot_even_start_is_no_verdict(exported, canaries, tmp_path, monkeypatch):
     monkeypatch.setattr(process, "_PROGRAM", "components.gates.serving_validator.absent")
     with pytest.raises(
-        OSError, match=r"(?s)ended with code 1: .*No module named components\.serving_validator\.absent"
+        OSError, match=r"(?s)ended with code 1: .*No module named components\.gates\.serving_validator\.absent"
     ):
         process.run_smoke_test(exported.path, canaries.requests, tmp_path, 60)

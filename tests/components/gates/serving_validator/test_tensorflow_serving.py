@@ -19,7 +19,7 @@ def node(**settings):
         channel_utils.as_channel([kind()])
         for kind in (standard_artifacts.Model, standard_artifacts.Examples, PairScores)
     ]
-    return serving_validator(ServingValidatorSettings(**settings), *channels, code_digest="code")
+    return serving_validator(ServingValidatorSettings(**settings), *channels)
 
 
 @pytest.mark.parametrize(("runtime", "platform"), [("docker", "local_docker"), ("kubernetes", "kubernetes")])

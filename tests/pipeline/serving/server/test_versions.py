@@ -44,7 +44,7 @@ def watched(folder, loads):
         def load(number, path):
             loads.append(number)
             if (path / "saved_model.pb").read_bytes() == b"bad":
-                raise UserError(f"{path}: bad")
+                raise UserError(f"{path}: bad", "model-damaged")
             return Loaded(number)
 
         versions = Versions(folder, labels, load)

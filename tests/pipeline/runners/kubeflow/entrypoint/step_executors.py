@@ -33,7 +33,7 @@ class Clearer(BaseExecutor):
 
 class Refuser(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
-        raise UserError("photos/a.jpg: is no image")
+        raise UserError("photos/a.jpg: is no image", "data-no-images")
 
 
 class Breaker(BaseExecutor):

@@ -42,7 +42,9 @@ def fail(receiver, tmp_path):
 
     def failed(error: Exception, node: str = "Trainer", root: str = f"file://{tmp_path}/root", **options) -> int:
         outcome = Outcome.of_error(error, run_id="", failed_component=node)
-        alerts.alert(outcome, settings(receiver, **options), executor_input(root, node), Events(node, io.StringIO()))
+        about = settings(receiver, **options), executor_input(root, node)
+        alerts.record_attempt(node, *about)
+        alerts.alert(outcome, *about, Events(node, io.StringIO()))
         return len(receiver.received)
 
     return failed
@@ -66,6 +68,12 @@ def test_a_defect_is_sent_after_the_last_attempt_and_once_per_run(fail, receiver
     assert body["look"] == {"run": f"file://{tmp_path}/root/faces/r1"}
     written = read_outcome(f"file://{tmp_path}/root", "faces", "r1")  # what `follow` shows without the pods' logs
     assert (written.status, written.exit_code, written.failed_component) == ("failed", 1, "Trainer")
+
+
+def test_an_attempt_that_was_killed_counts(fail, receiver, tmp_path):
+    for _ in range(2):  # each began, and nothing was left of it to report its end
+        alerts.record_attempt("Trainer", settings(receiver), executor_input(f"file://{tmp_path}/root"))
+    assert fail(DEFECT) == 1
 
 
 def test_a_users_error_is_sent_at_once_and_not_again(fail, receiver):
@@ -95,8 +103,8 @@ def test_a_webhook_that_fails_is_in_the_log(receiver, tmp_path):
     assert "404" in event["reason"]
 
 
-@pytest.mark.parametrize("executor", ["Refuser", "Breaker"])
-def test_a_pod_sends_what_failed_and_ends_as_before(receiver, tmp_path, executor):
+@pytest.mark.parametrize(("executor", "code"), [("Refuser", 2), ("Breaker", 1), ("Sleeper", 143)])
+def test_a_pod_sends_what_failed_and_ends_as_before(receiver, tmp_path, executor, code):
     given = json.loads(executor_input(str(tmp_path)))
     given["outputs"]["outputFile"] = str(tmp_path / "output.json")
     command = [sys.executable, "-m", "pipeline.runners.kubeflow.entrypoint", "--node", "Trainer"]
@@ -106,6 +114,6 @@ def test_a_pod_sends_what_failed_and_ends_as_before(receiver, tmp_path, executor
     command += ["--json_serialized_invocation_args", json.dumps(given), "--alerts", settings(receiver, attempts=1)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == (2 if executor == "Refuser" else 1), done.stderr
+    assert done.returncode == code, done.stderr
     ((_, body),) = receiver.received
     assert (body["outcome"]["failed_component"], body["outcome"]["run_id"]) == ("Trainer", "r1")
