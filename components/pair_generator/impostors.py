@@ -167,7 +167,7 @@ def _round(
     slot += np.where(slot >= edges[own], room[own], 0)
     partner = np.minimum(np.searchsorted(edges, slot, side="right") - 1, len(room) - 1)
 
-    # The images of the partner take turns; from round to round one is skipped, lest the same pair be drawn for ever.
+    # The images of the partner take turns; from round to round one is skipped: the same pair must not come again.
     other = layout.position(partner, used[partner] + occurrence(partner) + number)
     keys = np.minimum(image[left], other) * chosen.size + np.maximum(image[left], other)
     keep = np.flatnonzero(width > 0)

@@ -91,5 +91,5 @@ def _strict(summary: RunSummary) -> Iterator[str]:
     if found and found[min(found)] < 0.9:
         yield (
             f"If only a share {min(found):g} of impostors may be accepted, {found[min(found)]:.1%} of genuine pairs "
-            "are accepted: do not use it so without a second check."
+            "are accepted: do not use it without a second check."
         )

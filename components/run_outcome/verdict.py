@@ -229,7 +229,7 @@ class Outcome(BaseModel):
           serving: address of the serving folder, if it is known.
         """
         if self._already:
-            return Line("Already serving:", f"version {self.pushed_version} is this very model.")
+            return Line("Already serving:", f"version {self.pushed_version} is the identical model.")
         if self.status == "pushed":
             where = f": {serving}/{self.pushed_version}" if serving else ""
             return Line("Pushed", f"as version {self.pushed_version}{where}")

@@ -32,14 +32,14 @@ SOURCES = {
 }
 
 
-class Given(NamedTuple):
+class ArtifactRecord(NamedTuple):
     """An artifact: its URI and its properties."""
 
     uri: str
     properties: Mapping[str, str | int | float]
 
     @classmethod
-    def of(cls, artifact: mlmd.Artifact) -> "Given":
+    def of(cls, artifact: mlmd.Artifact) -> "ArtifactRecord":
         """From the metadata store's form."""
         both = {**artifact.properties, **artifact.custom_properties}
         values = {key: getattr(value, kind) for key, value in both.items() if (kind := value.WhichOneof("value"))}
@@ -59,7 +59,9 @@ class RunFiles:
       verdicts: those of the type ``GateVerdict``, by node, in the order of the graph; likewise.
     """
 
-    def __init__(self, artifacts: Mapping[str, Given], verdicts: Mapping[str, Given] | None = None) -> None:
+    def __init__(
+        self, artifacts: Mapping[str, ArtifactRecord], verdicts: Mapping[str, ArtifactRecord] | None = None
+    ) -> None:
         self._artifacts, self._verdicts = artifacts, verdicts or {}
 
     def folder(self, name: str) -> Path | None:

@@ -13,7 +13,7 @@ from components.evaluator.results import floors_gate, measured
 from components.run_outcome.artifacts import GATE_INPUTS, read_verdict
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome, with_push
-from components.run_record.files import SOURCES, Given, RunFiles
+from components.run_record.files import SOURCES, ArtifactRecord, RunFiles
 from components.run_record.lineage import Lineage, Step
 from models.verification.metrics import MeasuredIntervals
 
@@ -26,7 +26,7 @@ class RunRecord(RunFiles):
     @classmethod
     def of(cls, inputs: Mapping[str, Sequence[Artifact]]) -> "RunRecord":
         """From the inputs of a component that names them as ``files.SOURCES`` and ``GATE_INPUTS`` do."""
-        given = {name: Given.of(artifacts[0].mlmd_artifact) for name, artifacts in inputs.items() if artifacts}
+        given = {name: ArtifactRecord.of(artifacts[0].mlmd_artifact) for name, artifacts in inputs.items() if artifacts}
         return cls(given, {name: given[name] for name in GATE_INPUTS if name in given})
 
     def counts(self) -> dict[str, Any]:

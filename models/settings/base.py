@@ -1,6 +1,6 @@
 """What every section of the configuration is, and the markers that a field carries.
 
-A marker says, where the field is declared, what another value changes and whether it may be a path::
+A marker declares, at the field, what another value changes and whether it may be a path::
 
     join_minutes: Annotated[float, Affects.CONFIGURATION] = Field(60.0, description="...")
     schema_file: Annotated[str | None, IsPath()] = Field(None, description="...")

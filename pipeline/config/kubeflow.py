@@ -57,7 +57,7 @@ class Toleration(Settings):
         None, description="effect of the taint; default: any"
     )
     toleration_seconds: int | None = Field(
-        None, description="seconds that a pod stays on a machine tainted later (NoExecute); default: for ever"
+        None, description="seconds that a pod stays on a machine tainted later (NoExecute); default: without end"
     )
 
 

@@ -15,7 +15,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.baseline.report import BaselineReport
-from components.run_record.files import SOURCES, Given
+from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_record.lineage import Lineage, Step
 from models.errors import UserError
 from models.export.manifest import ModelManifest
@@ -70,10 +70,10 @@ def nodes_of(metadata: Path, run_id: str) -> dict[str, Node]:
     return _nodes_of(_store(metadata), run_id) if metadata.is_file() else {}
 
 
-def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, Given]:
+def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, ArtifactRecord]:
     """The output artifacts of the completed nodes, by the names in ``run_record.files.SOURCES``."""
     found = {name: nodes[node].artifact(key) for name, (node, key) in SOURCES.items() if node in nodes}
-    return {name: Given.of(artifact) for name, artifact in found.items() if artifact}
+    return {name: ArtifactRecord.of(artifact) for name, artifact in found.items() if artifact}
 
 
 def record_of(nodes: Mapping[str, Node]) -> "RunRecord":
@@ -81,7 +81,9 @@ def record_of(nodes: Mapping[str, Node]) -> "RunRecord":
     from components.run_record.record import RunRecord
 
     finished = ((node.id, artifacts) for node in nodes.values() if node.finished for artifacts in node.outputs.values())
-    verdicts = {node: Given.of(one) for node, artifacts in finished for one in artifacts if one.type == _VERDICT_TYPE}
+    verdicts = {
+        node: ArtifactRecord.of(one) for node, artifacts in finished for one in artifacts if one.type == _VERDICT_TYPE
+    }
     return RunRecord(artifacts_of(nodes), verdicts)
 
 

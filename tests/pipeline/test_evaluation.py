@@ -37,7 +37,7 @@ def test_thresholds_hold_for_the_whole_split_alone():
             assert list(threshold.slicing_specs) == [config_pb2.SlicingSpec()]
 
 
-def test_floors_and_ceilings_are_bounds_and_no_change_is_judged():
+def test_floors_and_ceilings_are_bounds_and_no_change_is_compared():
     metrics = metrics_of(floors={"precision": 0.75}, ceilings={"eer": 0.1}, max_drop={"accuracy": 0.01})
     (floor,), (ceiling,) = (metrics[name].per_slice_thresholds for name in ("precision", "eer"))
     assert floor.threshold.value_threshold.lower_bound.value == 0.75
@@ -48,7 +48,7 @@ def test_floors_and_ceilings_are_bounds_and_no_change_is_judged():
     assert not any(t.threshold.HasField("change_threshold") for m in metrics.values() for t in m.per_slice_thresholds)
 
 
-def test_the_score_is_judged_against_same_overall_and_by_slice():
+def test_the_score_is_evaluated_against_same_overall_and_by_slice():
     config = eval_config(GateSettings(), MEASURES)
     models = {spec.name: spec for spec in config.model_specs}
     assert [name for name, spec in models.items() if spec.is_baseline] == ["baseline"]

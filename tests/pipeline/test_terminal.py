@@ -14,7 +14,7 @@ def shown(tmp_path, **fields) -> str:
     return text.getvalue()
 
 
-def test_the_threshold_is_told_with_its_aim_and_what_it_reached(tmp_path):
+def test_the_threshold_is_printed_with_its_aim_and_what_it_reached(tmp_path):
     reached = {"accuracy": 0.9, "precision": 0.95, "recall": 0.85, "f1": 0.897, "far": 0.04, "precision_at_prior": 0.5}
     report = CalibrationReport(objective="target_precision", value=0.5, prior=0.01, validation=reached)
     assert (
@@ -27,7 +27,7 @@ def test_a_run_without_a_model_tells_no_threshold(tmp_path):
     assert "threshold" not in shown(tmp_path)
 
 
-def test_tuned_values_are_told_where_there_are_some(tmp_path):
+def test_tuned_values_are_printed_where_there_are_some(tmp_path):
     tuned = {"margin": 1.164078, "learning_rate": 0.00042761, "embedding": 128}
     assert "tuned: margin 1.164, learning_rate 0.0004276, embedding 128\n" in shown(tmp_path, tuned=tuned)
     assert "tuned: " not in shown(tmp_path)

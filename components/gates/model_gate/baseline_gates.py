@@ -1,4 +1,4 @@
-"""Gate decisions: is the candidate worse or dearer than the model that serves, or no better than raw pixels? Pure."""
+"""Gate decisions: is the candidate worse or more expensive than the served model, no better than raw pixels? Pure."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -34,14 +34,16 @@ class Signature(NamedTuple):
 
 
 _STRINGS, _NUMBERS = Tensor("string", (None,)), Tensor("float32", (None,))
-_JUDGED = {"score": _NUMBERS, "distance": _NUMBERS}
+_PREDICTED = {"score": _NUMBERS, "distance": _NUMBERS}
 
 
 def contract(embedding: int) -> dict[str, Signature]:
     """The signatures of a model whose embeddings have this many numbers."""
     return {
-        "serving_default": Signature({"examples": _STRINGS}, _JUDGED),
-        "compare": Signature({"image_a": _STRINGS, "image_b": _STRINGS}, {**_JUDGED, "same": Tensor("bool", (None,))}),
+        "serving_default": Signature({"examples": _STRINGS}, _PREDICTED),
+        "compare": Signature(
+            {"image_a": _STRINGS, "image_b": _STRINGS}, {**_PREDICTED, "same": Tensor("bool", (None,))}
+        ),
         "embed": Signature({"image": _STRINGS}, {"embedding": Tensor("float32", (None, embedding))}),
     }
 

@@ -114,7 +114,7 @@ def _refuses_nonsense(server: Server) -> None:
         except RequestFailed as error:
             if error.clients_error:
                 continue
-            raise Refused(f"{name} answers bytes that are no image with a fault of its own: {error}") from error
+            raise Refused(f"{name} fails on bytes that are no image with an internal error: {error}") from error
         raise Refused(f"{name} answers bytes that are no image as if they were one")
 
 

@@ -1,4 +1,4 @@
-"""Augmentations: a module each, registered by lying here. On the accelerator, random at every step, never stored."""
+"""Augmentations: a module each, registered by its place here. Random at every step, never stored."""
 
 from typing import TYPE_CHECKING
 

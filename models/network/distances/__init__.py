@@ -1,4 +1,4 @@
-"""Distances between embeddings: a module each, registered by lying here. Embeddings are [n, d]."""
+"""Distances between embeddings: a module each, registered by being in this folder. Embeddings are [n, d]."""
 
 from models.settings.interfaces import Distance
 from models.settings.registry import Registry

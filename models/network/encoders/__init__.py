@@ -1,4 +1,4 @@
-"""Encoders: a module each, registered by lying here. One tower of the network, an image in, an embedding out.
+"""Encoders: a module each, registered by being in this folder. One tower of the network, an image in, an embedding out.
 
 Every layer has a name: those that Keras makes up count the layers of the process, and a model's digest holds them.
 """

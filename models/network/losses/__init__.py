@@ -1,4 +1,4 @@
-"""Losses: a module each, registered by lying here."""
+"""Losses: a module each, registered by being in this folder."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

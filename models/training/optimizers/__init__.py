@@ -1,4 +1,4 @@
-"""Optimizers: a module each, registered by lying here."""
+"""Optimizers: a module each, registered by being in this folder."""
 
 from models.settings.interfaces import Optimizer
 from models.settings.registry import Registry

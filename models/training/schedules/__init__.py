@@ -1,4 +1,4 @@
-"""Learning rate schedules, registered by lying here."""
+"""Learning rate schedules, registered by being in this folder."""
 
 from models.settings.interfaces import Schedule
 from models.settings.registry import Registry

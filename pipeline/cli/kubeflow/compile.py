@@ -14,9 +14,7 @@ from pipeline.cli.kubeflow.app import Data, Image, PipelineRoot, app
 
 @app.command("compile")
 def compile_file(
-    config: Annotated[
-        Path, typer.Option("--config", help="A YAML file; its kubeflow section says what pods are like.")
-    ],
+    config: Annotated[Path, typer.Option("--config", help="A YAML file; its kubeflow section describes the pods.")],
     output: Annotated[Path, typer.Option(help="YAML file to write.")] = Path("pipeline.yaml"),
     image: Image = None,
     pipeline_root: PipelineRoot = None,

@@ -20,14 +20,14 @@ def follow(run: Run, options: Server, poll: Poll = 5.0, patience: Patience = 600
 
 def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
     """Starts or follows a run (``operation``) and shows its progress; returns the exit code."""
-    from pipeline.runners.kubeflow.runs.watch import Following, outcome_of, show_verdict
+    from pipeline.runners.kubeflow.runs.watch import Watch, outcome_of, show_verdict
 
     console = stdout()
-    following = Following(console)
+    watched = Watch(console)
     try:
-        result = following.ask(cluster, operation, **request)
+        result = watched.ask(cluster, operation, **request)
     except KeyboardInterrupt:
-        run = following.run_id
+        run = watched.run_id
         how = f"  siamese kubeflow follow {run}\n  siamese kubeflow stop {run}"
         unknown = "interrupted; the run may have been started: see the server's UI"
         stderr().print(f"No longer followed; the run goes on.\n{how}" if run else unknown)
@@ -35,4 +35,4 @@ def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
     if "state" not in result:  # started, not followed
         console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
         return 0
-    return show_verdict(console, outcome_of(result, following.failure, request.get("pipeline_root")))
+    return show_verdict(console, outcome_of(result, watched.failure, request.get("pipeline_root")))

@@ -19,16 +19,16 @@ def report(
     patience: Patience = 600.0,
 ) -> None:
     """Write the report of a run once it has ended: its own, or one that shows why it failed."""
-    from pipeline.runners.kubeflow.runs.watch import Following
+    from pipeline.runners.kubeflow.runs.watch import Watch
 
     loaded, cluster = options.target()
-    following = Following(stdout())
-    result = following.ask(cluster, "follow", run_id=run, poll=poll, patience=patience)
+    watched = Watch(stdout())
+    result = watched.ask(cluster, "follow", run_id=run, poll=poll, patience=patience)
     root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
     if not root:
         message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
         raise UserError(message, code="kubeflow-no-pipeline-root")
     from pipeline.runners.kubeflow.runs.report import write_run_page
 
-    path = write_run_page(root, result, following, loaded if options.config else None, to)
+    path = write_run_page(root, result, watched, loaded if options.config else None, to)
     stdout().print(str(path), soft_wrap=True)

@@ -283,7 +283,7 @@ def found(folder: Path, version: int | None):
     return [artifact]
 
 
-def test_a_model_judged_against_what_no_longer_serves_is_not_pushed(run, serving, tmp_path):
+def test_a_model_compared_with_what_no_longer_serves_is_not_pushed(run, serving, tmp_path):
     good = {"model_blessing": blessing(1)}
     unseen = run("meanwhile", good, "strong").get_string_custom_property("pushed_version")
 

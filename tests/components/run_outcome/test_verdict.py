@@ -37,7 +37,12 @@ CASES = {
     ),
     "new data": (outcome(NotEnoughNewData("3 new images", [NEW_DATA])), "skipped", 0, "3 new images"),
     "rejected": (outcome(RejectedData("no images", "", {}, "data-no-images")), "failed", 2, "[data-no-images]"),
-    "collapse": (outcome(TrainingFailed("collapsed"), failed_component="Trainer"), "failed", 1, "collapsed"),
+    "collapse": (
+        outcome(TrainingFailed("collapsed", "train-collapsed"), failed_component="Trainer"),
+        "failed",
+        1,
+        "collapsed",
+    ),
     "interrupted": (outcome(KeyboardInterrupt()), "failed", 1, "KeyboardInterrupt"),
 }
 

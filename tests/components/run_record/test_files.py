@@ -3,7 +3,7 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from components.run_record.files import Given, RunFiles
+from components.run_record.files import ArtifactRecord, RunFiles
 
 
 @pytest.mark.parametrize("on_kubeflow", [False, True])
@@ -16,12 +16,12 @@ def test_properties_are_read_as_each_runner_hands_them_over(on_kubeflow):
     else:
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_string_custom_property("pushed_version", "7")
-    given = Given.of(pushed.mlmd_artifact)
+    given = ArtifactRecord.of(pushed.mlmd_artifact)
     assert given.uri == "/pushed"
     assert {key: given.properties[key] for key in ("pushed", "pushed_version")} == {"pushed": 1, "pushed_version": "7"}
 
 
 def test_what_is_gone_is_not_found(tmp_path):
-    files = RunFiles({"scores": Given(str(tmp_path / "gone"), {}), "pairs": Given(str(tmp_path), {})})
+    files = RunFiles({"scores": ArtifactRecord(str(tmp_path / "gone"), {}), "pairs": ArtifactRecord(str(tmp_path), {})})
     assert (files.folder("scores"), files.folder("pairs"), files.folder("model")) == (None, tmp_path, None)
     assert files.card() is files.quarantine() is files.near_duplicates() is None

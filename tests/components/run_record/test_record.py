@@ -4,21 +4,21 @@ from tfx.types import standard_artifacts
 
 from components.run_outcome.artifacts import write_verdict
 from components.run_outcome.verdict import GateResult
-from components.run_record.files import Given
+from components.run_record.files import ArtifactRecord
 from components.run_record.record import RunRecord
 
 ANOMALIES = GateResult(name="anomalies", passed=True, reason="no anomaly")
 POLARITY = GateResult(name="polarity", passed=True, reason="the score falls as the distance grows")
 
 
-def artifact(folder, *gates) -> Given:
+def artifact(folder, *gates) -> ArtifactRecord:
     made = standard_artifacts.ModelBlessing()
     made.uri = str(folder)
     write_verdict(made, gates)
-    return Given(str(folder), {})
+    return ArtifactRecord(str(folder), {})
 
 
-def evaluation(folder) -> Given:
+def evaluation(folder) -> ArtifactRecord:
     """TFMA's, in which the accuracy is below its floor."""
     result = validation_result_pb2.ValidationResult(validation_ok=False)
     failure = result.metric_validations_per_slice.add().failures.add()
@@ -28,7 +28,7 @@ def evaluation(folder) -> Given:
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "validations-00000-of-00001.tfrecord")) as writer:
         writer.write(result.SerializeToString())
-    return Given(str(folder), {})
+    return ArtifactRecord(str(folder), {})
 
 
 def test_the_floors_of_a_run_whose_evaluator_has_no_verdict_are_read_from_its_evaluation(tmp_path):

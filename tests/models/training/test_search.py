@@ -106,7 +106,7 @@ def test_no_trial_begins_once_the_time_is_up_and_the_one_that_runs_is_cut_short(
 def test_a_trial_that_fails_is_one_of_them_and_no_more(tmp_path):
     trials = Trials()
     trials.raised = {
-        1: TrainingFailed("all embeddings are one"),
+        1: TrainingFailed("all embeddings are one", "train-collapsed"),
         3: tf.errors.ResourceExhaustedError(None, None, "oom"),
     }
     search = searched(tmp_path, trials, tuner())
@@ -115,7 +115,7 @@ def test_a_trial_that_fails_is_one_of_them_and_no_more(tmp_path):
 
 def test_where_all_fail_the_reason_is_reported_and_nothing_is_kept(tmp_path):
     trials = Trials()
-    trials.raised = {number: TrainingFailed("all embeddings are one") for number in (1, 2, 3)}
+    trials.raised = {number: TrainingFailed("all embeddings are one", "train-collapsed") for number in (1, 2, 3)}
     with pytest.raises(TrainingFailed, match="none of 3 trials was trained: all embeddings are one"):
         searched(tmp_path, trials, tuner(trials=3))
     assert not (tmp_path / "trials").exists()
@@ -123,7 +123,7 @@ def test_where_all_fail_the_reason_is_reported_and_nothing_is_kept(tmp_path):
 
 def test_any_other_fault_ends_the_search(tmp_path):
     trials = Trials()
-    trials.raised = {2: UserError("the disk is full")}
+    trials.raised = {2: UserError("the disk is full", "train-disk-full")}
     with pytest.raises(FatalError, match="the disk is full") as raised:
         searched(tmp_path, trials, tuner())
     assert isinstance(raised.value.__cause__, UserError)

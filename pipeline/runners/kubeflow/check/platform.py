@@ -143,7 +143,7 @@ def _scalar(where: str, name: str, key: str, value: Any, kind: str) -> Iterator[
     elif key in _VALUES and value not in _VALUES[key]:
         yield Finding(where, f"{name} must be one of {', '.join(filter(None, _VALUES[key]))}, got {value}")
     elif key in ("sizeLimit", "size") and value and not _QUANTITY.fullmatch(value):
-        yield Finding(where, f"{name} must be a quantity such as 10Gi, got {value}: its driver breaks off")
+        yield Finding(where, f"{name} must be a quantity such as 10Gi, got {value}: its driver fails")
 
 
 def _entries(config: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, Any]]:

@@ -12,16 +12,16 @@ from models.errors import UserError
 from pipeline.config.configuration import Config
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
 from pipeline.runners.kubeflow.runs.server import Event
-from pipeline.runners.kubeflow.runs.watch import Following, outcome_of
+from pipeline.runners.kubeflow.runs.watch import Watch, outcome_of
 
 
-def write_run_page(root: str, result: Event, following: Following, config: Config | None, to: Path) -> Path:
+def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> Path:
     """Writes the report of a run that has ended; returns its path.
 
     Args:
       root: the pipeline root.
-      result: of following the run.
-      following: the run as it was followed.
+      result: of watched the run.
+      watched: the run as it was followed.
       config: of the run, for a report that is drawn here; None if it is not known.
       to: the file.
 
@@ -41,8 +41,8 @@ def write_run_page(root: str, result: Event, following: Following, config: Confi
     with tempfile.TemporaryDirectory() as folder:
         record = RunRecord(*artifacts.fetch(Path(folder)))
         record.fill(summary)
-        summary.timings = following.seconds
-        outcome = outcome_of(result, following.failure, root)
+        summary.timings = watched.seconds
+        outcome = outcome_of(result, watched.failure, root)
         if outcome is None:
             raise UserError(
                 f"run {summary.run_id}: it succeeded, but neither its report nor its outcome is in its root",

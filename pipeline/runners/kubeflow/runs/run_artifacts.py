@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from components.run_outcome.verdict import OUTCOME_FILE, GateResult, Outcome
-from components.run_record.files import SOURCES, Given
+from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_report.page import FILE as PAGE
 from models.data.features import TEST
 from models.export.manifest import FILE as MANIFEST
@@ -56,7 +56,7 @@ class RunInRoot:
         """The results of every gate that was reached."""
         return reached_gates(self._files, self._base)
 
-    def fetch(self, target: Path) -> tuple[dict[str, Given], dict[str, Given]]:
+    def fetch(self, target: Path) -> tuple[dict[str, ArtifactRecord], dict[str, ArtifactRecord]]:
         """Copies what a report needs into ``target``; returns artifacts by the names of ``SOURCES``, and verdicts."""
         found = {}
         for name, (node, key) in SOURCES.items():
@@ -69,11 +69,11 @@ class RunInRoot:
         verdicts = {node: self._get(path, target / "verdicts" / node) for node, path in written.items()}
         return found, verdicts
 
-    def _get(self, path: str, target: Path, part: str = "") -> Given:
+    def _get(self, path: str, target: Path, part: str = "") -> ArtifactRecord:
         to = target / part
         to.parent.mkdir(parents=True, exist_ok=True)
         self._files.get(path, str(to), recursive=self._files.isdir(path))
-        return Given(str(target), {})
+        return ArtifactRecord(str(target), {})
 
 
 def read_gates(root: str, pipeline: str, run_id: str, patience: float = PATIENCE) -> list[GateResult]:

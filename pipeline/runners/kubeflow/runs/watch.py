@@ -19,7 +19,7 @@ _NOT_STARTED = "it was never started: see the log of its driver"
 _NO_LOG = "its log cannot be read from here; see the run's page"
 
 
-class Following:
+class Watch:
     """Shows the events of a run.
 
     Attributes:

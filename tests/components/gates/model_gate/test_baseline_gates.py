@@ -129,7 +129,7 @@ def test_a_gain_over_pixels_that_is_not_sure_names_the_switch():
 
 
 @pytest.mark.parametrize(("candidate", "passed"), [(10.0, True), (15.0, True), (15.1, False)])
-def test_a_cost_is_judged_by_its_ratio(candidate, passed):
+def test_a_cost_is_compared_by_its_ratio(candidate, passed):
     result = cost_gate("size", "MB", candidate, 10.0, 1.5)
     assert (result.name, result.passed) == ("size", passed)
     assert result.reason == (
@@ -166,6 +166,6 @@ def test_another_rule_that_kept_the_same_identities_away_is_nothing_to_tell():
 
 
 @pytest.mark.parametrize("by", ["image", "group"])
-def test_of_other_splits_only_the_doubt_is_told(by):
+def test_of_other_splits_only_the_doubt_is_reported(by):
     reported = leakage_gate(split(0, by=by), split(1, by=by), NAMES)
     assert reported.passed and "may have seen some of the test images" in reported.reason

@@ -88,7 +88,7 @@ def test_a_served_model_that_answers_nan_does_not_stay_for_ever():
     assert result.intervals.baseline["accuracy"].value is None
 
 
-def test_too_few_pairs_are_not_judged():
+def test_too_few_pairs_are_not_evaluated():
     few = PAIRS.take(np.arange(len(PAIRS.same)) < 19)
     [gate] = decided(few).gates
     assert (gate.name, gate.passed) == ("pairs", False)
@@ -102,7 +102,7 @@ def test_pairs_of_one_kind_are_refused_and_not_a_crash():
     assert "all test pairs are genuine" in found["polarity"]
 
 
-def test_few_identities_are_told_and_the_measured_change_decides():
+def test_few_identities_are_reported_and_the_measured_change_decides():
     few = made(identities=5, pairs=40)
     result = {gate.name: gate for gate in decided(against(few, few.distance + 1e-6), GATES).gates}
     assert "by the measured AUC of 5 test identities" in result["pixels"].reason
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_verdict_to_the_digit():
     assert decided(PAIRS) == decided(PAIRS)
 
 
-def test_slices_are_judged_with_the_rest():
+def test_slices_are_evaluated_with_the_rest():
     hidden = worse(PAIRS, 0.5, where=PAIRS.identities[0] == "7")
     pairs = replace(PAIRS, slices=PAIRS.slices | {"group": np.where(PAIRS.identities[0] == "7", "seven", "rest")})
     gates = GATES.model_copy(update={"slices": (SliceGate(by="group", floors={"accuracy": 0.8}, min_pairs=30),)})

@@ -106,7 +106,7 @@ def test_a_table_without_pairs_is_refused(run):
 
 
 @pytest.mark.parametrize(("most", "passed"), [(1e6, True), (1e-6, False)])
-def test_size_and_latency_are_judged_against_the_served_model(run, exported, most, passed):
+def test_size_and_latency_are_compared_with_the_served_model(run, exported, most, passed):
     same = against(PAIRS, PAIRS.distance)
     blessing, verdict, _ = run(same, served=exported.path, max_size=most, max_latency=most)
     reported = reasons(verdict)

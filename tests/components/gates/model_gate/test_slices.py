@@ -109,7 +109,7 @@ def test_by_kind():
     assert gate.reason.startswith("impostor_random: accuracy")
 
 
-def test_a_measure_that_pairs_of_one_kind_do_not_have_is_told_and_refuses_nothing():
+def test_a_metric_that_pairs_of_one_kind_do_not_have_is_reported_and_refuses_nothing():
     pairs = made(identities=60, groups=6)
     pairs = sliced(pairs, "group", ~pairs.same & (pairs.slices["group"] == "g5"), "across groups")
     pairs = against(pairs, pairs.distance)
@@ -132,7 +132,7 @@ def test_limits_on_what_a_kind_cannot_have_are_a_wrong_configuration():
         SliceGate(by="kind", floors={"auc": 0.8})
 
 
-def test_a_slice_that_is_not_there_is_told_where_it_was_asked_for():
+def test_a_missing_slice_is_reported_where_it_was_requested():
     pairs = made()
     assert decided(pairs, BY_GROUP) == []
     [gate] = decided(pairs, SliceGate(by="group", value="Grek", floors={"accuracy": 0.8}))

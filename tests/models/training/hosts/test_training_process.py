@@ -27,8 +27,8 @@ def test_it_trains_with_the_arguments_and_reports_its_progress(run_fn, reported)
 @pytest.mark.parametrize(
     ("body", "ended"),
     [
-        ("raise UserError('the disk is full')", Ended(2, "the disk is full")),
-        ("raise TrainingFailed('a loss is no number')", Ended(1, "a loss is no number")),
+        ("raise UserError('the disk is full', 'train-disk-full')", Ended(2, "the disk is full")),
+        ("raise TrainingFailed('a loss is no number', 'train-not-finite')", Ended(1, "a loss is no number")),
         ("os.kill(os.getpid(), 9)", Ended(1, "the training's process was killed by SIGKILL (often: out of memory)")),
         ("os._exit(3)", Ended(1, "the training's process ended with code 3")),
         (

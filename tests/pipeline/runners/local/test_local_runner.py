@@ -25,7 +25,7 @@ def Writer(file: Parameter[str], line: Parameter[str]) -> OutputDict(written=str
 
 @component
 def Failer(reason: Parameter[str]) -> OutputDict(written=str):  # noqa: N802
-    raise UserError(reason)
+    raise UserError(reason, "data-no-images")
 
 
 def launch(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tuple[str, bool]]:

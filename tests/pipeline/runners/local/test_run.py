@@ -75,7 +75,7 @@ def test_an_output_that_cannot_be_written_is_named(data, tmp_path, executed):
 
 
 @pytest.mark.parametrize("place", ["file", "nothing://bucket"])
-def test_a_serving_folder_that_takes_no_push_is_told_before_the_run_begins(data, tmp_path, executed, place):
+def test_a_serving_folder_that_takes_no_push_is_reported_before_the_run_begins(data, tmp_path, executed, place):
     (tmp_path / "file").write_text("")
     configured = place if "://" in place else str(tmp_path / place)
     config = data.model_copy(update={"push": data.push.model_copy(update={"serving_dir": configured})})
@@ -113,7 +113,8 @@ def test_data_that_ingest_rejects_leaves_its_listing_and_counts(data, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("raised", "code"), [(ImportError("no TFX"), 1), (KeyboardInterrupt(), 1), (UserError("serving is a file"), 2)]
+    ("raised", "code"),
+    [(ImportError("no TFX"), 1), (KeyboardInterrupt(), 1), (UserError("serving is a file", "config-not-writable"), 2)],
 )
 def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monkeypatch, raised, code):
     ending(monkeypatch, raised)
@@ -126,7 +127,7 @@ def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monk
 def test_a_damaged_metadata_store_hides_nothing(data, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "metadata.sqlite").write_bytes(b"no database" * 100)
-    ending(monkeypatch, UserError("the first error"))
+    ending(monkeypatch, UserError("the first error", "data-no-images"))
     assert run(data, tmp_path / "out") == 2
     assert read_summaries(tmp_path / "out")[0].error == "the first error"
 
@@ -183,7 +184,7 @@ def test_a_run_that_never_began_is_sent_too(tmp_path, receiver):
 
 
 def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of(data, tmp_path, monkeypatch, receiver):
-    ending(monkeypatch, UserError("wrong"))
+    ending(monkeypatch, UserError("wrong", "data-no-images"))
     run(alerting(data, receiver, "refused"), tmp_path / "out")
     few = GateResult(name="new_data", passed=False, reason="3 new images")
     ending(monkeypatch, NotEnoughNewData("3 new images", [few]))

@@ -122,7 +122,7 @@ def test_no_room_for_temporary_files_is_a_warning():
     assert "has no volume for temporary files" in found.message
 
 
-def test_what_belongs_to_kubernetes_is_told_where_it_belongs():
+def test_what_belongs_to_kubernetes_is_reported_with_its_place():
     (found,) = found_after(lambda spec, _: container(spec).update(secretAsEnv=[]))
 
     assert "it belongs in the second document" in found.message
