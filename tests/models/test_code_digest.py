@@ -182,7 +182,7 @@ class TestThisProject:
                 "components/gates/serving_validator/smoke_test.py",
             ),  # python -m
             ("components.run_report.component", "components/run_report/templates/page.html.j2"),
-            (TRAINER, "models/training/hosts/process.py"),  # python -c
+            (TRAINER, "models/training/host_program.py"),  # python -c
             (TRAINER, "models/network/losses/triplet.py"),
             (TRAINER, "models/network/encoders/koch2015.py"),
             ("models.training.tuner", "models/training/trainer.py"),

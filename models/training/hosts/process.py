@@ -1,34 +1,30 @@
 """``run_fn`` in a process of its own: TensorFlow connects its hosts before it does anything else.
 
-``TrainingProcess`` is the parent's side. ``main`` is the process itself; it prints lines of JSON.
+``TrainingProcess`` is the parent's side; ``models.training.host_program`` is the process itself.
 """
 
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
-from models.errors import ExitCode, UserError, first_line
+from models.errors import ExitCode
 from models.training.hosts.rendezvous import POLL, Publisher
 
 progress = logging.getLogger("siamese.progress")
 
 _ROOT = str(Path(__file__).parents[3])  # where ``models`` is imported from; not from the user's folder
-_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.hosts.process import main; main()"
+_PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.training.host_program import main; main()"
 _GRACE = 40.0  # seconds that a process has to keep its state: longer than its own limit
-_OWN_GRACE = 30.0
 _LOST = 10.0  # seconds for a training to end by itself once another host is lost
 _LAST_MESSAGE = 5.0  # seconds for another host to publish why it ended
 
@@ -148,66 +144,3 @@ def _described(code: int) -> str:
     name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
     often = " (often: out of memory)" if -code == signal.SIGKILL else ""
     return f"the training's process was killed by {name}{often}"
-
-
-def main() -> None:
-    """Exits with 0, 1, 2 (a user error) or ``ExitCode.INTERRUPTED``; when its parent has ended, it ends too.
-
-    Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
-    ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
-    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    arguments = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
-    progress = logging.getLogger("siamese.progress")
-    progress.setLevel(logging.INFO)
-    progress.addHandler(_Lines(lines))
-    code, error = ExitCode.FAILED, ""
-    try:
-        from models.training.trainer import run_fn
-
-        run_fn(SimpleNamespace(**arguments))
-    except UserError as raised:
-        code, error = ExitCode.USER_ERROR, str(raised)
-    except KeyboardInterrupt:
-        code, error = ExitCode.INTERRUPTED, "stopped"
-    except Exception as raised:  # noqa: BLE001 - whatever was raised, its line goes to the parent
-        traceback.print_exc()
-        error = _without_names(first_line(raised))
-    else:
-        _print(lines, done=True)
-        return
-    _print(lines, error=error)
-    sys.stderr.flush()
-    os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
-
-
-def _without_names(line: str) -> str:
-    """The line without the names of the graph's nodes; a broken connection is explained."""
-    line = re.sub(r"\{\{.*?\}\}\s*", "", line)
-    return f"another host has gone: {line}" if line.startswith("Collective ops is aborted") else line
-
-
-def _print(lines: IO[str], **message: str | bool) -> None:
-    with suppress(BrokenPipeError):  # the parent has ended, and this process is about to
-        print(json.dumps(message), file=lines, flush=True)
-
-
-class _Lines(logging.Handler):
-    def __init__(self, lines: IO[str]) -> None:
-        super().__init__(logging.INFO)
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _print(self._lines, progress=record.getMessage())
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 4096):  # until the parent, whatever became of it, no longer holds the other end
-        pass
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(_OWN_GRACE)
-    os._exit(ExitCode.INTERRUPTED)
