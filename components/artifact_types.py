@@ -56,7 +56,8 @@ class GateVerdict(Artifact):
     """The results of a component's gates: ``verdict.json`` is ``{"gates": [{name, passed, reason}, ...]}``.
 
     The custom properties ``passed`` (1 if all passed) and ``reason`` (of those that did not) repeat it in the metadata
-    store. Every view of the verdict finds these artifacts by their type.
+    store. Every view of the verdict finds these artifacts by their type. That of AnomalyGate also has
+    ``distances.json``: how far each feature of a split or of the previous span is from train.
     """
 
     TYPE_NAME = "siamese.GateVerdict"
