@@ -86,7 +86,8 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except ClusterError as error:
-        stderr().print(f"[bold red]error:[/] {escape(f'{error} [kubeflow-server-error]')}")
+        code = "kubeflow-server-error"
+        stderr().print(f"[bold red]error:[/] {escape(f'{error} [{code}]')}")
         raise typer.Exit(ExitCode.FAILED) from None
     except KeyboardInterrupt:
         stderr().print("interrupted; repeat the command to complete what it began")
