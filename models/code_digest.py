@@ -169,13 +169,12 @@ class SourceTree:
         return self._sources[module]
 
     def _parsed(self, module: str, file: Path) -> _Source:
-        text = self._read(file).decode()
-        tree = _Executed().visit(ast.parse(text, str(file)))
+        tree = _Executed().visit(ast.parse(self._read(file), str(file)))
         is_package = file.name == "__init__.py"
         package = module if is_package else module.rpartition(".")[0]
         references: list[_Reference] = []
         imported: dict[str, _Reference] = {}
-        discovers = "__path__" in text or ("__name__" in text and is_package)
+        discovers = False
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 references += [_Reference(one.name) for one in node.names if self._file(one.name)]
@@ -186,6 +185,9 @@ class SourceTree:
                 discovers |= node.module == "pkgutil"
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 references += self._named(node.value)
+            elif isinstance(node, ast.Name | ast.Attribute):
+                name = node.id if isinstance(node, ast.Name) else node.attr
+                discovers |= name == "__path__" or (is_package and name == "__name__")
         if discovers:
             packages = {package, *(one.module for one in references)}
             references += [_Reference(one, None, True) for one in packages]

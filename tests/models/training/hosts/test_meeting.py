@@ -265,7 +265,7 @@ def test_files_that_come_later_are_waited_for(folder, run_fn):
 
 @pytest.mark.parametrize(("raised", "code"), [("UserError", 2), ("TrainingFailed", 1)])
 def test_what_fails_everywhere_ends_everywhere(folder, run_fn, raised, code):
-    run_fn(f"raise {raised}('no good')")
+    run_fn(f"raise {raised}('no good', 'train-disk-full')")
     first, host = training(folder), Joining(folder)
     assert type(first.ended().raised).__name__ == raised
     assert "no good" in str(first.raised)
