@@ -27,6 +27,8 @@ beam-unknown-runner: `beam.runner` (or `--beam`) names no runner that this Beam 
   -> take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs
 config-conflicting-options: two options exclude each other -> leave one of them out
 config-damaged-summary: a run's summary.json cannot be read -> restore the file, or run again
+config-empty: an option, a key or a path is empty, often because a variable of the shell is not set
+  -> set the variable, or leave the option out
 config-file-exists: the file to write exists already -> choose another file, or give --force
 config-invalid-option: the value of an option is malformed -> write it as the message shows
 config-invalid-override: --set is not KEY=VALUE, or its value is not YAML -> write for example --set training.epochs=20
@@ -38,10 +40,13 @@ config-no-runs: the output folder holds no metadata store
 config-not-writable: a file or folder cannot be created or written to
   -> check the path, its permissions and the free space
 config-not-yaml: the configuration file is not a YAML table of sections -> correct the YAML
+config-output-is-data: the output folder is the folder of the images -> choose another folder, also one among the images
 config-output-locked: another run is in progress in the same output folder -> wait for it, or give another --output
 config-unknown-key: a section or key of the configuration is misspelt or does not exist
   -> use the suggested key, or list all of them: siamese config
 config-unknown-run: no run of that name lies under the output folder -> list the runs with `siamese runs`
+config-not-utf8: an argument is no UTF-8 text, so that it can be no path in a record of TFX
+  -> rename the folder, or give the name of a link to it
 config-unreadable: the configuration file is missing or cannot be read -> check the path of --config
 data-anomalies: the images, or their features, do not match the schema: the message names split and feature
   -> fix the data, or review the schema (data.schema_file)

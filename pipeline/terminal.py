@@ -178,6 +178,12 @@ def _notes(summary: RunSummary, output: Path) -> Iterator[str]:
     if across := " and ".join(f"{number:,} across {what}" for number, what in odd if number):
         listing = output / "quarantine" / f"{summary.run_id}.near_duplicates.csv"
         yield f"{near['pairs']:,} pairs of images look the same, {across}: {listing}"
+    images = summary.counts.get("images", {})
+    if passed_over := images.get("passed_over"):
+        kinds = ", ".join(f"{name} {count:,}" for name, count in passed_over.items())
+        yield f"passed over among the images (data.skip): {kinds}"
+    if images.get("linked"):
+        yield f"{images['linked']:,} images are reached through links"
     if summary.tuned:
         yield "tuned: " + ", ".join(f"{name} {value:.4g}" for name, value in summary.tuned.items())
     if (report := summary.calibration) and summary.threshold is not None:

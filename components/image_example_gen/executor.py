@@ -67,6 +67,7 @@ class Executor(BaseBeamExecutor):
         if settings.near_duplicates != "off":
             figures["near_duplicates"] = near_duplicates.count(kept, near)
             _write_text(f"{report.uri}/{NEAR_DUPLICATES}", near_duplicates.as_csv(kept, near))
+        figures["passed_over"], figures["linked"] = dict(listing.passed_over), listing.linked
         figures["spans"] = [span.number for span in opened.spans]
         if opened.previous:
             figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from components.storage.skips import SYSTEM_NAMES
 from models.data import image_formats
 from models.settings import Affects, Settings
 
@@ -35,6 +36,11 @@ class IngestSettings(Settings):
 
     layout: Layout = Field(
         "identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders and archives"
+    )
+    skip: tuple[str, ...] = Field(
+        SYSTEM_NAMES,
+        description="names of files and folders that are passed over, in any case, instead of those of NAS, macOS, "
+        "Windows and editors; hidden ones and the product's own output always are",
     )
     spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN}")
     drift_sample: Annotated[int, Affects.CONFIGURATION] = Field(

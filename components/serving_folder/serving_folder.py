@@ -25,6 +25,7 @@ from components.serving_folder.storage import (
     model_digest,
     user_errors,
 )
+from models.addresses import is_address
 from models.errors import UserError
 
 
@@ -35,7 +36,7 @@ def open_storage(serving_dir: Path | str) -> ServingStorage:
       UserError: it is a file, or a URL that cannot be read.
     """
     address = str(serving_dir).removeprefix("file://")
-    return ObjectStore(address) if "://" in address else LocalFolder(Path(address))
+    return ObjectStore(address) if is_address(address) else LocalFolder(Path(address))
 
 
 def versions(serving_dir: Path | str) -> list[int]:

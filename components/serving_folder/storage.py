@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from pydantic import ValidationError
 
+from models.addresses import is_address
 from models.errors import UserError
 from models.export.manifest import FILE as MANIFEST
 from models.export.manifest import ModelManifest
@@ -204,7 +205,7 @@ def _explained(address: str, doing: str, error: Exception) -> tuple[str, str] | 
     if error.errno in _CLOSED or isinstance(error, PermissionError):
         right = "give this user the right, or set push.serving_dir elsewhere"
         return "model-not-writable", f"{address}: cannot be {doing} ({reason}); {right}"
-    if "://" in address and isinstance(error, FileNotFoundError):
+    if is_address(address) and isinstance(error, FileNotFoundError):
         return "model-unreachable", f"{address}: cannot be {doing}: {reason or 'there is no such bucket'}"
     return None
 

@@ -1,14 +1,19 @@
 """Folders of this machine, or of any store that Beam's file systems read: lists their files, opens them."""
 
 import errno
+import glob
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from components.storage.image_walk import File, is_skipped, local_file, printable, walk, why_not_an_image
+from components.storage.skips import Skips
+from models.addresses import is_address
 from models.data.image_formats import MAGIC_BYTES
 from models.errors import UserError, first_line
 
+_BLOCK = 1 << 20
 _EXTRAS = ("gs", "s3")  # of this project, named after the scheme that they read
 
 
@@ -17,8 +22,8 @@ class Folder(Protocol):
 
     address: str
 
-    def files(self) -> list[File]:
-        """All files below that ``image_walk`` does not skip, sorted by path.
+    def files(self, skips: Skips | None = None) -> list[File]:
+        """All files below that are not passed over, sorted by path; ``skips`` counts what is.
 
         Raises:
           UserError: there is no such folder, or it may not be read.
@@ -42,13 +47,23 @@ class Folder(Protocol):
           OSError: it cannot be read.
         """
 
+    def digest(self, file: File, longest: int | None = None) -> str:
+        """Another text whenever the content of a file is another one.
+
+        Args:
+          longest: only the beginning of a longer file counts.
+
+        Raises:
+          OSError: it cannot be read.
+        """
+
     def leads_out(self, file: File) -> bool:
         """Whether the links on the way to a file lead out of the folder."""
 
 
 def open_folder(address: str) -> Folder:
     """The folder at an address: a path of this machine, or ``scheme://...``."""
-    return RemoteFolder(address.rstrip("/")) if "://" in address else LocalFolder(address)
+    return RemoteFolder(address.rstrip("/")) if is_address(address) else LocalFolder(address)
 
 
 def folder_and_name(address: str) -> tuple[Folder, str]:
@@ -107,13 +122,16 @@ class LocalFolder:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def files(self) -> list[File]:
+    def files(self, skips: Skips | None = None) -> list[File]:
         folder = Path(self.address)
         if not folder.is_dir():
             problem = "not a folder" if folder.exists() else "no such folder"
             raise UserError(f"{self.address}: {problem}", code="data-folder-missing")
+        if folder.resolve() == Path("/"):
+            message = f"{self.address}: is the root of all files; is a variable of the shell not set?"
+            raise UserError(message, code="data-folder-missing")
         try:
-            return sorted(walk(folder))
+            return sorted(walk(folder, skips or Skips()))
         except PermissionError as error:
             path = printable(str(error.filename))
             raise UserError(f"{path}: may not be read (permission denied)", code="data-unreadable") from None
@@ -133,6 +151,16 @@ class LocalFolder:
     def open(self, path: str) -> BinaryIO:
         return Path(self.address, path).open("rb")
 
+    def digest(self, file: File, longest: int | None = None) -> str:
+        digest = hashlib.sha256()
+        with self.open(file.path) as opened:
+            if longest is not None and file.bytes > longest:
+                digest.update(opened.read(MAGIC_BYTES))
+            else:
+                while block := opened.read(_BLOCK):
+                    digest.update(block)
+        return digest.hexdigest()
+
     def leads_out(self, file: File) -> bool:
         return file.linked and not Path(self.address, file.path).resolve().is_relative_to(Path(self.address).resolve())
 
@@ -143,19 +171,19 @@ class RemoteFolder:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def files(self) -> list[File]:
+    def files(self, skips: Skips | None = None) -> list[File]:
         found = self._match("/**")
         if not found:
             raise UserError(f"{self.address}: no such folder, or it is empty", code="data-folder-missing")
-        files = [self._file(one) for one in found]
-        return sorted(file for file in files if file.path and not is_skipped(file.path) and not file.path.endswith("/"))
+        files = {file.path: file for file in map(self._file, found) if file.path and not file.path.endswith("/")}
+        return [files[path] for path in (skips or Skips()).kept(sorted(files))]
 
     def names(self) -> list[str]:
         start = len(self.address) + 1
         return sorted({one.path[start:].partition("/")[0] for one in self._match("/**")} - {""})
 
     def file(self, path: str) -> File:
-        for one in self._match(f"/{path}"):
+        for one in self._match("/" + glob.escape(path)):
             if one.path == f"{self.address}/{path}":
                 return self._file(one)
         raise FileNotFoundError(errno.ENOENT, "no such file")
@@ -167,6 +195,10 @@ class RemoteFolder:
         file: BinaryIO = FileSystems.open(f"{self.address}/{path}", compression_type=CompressionTypes.UNCOMPRESSED)
         return file
 
+    def digest(self, file: File, longest: int | None = None) -> str:
+        del longest
+        return file.changed  # an object is never changed, only written again
+
     def leads_out(self, file: File) -> bool:
         return file.linked  # there are no links
 
@@ -177,7 +209,7 @@ class RemoteFolder:
         from apache_beam.io.filesystems import FileSystems
 
         try:
-            found: list[Any] = FileSystems.match([self.address + pattern])[0].metadata_list
+            found: list[Any] = FileSystems.match([glob.escape(self.address) + pattern])[0].metadata_list
         except Exception as error:  # each store raises its own: no rights, no network, no such bucket, no library
             scheme = self.address.partition("://")[0]
             hint = f" (it needs siamese-pipeline[{scheme}] and your credentials)" if scheme in _EXTRAS else ""

@@ -1,9 +1,10 @@
 """The one walk over a folder of images: what ``run``, ``embed`` and ``evaluate`` take for an image.
 
-* **Links** are followed, to files and to folders, also out of the folder; but not into a folder that they lie in.
-  (A manifest refuses links that lead out of its folder, an archive follows none: either may be someone else's.)
-* **Hidden** files and folders, whose names begin with a dot, and the folders that systems put beside images
-  (``SYSTEM_FOLDERS``), are skipped.
+* **Links** are followed, to files and to folders, also out of the folder; but not into a folder that they lie in. The
+  images that are reached through links are counted. (A manifest refuses links that lead out of its folder, an archive
+  follows none: either may be someone else's.)
+* **Hidden** files and folders, what systems put beside images, and this product's own output are passed over and
+  counted: ``components.storage.skips``.
 * **An image** is a regular file with the ending of an image format, or one whose first bytes are those of an image
   format, whatever it is called. Its name must be UTF-8.
 
@@ -16,14 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from components.storage.skips import Skips
 from models.data.image_formats import has_image_magic
 
 NOT_AN_IMAGE = "not an image file"  # what the reason of every other file begins with
-
-# The thumbnails and bins of a NAS, of macOS and of Windows.
-SYSTEM_FOLDERS = frozenset(
-    {"@eaDir", "#recycle", "#snapshot", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
-)
 
 _IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
 _SUFFIXES = frozenset(f".{name}" for name in _IMAGES)
@@ -35,7 +32,7 @@ class File(NamedTuple):
     Attributes:
       path: relative to the folder, POSIX.
       bytes: its length.
-      changed: another text whenever the file was written or its mode changed.
+      changed: another text whenever the file was written, replaced or moved here, whatever its times were set to.
       regular: whether it can be read as a file at all.
       linked: whether a link is on the way to it.
     """
@@ -49,7 +46,7 @@ class File(NamedTuple):
 
 def is_skipped(path: str) -> bool:
     """Whether a path, or a folder on the way to it, is hidden or a system's."""
-    return any(part.startswith(".") or part in SYSTEM_FOLDERS for part in path.split("/"))
+    return Skips().skips(path)
 
 
 def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
@@ -75,14 +72,19 @@ def printable(name: str) -> str:
 
 def local_file(path: str, status: os.stat_result, linked: bool) -> File:
     """A file as the file system describes it."""
-    changed = f"{status.st_mtime_ns} {status.st_mode}"
+    # The last three because mv, tar, rsync and cp -p keep the time of a file's content.
+    changed = f"{status.st_mtime_ns} {status.st_mode} {status.st_ctime_ns} {status.st_dev} {status.st_ino}"
     return File(path, status.st_size, changed, stat.S_ISREG(status.st_mode), linked)
 
 
 def walk(
-    folder: Path, prefix: str = "", above: frozenset[tuple[int, int]] = frozenset(), linked: bool = False
+    folder: Path,
+    skips: Skips,
+    prefix: str = "",
+    above: frozenset[tuple[int, int]] = frozenset(),
+    linked: bool = False,
 ) -> Iterator[File]:
-    """All files below a local folder that are not skipped, in no order.
+    """All files below a local folder that ``skips`` does not pass over, in no order.
 
     The other arguments are of the recursion: the folder's path with a slash, the folders that it lies in, whether a
     link led into it.
@@ -91,17 +93,21 @@ def walk(
     here = (status.st_dev, status.st_ino)
     if here in above:  # a link to a folder that it lies in
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_skipped(entry.name):
-                continue
-            path, link = prefix + entry.name, linked or entry.is_symlink()
-            if entry.is_dir():
-                yield from walk(folder / entry.name, path + "/", above | {here}, link)
-                continue
-            try:
-                status = entry.stat()
-            except OSError:  # a link to nowhere
-                yield File(path, 0, regular=False, linked=link)
-            else:
-                yield local_file(path, status, link)
+    with os.scandir(folder) as scanned:
+        entries = list(scanned)
+    if prefix and skips.skips_output(prefix[:-1], {entry.name for entry in entries}):
+        return
+    for entry in entries:
+        path = prefix + entry.name
+        if skips.skips(path):
+            continue
+        link = linked or entry.is_symlink()
+        if entry.is_dir():
+            yield from walk(folder / entry.name, skips, path + "/", above | {here}, link)
+            continue
+        try:
+            status = entry.stat()
+        except OSError:  # a link to nowhere
+            yield File(path, 0, regular=False, linked=link)
+        else:
+            yield local_file(path, status, link)

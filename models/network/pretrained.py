@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.addresses import is_address
 from models.errors import ExitCode, UserError, first_line
 from models.network.encoders import build_encoder
 from models.network.encoders.backbone import BACKBONE, PIXELS, Backbone, application
@@ -32,7 +33,7 @@ def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings
         return
     try:
         network = application(chosen.backbone, image, source if source == "imagenet" else None)
-        if "://" in source:
+        if is_address(source):
             _load_from(source, network)
         elif source != "imagenet":
             network.load_weights(source)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from models.addresses import is_address
+
 
 class Settings(BaseModel):
     """Base of every section: frozen, and an unknown key is an error."""
@@ -64,7 +66,7 @@ def change_paths(section: type[BaseModel], content: Any, change: Callable[[str],
         if path is None:
             for inner in sections_in(field.annotation):
                 change_paths(inner, value, change)
-        elif isinstance(value, str) and value not in path.unless and "://" not in value:
+        elif isinstance(value, str) and value not in path.unless and not is_address(value):
             content[key] = change(value)
 
 

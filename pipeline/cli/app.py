@@ -4,11 +4,41 @@ A module of this folder is imported whenever ``siamese`` starts: heavy libraries
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from models.errors import UserError
+
+
+class _Arguments(TyperGroup):
+    """Checks what holds for every argument of every command, before any of them is read."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for before, argument in zip(["", *args], args, strict=False):
+            name = argument.partition("=")[0] if argument.startswith("--") else before if before[:1] == "-" else ""
+            value = argument.partition("=")[2] if argument.startswith("--") and "=" in argument else argument
+            if not value.strip():
+                what = f"{name}: its value" if name else "an argument"
+                raise UserError(f"{what} is empty; is a variable of the shell not set?", code="config-empty")
+            if not _is_text(argument):
+                shown = argument.encode("utf-8", "backslashreplace").decode("utf-8")
+                message = f"{shown}: is not UTF-8; rename it, or give the name of a link to it"
+                raise UserError(message, code="config-not-utf8")
+        return super().parse_args(ctx, args)
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:  # what Python makes of a byte that is no text
+        return False
+    return True
+
 
 app = typer.Typer(
+    cls=_Arguments,
     help="Siamese models from folders of images: train, gate, push, compare.",
     no_args_is_help=True,
     add_completion=False,

@@ -21,7 +21,10 @@ def join(
     Exit code 0: the run no longer needs this host. 2: the input is wrong, here or on another host. 1: the training
     failed.
     """
-    from pipeline.environment.output_folder import writable
+    from pipeline.environment.output_folder import plain_name, writable
     from pipeline.runners.local.hosts import join as join_run
 
-    raise typer.Exit(join_run(writable(output)))
+    output = writable(output)
+    with plain_name(output):  # the chief may name its artifacts by the working folder
+        code = join_run(output)
+    raise typer.Exit(code)

@@ -55,7 +55,9 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
       UserError: the images cannot be ingested, or the file exists or cannot be written.
     """
     from components.run_outcome.verdict import cause_of
-    from pipeline.environment.output_folder import locked, writable
+    from components.storage.digests import Digests
+    from pipeline.config.configuration import with_absolute_paths
+    from pipeline.environment.output_folder import DIGESTS, is_plain, locked, mark, plain_name, writable
     from pipeline.runners.local.images import data_fingerprint, images_of
     from pipeline.runners.local.run import load_environment
     from pipeline.terminal import Stages, quiet
@@ -63,17 +65,21 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     if file.exists() and not force:
         raise UserError(f"--file {file}: exists; --force replaces it and what was reviewed", code="config-file-exists")
     output = writable(output)
+    if not is_plain(output):
+        config = with_absolute_paths(config)  # the working folder will be another one
     with locked(output):
+        mark(output, config.data.source)
         data_root = images_of(config, output)
-        data_digest = data_fingerprint(config, data_root)
+        data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
         with quiet(output / LOG) as console:
             stages = Stages(console)
             try:
                 with stages.progress():
-                    environment = load_environment(
-                        config, output, data_root, data_digest, f"schema-{time.time_ns()}", stages
-                    )
-                    _make(config, environment, output, file, console, stages)
+                    run_id = f"schema-{time.time_ns()}"
+                    with plain_name(output) as plain:
+                        environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
+                        _ingest(config, environment, stages)
+                    _make(config, run_id, output, file, console)
             except Exception as error:  # noqa: BLE001 - any failure is one line
                 traceback.print_exception(error)  # into the log
                 if mine := cause_of(error, UserError):
@@ -83,9 +89,14 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     return 0
 
 
-def _make(
-    config: "Config", environment: "RunEnvironment", output: Path, file: Path, console: Console, stages: "Stages"
-) -> None:
+def _ingest(config: "Config", environment: "RunEnvironment", stages: "Stages") -> None:
+    from pipeline.graph import create_data_pipeline
+    from pipeline.runners.local import runner
+
+    runner.run(config, environment, stages.on_node, create_data_pipeline)
+
+
+def _make(config: "Config", run_id: str, output: Path, file: Path, console: Console) -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
     from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME
     from tfx.types import artifact_utils, standard_artifacts
@@ -93,12 +104,9 @@ def _make(
     from components.schema_source.image_schema import as_text, image_schema, with_observed
     from models.data.features import SPLITS
     from pipeline.environment.output_folder import METADATA
-    from pipeline.graph import create_data_pipeline
-    from pipeline.runners.local import runner
     from pipeline.runs.metadata import nodes_of, record_of
 
-    runner.run(config, environment, stages.on_node, create_data_pipeline)
-    record = record_of(nodes_of(output / METADATA, environment.run_id))
+    record = record_of(nodes_of(output / METADATA, run_id))
     counts = record.counts()["images"]
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri, artifact.split_names = record.statistics()

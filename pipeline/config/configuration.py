@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -27,7 +28,7 @@ from models.settings import (
     Settings,
     TrainingSettings,
 )
-from models.settings.base import affecting
+from models.settings.base import affecting, change_paths
 from models.settings.tuner import TunerSettings
 from models.training.search_space import fitted_to
 from pipeline.config.kubeflow import KubeflowSettings
@@ -161,6 +162,13 @@ class Config(Settings):
     def _digest(self, level: Affects) -> str:
         content = affecting(level, type(self), self.model_dump(mode="json"))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """The same configuration, for a process that changes its working folder."""
+    content = config.model_dump(mode="json")
+    change_paths(Config, content, lambda path: str(Path(path).absolute()))
+    return Config.model_validate(content)
 
 
 def as_json(value: BaseModel | Mapping[str, Any]) -> str:

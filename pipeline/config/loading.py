@@ -76,6 +76,7 @@ def read_user_values(
     """
     if path:
         name, content = str(path), _read(str(path), path)
+        _check_nothing_empty(name, content)
         change_paths(Config, content, lambda value: str(path.parent / value))  # in a file: relative to the file
     elif data in (None, DIGITS):
         name, content = f"{DEFAULT}.yaml", _read(DEFAULT, resources.files("configs") / f"{DEFAULT}.yaml")
@@ -83,12 +84,30 @@ def read_user_values(
         name, content = "defaults", {}
     for note in override(content, overrides):
         _log.warning("%s: %s", name, note)
+    _check_nothing_empty(name, content)
     _add_beam(content, [option for several in beam for option in shlex.split(several)])
     if data is not None:
+        _check_nothing_empty("--data", data)
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section["source"] = data
     return UserValues(name, content)
+
+
+def _check_nothing_empty(name: str, content: Any, key: str = "") -> None:
+    """Checks that no value is an empty text: as a path it would be the current folder, or that of the file.
+
+    Raises:
+      UserError: one is.
+    """
+    if isinstance(content, dict):
+        for one, value in content.items():
+            _check_nothing_empty(name, value, f"{key}.{one}" if key else str(one))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            _check_nothing_empty(name, value, f"{key}[{number}]")
+    elif isinstance(content, str) and not content.strip():
+        raise UserError(f"{name}: {key + ': ' if key else ''}is empty; for none, write null", code="config-empty")
 
 
 def _message_of(error: ErrorDetails) -> tuple[str, str]:

@@ -66,6 +66,11 @@ def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
 
 def _put(content: dict[str, Any], override: str) -> Path:
     key, equals, value = override.partition("=")
+    if equals and not value.strip():
+        raise UserError(
+            f"--set {override}: the value is empty; is a variable of the shell not set? For none, write null",
+            code="config-empty",
+        )
     if not equals or not key.strip():
         raise UserError(
             f"--set {override}: must be KEY=VALUE, e.g. --set training.epochs=20", code="config-invalid-override"

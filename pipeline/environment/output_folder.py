@@ -3,15 +3,23 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from components.run_outcome.summary import FILE
+from components.storage.skips import OUTPUT_MARKER
+from models.addresses import is_address
 from models.errors import UserError
 
-METADATA = "metadata.sqlite"  # under the output folder
+METADATA, DIGESTS = "metadata.sqlite", "digests.json"  # under the output folder
+
+# What TFX, Beam and TensorFlow, which append "/*" to the address of an artifact, or one of them, take for more than a
+# character of a name: patterns, escapes, format strings, placeholders, line ends.
+_NOT_PLAIN = re.compile(r"[*?\[\]{}\\%$\x00-\x1f\x7f]")
+WORKING_FOLDER = "/proc/self/cwd"  # this process's, and of each one that it starts
 
 
 def writable(output: Path) -> Path:
@@ -28,6 +36,49 @@ def writable(output: Path) -> Path:
     if not os.access(output, os.W_OK):
         raise UserError(f"--output {output}: cannot be written to", code="config-not-writable")
     return output
+
+
+def mark(output: Path, images: str | None) -> None:
+    """Writes the marker by which an output folder that lies among images is known, and passed over.
+
+    Raises:
+      UserError: the output folder is that of the images itself.
+    """
+    if images and Path(images).is_dir() and Path(images).resolve() == output.resolve():
+        raise UserError(
+            f"--output {output}: is the folder of the images; choose another, e.g. {output / 'output'}",
+            code="config-output-is-data",
+        )
+    if not (output / OUTPUT_MARKER).exists():
+        (output / OUTPUT_MARKER).write_text("What lies here was written by siamese, and is not read as images.\n")
+
+
+def is_plain(output: Path) -> bool:
+    """Whether the name of the output folder is no pattern to any library."""
+    return not _NOT_PLAIN.search(str(output.absolute()))
+
+
+@contextmanager
+def plain_name(output: Path) -> Iterator[Path]:
+    """The output folder by a name that is no pattern: its own, or that of the working folder, which it becomes.
+
+    TFX has artifacts read as ``<uri>/*``, and Beam as well as TensorFlow take that for a pattern: below ``out[1]``
+    nothing would be found, and below ``q?r`` the files of ``qar`` too. ``pipeline.runs.metadata`` translates back.
+    """
+    if is_plain(output):
+        yield output
+        return
+    before = Path.cwd()
+    os.chdir(output)
+    try:
+        yield Path(WORKING_FOLDER)
+    finally:
+        os.chdir(before)
+
+
+def own_name(uri: str, output: Path) -> str:
+    """The address of an artifact by the output folder's own name, where ``plain_name`` gave another."""
+    return str(output.absolute()) + uri[len(WORKING_FOLDER) :] if uri.startswith(f"{WORKING_FOLDER}/") else uri
 
 
 @contextmanager
@@ -67,7 +118,7 @@ def serving_address(configured: str | None, output: Path) -> str:
     """The absolute folder or address of ``push.serving_dir``; default: ``serving/`` in the output folder."""
     if configured is None:
         return str(output / "serving")
-    return configured if "://" in configured else str(Path(configured).absolute())
+    return configured if is_address(configured) else str(Path(configured).absolute())
 
 
 def serving_address_of_runs(output: Path, serving_dir: str | None = None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from models.addresses import is_address
 from models.errors import ExitCode, UserError
 from models.settings import EncoderSettings, ImageSettings
 from pipeline.environment.run_environment import prepare_native_libraries
@@ -30,7 +31,7 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
     weights = encoder.pretrained
     if weights is None:
         return
-    if weights != "imagenet" and "://" not in weights and not Path(weights).is_file():
+    if weights != "imagenet" and not is_address(weights) and not Path(weights).is_file():
         raise UserError(
             f"encoder.weights: {weights}: no such file; allowed: a file of keras.applications."
             f"{encoder.model_dump()['backbone']} (include_top=False), a URL, imagenet or none",

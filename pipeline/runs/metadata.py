@@ -19,6 +19,7 @@ from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_record.lineage import Lineage, Step
 from models.errors import UserError
 from models.export.manifest import ModelManifest
+from pipeline.environment.output_folder import own_name
 
 if TYPE_CHECKING:
     from components.run_record.record import RunRecord
@@ -67,7 +68,7 @@ def nodes_of(metadata: Path, run_id: str) -> dict[str, Node]:
       metadata: the store's file; it need not exist.
       run_id: of the run.
     """
-    return _nodes_of(_store(metadata), run_id) if metadata.is_file() else {}
+    return _nodes_of(_store(metadata), run_id, metadata.parent) if metadata.is_file() else {}
 
 
 def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, ArtifactRecord]:
@@ -96,7 +97,7 @@ def read_lineage(metadata: Path, run_id: str) -> Lineage:
     if not metadata.is_file():
         raise UserError(f"{metadata}: no such metadata store; nothing has run there", "config-no-runs")
     store = _store(metadata)
-    nodes = _nodes_of(store, run_id)
+    nodes = _nodes_of(store, run_id, metadata.parent)
     if not nodes:
         raise UserError(f"run {run_id}: not in {metadata}; list the runs with `siamese runs`", "config-unknown-run")
     baseline, model = _artifact(nodes, "Baseline", "found"), _artifact(nodes, "Trainer", "model")
@@ -119,20 +120,22 @@ def _store(path: Path) -> metadata_store.MetadataStore:
     return metadata_store.MetadataStore(connection)
 
 
-def _nodes_of(store: metadata_store.MetadataStore, run_id: str) -> dict[str, Node]:
+def _nodes_of(store: metadata_store.MetadataStore, run_id: str, output: Path) -> dict[str, Node]:
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     executions = store.get_executions_by_context(context.id) if context else []
     executions.sort(key=lambda execution: execution.id)
-    return {node.id: node for node in (_node(store, execution) for execution in executions)}
+    return {node.id: node for node in (_node(store, execution, output) for execution in executions)}
 
 
-def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> Node:
+def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution, output: Path) -> Node:
     contexts = store.get_contexts_by_execution(execution.id)
     name = next(context.name for context in contexts if context.type == "node").rpartition(".")[2]
     milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
     node = Node(name, execution.last_known_state, milliseconds / 1000)
     outputs = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == mlmd.Event.OUTPUT]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
+    for artifact in artifacts.values():
+        artifact.uri = own_name(artifact.uri, output)
     for event in outputs:
         key = next(step.key for step in event.path.steps if step.HasField("key"))
         node.outputs.setdefault(key, []).append(artifacts[event.artifact_id])

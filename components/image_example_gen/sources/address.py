@@ -6,9 +6,11 @@ A new kind is one module in this folder that calls ``register_source``.
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from components.image_example_gen import sources
@@ -23,10 +25,13 @@ from components.image_example_gen.sources.source import (
     count_identities,
     digest_of,
 )
+from components.storage.digests import Digests
 from components.storage.folders import open_folder
+from models.addresses import is_address
 from models.errors import UserError
 
 _SPAN = re.compile(r"\{SPAN(?::(\d+))?\}")
+_PLACEHOLDER = re.compile(r"\{[A-Z]")
 
 
 class Span(NamedTuple):
@@ -60,10 +65,12 @@ class SpanSource:
             file._replace(image_id=f"{span.text}/{file.image_id}") for span, one in listings for file in one.set_aside
         ]
         hint = next((one.hint for _, one in listings if one.hint), "")
-        return Listing(sorted(count_identities(found)), sorted(aside), hint)
+        passed_over = dict(sum((Counter(one.passed_over) for _, one in listings), Counter()))
+        linked = sum(one.linked for _, one in listings)
+        return Listing(sorted(count_identities(found)), sorted(aside), hint, passed_over, linked)
 
-    def fingerprint(self) -> str:
-        return digest_of((*span, self._sources[span.number].fingerprint()) for span in self.spans)
+    def fingerprint(self, digests: Digests | None = None) -> str:
+        return digest_of((*span, self._sources[span.number].fingerprint(digests)) for span in self.spans)
 
     @contextmanager
     def reader(self) -> Iterator["_SpanReader"]:
@@ -102,9 +109,9 @@ class OpenedSource(NamedTuple):
     spans: tuple[Span, ...] = ()
     previous: SpanSource | None = None
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: Digests | None = None) -> str:
         """Changes whenever what is ingested or compared with does; SHA-256, hex."""
-        return self.source.fingerprint() + (self.previous.fingerprint() if self.previous else "")
+        return self.source.fingerprint(digests) + (self.previous.fingerprint(digests) if self.previous else "")
 
 
 def open_source(address: str, settings: IngestSettings) -> OpenedSource:
@@ -120,7 +127,7 @@ def open_source(address: str, settings: IngestSettings) -> OpenedSource:
     def open_one(one: str) -> Source:
         return _open(one, settings)
 
-    if "{SPAN" not in address:
+    if "{SPAN" not in address or _exists(address):  # a folder may be called anything
         return OpenedSource(open_one(address))
     spans = find_spans(address)
     window = spans[-settings.spans :]
@@ -138,7 +145,7 @@ def find_spans(address: str) -> list[Span]:
       UserError: the pattern is wrong, nothing matches, or two names have the same number.
     """
     patterns = list(_SPAN.finditer(address))
-    if len(patterns) != 1 or address.count("{") != 1:
+    if len(patterns) != 1 or len(_PLACEHOLDER.findall(address)) != 1:  # TFX knows {DATE}, this does not
         message = f"{address}: must hold {{SPAN}} or {{SPAN:WIDTH}} once, as in day-{{SPAN}}/images"
         raise UserError(message, code="data-span-pattern")
     (pattern,) = patterns
@@ -167,10 +174,23 @@ def find_spans(address: str) -> list[Span]:
 
 def _open(address: str, settings: IngestSettings) -> Source:
     _discover(tuple(sources.__path__))
+    is_folder = _holds_something(address)  # whatever its name ends with
     for kind in SOURCE_TYPES.values():
-        if kind.matches(address):
+        if kind.matches(address) and not is_folder:
             return kind.open(address, settings)
     return open_folder_source(address, settings)
+
+
+def _exists(address: str) -> bool:
+    return not is_address(address) and Path(address).exists()
+
+
+def _holds_something(address: str) -> bool:
+    """Whether it is a folder of this machine with something in it."""
+    try:
+        return not is_address(address) and any(Path(address).iterdir())
+    except OSError:  # no folder, or none that may be read
+        return False
 
 
 @cache

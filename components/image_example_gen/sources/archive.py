@@ -2,7 +2,7 @@
 
 import posixpath
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
@@ -12,8 +12,10 @@ from components.image_example_gen.sources import tar_archive, zip_archive
 from components.image_example_gen.sources.archive_entries import Contents, contents_of
 from components.image_example_gen.sources.source import Found, Listing, digest_of, has_suffix, register_source
 from components.image_example_gen.sources.tar_archive import ExtractedArchive, is_compressed
+from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name
 from components.storage.image_walk import File
+from components.storage.skips import SYSTEM_NAMES, Skips
 from models.data.image_formats import MAGIC_BYTES, UnreadableImage
 from models.errors import UserError
 
@@ -30,8 +32,8 @@ class ArchiveSource:
       name: of its file; its content decides which format it has.
     """
 
-    def __init__(self, folder: Folder, name: str, layout: Layout) -> None:
-        self._folder, self._name, self._layout = folder, name, layout
+    def __init__(self, folder: Folder, name: str, layout: Layout, skip: Sequence[str] = SYSTEM_NAMES) -> None:
+        self._folder, self._name, self._layout, self._skip = folder, name, layout, tuple(skip)
         self._archive: _Archive | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -41,9 +43,9 @@ class ArchiveSource:
         self._archive = self._opened()
         return self._archive.contents.listing
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: Digests | None = None) -> str:
         file = self._file()
-        return digest_of([(file.path, file.bytes, file.changed)])
+        return digest_of([(file.path, file.bytes, *(digests or Digests()).of(self._folder, [file]))])
 
     @contextmanager
     def reader(self) -> Iterator["_ArchiveReader"]:
@@ -67,24 +69,25 @@ class ArchiveSource:
         if not file.regular:
             message = f"{self._address}: not a file; an archive is one ({', '.join(SUFFIXES)})"
             raise UserError(message, code="data-unreadable")
-        key = (self._address, self._layout, file.bytes, file.changed)
+        key = (self._address, self._layout, self._skip, file.bytes, file.changed)
         with _lock:
             archive = _archives.get(key)
             if archive is None:
-                archive = _archives[key] = _Archive(self._folder, self._name, self._address, self._layout)
+                archive = _Archive(self._folder, self._name, self._address, self._layout, self._skip)
+                _archives[key] = archive
         return archive
 
 
 @register_source(f"an archive ({', '.join(SUFFIXES)})", has_suffix(*SUFFIXES))
 def open_archive(address: str, settings: IngestSettings) -> ArchiveSource:
     """The images of an archive."""
-    return ArchiveSource(*folder_and_name(address), settings.layout)
+    return ArchiveSource(*folder_and_name(address), settings.layout, settings.skip)
 
 
 class _Archive:
     """The contents of one archive, shared by all sources of it in one process and deleted with the last of them."""
 
-    def __init__(self, folder: Folder, name: str, address: str, layout: Layout) -> None:
+    def __init__(self, folder: Folder, name: str, address: str, layout: Layout, skip: Sequence[str]) -> None:
         self._folder, self._name = folder, name
         self._extracted: ExtractedArchive | None = None
         try:
@@ -105,6 +108,7 @@ class _Archive:
                 length,
                 layout,
                 lambda located: self.format.beginning(file, located, MAGIC_BYTES),
+                Skips(skip),
             )
 
     def open(self) -> BinaryIO:

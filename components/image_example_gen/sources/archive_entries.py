@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 from components.image_example_gen.settings import Layout
 from components.image_example_gen.sources.folder import DEPTHS, list_images
 from components.image_example_gen.sources.source import STRAY, Listing, SetAside
-from components.storage.image_walk import File, is_skipped, printable, why_not_an_image
+from components.storage.image_walk import File, printable, why_not_an_image
+from components.storage.skips import Skips
 from models.errors import UserError
 
 RATIO = 200  # of bytes to compressed bytes: no image has a larger one, an archive bomb has
@@ -68,13 +69,19 @@ class Contents(NamedTuple):
 
 
 def contents_of(
-    address: str, entries: Iterable[Entry], length: int, layout: Layout, beginning: Callable[[Located], bytes]
+    address: str,
+    entries: Iterable[Entry],
+    length: int,
+    layout: Layout,
+    beginning: Callable[[Located], bytes],
+    skips: Skips,
 ) -> Contents:
     """The usable images among the entries.
 
     Args:
       length: bytes of the archive.
       beginning: reads the first bytes of an entry, once all entries are known.
+      skips: what is passed over.
 
     Raises:
       UserError: an entry would leave the archive, all of them extract to far more than images do, or none is an image.
@@ -88,7 +95,7 @@ def contents_of(
             refused.append(f"{printable(entry.name)!r} {problem}")
             continue
         path = posixpath.normpath(entry.name)
-        if entry.kind == "folder" or is_skipped(path):
+        if entry.kind == "folder":
             continue
         reason = "ambiguous: its name is in the archive twice" if path in located or path in aside else _unusable(entry)
         if reason:
@@ -96,6 +103,9 @@ def contents_of(
             aside[path] = SetAside(printable(path), reason, entry.located.bytes)
         else:
             located[path] = entry.located
+    kept = set(skips.kept([*located, *aside]))
+    located = {path: one for path, one in located.items() if path in kept}
+    aside = {path: one for path, one in aside.items() if path in kept}
     if refused:
         more = f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""
         message = f"{address}: refused: its entry {refused[0]}{more}; pack it again without"
@@ -104,7 +114,7 @@ def contents_of(
     if extracted > max(MANY_BYTES, RATIO * length):
         message = f"{address}: refused: its {length:,} bytes extract to {extracted:,}, which images never do"
         raise UserError(message, code="data-archive-refused")
-    return _contents(address, located, list(aside.values()), layout, beginning)
+    return _contents(address, located, list(aside.values()), layout, beginning, skips)
 
 
 def _contents(
@@ -113,13 +123,14 @@ def _contents(
     aside: list[SetAside],
     layout: Layout,
     beginning: Callable[[Located], bytes],
+    skips: Skips,
 ) -> Contents:
     reasons = {path: why_not_an_image(File(path, one.bytes), partial(beginning, one)) for path, one in located.items()}
     top = _top_folder(located, [path for path, reason in reasons.items() if not reason], layout)
     by_path = {path.removeprefix(top): one for path, one in located.items()}
     files = (File(path, one.bytes) for path, one in sorted(by_path.items()))
     try:
-        listing = list_images(address, files, layout, lambda file: reasons[top + file.path])
+        listing = list_images(address, files, layout, lambda file: reasons[top + file.path], skips)
     except UserError as error:
         if aside:
             message = f"{error}; {len(aside):,} of its entries cannot be used ({aside[0].reason})"

@@ -18,8 +18,10 @@ from components.image_example_gen.sources.source import (
     count_identities,
     digest_of,
 )
+from components.storage.digests import Digests
 from components.storage.folders import Folder, beginning_of, open_folder
 from components.storage.image_walk import File, printable, why_not_an_image
+from components.storage.skips import SYSTEM_NAMES, Skips
 from models.errors import UserError
 
 FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
@@ -27,16 +29,27 @@ DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
 
 
 class FolderSource:
-    """``<identity>/<image>`` or ``<group>/<identity>/<image>``; see ``components.storage.image_walk``."""
+    """``<identity>/<image>`` or ``<group>/<identity>/<image>``; see ``components.storage.image_walk``.
 
-    def __init__(self, folder: Folder, layout: Layout) -> None:
-        self._folder, self._layout = folder, layout
+    Args:
+      skip: names that are passed over.
+      max_bytes: of a longer file, which is never read, only the beginning counts.
+    """
+
+    def __init__(
+        self, folder: Folder, layout: Layout, skip: Sequence[str] = SYSTEM_NAMES, max_bytes: int | None = None
+    ) -> None:
+        self._folder, self._layout, self._skip, self._max_bytes = folder, layout, skip, max_bytes
 
     def list(self) -> Listing:
-        return list_images(self._folder.address, self._files(), self._layout, self._why_not_an_image)
+        skips = Skips(self._skip)
+        files = self._files(skips)
+        return list_images(self._folder.address, files, self._layout, self._why_not_an_image, skips)
 
-    def fingerprint(self) -> str:
-        return digest_of((file.path, file.bytes, file.changed) for file in self._files())
+    def fingerprint(self, digests: Digests | None = None) -> str:
+        files = self._files(Skips(self._skip))
+        contents = (digests or Digests()).of(self._folder, files, self._max_bytes)
+        return digest_of((file.path, file.bytes, one) for file, one in zip(files, contents, strict=True))
 
     def reader(self) -> AbstractContextManager[FolderReader]:
         return nullcontext(FolderReader(self._folder))
@@ -44,9 +57,9 @@ class FolderSource:
     def _why_not_an_image(self, file: File) -> str:
         return why_not_an_image(file, beginning_of(self._folder, file))
 
-    def _files(self) -> Sequence[File]:
+    def _files(self, skips: Skips) -> Sequence[File]:
         try:
-            return self._folder.files()
+            return self._folder.files(skips)
         except UserError as error:
             expected = ", or ".join([f"a folder of {' or '.join(FORMS.values())}", *SOURCE_TYPES])
             raise UserError(f"{error}; expected {expected}", code=error.code) from None
@@ -54,16 +67,21 @@ class FolderSource:
 
 def open_folder_source(address: str, settings: IngestSettings) -> FolderSource:
     """The images of a folder."""
-    return FolderSource(open_folder(address), settings.layout)
+    return FolderSource(open_folder(address), settings.layout, settings.skip, settings.max_bytes)
 
 
 def list_images(
-    address: str, files: Iterable[File], layout: Layout, why_not_an_image: Callable[[File], str]
+    address: str,
+    files: Iterable[File],
+    layout: Layout,
+    why_not_an_image: Callable[[File], str],
+    skips: Skips,
 ) -> Listing:
     """The images among some files, with their identities.
 
     Args:
       files: sorted by path.
+      skips: what was passed over before.
 
     Raises:
       UserError: no image lies where the layout has them.
@@ -71,6 +89,7 @@ def list_images(
     found: list[Found] = []
     set_aside: list[SetAside] = []
     depths: Counter[int] = Counter()
+    linked = 0
     for file in files:
         parts = file.path.split("/")
         reason = why_not_an_image(file)
@@ -82,9 +101,14 @@ def list_images(
         else:
             group = parts[0] if layout == "group/identity" else ""
             found.append(Found(file.path, "/".join(parts[:-1]), group, bytes=file.bytes))
+            linked += file.linked
+    passed_over = skips.counts()
     if not found:
-        raise UserError(_nothing_found(address, layout, depths, len(set_aside)), code="data-no-images")
-    return Listing(count_identities(found), set_aside, _other_layout_hint(set_aside, len(found), layout))
+        also = ", ".join(f"{kind} ({count:,})" for kind, count in passed_over.items())
+        message = _nothing_found(address, layout, depths, len(set_aside)) + (f"; passed over: {also}" if also else "")
+        raise UserError(message, code="data-no-images")
+    hint = _other_layout_hint(set_aside, len(found), layout)
+    return Listing(count_identities(found), set_aside, hint, passed_over, linked)
 
 
 def _misplaced(depth: int, layout: Layout) -> str:

@@ -21,8 +21,10 @@ from components.image_example_gen.sources.source import (
     has_suffix,
     register_source,
 )
+from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name, read_file
 from components.storage.image_walk import File
+from components.storage.skips import NoSkips
 from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
 from models.data.features import SPLITS
 from models.errors import UserError
@@ -42,8 +44,9 @@ class ManifestSource:
     it, or is empty; either way it is nobody's genuine image, so that it gets an identity of its own.
     """
 
-    def __init__(self, folder: Folder, name: str) -> None:
+    def __init__(self, folder: Folder, name: str, max_bytes: int | None = None) -> None:
         self._folder, self._name = folder, name
+        self._max_bytes = max_bytes  # of a longer file, which is never read, only the beginning counts
 
     def list(self) -> Listing:
         rows = read_rows(self._address, read_file(self._address))
@@ -69,13 +72,17 @@ class ManifestSource:
                 f"{self._folder.address}/{first.path}",
                 code="data-no-images",
             )
-        return Listing(count_identities(found), set_aside)
+        linked = sum(files[one.image_id].linked for one in found)
+        return Listing(count_identities(found), set_aside, linked=linked)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digests: Digests | None = None) -> str:
         data, files = read_file(self._address), self._files()
         paths = sorted(row.path for row in read_rows(self._address, data))
-        facts = [(path, files[path].bytes, files[path].changed) if path in files else (path,) for path in paths]
-        return digest_of([(hashlib.sha256(data).hexdigest(),), *facts])
+        known = [files[path] for path in paths if path in files]
+        contents = (digests or Digests()).of(self._folder, known, self._max_bytes)
+        facts = [(file.path, file.bytes, one) for file, one in zip(known, contents, strict=True)]
+        missing = [(path,) for path in paths if path not in files]
+        return digest_of([(hashlib.sha256(data).hexdigest(),), *facts, *missing])
 
     def reader(self) -> AbstractContextManager[FolderReader]:
         return nullcontext(FolderReader(self._folder))
@@ -85,14 +92,13 @@ class ManifestSource:
         return posixpath.join(self._folder.address, self._name)
 
     def _files(self) -> dict[str, File]:
-        return {file.path: file for file in self._folder.files()}
+        return {file.path: file for file in self._folder.files(NoSkips())}  # what is listed is meant
 
 
 @register_source("a manifest (.csv, .jsonl or .ndjson)", has_suffix(".csv", ".jsonl", ".ndjson"))
 def open_manifest(address: str, settings: IngestSettings) -> ManifestSource:
     """The images that a manifest lists; the settings' layout does not apply."""
-    del settings
-    return ManifestSource(*folder_and_name(address))
+    return ManifestSource(*folder_and_name(address), settings.max_bytes)
 
 
 class ManifestRow(NamedTuple):

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from components.image_example_gen.settings import IngestSettings
+from components.storage.digests import Digests
 from components.storage.folders import Folder
 from components.storage.image_walk import NOT_AN_IMAGE
 from models.data import image_formats
@@ -63,11 +65,15 @@ class Listing(NamedTuple):
 
     Attributes:
       hint: what to change if too many are set aside, "" where nothing is known.
+      passed_over: files and folders that are not even listed, by kind: see ``components.storage.skips``.
+      linked: images that a link leads to.
     """
 
     found: list[Found]
     set_aside: list[SetAside]
     hint: str = ""
+    passed_over: Mapping[str, int] = MappingProxyType({})
+    linked: int = 0
 
 
 class Reader(Protocol):
@@ -92,8 +98,8 @@ class Source(Protocol):
           UserError: it does not exist, cannot be read, or holds no image where the layout has them.
         """
 
-    def fingerprint(self) -> str:
-        """Changes whenever the results of ``list`` or ``read`` do; SHA-256, hex.
+    def fingerprint(self, digests: Digests | None = None) -> str:
+        """Changes whenever the results of ``list`` or ``read`` do: the content decides; SHA-256, hex.
 
         Raises:
           UserError: it does not exist.

@@ -8,7 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from components.image_example_gen.sources.address import open_source
+from components.storage.digests import Digests
 from components.storage.folders import read_file
+from models.addresses import is_address
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 
@@ -23,16 +25,17 @@ def images_of(config: Config, output: Path) -> str:
         )
     if source == DIGITS:
         return str(write_digits(output / "data" / "digits"))
-    return source if "://" in source else str(Path(source).absolute())
+    return source if is_address(source) else str(Path(source).absolute())
 
 
-def data_fingerprint(config: Config, data_root: str) -> str:
-    """Changes with the images, and with the lists of pairs that decide where they go."""
+def data_fingerprint(config: Config, data_root: str, digests: Digests) -> str:
+    """Changes with the images, and with the lists of pairs that decide where they go: their contents decide."""
     lists = [hashlib.sha256(read_file(address)).hexdigest() for address in config.pairs.protocol.given().values()]
     try:
-        images = open_source(data_root, config.ingest).fingerprint()
+        images = open_source(data_root, config.ingest).fingerprint(digests)
     except UserError as error:
         raise UserError(f"--data {error}", error.code) from None
+    digests.write()
     return " ".join([images, *lists])
 
 

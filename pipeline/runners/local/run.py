@@ -11,10 +11,22 @@ from rich.markup import escape
 from components.run_outcome.summary import FILE, RunSummary
 from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, served_key
+from components.storage.digests import Digests
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
-from pipeline.config.configuration import Config
-from pipeline.environment.output_folder import METADATA, locked, new_run_id, point_latest, serving_address, writable
+from pipeline.config.configuration import Config, with_absolute_paths
+from pipeline.environment.output_folder import (
+    DIGESTS,
+    METADATA,
+    is_plain,
+    locked,
+    mark,
+    new_run_id,
+    plain_name,
+    point_latest,
+    serving_address,
+    writable,
+)
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
@@ -43,10 +55,13 @@ def run(config: Config, output: Path) -> int:
 def _run(config: Config, output: Path) -> int:
     check_chief(config, output)
     output = writable(output)
+    if not is_plain(output):
+        config = with_absolute_paths(config)  # the working folder will be another one
     with locked(output):
+        mark(output, config.data.source)
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
-        data_digest = data_fingerprint(config, data_root)
+        data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
         check_weights(config.encoder, config.image)
         run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
@@ -120,15 +135,16 @@ def _execute(
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
-    environment = load_environment(config, output, data_root, data_digest, run_id, stages)
-    from pipeline.runners.local import runner
+    with plain_name(output) as plain:
+        environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
+        from pipeline.runners.local import runner
 
-    try:
-        runner.run(config, environment, stages.on_node)
-    except Exception as error:
-        if cause_of(error, NotEnoughNewData):
-            stages.finish()  # the node did its work
-        raise
+        try:
+            runner.run(config, environment, stages.on_node)
+        except Exception as error:
+            if cause_of(error, NotEnoughNewData):
+                stages.finish()  # the node did its work
+            raise
 
 
 def load_environment(

@@ -99,15 +99,14 @@ def test_the_other_layout_is_named_where_most_images_lie_at_its_depth(tmp_path):
 def test_fingerprint_changes_with_any_file(tmp_path):
     root = touch(tmp_path, "a/1.png", "a/2.png")
     seen = {fingerprint(root)}
+    os.utime(tmp_path / "a/1.png", ns=(1, 1))  # the content decides
     assert fingerprint(root) in seen
-    os.utime(tmp_path / "a/1.png", ns=(1, 1))
-    seen.add(fingerprint(root))
     (tmp_path / "a/1.png").rename(tmp_path / "a/3.png")
     seen.add(fingerprint(root))
     (tmp_path / "a/2.png").write_bytes(b"longer")
     seen.add(fingerprint(root))
-    (tmp_path / "a/2.png").chmod(0)
+    (tmp_path / "a/2.png").write_bytes(b"equals")
     seen.add(fingerprint(root))
     (tmp_path / "a/2.png").unlink()
     seen.add(fingerprint(root))
-    assert len(seen) == 6
+    assert len(seen) == 5
