@@ -12,6 +12,7 @@ from tfx.utils import path_utils
 from components.artifact_types import Artifacts, write_file
 from components.baseline.report import BaselineReport
 from components.serving_folder import serving_folder
+from models.addresses import by_plain_name
 from models.errors import UserError
 from models.export.manifest import ModelManifest
 from models.export.saved_model import blank_pair
@@ -84,7 +85,8 @@ def _of_manifest(model_dir: str) -> dict[str, Any]:
 def incompatibility(model_dir: str, image: ImageSettings) -> str | None:
     """Why a SavedModel cannot score pairs of this size, in half a sentence; None if it can."""
     try:
-        model = tf.saved_model.load(model_dir)
+        with by_plain_name(model_dir) as folder:
+            model = tf.saved_model.load(folder)
     except Exception as error:  # noqa: BLE001 - a damaged file can raise any class
         return f"it cannot be loaded ({_brief(error)})"
     if _SIGNATURE not in model.signatures:

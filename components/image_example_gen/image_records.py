@@ -3,6 +3,7 @@
 Uncompressed, so that what reads pixels by reference can seek to a record. The order within a file is the listing's.
 """
 
+import glob
 import math
 import secrets
 import shutil
@@ -121,7 +122,7 @@ def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -
 
 def bytes_written(uri: str) -> dict[str, int]:
     """Bytes of the files of every split."""
-    files = {split: tf.io.gfile.glob(f"{uri}/Split-{split}/*.tfrecord") for split in features.SPLITS}
+    files = {split: tf.io.gfile.glob(f"{glob.escape(uri)}/Split-{split}/*.tfrecord") for split in features.SPLITS}
     return {split: sum(tf.io.gfile.stat(file).length for file in some) for split, some in files.items()}
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components.pair_scores.table import FILE, SCHEMA
 from components.storage.tfrecords import find_shards, read_records
+from models.addresses import by_plain_name
 from models.data import features
 from models.errors import TrainingFailed
 
@@ -40,7 +41,8 @@ class PairModel:
 
     def __init__(self, model_dir: Path | str) -> None:
         try:
-            self._model = tf.saved_model.load(str(model_dir))
+            with by_plain_name(model_dir) as folder:
+                self._model = tf.saved_model.load(folder)
         except Exception as error:  # damaged files can raise any class
             text = re.sub(r"^\{\{.*?\}\} ", "", " ".join(str(error).split()))  # without the name of a node
             why = text.replace(f"{model_dir}/", "")[:200]

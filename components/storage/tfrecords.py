@@ -9,6 +9,7 @@ packed little-endian floats} | 3: Int64List{1: packed varints}}}}}``.
 """
 
 import errno
+import glob
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ def find_shards(folder: str) -> list[str]:
     Raises:
       UserError: there are none, or they are compressed.
     """
-    matches = FileSystems.match([f"{folder.rstrip('/')}/*"])[0].metadata_list
+    matches = FileSystems.match([f"{glob.escape(folder.rstrip('/'))}/*"])[0].metadata_list
     shards = sorted(match.path for match in matches)
     if not shards:
         raise UserError(f"{folder}: no image shards", code="data-no-records")

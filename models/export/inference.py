@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.addresses import by_plain_name
 from models.data.image_formats import DAMAGED, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
@@ -45,7 +46,8 @@ class LoadedModel:
         tf = import_tensorflow()  # takes seconds; the manifest is read first
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:
-            self._model = tf.saved_model.load(str(model_dir))
+            with by_plain_name(model_dir) as folder:
+                self._model = tf.saved_model.load(folder)
             self.signatures: Mapping[str, Any] = self._model.signatures  # TensorFlow's concrete function of each
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:  # any, if damaged
             raise UserError(f"{model_dir}: TensorFlow cannot load it: {first_line(error)}", "model-damaged") from None

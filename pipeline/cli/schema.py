@@ -56,8 +56,9 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     """
     from components.run_outcome.verdict import cause_of
     from components.storage.digests import Digests
+    from models.addresses import is_plain
     from pipeline.config.configuration import with_absolute_paths
-    from pipeline.environment.output_folder import DIGESTS, is_plain, locked, mark, plain_name, writable
+    from pipeline.environment.output_folder import DIGESTS, locked, mark, plain_name, writable
     from pipeline.runners.local.images import data_fingerprint, images_of
     from pipeline.runners.local.run import load_environment
     from pipeline.terminal import Stages, quiet

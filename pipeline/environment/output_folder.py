@@ -3,22 +3,19 @@
 import fcntl
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 
 from components.run_outcome.summary import FILE
 from components.storage.skips import OUTPUT_MARKER
-from models.addresses import is_address
+from models.addresses import is_address, is_plain
 from models.errors import UserError
 
 METADATA, DIGESTS = "metadata.sqlite", "digests.json"  # under the output folder
 
-# What TFX, Beam and TensorFlow, which append "/*" to the address of an artifact, or one of them, take for more than a
-# character of a name: patterns, escapes, format strings, placeholders, line ends.
-_NOT_PLAIN = re.compile(r"[*?\[\]{}\\%$\x00-\x1f\x7f]")
 WORKING_FOLDER = "/proc/self/cwd"  # this process's, and of each one that it starts
 
 
@@ -53,11 +50,6 @@ def mark(output: Path, images: str | None) -> None:
         (output / OUTPUT_MARKER).write_text("What lies here was written by siamese, and is not read as images.\n")
 
 
-def is_plain(output: Path) -> bool:
-    """Whether the name of the output folder is no pattern to any library."""
-    return not _NOT_PLAIN.search(str(output.absolute()))
-
-
 @contextmanager
 def plain_name(output: Path) -> Iterator[Path]:
     """The output folder by a name that is no pattern: its own, or that of the working folder, which it becomes.
@@ -79,6 +71,16 @@ def plain_name(output: Path) -> Iterator[Path]:
 def own_name(uri: str, output: Path) -> str:
     """The address of an artifact by the output folder's own name, where ``plain_name`` gave another."""
     return str(output.absolute()) + uri[len(WORKING_FOLDER) :] if uri.startswith(f"{WORKING_FOLDER}/") else uri
+
+
+def name_to_read(uri: str, output: Path) -> str:
+    """The address of an artifact by a name that is no pattern, to be read by this process in any working folder."""
+    return _opened(output.absolute()) + uri[len(WORKING_FOLDER) :] if uri.startswith(f"{WORKING_FOLDER}/") else uri
+
+
+@cache
+def _opened(output: Path) -> str:
+    return f"/proc/self/fd/{os.open(output, os.O_RDONLY | os.O_DIRECTORY)}"  # until this process ends
 
 
 @contextmanager

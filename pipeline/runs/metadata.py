@@ -19,7 +19,7 @@ from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_record.lineage import Lineage, Step
 from models.errors import UserError
 from models.export.manifest import ModelManifest
-from pipeline.environment.output_folder import own_name
+from pipeline.environment.output_folder import name_to_read, own_name
 
 if TYPE_CHECKING:
     from components.run_record.record import RunRecord
@@ -104,7 +104,7 @@ def read_lineage(metadata: Path, run_id: str) -> Lineage:
     saved = Path(model.uri) / "Format-Serving" if model else None
     return Lineage(
         run_id=run_id,
-        steps=[step for node in _OUTPUTS if (step := _step(store, nodes, node))],
+        steps=[step for node in _OUTPUTS if (step := _step(store, nodes, node, metadata.parent))],
         model=ModelManifest.read(saved) if saved and saved.is_dir() else None,
         images=_counts(nodes, "ImageExampleGen"),
         pairs={name: split["pairs"] for name, split in _counts(nodes, "PairGenerator").get("splits", {}).items()},
@@ -135,7 +135,7 @@ def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution, output
     outputs = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type == mlmd.Event.OUTPUT]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
     for artifact in artifacts.values():
-        artifact.uri = own_name(artifact.uri, output)
+        artifact.uri = name_to_read(artifact.uri, output)
     for event in outputs:
         key = next(step.key for step in event.path.steps if step.HasField("key"))
         node.outputs.setdefault(key, []).append(artifacts[event.artifact_id])
@@ -153,7 +153,7 @@ def _counts(nodes: Mapping[str, Node], node: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
 
 
-def _step(store: metadata_store.MetadataStore, nodes: Mapping[str, Node], node: str) -> Step | None:
+def _step(store: metadata_store.MetadataStore, nodes: Mapping[str, Node], node: str, folder: Path) -> Step | None:
     """The node as it was executed, in this run or in the run whose results it reused."""
     output = _artifact(nodes, node, _OUTPUTS[node])
     if output is None:
@@ -166,7 +166,7 @@ def _step(store: metadata_store.MetadataStore, nodes: Mapping[str, Node], node: 
         node=node,
         run_id=runs[0],
         at=datetime.fromtimestamp(execution.last_update_time_since_epoch / 1000, timezone.utc),
-        uri=output.uri,
+        uri=own_name(store.get_artifacts_by_id([output.id])[0].uri, folder),
         parameters={key: _value(value) for key, value in sorted(execution.custom_properties.items())},
     )
 

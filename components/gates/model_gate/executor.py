@@ -21,6 +21,7 @@ from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from components.pair_scores.table import ScoredPairs, read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
 from components.run_outcome.verdict import GateResult
+from models.addresses import by_plain_name
 from models.export.manifest import ModelManifest
 from models.export.saved_model import blank_pair
 from models.settings import ImageSettings
@@ -87,7 +88,8 @@ def _costs(gates: GateSettings, models: dict[str, Path]) -> list[GateResult]:
 
 def _one_comparison(model_dir: Path, image: ImageSettings) -> Callable[[], object]:
     """Scores one pair through ``serving_default``, the signature that every served model has."""
-    model = tf.saved_model.load(str(model_dir))
+    with by_plain_name(model_dir) as folder:
+        model = tf.saved_model.load(folder)
     pair = tf.constant([blank_pair(image)])
 
     def compare() -> object:  # holds the model, whose variables go with it

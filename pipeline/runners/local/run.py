@@ -12,13 +12,13 @@ from components.run_outcome.summary import FILE, RunSummary
 from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, served_key
 from components.storage.digests import Digests
+from models.addresses import is_plain
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
 from pipeline.environment.output_folder import (
     DIGESTS,
     METADATA,
-    is_plain,
     locked,
     mark,
     new_run_id,

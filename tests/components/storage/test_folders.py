@@ -9,6 +9,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.address import open_source
+from components.storage.folders import open_folder
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
@@ -108,3 +109,18 @@ def test_an_archive(shelf, suffix):
     with pytest.raises(UserError, match=rf"shelf://bucket/my photos{suffix}") as caught:
         source.fingerprint()
     assert caught.value.code == "data-unreadable"
+
+
+def test_a_folder_whose_name_is_a_pattern_is_listed_alone(shelf):
+    for path in ("q?r/a/1[x].png", "qar/b/2.png", "[1]/c/3.png", "1/d/4.png"):
+        (shelf / path).parent.mkdir(parents=True, exist_ok=True)
+        (shelf / path).write_bytes(path.encode())
+    for name, expected in (("q?r", "a/1[x].png"), ("[1]", "c/3.png")):
+        source = open_source(f"{SHELF}/{name}", IngestSettings()).source
+        assert [one.image_id for one in source.list().found] == [expected]
+    assert open_folder(f"{SHELF}/q?r").file("a/1[x].png").bytes == len("q?r/a/1[x].png")
+
+
+def test_the_root_of_all_files_is_not_walked():
+    with pytest.raises(UserError, match="root of all files"):
+        open_folder("//").files()

@@ -304,3 +304,27 @@ def test_undefined_metrics_are_null_in_json(monkeypatch, tmp_path):
     assert answer["metrics"]["accuracy"] == 0.5
     with (tmp_path / "s.csv").open() as file:
         assert [row["score"] for row in csv.DictReader(file)] == ["0.900000", "0.100000"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("run", "--data", ""), "--data"),
+        (("run", "--data", "images", "--output="), "--output"),
+        (("run", "--config", " "), "--config"),
+        (("run", "--set", "data.schema_file="), "--set data.schema_file="),
+        (("embed", "--model", "", "--images", ".", "--output", "x.npz"), "--model"),
+        (("compare", "", "b.png", "--model", "m"), "an argument"),
+        (("kubeflow", "compile", "--config", ""), "--config"),
+    ],
+)
+def test_an_empty_argument_is_an_error(refused, arguments, named):
+    line, code = refused(*arguments)
+    assert code == "config-empty"
+    assert line.startswith(named)
+
+
+def test_an_argument_that_is_no_text_is_an_error(refused):
+    line, code = refused("run", "--data", "im\udcffages")
+    assert code == "config-not-utf8"
+    assert line.startswith("im\\udcffages: is not UTF-8")

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from importlib import resources
 from pathlib import Path
@@ -299,3 +300,18 @@ def test_nothing_is_tuned_unless_trials_are_asked_for():
     assert load_config(data="/x", overrides=["tuner.trials=3"]).search.space.keys() == {
         *("margin", "learning_rate", "embedding", "dropout")
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("data: {source: ''}", "data.source"),
+        ("push: {serving_dir: '  '}", "push.serving_dir"),
+        ("beam: {args: ['']}", "beam.args[0]"),
+    ],
+)
+def test_an_empty_text_is_an_error_and_no_folder(tmp_path, text, key):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"c\.yaml: {re.escape(key)}: is empty") as refused:
+        load_config(tmp_path / "c.yaml")
+    assert refused.value.code == "config-empty"

@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 
+from models.addresses import by_plain_name, is_plain
 from models.errors import UserError
 from pipeline.config import load_config
 from pipeline.config.configuration import with_absolute_paths
-from pipeline.environment.output_folder import is_plain, mark, own_name, plain_name, writable
+from pipeline.environment.output_folder import mark, name_to_read, own_name, plain_name, writable
 
 NAMES = [
     *("out[1]", "q?r", "a*b", "**", "[!x]", "[", "]", "{a,b}", "{SPAN}", "{0}", "%s", "100%", "\\", "a\\*", "$HOME"),
@@ -38,6 +39,9 @@ def test_libraries_find_the_files_of_a_folder_of_any_name_and_no_others(tmp_path
         uri = f"{plain}/artifacts/own"
     assert Path.cwd() == tmp_path
     assert Path(own_name(uri, output)) == output / "artifacts" / "own"
+    with by_plain_name(output) as folder:
+        for read in (name_to_read(uri, output), f"{folder}/artifacts/own"):
+            assert tf.io.gfile.glob(read.replace("own", "*")) == [read]
 
 
 def test_an_ordinary_name_stays_and_so_does_the_working_folder(tmp_path):

@@ -190,3 +190,12 @@ def test_two_names_of_one_number_are_refused(days):
     with pytest.raises(UserError, match="are both span 7") as caught:
         find_spans(f"{days}/day-{{SPAN}}")
     assert caught.value.code == "data-span-ambiguous"
+
+
+@pytest.mark.parametrize("name", ["day-{SPAN}", "{SPAN:4}", "faces.zip", "f.tar.gz", "list.csv", "a://b", "{0}%s[1]"])
+def test_a_folder_that_exists_is_read_whatever_it_is_called(tmp_path, name):
+    image = tmp_path / name / "ann" / "1.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"x")
+    found = open_source(f"{tmp_path}/{name}", IngestSettings()).source.list().found
+    assert [one.image_id for one in found] == ["ann/1.png"]
