@@ -62,13 +62,14 @@ class ModelServer:
     async def predict(self, request: Request) -> Response:
         """The model's outputs for the instances of the body."""
         version = self._version(request)
-        with self._admission.request() as reservation:
+        with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
-            loop = asyncio.get_running_loop()
-            if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
-                answer = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
-            else:
-                answer = await self._answer_among_others(version, body)
+            with self._admission.place():
+                if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
+                    loop = asyncio.get_running_loop()
+                    answer = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
+                else:
+                    answer = await self._answer_among_others(version, body)
         headers = {VERSION_HEADER: str(version.number)}
         return Response(answer, media_type="application/json", headers=headers)
 

@@ -48,15 +48,18 @@ class Transformer:
 
     async def predict(self, request: Request) -> Response:
         """Forwards a predict request with its images normalised."""
-        with self._admission.request() as reservation:
+        with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
-            body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
-            return await self._forward(request, body)
+            with self._admission.place():
+                body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
+                return await self._forward(request, body)
 
     async def other(self, request: Request) -> Response:
         """Forwards any other request unchanged."""
-        with self._admission.request() as reservation:
-            return await self._forward(request, await read_body(request, reservation, self._limits))
+        with self._admission.reservation() as reservation:
+            body = await read_body(request, reservation, self._limits)
+            with self._admission.place():
+                return await self._forward(request, body)
 
     async def readyz(self, _: Request) -> Response:
         """Readiness: whether the predictor has the model."""
