@@ -3,9 +3,9 @@
     python -m benchmarks serving_memory --model output/serving [--minutes 5] [--clients 24]
 
 Starts ``siamese serve`` and prints its resident memory every ten seconds, then for a minute without load. Clients come
-and go, and the images (smooth as photographs are, JPEG and PNG, 20 to 4,000 pixels a side) are embedded in requests of 1
-to 32, so that neither the shapes nor the number of bytes repeat. ``--large``: the largest images that are accepted as
-well, in pixels (7,000 a side) and in bytes (PNGs of noise).
+and go, and the images (smooth as photographs are, JPEG and PNG, 20 to 4,000 pixels a side) are embedded in requests of
+1 to 32, so that neither the shapes nor the number of bytes repeat. ``--large`` adds the largest images that are
+accepted, in pixels (7,000 a side) and in bytes (PNGs of noise); ``--worst`` sends nothing else.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import http.client
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -56,7 +57,7 @@ def photographs(large: bool, seed: int = 0) -> list[bytes]:
     return found
 
 
-def client(address: str, images: list[bytes], seed: int, until: float, answers: "Counter[int]") -> None:
+def client(address: str, images: list[bytes], worst: bool, seed: int, until: float, answers: "Counter[int]") -> None:
     """Requests one after another until then, each over a connection of its own or the last one."""
     chance = random.Random(seed)
     connection = http.client.HTTPConnection(address, timeout=120)
@@ -65,6 +66,8 @@ def client(address: str, images: list[bytes], seed: int, until: float, answers: 
             connection.close()
         few = images[: 3 * _EACH] if chance.random() < 0.6 else images
         count = chance.choice((1, 1, 1, 2, 5, 13, 32)) if len(few) < len(images) else chance.choice((1, 1, 2, 4))
+        if worst:
+            few, count = images[-len(_NOISE) - _EACH :], 4
         values = [{"b64": base64.b64encode(chance.choice(few)).decode()} for _ in range(count)]
         body = json.dumps({"signature_name": "embed", "instances": values})
         try:
@@ -84,8 +87,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="duration of the load")
     parser.add_argument("--clients", type=int, default=24, help="at once")
     parser.add_argument("--large", action="store_true", help="the largest images as well")
+    parser.add_argument("--worst", action="store_true", help="nothing but the largest images, four in a request")
     options = parser.parse_args()
-    images = photographs(options.large)
+    images = photographs(options.large or options.worst)
     print(f"{len(images)} images, {sum(map(len, images)) / 1e6:.1f} MB")
     command = [sys.executable, "-W", "ignore", "-m", "pipeline", "serve", "--model", str(options.model), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -96,7 +100,7 @@ def main() -> None:
             started = time.monotonic()
             end = started + 60 * options.minutes
             clients = [
-                threading.Thread(target=client, args=(address, images, seed, end, answers))
+                threading.Thread(target=client, args=(address, images, options.worst, seed, end, answers))
                 for seed in range(options.clients)
             ]
             print(f"{'s':>6}{'MB':>8}  answers by status")
@@ -109,6 +113,8 @@ def main() -> None:
                 print(row + ("" if time.monotonic() < end else "  no load"), flush=True)
             for one in clients:
                 one.join()
+            peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
+            print(f"peak {int(peak[1]) * 1024 / 1e6:.0f} MB" if peak else "")
         finally:
             server.terminate()
 

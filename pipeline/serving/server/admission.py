@@ -57,8 +57,18 @@ class Limits:
 
     @property
     def max_request_pixels(self) -> int:
-        """Pixels of all images of a request, and of one call of the model."""
+        """Pixels of all images of a request."""
         return 4 * self.max_pixels
+
+    @property
+    def large_body(self) -> int:
+        """Bytes beyond which a request is prepared one at a time."""
+        return self.max_body // 8
+
+    @property
+    def large_pixels(self) -> int:
+        """Pixels of one call of the model; an instance of more is answered one at a time."""
+        return self.max_pixels // 2
 
     @property
     def max_json_values(self) -> int:
@@ -82,6 +92,12 @@ class Admission:
         self._limits = limits
         self._places = self._bytes = 0
         self._arriving: set[Reservation] = set()
+        self.admitted = 0  # requests, so far
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request has a place."""
+        return not self._places
 
     @property
     def alone(self) -> bool:
@@ -98,6 +114,7 @@ class Admission:
         if self._places >= self._limits.max_waiting:
             raise RequestError(429, f"{self._places} requests are waiting already; try again")
         self._places += 1
+        self.admitted += 1
         try:
             yield
         finally:

@@ -55,6 +55,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._check.cancel()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more: what it asked is answered, then the connection is closed."""
+        if self._arriving or self._unanswered is None:
+            return False
+        self._unanswered.keep_alive = False
+        return True
+
     @property
     def waits_for_client(self) -> bool:
         """Whether the client has to send or to read before anything happens."""
@@ -62,7 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @property
     def _unanswered(self) -> RequestResponseCycle | None:
-        return None if self.cycle is None or self.cycle.response_complete else self.cycle
+        cycle: RequestResponseCycle | None = self.cycle
+        return None if cycle is None or cycle.response_complete else cycle
 
     def abort(self) -> None:
         """Closes the connection at once, whatever was not sent."""

@@ -16,6 +16,7 @@ from models.errors import UserError
 from models.export.inference import import_tensorflow
 from pipeline.serving.server.admission import Limits
 from pipeline.serving.server.connections import BoundedProtocol
+from pipeline.serving.server.memory import bound_arenas
 
 _DRAIN_SECONDS = 25  # less than the 30 s after which Kubernetes kills
 _NO_MODEL = "neither a SavedModel nor a serving folder with versions of one"
@@ -36,6 +37,7 @@ def serve_model(
     if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
         raise UserError(f"--name {name}: must be letters, digits, '.', '-' and '_'", code="config-invalid-option")
     listener = bind(host, port)
+    bound_arenas()
     _log.addHandler(logging.NullHandler())  # errors of the first versions are printed below
     _log.propagate = False
     from pipeline.serving.server.app import ModelServer
@@ -73,6 +75,7 @@ def serve_transformer(predictor: str, host: str, port: int, name: str, limits: L
             f"--predictor {predictor}: must be host[:port] or http://host[:port]", code="config-invalid-option"
         )
     listener = bind(host, port)
+    bound_arenas()
     _log_to_terminal()
     from pipeline.serving.server.endpoints import Metrics
     from pipeline.serving.server.transformer import Transformer

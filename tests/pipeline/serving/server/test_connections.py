@@ -192,7 +192,6 @@ NO_HTTP = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "version": b"GET /healthz HTTP/9.9\r\n\r\n",
-    "HTTP/0.9": b"GET /healthz\r\n\r\n",
     "method": b"BREW /healthz HTTP/1.1\r\n\r\n",
     "no path": b"GET  HTTP/1.1\r\n\r\n",
     "asterisk": request("OPTIONS", "*"),
@@ -232,6 +231,7 @@ def test_what_is_not_http_is_a_4xx_in_json(url, name):
     ("sent", "answer"),
     [
         (request("GET", "/healthz", version="1.0"), b"HTTP/1.1 200"),
+        (b"GET /healthz\r\n\r\n", b"HTTP/1.1 200"),
         (request("GET", "http://elsewhere/healthz"), b"HTTP/1.1 200"),
         (request("GET", "/healthz", "Host: y"), b"HTTP/1.1 200"),
         (request("POST", "/read", CHUNKED, body=b"3\r\nabc\r\n0\r\n\r\n"), b"HTTP/1.1 200"),
