@@ -1,13 +1,15 @@
 """Admission of requests: bounds on one and on all together, the reading of bodies, and the error of a refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
 from models.data.image_formats import MAX_BYTES, MAX_PIXELS
+
+_TOO_MANY_BYTES = "too many bytes of other requests are waiting already; try again"
 
 
 class RequestError(Exception):
@@ -37,8 +39,8 @@ class Limits:
       max_pixels: of one image, by its header, before it is decoded.
       max_instances: in one request.
       max_batch: instances in one call of the model, from one request or several.
-      max_waiting: requests at a time; others are answered with 429.
-      upload_seconds: time for a request to arrive.
+      max_waiting: requests at a time whose bodies have arrived; others are answered with 429.
+      upload_seconds: time for a body to arrive.
     """
 
     max_body: int = 2 * (MAX_BYTES * 4 // 3) + 8 * 1024**2
@@ -55,8 +57,18 @@ class Limits:
 
     @property
     def max_request_pixels(self) -> int:
-        """Pixels of all images of a request, and of one call of the model."""
+        """Pixels of all images of a request."""
         return 4 * self.max_pixels
+
+    @property
+    def large_body(self) -> int:
+        """Bytes beyond which a request is prepared one at a time."""
+        return self.max_body // 8
+
+    @property
+    def large_pixels(self) -> int:
+        """Pixels of one call of the model; an instance of more is answered one at a time."""
+        return self.max_pixels // 2
 
     @property
     def max_json_values(self) -> int:
@@ -70,65 +82,109 @@ def limits_of(**limits: int | None) -> Limits:
 
 
 class Admission:
-    """Counts the requests and bytes that are held, in one event loop."""
+    """Counts the requests and bytes that are held, in one event loop.
+
+    A request takes a place once its body has arrived, so that a slow client holds none. Bodies share a bound in bytes;
+    where it is reached, the largest of those that are arriving gives way to a smaller one.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._requests = self._bytes = 0
+        self._places = self._bytes = 0
+        self._arriving: set[Reservation] = set()
+        self.admitted = 0  # requests, so far
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request has a place."""
+        return not self._places
 
     @property
     def alone(self) -> bool:
-        """Whether exactly one request is held."""
-        return self._requests == 1
+        """Whether exactly one request has a place."""
+        return self._places == 1
 
     @contextmanager
-    def request(self) -> Iterator["Reservation"]:
-        """Admits a request for the duration of the block.
+    def place(self) -> Iterator[None]:
+        """Admits a request that has arrived, for the duration of the block.
 
         Raises:
           RequestError: 429, too many requests.
         """
-        if self._requests >= self._limits.max_waiting:
-            raise RequestError(429, f"{self._requests} requests are waiting already; try again")
-        self._requests += 1
-        reservation = Reservation(self)
+        if self._places >= self._limits.max_waiting:
+            raise RequestError(429, f"{self._places} requests are waiting already; try again")
+        self._places += 1
+        self.admitted += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
+
+    @contextmanager
+    def reservation(self) -> Iterator["Reservation"]:
+        """The bytes of one request, released at the end of the block."""
+        reservation = Reservation(self._limits, self._take, self._arriving)
         try:
             yield reservation
         finally:
-            self._requests -= 1
             self._bytes -= reservation.size
 
-    def take(self, size: int) -> None:
-        """Admits bytes.
-
-        Raises:
-          RequestError: 429, too many bytes.
-        """
-        if self._bytes + size > self._limits.max_bytes_waiting:
-            raise RequestError(429, "too many bytes of other requests are waiting already; try again")
+    def _take(self, asking: "Reservation", size: int) -> None:
+        while self._bytes + size > self._limits.max_bytes_waiting:
+            largest = max(self._arriving, key=lambda one: one.size)
+            if largest.size <= asking.size + size:
+                raise RequestError(429, _TOO_MANY_BYTES)
+            self._bytes -= largest.size
+            largest.revoke()
         self._bytes += size
+        asking.size += size
 
 
 class Reservation:
     """The bytes that one request holds."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(
+        self, limits: Limits, take: Callable[["Reservation", int], None], arriving: set["Reservation"]
+    ) -> None:
+        self._limits, self._take, self._arriving = limits, take, arriving
+        self._reading: asyncio.Task[bytes] | None = None
+        self._revoked = False
         self.size = 0
 
-    async def collect(self, chunks: AsyncIterator[bytes], max_body: int) -> bytes:
-        """Collects a body as it arrives.
+    def revoke(self) -> None:
+        """Releases the bytes and ends the reading of the body."""
+        self.size, self._revoked = 0, True
+        self._arriving.discard(self)
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def read(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """Reads a body as it arrives, within the limits of size and time.
 
         Raises:
-          RequestError: 413, longer than ``max_body``; 429, too many bytes are held.
+          RequestError: 408, 413 or 429.
         """
+        self._reading = asyncio.ensure_future(self._collect(chunks))
+        try:
+            return await asyncio.wait_for(self._reading, self._limits.upload_seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(408, f"the body did not arrive within {self._limits.upload_seconds:.0f} s") from None
+        except asyncio.CancelledError:
+            if not self._revoked:
+                raise
+            raise RequestError(429, _TOO_MANY_BYTES) from None
+
+    async def _collect(self, chunks: AsyncIterator[bytes]) -> bytes:
         body = []
-        async for chunk in chunks:
-            if self.size + len(chunk) > max_body:
-                raise RequestError(413, f"the body is too long: more than {max_body} bytes")
-            self._admission.take(len(chunk))
-            self.size += len(chunk)
-            body.append(chunk)
+        self._arriving.add(self)
+        try:
+            async for chunk in chunks:
+                if self.size + len(chunk) > self._limits.max_body:
+                    raise RequestError(413, f"the body is too long: more than {self._limits.max_body} bytes")
+                self._take(self, len(chunk))
+                body.append(chunk)
+        finally:
+            self._arriving.discard(self)
         return b"".join(body)
 
 
@@ -136,7 +192,7 @@ async def read_body(request: Request, reservation: Reservation, limits: Limits) 
     """Reads the body of a request, within bounds of size and time.
 
     Raises:
-      RequestError: 408, 413, 415 or 429.
+      RequestError: 400, 408, 413, 415 or 429.
     """
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise RequestError(415, f"Content-Encoding {encoding[:40]!r} is not supported; send the body uncompressed")
@@ -144,8 +200,6 @@ async def read_body(request: Request, reservation: Reservation, limits: Limits) 
     if announced.isdecimal() and int(announced[:19]) > limits.max_body:
         raise RequestError(413, f"the body is too long: {announced[:19]} > {limits.max_body} bytes")
     try:
-        return await asyncio.wait_for(reservation.collect(request.stream(), limits.max_body), limits.upload_seconds)
-    except asyncio.TimeoutError:
-        raise RequestError(408, f"the body did not arrive within {limits.upload_seconds:.0f} s") from None
+        return await reservation.read(request.stream())
     except ClientDisconnect:
         raise bad_request("the client disconnected") from None

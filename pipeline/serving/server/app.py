@@ -21,12 +21,15 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.batching import Batcher, checked
 from pipeline.serving.server.endpoints import Metrics, Route, application
-from pipeline.serving.server.protocol import metadata_json, prediction_json, status_json
+from pipeline.serving.server.instances import Prepared
+from pipeline.serving.server.memory import trim
+from pipeline.serving.server.protocol import PredictRequest, metadata_json, prediction_json, status_json
 from pipeline.serving.server.served_version import ServedVersion
 from pipeline.serving.server.versions import Versions
 
 VERSION_HEADER = "X-Model-Version"
 _MANY = 64  # rows whose JSON is long enough to keep the event loop from others
+_TRIM_SECONDS = 15.0  # between two returns of free memory to the system
 _WHICH = ("", "/versions/{version}", "/labels/{label}")
 
 
@@ -43,6 +46,7 @@ class ModelServer:
         self._threads = min(os.cpu_count() or 1, 8)
         self._preparing = ThreadPoolExecutor(self._threads, "prepare")
         self._answering = ThreadPoolExecutor(self._threads + 1, "answer")
+        self._large = ThreadPoolExecutor(1, "large")  # so that large images take memory, and time of others, once
         self._watching = ThreadPoolExecutor(1, "versions")
         self._stopping = False
         self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8").replace("@MODEL@", name)
@@ -62,31 +66,40 @@ class ModelServer:
     async def predict(self, request: Request) -> Response:
         """The model's outputs for the instances of the body."""
         version = self._version(request)
-        with self._admission.request() as reservation:
+        with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
-            loop = asyncio.get_running_loop()
-            if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
-                answer = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
-            else:
-                answer = await self._answer_among_others(version, body)
+            with self._admission.place():
+                answer = await self._answer(version, body)
         headers = {VERSION_HEADER: str(version.number)}
         return Response(answer, media_type="application/json", headers=headers)
 
-    def _answer_alone(self, version: ServedVersion, body: bytes) -> bytes:
-        asked, prepared = version.prepare(body)
-        rows: list[dict[str, Any]] = []
-        for batch in prepared.batches(self._limits.max_batch, self._limits.max_request_pixels):
-            self._metrics.batch(asked.signature, len(batch))
-            rows += checked(version.answer(asked.signature, batch), len(rows))
+    async def _answer(self, version: ServedVersion, body: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        preparing = self._large if len(body) > self._limits.large_body else self._preparing
+        if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
+            answer, asked, prepared = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
+            if answer is not None:
+                return answer
+        else:
+            asked, prepared = await loop.run_in_executor(preparing, version.prepare, body)
+        rows = await self._batcher(version, asked.signature, self._is_large(prepared)).submit(prepared)
+        if len(rows) > _MANY:
+            return await loop.run_in_executor(preparing, prediction_json, rows, asked.columnar)
         return prediction_json(rows, asked.columnar)
 
-    async def _answer_among_others(self, version: ServedVersion, body: bytes) -> bytes:
-        loop = asyncio.get_running_loop()
-        asked, prepared = await loop.run_in_executor(self._preparing, version.prepare, body)
-        rows = await self._batcher(version, asked.signature).submit(prepared)
-        if len(rows) > _MANY:
-            return await loop.run_in_executor(self._preparing, prediction_json, rows, asked.columnar)
-        return prediction_json(rows, asked.columnar)
+    def _answer_alone(self, version: ServedVersion, body: bytes) -> tuple[bytes | None, PredictRequest, Prepared]:
+        """The answer unless images are large, and what it is for."""
+        asked, prepared = version.prepare(body)
+        if self._is_large(prepared):
+            return None, asked, prepared
+        rows: list[dict[str, Any]] = []
+        for batch in prepared.batches(self._limits.max_batch, self._limits.large_pixels):
+            self._metrics.batch(asked.signature, len(batch))
+            rows += checked(version.answer(asked.signature, batch), len(rows))
+        return prediction_json(rows, asked.columnar), asked, prepared
+
+    def _is_large(self, prepared: Prepared) -> bool:
+        return max(prepared.pixels) > self._limits.large_pixels
 
     async def no_method(self, request: Request) -> Response:
         """Classify and regress, which no signature of this model supports."""
@@ -136,17 +149,17 @@ class ModelServer:
         if (name := request.path_params["name"]) != self._name:
             raise RequestError(404, f"Servable not found for request: Latest({name[:40]}); there is {self._name}")
 
-    def _batcher(self, version: ServedVersion, signature: str) -> Batcher:
-        if signature not in version.batchers:
-            version.batchers[signature] = Batcher(
+    def _batcher(self, version: ServedVersion, signature: str, large: bool) -> Batcher:
+        if (signature, large) not in version.batchers:
+            version.batchers[signature, large] = Batcher(
                 partial(version.answer, signature),
-                self._answering,
-                self._threads,
+                self._large if large else self._answering,
+                1 if large else self._threads,
                 self._limits.max_batch,
-                self._limits.max_request_pixels,
+                self._limits.large_pixels,
                 partial(self._metrics.batch, signature),
             )
-        return version.batchers[signature]
+        return version.batchers[signature, large]
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -155,12 +168,13 @@ class ModelServer:
         yield
         self._stopping = True
         watcher.cancel()
-        for executor in (self._watching, self._preparing, self._answering):
+        for executor in (self._watching, self._preparing, self._answering, self._large):
             executor.shutdown(wait=False, cancel_futures=True)
 
     async def _watch(self) -> None:
         """Polls the folder in a thread of its own: a version may take seconds to load."""
         loop = asyncio.get_running_loop()
+        trimmed, trimmed_at = 0, loop.time()
         while True:
             await asyncio.sleep(self._poll_seconds)
             before = self._versions.current.number
@@ -169,6 +183,10 @@ class ModelServer:
             self._metrics.version(number)
             if number != before:
                 await loop.run_in_executor(self._watching, gc.collect)  # a model has reference cycles
+            answered = self._admission.admitted
+            if self._admission.idle and answered > trimmed and loop.time() > trimmed_at + _TRIM_SECONDS:
+                trimmed, trimmed_at = answered, loop.time()
+                await loop.run_in_executor(self._watching, trim)
 
 
 def _which(request: Request) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.serving.server.admission import RequestError
+from pipeline.serving.server.connections import Lingering
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -100,7 +101,7 @@ def application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     routes: Iterable[Route],
     metrics_paths: Iterable[str] = ("/metrics",),
-) -> Counted:
+) -> ASGIApp:
     """The ASGI application of a server: its endpoints, the metrics, ``/healthz``.
 
     Every error is ``{"error": message}``, as TensorFlow Serving's are.
@@ -119,7 +120,7 @@ def application(
     shared: list[Route] = [("/healthz", healthz, ["GET"]), *((path, metrics, ["GET"]) for path in metrics_paths)]
     for path, endpoint, methods in (*shared, *routes):
         app.router.add_route(path, endpoint, methods)
-    return Counted(app, counters)
+    return Lingering(Counted(app, counters))
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -141,5 +142,5 @@ async def _failed(request: Request, error: Exception) -> Response:
 def _error(code: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """The answer to a refused request; 429 and 503 have a Retry-After."""
     again = {"Retry-After": "1"} if code in (429, 503) else {}
-    closing = {"Connection": "close"} if code in (408, 413) else {}
-    return JSONResponse({"error": message}, code, headers={**(headers or {}), **again, **closing})
+    text = message.encode("utf-8", "backslashreplace").decode()  # it may quote half of a surrogate pair
+    return JSONResponse({"error": text}, code, headers={**(headers or {}), **again})

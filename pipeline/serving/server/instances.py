@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from models.data import features
 from models.data.image_formats import UnreadableImage, normalise
 from pipeline.serving.server.admission import Limits, RequestError, bad_request
+from pipeline.serving.server.examples import MAX_FIELDS, few_fields
 from pipeline.serving.server.protocol import PredictRequest
 
 IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
@@ -77,7 +78,11 @@ def prepare_examples(request: PredictRequest, example: Any, limits: Limits) -> P
     for number, (serialized,) in enumerate(request.rows):
         name = request.value_name(number, 0)
         try:
+            if not few_fields(serialized):
+                raise bad_request(f"{name}: a tf.Example of more than {MAX_FIELDS} fields and values")
             found = example.FromString(serialized).features.feature
+        except RequestError:
+            raise
         except Exception:  # noqa: BLE001 - each version of protobuf has its own DecodeError
             raise bad_request(f"{name}: not a serialized tf.Example") from None
         pixels.append(sum(_pixels(found, which, name, limits) for which in features.SIDES))

@@ -1,6 +1,5 @@
 """The server as a process: its socket, its connections, the line that it prints when ready, its end."""
 
-import asyncio
 import gc
 import logging
 import re
@@ -9,20 +8,17 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from models.errors import UserError
 from models.export.inference import import_tensorflow
 from pipeline.serving.server.admission import Limits
+from pipeline.serving.server.connections import BoundedProtocol
+from pipeline.serving.server.memory import bound_arenas
 
-MAX_HEADER_BYTES = 64 * 1024
-HEADER_SECONDS = 20.0
-_END_OF_HEADERS = b"\r\n\r\n"
-_DRAIN_SECONDS = 30
+_DRAIN_SECONDS = 25  # less than the 30 s after which Kubernetes kills
 _NO_MODEL = "neither a SavedModel nor a serving folder with versions of one"
 
 _log = logging.getLogger("siamese.server")
@@ -41,6 +37,7 @@ def serve_model(
     if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
         raise UserError(f"--name {name}: must be letters, digits, '.', '-' and '_'", code="config-invalid-option")
     listener = bind(host, port)
+    bound_arenas()
     _log.addHandler(logging.NullHandler())  # errors of the first versions are printed below
     _log.propagate = False
     from pipeline.serving.server.app import ModelServer
@@ -78,6 +75,7 @@ def serve_transformer(predictor: str, host: str, port: int, name: str, limits: L
             f"--predictor {predictor}: must be host[:port] or http://host[:port]", code="config-invalid-option"
         )
     listener = bind(host, port)
+    bound_arenas()
     _log_to_terminal()
     from pipeline.serving.server.endpoints import Metrics
     from pipeline.serving.server.transformer import Transformer
@@ -110,7 +108,7 @@ def run(app: ASGIApp, listener: socket.socket, ready: Callable[[str], str]) -> N
 
 
 def configuration(app: ASGIApp) -> uvicorn.Config:
-    """Settings of uvicorn: fast parser and loop, no access log, bounded headers."""
+    """Settings of uvicorn: fast parser and loop, no access log, bounded connections."""
     return uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -118,81 +116,11 @@ def configuration(app: ASGIApp) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="error",  # a line for each malformed request would fill the log
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too long or too slow; uvicorn's parser does not."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._header_bytes, self._tail = 0, b""
-        self._within_headers = True
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._set_deadline()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._drop_deadline()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._within_headers:
-            self._header_bytes += self._header_part(data)
-            if self._header_bytes > MAX_HEADER_BYTES:  # before they are parsed: they may arrive all at once
-                self._refuse(b"431 Request Header Fields Too Large", b"the headers are too long")
-                return
-        super().data_received(data)
-
-    def _header_part(self, data: bytes) -> int:
-        """How many bytes of ``data`` are headers; their end may be cut in two."""
-        joined = self._tail + data
-        end = joined.find(_END_OF_HEADERS)
-        self._tail = joined[-len(_END_OF_HEADERS) + 1 :]
-        return len(data) if end < 0 else end + len(_END_OF_HEADERS) - (len(joined) - len(data))
-
-    def on_message_begin(self) -> None:
-        self._within_headers = True
-        self._set_deadline()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._within_headers, self._header_bytes, self._tail = False, 0, b""
-        self._drop_deadline()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADER_BYTES:
-            # In the same packet as the previous request; the parser answers 400.
-            raise ValueError("the headers are too long")
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._within_headers = True  # of the connection's next request
-        super().on_message_complete()
-
-    def _too_slow(self) -> None:
-        if self._within_headers:
-            self._refuse(b"408 Request Timeout", b"the headers did not arrive in time")
-
-    def _set_deadline(self) -> None:
-        self._drop_deadline()
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self._too_slow)
-
-    def _drop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _refuse(self, status: bytes, why: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        body = b'{"error": "' + why + b'"}'
-        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-        self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + head + body)
-        self.transport.close()
 
 
 class _Announcing(uvicorn.Server):

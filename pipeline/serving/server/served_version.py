@@ -28,7 +28,7 @@ class ServedVersion:
 
     def __init__(self, number: int, path: Path, limits: Limits, metrics: Metrics) -> None:
         self.number, self._limits, self._metrics = number, limits, metrics
-        self.batchers: dict[str, Batcher] = {}  # by signature: they end with the version
+        self.batchers: dict[tuple[str, bool], Batcher] = {}  # by signature and size: they end with the version
         self._model = LoadedModel(path)
         self.manifest = self._model.manifest
         self.signature_def = _signature_def(path)

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.serving.server.admission import Admission, Limits, RequestError, read_body
+from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.endpoints import Metrics, Route, application
 from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare
 from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
@@ -48,15 +48,18 @@ class Transformer:
 
     async def predict(self, request: Request) -> Response:
         """Forwards a predict request with its images normalised."""
-        with self._admission.request() as reservation:
+        with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
-            body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
-            return await self._forward(request, body)
+            with self._admission.place():
+                body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
+                return await self._forward(request, body)
 
     async def other(self, request: Request) -> Response:
         """Forwards any other request unchanged."""
-        with self._admission.request() as reservation:
-            return await self._forward(request, await read_body(request, reservation, self._limits))
+        with self._admission.reservation() as reservation:
+            body = await read_body(request, reservation, self._limits)
+            with self._admission.place():
+                return await self._forward(request, body)
 
     async def readyz(self, _: Request) -> Response:
         """Readiness: whether the predictor has the model."""
@@ -77,11 +80,16 @@ class Transformer:
         return _encoded(asked, prepare(asked, self._limits, self._metrics.image_refused))
 
     async def _forward(self, request: Request, body: bytes) -> Response:
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = b"?" + request.scope["query_string"] if request.scope["query_string"] else b""
         headers = {"Content-Type": "application/json"} if body else {}
+        try:  # the path as it came: decoded, it may hold what no URL may
+            url = self._predictor.base_url.copy_with(raw_path=request.scope["raw_path"] + query)
+        except (httpx.InvalidURL, ValueError):
+            raise bad_request("Malformed request: its path is not that of a URL") from None
         try:
-            answer = await self._predictor.request(request.method, path, content=body, headers=headers)
-        except httpx.HTTPError as error:
+            answering = self._predictor.request(request.method, url, content=body, headers=headers)
+            answer = await asyncio.wait_for(answering, _SECONDS)
+        except (httpx.HTTPError, asyncio.TimeoutError) as error:
             raise RequestError(503, f"the predictor does not answer: {type(error).__name__}") from None
         kept = {key: value for key, value in answer.headers.items() if key in ("x-model-version", "retry-after")}
         return Response(answer.content, answer.status_code, kept, answer.headers.get("content-type"))

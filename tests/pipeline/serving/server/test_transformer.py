@@ -1,6 +1,8 @@
 """The step in front of a predictor, with the model server as the predictor."""
 
 import base64
+import re
+import socket
 
 import httpx
 import pytest
@@ -74,6 +76,25 @@ def test_bad_requests_end_here(transformer):
     for body, code in ((b"{", 400), (b" " * 100_001, 413), (b'{"signature_name": "embed", "instances": ["x"]}', 400)):
         answer = transformer.post("/v1/models/siamese:predict", content=body)
         assert (answer.status_code, answer.json().keys()) == (code, {"error"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/%00",
+        b"/v1/models/%0d%0aX:%20y",
+        b"//elsewhere/v1",
+        b"/%ed%a0%80?%ff=%00",
+        b"/a" * 30_000,
+        b"/?" + b"x" * 60_000,
+    ],
+)
+def test_odd_paths_get_a_4xx(transformer, path):
+    url = transformer.base_url
+    with socket.create_connection((url.host, url.port), timeout=20) as client:
+        client.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert re.match(rb"HTTP/1\.1 (4\d\d|200) ", answer), answer[:300]
 
 
 def test_health_and_metrics(transformer):
