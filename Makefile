@@ -48,8 +48,8 @@ format: setup ## Format the code and apply the linter's fixes
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.10
 lock: setup ## Resolve pyproject.toml and kubeflow/*.in into their locks, both stacks (ARGS="--upgrade")
-	$(LOCK) --extra gs --extra s3 --group dev pyproject.toml --output-file requirements.lock $(ARGS)
-	$(LOCK) --extra gs --extra s3 --constraint requirements.lock pyproject.toml --output-file kubeflow/image.lock
+	$(LOCK) --extra gs --extra s3 --extra heif --group dev pyproject.toml --output-file requirements.lock $(ARGS)
+	$(LOCK) --extra gs --extra s3 --extra heif --constraint requirements.lock pyproject.toml --output-file kubeflow/image.lock
 	$(LOCK) --constraint requirements.lock kubeflow/gpu.in --output-file kubeflow/gpu.lock
 	$(LOCK) kubeflow/client.in --output-file kubeflow/client.lock $(ARGS)
 

@@ -6,12 +6,14 @@ the clients of a served model. Pillow only, so that a client needs no TensorFlow
 
 import io
 import threading
-from collections.abc import Iterator
-from itertools import islice
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image
+
+from models.data.image_structure import bmp, gif, heif, jpeg, netpbm, png, tiff, webp
+from models.data.image_structure.budget import MAX_METADATA, Budget
+from models.data.image_structure.budget import UnreadableImage as UnreadableImage  # noqa: PLC0414 - for the users of this
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 * 1024**2
@@ -32,15 +34,17 @@ FORMATS = tuple(_MAGIC)
 MAGIC_BYTES = 32  # of a file, from which its format is known
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes of its second header
 
+# What bounds the work of Pillow and of TensorFlow before it is done: the bytes that Pillow is to read, if not all.
+_CHECKED = {
+    "JPEG": jpeg.checked, "PNG": png.checked, "BMP": bmp.checked, "GIF": gif.checked, "TIFF": tiff.checked,
+    "WEBP": webp.checked,
+}  # fmt: skip
+_TURNS = (
+    "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90",
+)  # fmt: skip
+_UPRIGHT = {orientation: Image.Transpose[name] for orientation, name in enumerate(_TURNS, 2)}
+
 _open_lock = threading.Lock()
-
-
-class UnreadableImage(Exception):
-    """The file is not usable as an image; the ``reason`` up to its first colon is the same for one kind of defect."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Normalised(NamedTuple):
@@ -74,30 +78,48 @@ def normalise(
         raise UnreadableImage("empty file")
     if len(data) > max_bytes:
         raise UnreadableImage(f"too many bytes: {len(data)} > {max_bytes}")
-    kind = _format_of(data)
-    image = _open(data, kind)
-    _check_size(image, max_pixels)
+    kind, budget = _format_of(data), Budget(max_pixels, max_frames)
+    if kind in heif.FORMATS:
+        data = heif.as_png(data, kind, budget)
+    image, needed = _opened(data, "PNG" if kind in heif.FORMATS else kind, budget)
     try:
-        _check_frames(data, image, max_frames)
-        image.load()
-        if kind == "PNG":
-            _check_sums(data)
-        plain = kind in ("JPEG", "PNG") and _is_plain(image, data)
-        upright = image if plain else _flattened(image if _orientation(image) == 1 else ImageOps.exif_transpose(image))
-    except UnreadableImage:
-        raise
+        plain = _is_plain(image, needed)
+        if not (plain and image.format == "PNG"):  # its pixels were inflated to check it
+            image.load()
+        if image.format == "PNG":
+            png.check_sums(needed)
+        upright = image if plain else _flattened(_upright(image, needed))
     except Exception as error:  # Pillow's decoders raise many kinds of errors on a damaged file
-        truncated = "truncated" in str(error).lower()
-        raise UnreadableImage("truncated" if truncated else "damaged: its data cannot be decoded") from error
+        raise _unreadable(error, "damaged: its data cannot be decoded") from error
     width, height = upright.size
-    return Normalised(data if plain else _png(upright), kind, width, height)
+    if plain:
+        return Normalised(needed if kind == "PNG" else data, kind, width, height)
+    return Normalised(_png(upright), kind, width, height)
+
+
+def opened(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, max_frames: int = MAX_FRAMES
+) -> Image.Image:
+    """An image file whose structure is within the budget, with its header read, for whoever decodes a part of it.
+
+    Raises:
+      UnreadableImage: as ``normalise`` raises it before it decodes.
+    """
+    if len(data) > max_bytes:
+        raise UnreadableImage(f"too many bytes: {len(data)} > {max_bytes}")
+    kind, budget = _format_of(data), Budget(max_pixels, max_frames)
+    if kind in heif.FORMATS:
+        return _opened(heif.as_png(data, kind, budget), "PNG", budget)[0]
+    return _opened(data, kind, budget)[0]
 
 
 def _format_of(data: bytes) -> str:
     for name, magics in _MAGIC.items():
         if data.startswith(magics) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
-    raise UnreadableImage(f"not an image of an allowed format ({', '.join(FORMATS)})")
+    if kind := heif.kind_of(data):
+        return kind
+    raise UnreadableImage(f"not an image of an allowed format ({', '.join(FORMATS)}), nor HEIC or AVIF")
 
 
 def has_image_magic(beginning: bytes) -> bool:
@@ -111,61 +133,55 @@ def has_image_magic(beginning: bytes) -> bool:
     return kind != "BMP" or int.from_bytes(beginning[14:18], "little") in _BMP_HEADERS
 
 
+def _opened(data: bytes, kind: str, budget: Budget) -> tuple[Image.Image, bytes]:
+    """The image with its header read, and the bytes that it is decoded from."""
+    try:
+        if kind == "PPM":
+            return netpbm.decoded(data, budget), data
+        needed = _CHECKED[kind](data, budget)
+        image = _open(needed, kind)
+        budget.check_pixels(*image.size)
+        if kind not in ("GIF", "TIFF"):  # whose first frame or page is all that Pillow sees, or counts slowly
+            budget.check_frames(getattr(image, "n_frames", 1))
+    except Exception as error:  # Pillow raises many kinds of errors on a damaged file
+        raise _unreadable(error, f"damaged header: {kind}") from error
+    if 0 in image.size:
+        raise UnreadableImage("no pixels")
+    return image, needed
+
+
+def _unreadable(error: Exception, otherwise: str) -> UnreadableImage:
+    if isinstance(error, UnreadableImage):
+        return error
+    return UnreadableImage("truncated" if "truncated" in str(error).lower() else otherwise)
+
+
 def _open(data: bytes, kind: str) -> Image.Image:
-    """The image with its header read; ``_check_size`` checks its size, not Pillow's own limit."""
+    """The image with its header read; the budget bounds its size, not Pillow's own limit."""
     with _open_lock:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(io.BytesIO(data), formats=[kind])
-        except Exception as error:
-            raise UnreadableImage(f"damaged header: {kind}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    sizes = [image.size]
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # a tile may be larger than the image it is cut from
-        tags = image.tag_v2
-        sizes.append((int(tags.get(322, 0)), int(tags.get(323, 0))))
-    for width, height in sizes:
-        if width * height > max_pixels:
-            raise UnreadableImage(f"too many pixels: {width}x{height} > {max_pixels}")
-    if 0 in image.size:
-        raise UnreadableImage("no pixels")
-
-
-def _check_frames(data: bytes, image: Image.Image, max_frames: int) -> None:
-    """Counts frames no further than the limit: a file may hold millions of empty ones."""
-    if image.format == "GIF":
-        frames = sum(1 for _ in islice(gif_frames(data), max_frames + 1))
-    elif isinstance(image, TiffImagePlugin.TiffImageFile):
-        other = _open(data, "TIFF")
-        try:
-            other.seek(max_frames)
-            frames = max_frames + 1
-        except EOFError:
-            frames = other.tell() + 1
-    else:  # in its header
-        frames = getattr(image, "n_frames", 1)
-    if frames > max_frames:
-        raise UnreadableImage(f"too many frames: more than {max_frames}")
-
-
-def _check_sums(data: bytes) -> None:
-    """Checks the checksums of a PNG's pixels, which Pillow skips when it decodes and other decoders do not."""
-    try:
-        _open(data, "PNG").verify()
-    except SyntaxError as error:
-        raise UnreadableImage("damaged: wrong checksum") from error
-
-
 def _is_plain(image: Image.Image, data: bytes) -> bool:
+    """Whether TensorFlow may read the file as it is. Of a PNG, all of its pixels were then inflated."""
+    if image.mode not in ("L", "RGB") or image.has_transparency_data:
+        return False
     if image.format == "PNG":
-        eight_bits = data[24] == 8 and not getattr(image, "is_animated", False)
-    else:
-        eight_bits = _is_common_jpeg(data)
-    return eight_bits and image.mode in ("L", "RGB") and not image.has_transparency_data and _orientation(image) == 1
+        eight_bits = data[24] == 8 and data[25] in (0, 2) and not getattr(image, "is_animated", False)
+        return eight_bits and (not png.has_orientation(data) or _orientation(image) == 1) and png.is_exact(data)
+    return image.format == "JPEG" and _is_common_jpeg(data) and _orientation(image) == 1
+
+
+def _upright(image: Image.Image, data: bytes) -> Image.Image:
+    """The image turned by its orientation; a PNG that has none is not asked, and Pillow turns a TIFF itself."""
+    if image.format == "TIFF" or (image.format == "PNG" and not png.has_orientation(data)):
+        return image
+    orientation = _orientation(image)
+    return image if orientation == 1 else image.transpose(_UPRIGHT[orientation])
 
 
 def _is_common_jpeg(data: bytes) -> bool:
@@ -185,6 +201,8 @@ def _is_common_jpeg(data: bytes) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
+    if isinstance(exif := image.info.get("exif"), bytes):
+        image.info["exif"] = exif[:MAX_METADATA]  # many tags may be of the same bytes
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001 - a damaged EXIF block has no orientation
@@ -230,29 +248,3 @@ def _png(image: Image.Image) -> bytes:
     encoded = io.BytesIO()
     image.save(encoded, format="PNG", compress_level=1)
     return encoded.getvalue()
-
-
-def gif_frames(data: bytes) -> Iterator[int]:
-    """The offset of each frame of a GIF, to its end or the first byte that is no block (GIF89a, 15 to 23).
-
-    Nothing is decoded: Pillow decodes all frames to count them.
-    """
-    position = 13 + _colours(data, 10)
-    while position < len(data):
-        kind = data[position]
-        if kind == 0x2C:
-            yield position
-            position += 10 + _colours(data, position + 9) + 1
-        elif kind == 0x21:
-            position += 2
-        else:
-            return
-        while position < len(data) and data[position]:  # blocks of up to 255 bytes, the last one empty
-            position += 1 + data[position]
-        position += 1
-
-
-def _colours(data: bytes, flags: int) -> int:
-    """Bytes of the colour table that the flags at this offset describe."""
-    packed = data[flags] if flags < len(data) else 0
-    return 3 << (packed % 8 + 1) if packed & 0x80 else 0

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.data.image_formats import UnreadableImage, gif_frames, normalise
+from models.data.image_formats import UnreadableImage, normalise
+from models.data.image_structure.gif import gif_frames
 
 SHAPE = (6, 9)
 RNG = np.random.default_rng(0)

@@ -1,0 +1,42 @@
+"""The budget of one image, and the errors of what is beyond it."""
+
+from typing import NamedTuple
+
+MAX_PARTS = 100_000  # segments, chunks, blocks, strips, tiles, comments: a decoder takes microseconds for each
+MAX_METADATA = 128 * 1024  # of an EXIF or XMP block, of which only the orientation is read
+
+
+class UnreadableImage(Exception):
+    """The file is not usable as an image; the ``reason`` up to its first colon is the same for one kind of defect."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Budget(NamedTuple):
+    """The limits of one image that its caller chooses."""
+
+    max_pixels: int
+    max_frames: int
+
+    def check_pixels(self, width: int, height: int) -> None:
+        """Raises UnreadableImage for more pixels than allowed."""
+        if width * height > self.max_pixels:
+            raise UnreadableImage(f"too many pixels: {width}x{height} > {self.max_pixels}")
+
+    def check_frames(self, frames: int) -> None:
+        """Raises UnreadableImage for more frames than allowed."""
+        if frames > self.max_frames:
+            raise UnreadableImage(f"too many frames: more than {self.max_frames}")
+
+
+def check_parts(count: int, kind: str, limit: int = MAX_PARTS) -> None:
+    """Raises UnreadableImage for more parts than any honest file has; ``kind`` as in "JPEG segments"."""
+    if count > limit:
+        raise over_budget(f"more than {limit} {kind}")
+
+
+def over_budget(what: str) -> UnreadableImage:
+    """Of an image within every limit of size that would take unbounded time or memory."""
+    return UnreadableImage(f"over budget: {what}")

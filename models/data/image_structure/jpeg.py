@@ -1,0 +1,62 @@
+"""JPEG: segments before the pixels, and the number of scans."""
+
+import re
+
+from models.data.image_structure.budget import Budget, check_parts, over_budget
+
+_MAX_SCANS = 500  # an encoder's usual script has ten
+_MAX_SCANNED = 2_000_000_000  # pixels times scans: a decoder visits all of them in each scan, also in an empty one
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a byte of pixels nor a restart
+_SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
+_APP0, _APP1, _APP14, _COM = 0xE0, 0xE1, 0xEE, 0xFE
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_BLOCKS = (b"Exif\0", b"http://ns.adobe.com/xap")  # where the orientation is, once each
+
+
+def checked(data: bytes, budget: Budget) -> bytes:
+    """The JPEG without fill bytes, comments, colour profile and other segments that its pixels do not need.
+
+    Raises:
+      UnreadableImage: too many pixels, segments or scans.
+    """
+    kept, seen = [data[:2]], set()
+    position, parts, scans, pixels, components, begin = 2, 0, 0, 0, 0, 0
+    several = False
+    while found := _MARKER.search(data, position):
+        start, position = found.span()
+        marker = data[position - 1]
+        if marker == _EOI:
+            break
+        if marker in (_SOI, _TEM):
+            continue
+        parts += 1
+        check_parts(parts, "JPEG segments")
+        body, position = position, position + max(2, int.from_bytes(data[position : position + 2], "big"))
+        if marker in _FRAMES:
+            height, width, components = _frame(data[body + 2 : body + 8])
+            budget.check_pixels(width, height)
+            pixels, several = max(pixels, width * height), several or marker in _PROGRESSIVE
+        if marker == _SOS:
+            scans, begin = scans + 1, begin or start
+            several = several or data[body + 2 : body + 3] != bytes([components % 256])
+            if not several:  # the only one that a decoder reads
+                break
+            if scans > _MAX_SCANS or scans * pixels > _MAX_SCANNED:
+                raise over_budget("JPEG scans of so many pixels")
+        elif not scans and _is_needed(marker, data[body + 2 : body + 26], seen):
+            kept.append(data[start:position])
+    return b"".join([*kept, memoryview(data)[begin:]]) if begin else b"".join(kept)
+
+
+def _frame(body: bytes) -> tuple[int, int, int]:
+    """Height, width and components."""
+    return int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big"), int.from_bytes(body[5:6], "big")
+
+
+def _is_needed(marker: int, beginning: bytes, seen: set[bytes]) -> bool:
+    if marker == _APP1:
+        block = next((block for block in _BLOCKS if beginning.startswith(block) and block not in seen), b"")
+        seen.add(block)
+        return block != b""
+    return marker in (_APP0, _APP14) or not _APP0 <= marker <= _COM
