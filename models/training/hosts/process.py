@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import IO, Any
+from types import FrameType, SimpleNamespace
+from typing import IO, Any, NoReturn
 
 from models.errors import UserError, first_line
 from models.training.hosts.rendezvous import POLL, Publisher
@@ -60,7 +60,7 @@ def train(
 
     try:
         ended = TrainingProcess(arguments, log).supervised(look)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         own.publish(state="over", code=1, reason="interrupted")
         raise
     own.publish(state="over", code=ended.code, reason=ended.reason)
@@ -117,7 +117,7 @@ class TrainingProcess:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGINT)
                 self._process.wait(_GRACE)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        except (subprocess.TimeoutExpired, KeyboardInterrupt, SystemExit):
             self._process.kill()
             self._process.wait()
         self._reader.join()
@@ -154,7 +154,8 @@ def main() -> None:
     Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
     ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where it is started from a script's background
+        signal.signal(number, _stop_once)
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     arguments = json.loads(sys.stdin.readline())
@@ -181,6 +182,13 @@ def main() -> None:
     _print(lines, error=error)
     sys.stderr.flush()
     os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
+
+
+def _stop_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends the training; a second signal, which the parent passes on, does not disturb what keeps its state."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _without_names(line: str) -> str:
