@@ -54,6 +54,9 @@ def damage(artifact: Path) -> str | None:
 
 
 def _names(artifact: Path) -> Iterator[str]:
+    """The files of an artifact, which may be a file itself: "."."""
+    if artifact.is_file():
+        yield "."
     for folder, folders, files in os.walk(artifact):
         folders.sort()
         for name in sorted(files):

@@ -143,7 +143,7 @@ class Checkpoints(keras.callbacks.Callback):
                 then = "the one before it is tried" if path.name == _STATE else "the training begins again"
                 progress.info("%s: is damaged (%s); %s", path, first_line(error), then)
                 if self._writes:
-                    path.unlink(missing_ok=True)  # it must not become the one before the next
+                    _removed(path)  # it must not become the one before the next
                 continue
             return state
         return None
@@ -225,6 +225,13 @@ def discard(folder: Path | None) -> None:
     """Deletes the state of the training in a folder, if there is one."""
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_stale(root: Path) -> None:

@@ -29,7 +29,10 @@ class Launcher(launcher.Launcher):
     def _run_executor(self, execution_info: Any) -> Any:
         folders = _folders(execution_info.output_dict)
         for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.is_dir():
+                shutil.rmtree(folder)
+            else:
+                folder.unlink(missing_ok=True)
             checksums_file(folder).unlink(missing_ok=True)
         result = super()._run_executor(execution_info)
         for folder in folders:
