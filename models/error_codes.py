@@ -26,6 +26,8 @@ _TABLE = """
 beam-unknown-runner: `beam.runner` (or `--beam`) names no runner that this Beam has
   -> take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs
 config-conflicting-options: two options exclude each other -> leave one of them out
+config-damaged-metadata: the metadata store of an output folder is damaged, or cannot be read
+  -> move it away with the command of the message: the next run makes a new one, and every artifact again
 config-damaged-summary: a run's summary.json cannot be read -> restore the file, or run again
 config-empty: an option, a key or a path is empty, often because a variable of the shell is not set
   -> set the variable, or leave the option out
@@ -149,6 +151,8 @@ kubeflow-unknown-node: A key of `kubeflow` names a node that the pipeline does n
   -> Use one of the nodes that the message lists.
 kubeflow-unknown-schedule: The server has no schedule of that name.
   -> List the schedules: `siamese kubeflow schedule list`.
+disk-full: the disk, its quota or the limit on files is reached, or the file system is read-only
+  -> free some space, or give another --output, and start the same run again: finished components are reused
 model-already-serves: the version holds the model that serves -> choose another version
 model-bad-url: the address of the serving folder is neither a path nor a known kind of URL
   -> write a path, gs://..., or s3://...

@@ -4,7 +4,10 @@ Not beside the code that raises them: TFX reloads the modules whose functions it
 The meaning of each error code is in ``models.error_codes``.
 """
 
-from collections.abc import Iterable
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -85,6 +88,62 @@ class TrainingFailed(RuntimeError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class Terminated(SystemExit):
+    """A signal asks this process to end: raised in the main thread, so that what is unfinished is cleaned up.
+
+    Attributes:
+      signal: its number; the exit code is 128 more.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = number
+
+
+_DISK = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EFBIG: "the file would exceed the limit on the size of a file",
+    errno.EROFS: "the file system is read-only",
+}
+# The same in the text of an error of Beam's, TensorFlow's, HDF5's, SQLite's or NumPy's, which has no errno.
+_DISK_TEXTS = {
+    **{os.strerror(number): reason for number, reason in _DISK.items()},
+    "database or disk is full": _DISK[errno.ENOSPC],
+    "disk I/O error": "a file cannot be read or written",
+}
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+_FILE = r"(?:(/[^;:'\"\n]+)[;:] ?(?:\[Errno \d+\] )?%s|%s: '([^'\n]+)')"
+
+
+def disk_fault(error: BaseException | None) -> str | None:
+    """Why the disk takes no more, in one line with the file where it is known; None of any other error.
+
+    ``error`` and what it was raised from are looked at: libraries wrap what the system reports, often as text.
+    """
+    errors = list(chain(error))
+    for one in errors:
+        if isinstance(one, OSError) and one.errno in _DISK:
+            return f"{os.fsdecode(one.filename)}: {_DISK[one.errno]}" if one.filename else _DISK[one.errno]
+    for text in map(str, errors):
+        for phrase, reason in _DISK_TEXTS.items():
+            if phrase in text:
+                file = re.search(_FILE % (re.escape(phrase), re.escape(phrase)), text)
+                return f"{file[1] or file[2]}: {reason}" if file else reason
+        if _SHORT_WRITE.search(text):
+            return _DISK[errno.ENOSPC]
+    return None
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and what it was raised from or while handling."""
+    seen: set[int] = set()
+    while error and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
 
 
 def first_line(error: Exception) -> str:

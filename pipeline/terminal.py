@@ -1,5 +1,6 @@
 """Terminal output of a run: stages, progress, summary. Library messages go to a file."""
 
+import io
 import logging
 import os
 import re
@@ -7,9 +8,9 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,7 +42,8 @@ def quiet(log: Path) -> Iterator[Console]:
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
-        handler.close()
+        with suppress(OSError):  # the disk is full
+            handler.close()
 
 
 @contextmanager
@@ -53,7 +55,8 @@ def _into(log: Path) -> Iterator[TextIO]:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:
-            yield screen
+            with redirect_stdout(_Log(sys.stdout, 1)), redirect_stderr(_Log(sys.stderr, 2)):
+                yield screen
         finally:
             _flush()
             for number, descriptor in enumerate(terminals, start=1):
@@ -63,8 +66,27 @@ def _into(log: Path) -> Iterator[TextIO]:
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+
+
+class _Log(io.TextIOBase):
+    """A stream that writes to a descriptor at once; a disk that is full loses its lines, and fails nothing."""
+
+    def __init__(self, stream: TextIO, descriptor: int) -> None:
+        self._stream, self._descriptor = stream, descriptor
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            os.write(self._descriptor, text.encode(errors="replace"))
+        return len(text)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Stages:
@@ -149,6 +171,8 @@ def show_summary(console: Console, summary: RunSummary, run_dir: Path, output: P
     if summary.metrics:
         console.print(_metrics_table(summary))
     show_outcome(console, summary.outcome, serving_address(summary.config.get("push", {}).get("serving_dir"), output))
+    if summary.status == "pushed" and summary.error:
+        console.print(f"[yellow]After the push: {escape(summary.error)}[/]", soft_wrap=True)
     if summary.alert:
         console.print(f"[yellow]{escape(summary.alert)}[/]", soft_wrap=True)
     if summary.counts.get("images", {}).get("quarantined"):
@@ -216,7 +240,7 @@ def _with_interval(metric: Metric | None, sign: str = "") -> str:
     return f"{value} [dim]{metric.low:{sign}.3f}..{metric.high:{sign}.3f}[/]"
 
 
-_STYLES = {"pushed": "green", "skipped": "green", "refused": "red", "failed": "red"}
+_STYLES = {"pushed": "green", "skipped": "green", "running": "yellow"}  # the others are red
 
 
 def show_outcome(console: Console, outcome: Outcome, serving: str = "") -> None:
@@ -230,4 +254,4 @@ def show_outcome(console: Console, outcome: Outcome, serving: str = "") -> None:
             table.add_row(gate.name, "[green]passed[/]" if gate.passed else "[red]refused[/]", escape(gate.reason))
         console.print(table)
     label, text = outcome.line(serving)
-    console.print(f"\n[bold {_STYLES[outcome.status]}]{label}[/] {escape(text)}", soft_wrap=True)
+    console.print(f"\n[bold {_STYLES.get(outcome.status, 'red')}]{label}[/] {escape(text)}", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.run_outcome.verdict import UNKNOWN_CODE, GateResult, Outcome, Status
+from components.storage.folder_lock import in_use
 from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
 from models.verification.metrics import MeasuredIntervals
@@ -28,7 +29,10 @@ class Metric(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """The summary of one run, written also after a failure. ``outcome`` is its verdict."""
+    """The summary of one run, written when it begins and again at its end, whatever that is.
+
+    ``outcome`` is its verdict.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,6 +44,7 @@ class RunSummary(BaseModel):
     error_code: str | None = None  # of models.error_codes, if the error has one
     skipped: str | None = None  # why it ended before the training, for lack of new data
     failed_component: str | None = None
+    signal: int | None = None  # that asked the run to end
     alert: str | None = None  # why alerts.webhook was not reached; None: nothing was to be sent, or it arrived
     gates: list[GateResult] = []
     metrics: dict[str, Metric] = {}
@@ -107,11 +112,20 @@ class RunSummary(BaseModel):
         for name in (*_OF_OUTCOME, "exit_code"):
             setattr(self, name, getattr(outcome, name))
 
+    def known(self) -> dict[str, Any]:
+        """What an outcome takes over of what is known already, but for the gates."""
+        names = ("run_id", "failed_component", "already_serving", "pushed_version")
+        return {"name": self.config.get("name", ""), **{name: getattr(self, name) for name in names}}
+
     def write(self, run_dir: Path) -> Path:
-        """Writes ``run_dir/summary.json`` in one step."""
+        """Writes ``run_dir/summary.json`` in one step; an error leaves the one before it."""
         path, staging = run_dir / FILE, run_dir / f".{FILE}"
-        staging.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        staging.replace(path)
+        try:
+            staging.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            staging.replace(path)
+        except OSError:
+            staging.unlink(missing_ok=True)
+            raise
         return path
 
 
@@ -121,8 +135,18 @@ _OF_OUTCOME = tuple(name for name in Outcome.model_fields if name in RunSummary.
 def read_summaries(output: Path) -> list[RunSummary]:
     """The summaries of all runs under an output folder, oldest first.
 
-    One that cannot be read (damaged, or of another release) becomes a failed run with that error.
+    One that cannot be read (damaged, or of another release) becomes a failed run with that error; one that says that
+    its run is in progress, where none is, an interrupted one.
     """
+    found = recorded_summaries(output)
+    running = [one for one in found if one.status == "running"]
+    for one in running[: -1 if in_use(output) else None]:  # one run at a time: an earlier one has ended
+        one.conclude(Outcome.of_vanished(**one.known()))
+    return found
+
+
+def recorded_summaries(output: Path) -> list[RunSummary]:
+    """As ``read_summaries``, but a run that was killed is "running", as it recorded itself."""
     paths = sorted((output / "runs").glob(f"*/{FILE}"))
     return [_read(path) for path in paths if not path.parent.is_symlink()]
 

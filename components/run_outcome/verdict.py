@@ -4,20 +4,31 @@ The terminal, ``summary.json``, ``outcome.json``, the report, the webhook, ``sia
 ``siamese kubeflow follow`` show an ``Outcome``. Pure: no TFX, no network.
 """
 
+import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from models.error_codes import CODES
-from models.errors import ExitCode, GateRefusal, NotEnoughNewData, TrainingFailed, UserError
+from models.errors import (
+    ExitCode,
+    GateRefusal,
+    NotEnoughNewData,
+    Terminated,
+    TrainingFailed,
+    UserError,
+    chain,
+    disk_fault,
+)
 
 OUTCOME_FILE = "outcome.json"
 VERDICT_FILE = "verdict.json"  # of one gate component
 
-Status = Literal["pushed", "refused", "skipped", "failed"]
+Status = Literal["running", "pushed", "refused", "skipped", "failed", "interrupted"]
 E = TypeVar("E", bound=BaseException)
 
+DISK_CODE = "disk-full"
 UNKNOWN_CODE = "user-error"  # of a run of the time before error codes
 _STANDING = "what served before still serves"
 
@@ -65,14 +76,15 @@ class Outcome(BaseModel):
       name: of the pipeline.
       run_id: of the run.
       status: "pushed" if the model of this run serves (pushed by this run or before), "refused" by a gate, "skipped"
-        before the training for lack of new data, or "failed".
+        before the training for lack of new data, "failed", "interrupted" by a signal or without a trace, or "running".
       already_serving: the identical model served before.
       pushed_version: of the serving folder.
       gates: every gate that was reached, in the order of the graph.
       skipped: why the run ended before the training.
-      error: why the run failed, in one line.
+      error: why the run failed, in one line; of a pushed run, what failed after the push.
       error_code: of ``models.error_codes``, if the error has one.
       failed_component: the node that failed; None if the run failed before its first node.
+      signal: number of the signal that asked the run to end.
     """
 
     name: str = ""
@@ -85,6 +97,7 @@ class Outcome(BaseModel):
     error: str | None = None
     error_code: str | None = None
     failed_component: str | None = None
+    signal: int | None = None
 
     @classmethod
     def of_push(cls, pushed: bool, already_serving: bool, version: int | None, **fields: Any) -> "Outcome":
@@ -111,20 +124,36 @@ class Outcome(BaseModel):
         Args:
           error: as it was raised; what it was raised from is looked at too.
           gates: that were reached before; those that the exception carries are added.
-          **fields: ``name``, ``run_id``, ``failed_component``.
+          **fields: ``name``, ``run_id``, ``failed_component``; ``already_serving`` and ``pushed_version`` if the model
+            serves: then the run is "pushed", whatever failed after the push.
         """
         fields["gates"] = [*gates, *gates_on(error)]
+        if interruption := cause_of(error, Terminated) or cause_of(error, KeyboardInterrupt):
+            number = getattr(interruption, "signal", None)
+            by = f"stopped by {signal.Signals(number).name}" if number else "KeyboardInterrupt: stopped by Ctrl-C"
+            return cls(status="interrupted", error=by, signal=number, **fields)
         if skipped := cause_of(error, NotEnoughNewData):
             return cls.of_skip(str(skipped), **{**fields, "failed_component": None})
         if cause_of(error, GateRefusal):
             return cls(status="refused", **{**fields, "failed_component": None})
-        coded = cause_of(error, UserError) or cause_of(error, TrainingFailed)
-        return cls(
-            status="failed",
-            error=str(coded) if coded else one_line(error),
-            error_code=coded.code if coded else None,
-            **fields,
-        )
+        if coded := cause_of(error, UserError) or cause_of(error, TrainingFailed):
+            message, code = str(coded), coded.code
+        elif fault := disk_fault(error):
+            message, code = fault, DISK_CODE
+        else:
+            message, code = one_line(error), None
+        serves = fields.get("already_serving") or fields.get("pushed_version") is not None
+        return cls(status="pushed" if serves else "failed", error=message, error_code=code, **fields)
+
+    @classmethod
+    def of_vanished(cls, **fields: Any) -> "Outcome":
+        """Of a run whose process has ended and has recorded no end: "interrupted".
+
+        Args:
+          **fields: ``name``, ``run_id``; ``pushed_version`` if it had pushed.
+        """
+        why = "its process ended without a verdict: it was killed, memory ran out, or the machine stopped"
+        return cls(status="interrupted", error=why, **fields)
 
     @classmethod
     def of_failed_node(cls, node: str, event: Mapping[str, Any], **fields: Any) -> "Outcome":
@@ -153,7 +182,9 @@ class Outcome(BaseModel):
 
     @property
     def kind(self) -> str:
-        """The value of ``alerts.on`` that this outcome belongs to; "skipped" belongs to none."""
+        """The value of ``alerts.on`` that this outcome belongs to; "skipped" and "running" belong to none."""
+        if self.status == "interrupted":
+            return "failed"
         return "serving" if self._already else self.status
 
     @computed_field  # type: ignore[prop-decorator]
@@ -162,7 +193,10 @@ class Outcome(BaseModel):
         """Of ``siamese run`` and ``siamese kubeflow follow``."""
         if self.status == "failed":
             return exit_code_of(self.error_code)
-        return {"pushed": ExitCode.PUSHED, "skipped": ExitCode.SKIPPED, "refused": ExitCode.REFUSED}[self.status]
+        if self.signal:
+            return 128 + self.signal
+        ends = {"pushed": ExitCode.PUSHED, "skipped": ExitCode.SKIPPED, "refused": ExitCode.REFUSED}
+        return ends.get(self.status, ExitCode.FAILED)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -175,6 +209,10 @@ class Outcome(BaseModel):
             return f"{run}: this model already serves, as version {self.pushed_version}"
         if self.status == "pushed":
             return f"{run} pushed version {self.pushed_version}"
+        if self.status == "running":
+            return f"{run} is in progress"
+        if self.status == "interrupted":
+            return f"{run} was interrupted in {self._where}: {self.error}{self._push_before}"
         if self.status == "refused":
             return f"{run} was refused, {_STANDING}: {refusals(self.gates) or 'it was not blessed'}"
         if self.status == "skipped":
@@ -187,6 +225,8 @@ class Outcome(BaseModel):
         """What to do now; empty if there is nothing to do."""
         if self.exit_code == ExitCode.USER_ERROR:
             return "Fix what the error names, then start the same run again: finished components are reused."
+        if self.status == "interrupted":
+            return "Start the same run again: finished components are reused, the training resumes from its checkpoint."
         if self.status == "failed":
             return "Start the same run again: the training resumes from its checkpoint. If it fails again, see log.txt."
         if self.status == "refused":
@@ -212,6 +252,10 @@ class Outcome(BaseModel):
             return f"{decision(self.gates)} {_STANDING.capitalize()}."
         if self.status == "skipped":
             return "Nothing was trained: too few images are new."
+        if self.status == "running":
+            return "The run is in progress."
+        if self.status == "interrupted":
+            return f"The run was interrupted in {self._where}{self._push_before or '. Nothing was pushed'}."
         return f"The run failed in {self._where}. Nothing was pushed."
 
     def reasons(self) -> Iterator[str]:
@@ -237,6 +281,10 @@ class Outcome(BaseModel):
             return Line("Refused:", f"nothing was pushed; {_STANDING}.")
         if self.status == "skipped":
             return Line("Skipped:", self.skipped or "")
+        if self.status == "running":
+            return Line("Running:", "the run is in progress.")
+        if self.status == "interrupted":
+            return Line("Interrupted", f"in {self._where}: {self.error}{self._push_before}")
         if self.failed_component:
             return Line("Failed", f"in {self.failed_component}: {self._error_with_code}")
         return Line("Failed:", self._error_with_code)
@@ -244,6 +292,10 @@ class Outcome(BaseModel):
     @property
     def _already(self) -> bool:
         return self.status == "pushed" and self.already_serving
+
+    @property
+    def _push_before(self) -> str:
+        return f"; version {self.pushed_version} was pushed before" if self.pushed_version is not None else ""
 
     @property
     def _where(self) -> str:
@@ -288,24 +340,16 @@ def with_push(gates: Iterable[GateResult], declined: str) -> list[GateResult]:
 
 def gates_on(error: BaseException) -> list[GateResult]:
     """The gate results that an exception, or one that it was raised from, carries."""
-    found = next((gates for one in _chain(error) if (gates := getattr(one, "gates", ()))), ())
+    found = next((gates for one in chain(error) if (gates := getattr(one, "gates", ()))), ())
     return [GateResult.model_validate(gate) for gate in found]
 
 
 def cause_of(error: BaseException | None, kind: type[E]) -> E | None:
     """The first exception of ``kind`` among ``error`` and what it was raised from."""
-    return next((one for one in _chain(error) if isinstance(one, kind)), None)
+    return next((one for one in chain(error) if isinstance(one, kind)), None)
 
 
 def one_line(error: BaseException) -> str:
     """An exception that is no ``UserError``, for people: its class and its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error and id(error) not in seen:
-        yield error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__

@@ -9,8 +9,9 @@ import json
 import logging
 import shutil
 import time
+import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ import numpy as np
 import tensorflow as tf
 
 from models.data.pairs_artifact import split_files
-from models.errors import TrainingFailed
+from models.errors import TrainingFailed, first_line
 from models.settings.base import Affects, affecting
 from models.settings.model import ModelSettings
 from models.training.compiled_model import steps_taken
 
 progress = logging.getLogger("siamese.progress")
 
-_STATE = "state.npz"
+_STATE, _BEFORE = "state.npz", "state.before.npz"  # the newest state, and the one before it
 _STALE = 14 * 86400  # seconds after which a training counts as abandoned
 
 
@@ -106,27 +107,46 @@ class Checkpoints(keras.callbacks.Callback):
 
     def phase(self) -> int:
         """The phase in which an earlier attempt was stopped; 0 where there was none."""
-        path = self._folder / _STATE
-        if not path.is_file():
-            return 0
-        with np.load(path) as state:
-            return int(state["phase"])
+        state = self._read()
+        return int(state["phase"]) if state else 0
 
     def restore(self, phase: int = 0) -> int:
         """Begins a phase with the state of an earlier attempt; returns how many of its steps are done already."""
-        self._phase, path = phase, self._folder / _STATE
-        if not path.is_file() or self.phase() != phase:
+        self._phase, state = phase, self._read()
+        if not state or int(state["phase"]) != phase:
             return 0
-        with np.load(path) as state:
-            for number, variable in enumerate(self._variables()):
-                variable.assign(state[f"variable{number}"])
-            stopping = json.loads(str(state["stopping"]))
-            best = [state[f"best{number}"] for number in range(stopping.pop("weights"))]
+        for number, variable in enumerate(self._variables()):
+            variable.assign(state[f"variable{number}"])
+        stopping = json.loads(str(state["stopping"]))
+        best = [state[f"best{number}"] for number in range(stopping.pop("weights"))]
         for name, value in stopping.items():
             setattr(self._stopping, name, value)
         self._stopping.best_weights = best or None
         self._kept = self._steps()
         return self._kept
+
+    def _read(self) -> dict[str, np.ndarray] | None:
+        """The newest state that is not damaged; None where there is none."""
+        for path in (self._folder / _STATE, self._folder / _BEFORE):
+            if not path.exists():
+                continue
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    damaged = archive.testzip()
+                if damaged:
+                    raise ValueError(f"checksum of {damaged}")
+                with np.load(path) as file:
+                    state = {name: file[name] for name in file.files}
+                json.loads(str(state["stopping"]))
+                int(state["phase"])
+            except Exception as error:  # noqa: BLE001 - a damaged file can raise any class
+                then = "the one before it is tried" if path.name == _STATE else "the training begins again"
+                progress.info("%s: is damaged (%s); %s", path, first_line(error), then)
+                if self._writes:
+                    _removed(path)  # it must not become the one before the next
+                continue
+            return state
+        return None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch, logs
@@ -152,18 +172,27 @@ class Checkpoints(keras.callbacks.Callback):
             "best": None if early.best is None else float(early.best),
             "best_epoch": early.best_epoch,
         }
-        self._folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "phase": np.array(self._phase),
+            "stopping": np.array(json.dumps({**stopping, "weights": len(best)})),
+            **{f"variable{number}": variable.numpy() for number, variable in enumerate(self._variables())},
+            **{f"best{number}": weights for number, weights in enumerate(best)},
+        }
+        self._saved = time.monotonic()
         staging = self._folder / f".{_STATE}"
-        with staging.open("wb") as file:
-            np.savez(
-                file,
-                phase=np.array(self._phase),
-                stopping=np.array(json.dumps({**stopping, "weights": len(best)})),
-                **{f"variable{number}": variable.numpy() for number, variable in enumerate(self._variables())},
-                **{f"best{number}": weights for number, weights in enumerate(best)},
-            )
-        staging.replace(self._folder / _STATE)
-        self._saved, self._kept = time.monotonic(), self._steps()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with staging.open("wb") as file:
+                np.savez(file, **state)
+            if (self._folder / _STATE).exists():
+                (self._folder / _STATE).replace(self._folder / _BEFORE)
+            staging.replace(self._folder / _STATE)
+        except OSError as error:  # the training needs no checkpoint, but to be continued
+            progress.info("%s: no checkpoint of step %d: %s", self._folder, self._steps(), error)
+            with suppress(OSError):
+                staging.unlink(missing_ok=True)
+            return
+        self._kept = self._steps()
 
     @contextmanager
     def kept_when_stopped(self) -> Iterator[None]:
@@ -196,6 +225,13 @@ def discard(folder: Path | None) -> None:
     """Deletes the state of the training in a folder, if there is one."""
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_stale(root: Path) -> None:

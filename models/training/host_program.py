@@ -10,8 +10,8 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import IO
+from types import FrameType, SimpleNamespace
+from typing import IO, NoReturn
 
 from models.errors import ExitCode, UserError, first_line
 
@@ -24,7 +24,8 @@ def main() -> None:
     Reads one line, a JSON object of ``run_fn``'s arguments. Writes ``{"progress": ...}`` and, at the end,
     ``{"done": true}`` or ``{"error": ...}``; all other output goes to standard error.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it is started from a script's background
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where it is started from a script's background
+        signal.signal(number, _stop_once)
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     arguments = json.loads(sys.stdin.readline())
@@ -51,6 +52,13 @@ def main() -> None:
     _print(lines, error=error)
     sys.stderr.flush()
     os._exit(code)  # TensorFlow's own end waits for hosts that no longer answer
+
+
+def _stop_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends the training; a second signal, which the parent passes on, does not disturb what keeps its state."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _without_names(line: str) -> str:

@@ -1,17 +1,19 @@
 """Entry point of ``siamese``: collects the commands, and prints a user error as one line."""
 
 import importlib
+import os
 import pkgutil
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from models.errors import ExitCode, UserError
+from components.run_outcome.verdict import DISK_CODE
+from models.errors import ExitCode, UserError, disk_fault
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
 
@@ -26,13 +28,31 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings of libraries, which users cannot act on
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # an error of it is one of the command, not of the end of the process
     except UserError as error:
-        message, code = str(error), f"[{error.code}]"
-        if code not in message:  # a message of several errors has the code of each
-            message = f"{message} {code}"
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
-        sys.exit(ExitCode.USER_ERROR)
+        _fail(str(error), error.code)
+    except Exception as error:
+        if not (fault := disk_fault(error)):
+            raise
+        _discard_output()
+        _fail(fault, DISK_CODE)
+
+
+def _fail(message: str, code: str) -> NoReturn:
+    if f"[{code}]" not in message:  # a message of several errors has the code of each
+        message = f"{message} [{code}]"
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
+    sys.exit(ExitCode.USER_ERROR)
+
+
+def _discard_output() -> None:
+    """What standard output still holds cannot be written; the end of the process would try it again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 @app.callback(invoke_without_command=True)

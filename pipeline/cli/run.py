@@ -1,5 +1,7 @@
 """``siamese run``: one local run."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -32,8 +34,14 @@ def run(
     """Train, gate and push a model.
 
     Exit code 0: pushed, or the identical model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
+    143: ended by SIGTERM.
     """
     from pipeline.config import load_config
     from pipeline.runners.local.run import run as run_pipeline
 
-    raise typer.Exit(run_pipeline(load_config(config, overrides or (), data, beam or ()), output))
+    code = run_pipeline(load_config(config, overrides or (), data, beam or ()), output)
+    if code > 128:  # a signal: threads of Beam and gRPC that are still at work must not delay the end
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)

@@ -1,15 +1,18 @@
 """The output folder of local runs: created, locked, the names in it, and its serving folder."""
 
-import fcntl
 import json
 import os
+import shlex
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from components.run_outcome.summary import FILE
+from components.storage.folder_lock import held
 from components.storage.skips import OUTPUT_MARKER
 from models.addresses import is_address, is_plain
 from models.errors import UserError
@@ -90,15 +93,44 @@ def locked(output: Path) -> Iterator[None]:
     Raises:
       UserError: another run holds it.
     """
-    with (output / ".lock").open("w", encoding="utf-8") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(held(output))
         except BlockingIOError:
             raise UserError(
                 f"--output {output}: another run is in progress there; wait for it or choose another folder",
                 code="config-output-locked",
             ) from None
         yield
+
+
+def check_metadata(output: Path) -> None:
+    """Checks the metadata store of an output folder, if there is one.
+
+    Raises:
+      UserError: it is damaged, or cannot be read.
+    """
+    store = output / METADATA
+    if not os.path.lexists(store):
+        return
+    try:
+        # Writable: SQLite may have to undo what a killed run had begun to write.
+        with closing(sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode=rw", uri=True)) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(1)")]
+    except sqlite3.Error as error:
+        found = [str(error)]
+    if found != ["ok"]:
+        raise damaged_metadata(store, " ".join(found[0].split()))
+
+
+def damaged_metadata(store: Path, why: str) -> UserError:
+    """The error of a metadata store that cannot be used."""
+    return UserError(
+        f"{store}: the metadata store is damaged or cannot be read ({why}); move it away: mv {shlex.quote(str(store))} "
+        f"{shlex.quote(f'{store}.damaged')}; what serves and the summaries of the runs remain, and the next run makes "
+        "every artifact again",
+        code="config-damaged-metadata",
+    )
 
 
 def new_run_id(output: Path) -> str:

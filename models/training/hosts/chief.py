@@ -69,7 +69,7 @@ def train_with_workers(fn_args: Any) -> None:
         own.publish(state="training", admitted=admitted)
         progress.info("all %d hosts are there", hosts().count)
         ended = train(own, arguments, workers.lost)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         own.publish(state="over", code=ExitCode.FAILED, reason="interrupted")
         raise
     except Exception as error:

@@ -55,7 +55,7 @@ def train(
 
     try:
         ended = TrainingProcess(arguments, log).supervised(look)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         own.publish(state="over", code=ExitCode.FAILED, reason="interrupted")
         raise
     own.publish(state="over", code=ended.code, reason=ended.reason)
@@ -115,7 +115,7 @@ class TrainingProcess:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGINT)
                 self._process.wait(_GRACE)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        except (subprocess.TimeoutExpired, KeyboardInterrupt, SystemExit):
             self._process.kill()
             self._process.wait()
         self._reader.join()

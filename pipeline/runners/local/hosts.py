@@ -21,6 +21,7 @@ from models.training.hosts.worker import Worker
 from pipeline.config.configuration import Config
 from pipeline.environment.pretrained import weights_digest
 from pipeline.environment.run_environment import prepare_native_libraries
+from pipeline.runners.local.signals import ending_in_order
 from pipeline.terminal import Stages
 
 progress = logging.getLogger("siamese.progress")
@@ -82,7 +83,7 @@ def join(output: Path) -> int:
     )
     stages, host = Stages(console), Worker(rendezvous_folder(output), here, _refusal, progress.info)
     try:
-        with stages.progress():
+        with ending_in_order(), stages.progress():
             stages.start("chief")
             first = host.admitted()
             stages.finish(failed=bool(first.code))

@@ -3,22 +3,24 @@
 import shutil
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from components.run_outcome.summary import FILE, RunSummary
+from components.run_outcome.summary import FILE, RunSummary, recorded_summaries
 from components.run_outcome.verdict import Outcome, cause_of
-from components.serving_folder.serving_folder import check_writable, served_key
+from components.serving_folder.serving_folder import check_writable, history, served_key
 from components.storage.digests import Digests
 from models.addresses import is_plain
-from models.errors import NotEnoughNewData, RejectedData, UserError
+from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
 from pipeline.environment.output_folder import (
     DIGESTS,
     METADATA,
+    check_metadata,
     locked,
     mark,
     new_run_id,
@@ -31,6 +33,7 @@ from pipeline.environment.pretrained import check_weights
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
 from pipeline.runners.local.images import data_fingerprint, images_of
+from pipeline.runners.local.signals import Ending, ending_in_order
 from pipeline.terminal import Stages, quiet, show_summary
 
 LOG = "log.txt"
@@ -40,25 +43,29 @@ def run(config: Config, output: Path) -> int:
     """Runs the pipeline on the images of ``config`` and writes everything under ``output``.
 
     Returns:
-      The exit code, one of ``models.errors.ExitCode``.
+      The exit code, one of ``models.errors.ExitCode``, or 128 and the number of the signal that ended it.
 
     Raises:
       UserError: before anything has run: no images, or another run is at work in ``output``.
+      Terminated: by a signal before anything has run.
     """
-    try:
-        return _run(config, output)
-    except UserError as error:  # the run has no folder and no summary yet
-        _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
-        raise
+    with ending_in_order() as ending:
+        try:
+            return _run(config, output, ending)
+        except (UserError, OSError, Terminated) as error:  # the run has no folder and no summary yet
+            ending.record()
+            _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
+            raise
 
 
-def _run(config: Config, output: Path) -> int:
+def _run(config: Config, output: Path, ending: Ending) -> int:
     check_chief(config, output)
     output = writable(output)
     if not is_plain(output):
         config = with_absolute_paths(config)  # the working folder will be another one
     with locked(output):
         mark(output, config.data.source)
+        _close_vanished(config, output)
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
@@ -66,6 +73,7 @@ def _run(config: Config, output: Path) -> int:
         run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
+        _begun(config, run_id).model_copy(update={"status": "running"}).write(run_dir)
         started = time.monotonic()
         with quiet(run_dir / LOG) as console:
             console.print(
@@ -74,16 +82,65 @@ def _run(config: Config, output: Path) -> int:
             )
             with announced_run(output, run_id) as announce_end:
                 summary = _execute(config, output, data_root, data_digest, run_id, console)
+                ending.record()
                 announce_end(summary)
             summary.seconds = round(time.monotonic() - started, 1)
-            summary.write(run_dir)
-            point_latest(output, run_id)
-            _report(output, run_dir)
-            if not_sent := summary.status == "failed" and _alert(config, summary.outcome, run_dir):
+            recorded = _recorded(summary, run_dir)
+            if recorded and not summary.signal:  # whoever sent a signal may not wait for a report
+                _report(output, run_dir)
+            failed = summary.status in ("failed", "interrupted")
+            if not_sent := failed and _alert(config, summary.outcome, run_dir):
                 summary.alert = not_sent
-                summary.write(run_dir)
+                recorded = _recorded(summary, run_dir)
             show_summary(console, summary, run_dir, output)
+            if not recorded:
+                console.print(f"[yellow]{escape(str(run_dir / FILE))}: could not be written; its verdict is above[/]")
     return summary.exit_code
+
+
+def _begun(config: Config, run_id: str) -> RunSummary:
+    return RunSummary.begun(run_id, config.model_dump(mode="json"), config.digest())
+
+
+def _recorded(summary: RunSummary, run_dir: Path) -> bool:
+    """Writes the summary; a disk that does not take it fails a run that has not pushed, and hides no verdict."""
+    try:
+        summary.write(run_dir)
+        point_latest(run_dir.parents[1], run_dir.name)
+    except OSError as error:
+        traceback.print_exception(error)
+        if summary.status not in ("failed", "interrupted"):
+            summary.conclude(Outcome.of_error(error, summary.gates, **summary.known()))
+        return False
+    return True
+
+
+def _close_vanished(config: Config, output: Path) -> None:
+    """Records, and reports to ``alerts.webhook``, that earlier runs were killed: they could not."""
+    for summary in recorded_summaries(output):
+        if summary.status == "running":
+            run_dir = output / "runs" / summary.run_id
+            summary.pushed_version = _pushed_version(serving_address(_serving_dir(summary), output), summary.run_id)
+            summary.conclude(Outcome.of_vanished(**summary.known()))
+            summary.alert = _alert(config, summary.outcome, run_dir)
+            with suppress(OSError):  # it is read as interrupted, whatever the file says
+                summary.write(run_dir)
+
+
+def _serving_dir(summary: RunSummary) -> str | None:
+    configured = summary.config.get("push", {}).get("serving_dir")
+    return configured if isinstance(configured, str) else None
+
+
+def _pushed_version(serving: str, run_id: str) -> int | None:
+    """The version that a run has pushed, by the serving folder: the metadata store knows of it only afterwards."""
+    try:
+        found = history(serving)
+    except Exception as error:  # noqa: BLE001 - it must not hide what came before
+        traceback.print_exception(error)
+        return None
+    pushed = (one.version for one in found.events if one.action == "push" and one.run_id == run_id)
+    return next((version for version in pushed if version in found.complete), None)
 
 
 def _report(output: Path, run_dir: Path) -> None:
@@ -110,12 +167,12 @@ def _execute(
 ) -> RunSummary:
     """Runs the graph; returns the summary, however it ended."""
     stages = Stages(console)
-    summary = RunSummary.begun(run_id, config.model_dump(mode="json"), config.digest())
+    summary = _begun(config, run_id)
     error: BaseException | None = None
     try:
         with stages.progress():
             _run_graph(config, output, data_root, data_digest, run_id, stages)
-    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - the summary has it
+    except (Exception, KeyboardInterrupt, Terminated) as raised:  # noqa: BLE001 - the summary has it
         error = raised
         traceback.print_exception(raised)  # into the log
     try:
@@ -125,16 +182,21 @@ def _execute(
         traceback.print_exception(raised)
     summary.peak_memory_mb = stages.peak_memory_mb
     if error:
-        fields = {"name": config.name, "run_id": run_id, "failed_component": summary.failed_component}
-        pushed = {"already_serving": summary.already_serving, "pushed_version": summary.pushed_version}
-        summary.conclude(Outcome.of_error(error, summary.gates, **fields, **pushed))
+        if summary.pushed_version is None:
+            serving = serving_address(config.push.serving_dir, output)
+            summary.pushed_version = _pushed_version(serving, run_id)
+        summary.conclude(Outcome.of_error(error, summary.gates, **summary.known()))
     if rejected := cause_of(error, RejectedData):
         summary.counts = {"images": rejected.counts}
-        _keep_listing(output, f"{run_id}.csv", rejected.quarantine)
+        try:
+            _keep_listing(output, f"{run_id}.csv", rejected.quarantine)
+        except OSError as raised:  # the verdict says more than it
+            traceback.print_exception(raised)
     return summary
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
+    check_metadata(output)
     with plain_name(output) as plain:
         environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
         from pipeline.runners.local import runner

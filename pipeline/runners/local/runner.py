@@ -9,7 +9,7 @@ from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import telemetry_utils
 
@@ -17,6 +17,7 @@ from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
+from pipeline.runners.local.launcher import Launcher
 
 OnNode = Callable[[str, bool], None]  # (node id, whether it has finished)
 
@@ -62,7 +63,7 @@ def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
         for node in pipeline.nodes:
             name = node.pipeline_node.node_info.id
             on_node(name, False)
-            launcher.Launcher(
+            Launcher(
                 pipeline_node=node.pipeline_node,
                 mlmd_connection=metadata.Metadata(connection),
                 pipeline_info=pipeline.pipeline_info,

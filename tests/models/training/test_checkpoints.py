@@ -208,6 +208,74 @@ def _plain() -> dict:
     return recipe("batch").model_dump(mode="json", exclude_unset=True, exclude={"loss"}) | {"loss": {}}
 
 
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def header(path):
+    content = path.read_bytes()
+    at = content.index(b"'shape'")
+    path.write_bytes(content[:at] + b"'sh" + bytes([content[at + 3] ^ 1]) + content[at + 4 :])
+
+
+def array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
+SPOILS = {
+    "halved": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "emptied": lambda path: os.truncate(path, 0),
+    "flipped": flipped,
+    "header": header,
+    "an array": array,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "text": lambda path: path.write_text("no archive"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_it(tmp_path, stop_after, caplog, spoil):
+    given = recipe("batch")
+    unbroken = trained(given, tmp_path / "unbroken")
+    stop_after(3 * STEPS + 1, RuntimeError)
+    with pytest.raises(RuntimeError):
+        trained(given, tmp_path, tmp_path / "mine")
+    spoil(tmp_path / "mine" / "state.npz")
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        resumed = trained(given, tmp_path, tmp_path / "mine")
+    assert any("mine/state.npz: is damaged (" in line for line in caplog.messages)
+    assert f"continues from epoch 3/{EPOCHS}, step 0 of {STEPS}" in caplog.messages
+    for weights, expected in zip(resumed, unbroken, strict=True):
+        np.testing.assert_allclose(weights, expected, rtol=0, atol=1e-6)
+
+
+def test_without_an_undamaged_checkpoint_the_training_begins_again(tmp_path, stop_after, caplog):
+    stop_after(3 * STEPS + 1, RuntimeError)
+    with pytest.raises(RuntimeError):
+        trained(recipe("batch"), tmp_path, tmp_path / "mine")
+    for path in (tmp_path / "mine").glob("*.npz"):
+        flipped(path)
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        trained(recipe("batch"), tmp_path, tmp_path / "mine")
+    assert sum("is damaged" in line for line in caplog.messages) == 2
+    assert not [line for line in caplog.messages if line.startswith("continues")]
+
+
+def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, monkeypatch, caplog):
+    def full(file, **arrays):
+        file.write(b"torn")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        trained(recipe("batch", epochs=1), tmp_path, tmp_path / "mine")
+    assert any("no checkpoint of step 4" in line for line in caplog.messages)
+    assert not list((tmp_path / "mine").iterdir())
+
+
 def test_a_training_that_fails_is_not_gone_on_with(tmp_path):
     with pytest.raises(TrainingFailed):
         trained(recipe("batch", learning_rate=1e30, optimizer="sgd"), tmp_path, tmp_path / "mine")

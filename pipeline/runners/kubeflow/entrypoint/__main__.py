@@ -16,16 +16,12 @@ from types import FrameType
 from typing import NoReturn
 
 from components.run_outcome.verdict import Outcome, cause_of
-from models.errors import ExitCode, GateRefusal, RejectedData
+from models.errors import ExitCode, GateRefusal, RejectedData, Terminated
 from pipeline.environment.run_environment import prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.alerts import alert, record_attempt
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
 _TERMINATED = "terminated (SIGTERM): the run was stopped, the node drained, or its time limit passed"
-
-
-class Terminated(SystemExit):
-    """The pod is being stopped: raised in the main thread, so that unfinished work is cleaned up."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,8 +71,8 @@ def _parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(argv)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated(ExitCode.TERMINATED)
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 def _fail(error: BaseException, events: Events) -> Outcome:

@@ -1,15 +1,18 @@
 """The runner on a small pipeline of its own: what it reports, what it runs again, and where it stops."""
 
+import logging
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tfx.dsl.compiler import compiler, constants
-from tfx.dsl.component.experimental.annotations import OutputDict, Parameter
+from tfx.dsl.component.experimental.annotations import OutputArtifact, OutputDict, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.types.standard_artifacts import Examples
 
 from models.errors import UserError
 from pipeline.config import load_config
@@ -45,6 +48,17 @@ def launch(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tup
     return reported
 
 
+@component
+def FolderWriter(file: Parameter[str], line: Parameter[str], made: OutputArtifact[Examples]):  # noqa: N802
+    with Path(file).open("a", encoding="utf-8") as lines:
+        lines.write(f"{line}\n")
+    (Path(made.uri) / "value").write_text(line)
+
+
+def written(folder: Path) -> list[Path]:
+    return sorted((folder / "artifacts" / "One").rglob("value"))
+
+
 def write(folder: Path, line: str, name: str) -> BaseNode:
     return Writer(file=str(folder / "lines"), line=line).with_id(name)
 
@@ -68,6 +82,42 @@ def test_a_node_with_the_same_parameters_is_taken_from_the_cache(tmp_path):
     reported = launch(tmp_path, [write(tmp_path, "1", "One"), write(tmp_path, "3", "Two")], "second")
     assert reported[-1] == ("Two", True)
     assert (tmp_path / "lines").read_text() == "1\n2\n3\n"
+
+
+SPOILS = {
+    "flipped": lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]),
+    "emptied": lambda file: file.write_bytes(b""),
+    "removed": lambda file: file.unlink(),
+    "gone": lambda file: shutil.rmtree(file.parent),
+}
+
+
+@pytest.mark.parametrize("writer", [Writer, FolderWriter])  # a file, a folder
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_a_damaged_artifact_is_named_and_made_again(tmp_path, caplog, spoil, writer):
+    def nodes():
+        return [writer(file=str(tmp_path / "lines"), line="1").with_id("One"), write(tmp_path, "2", "Two")]
+
+    launch(tmp_path, nodes(), "first")
+    spoil(written(tmp_path)[0])
+    with caplog.at_level(logging.INFO, "siamese.progress"):
+        launch(tmp_path, nodes(), "second")
+    assert (tmp_path / "lines").read_text() == "1\n2\n1\n"
+    assert any("damaged, and made again: " in line and "One/" in line for line in caplog.messages)
+    launch(tmp_path, nodes(), "third")
+    assert (tmp_path / "lines").read_text() == "1\n2\n1\n"
+
+
+def test_nothing_of_a_run_that_the_store_does_not_know_becomes_part_of_an_artifact(tmp_path):
+    """The metadata store was removed; executions are counted from the beginning again."""
+    launch(tmp_path, [FolderWriter(file=str(tmp_path / "lines"), line="1").with_id("One")], "first")
+    (old,) = written(tmp_path)
+    (old.parent / "more").write_text("of the other run")
+    (tmp_path / "m.sqlite").unlink()
+    launch(tmp_path, [FolderWriter(file=str(tmp_path / "lines"), line="3").with_id("One")], "second")
+    (new,) = written(tmp_path)
+    assert new == old
+    assert [path.name for path in new.parent.iterdir()] == ["value"]
 
 
 def test_an_unknown_beam_runner_is_the_users_error(tmp_path):

@@ -2,6 +2,8 @@ import fcntl
 import json
 import os
 import re
+import signal
+import sqlite3
 import stat
 
 import pytest
@@ -10,7 +12,9 @@ from webhook_receiver import webhook_server
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.summary import RunSummary, read_summaries
 from components.run_outcome.verdict import DataRefused, GateResult
-from models.errors import NotEnoughNewData, RejectedData, UserError
+from components.serving_folder.push import Provenance, push
+from components.storage.folder_lock import held
+from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError
 from pipeline.config import load_config
 from pipeline.runners.local import run as run_module
 from pipeline.runners.local.run import run
@@ -120,7 +124,8 @@ def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monk
     ending(monkeypatch, raised)
     assert run(data, tmp_path / "out") == code
     summary = read_summaries(tmp_path / "out")[0]
-    assert (summary.status, summary.exit_code, summary.timings) == ("failed", code, {})
+    status = "interrupted" if isinstance(raised, KeyboardInterrupt) else "failed"
+    assert (summary.status, summary.exit_code, summary.timings) == (status, code, {})
     assert str(raised) in summary.error
 
 
@@ -192,3 +197,134 @@ def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of
     assert receiver.received == []
     skipped = read_summaries(tmp_path / "out")[1]
     assert (skipped.status, skipped.skipped, skipped.gates) == ("skipped", "3 new images", [few])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_order(data, tmp_path, monkeypatch, receiver, number):
+    monkeypatch.setattr(run_module, "_run_graph", lambda *_: (os.kill(os.getpid(), number), signal.pause()))
+    assert run(alerting(data, receiver), tmp_path / "out") == 128 + number
+    (summary,) = read_summaries(tmp_path / "out")
+    assert (summary.status, summary.signal, summary.exit_code) == ("interrupted", number, 128 + number)
+    assert signal.Signals(number).name in summary.error
+    ((_, body),) = receiver.received
+    assert body["outcome"]["status"] == "interrupted"
+
+
+def test_a_signal_before_the_run_has_begun_is_reported_too(data, tmp_path, monkeypatch, receiver):
+    monkeypatch.setattr(run_module, "data_fingerprint", lambda *_: (os.kill(os.getpid(), 15), signal.pause()))
+    with pytest.raises(Terminated):
+        run(alerting(data, receiver), tmp_path / "out")
+    assert len(receiver.received) == 1
+    assert read_summaries(tmp_path / "out") == []
+
+
+def test_a_run_is_recorded_when_it_begins(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(run_module, "_run_graph", lambda *_: seen.extend(read_summaries(tmp_path / "out")))
+    run(data, tmp_path / "out")
+    (begun,) = seen
+    assert (begun.status, begun.config["name"]) == ("running", data.name)
+    assert read_summaries(tmp_path / "out")[0].status != "running"
+
+
+def killed(data, output, run_id="20260101T000000Z") -> RunSummary:
+    """What a run leaves that is killed without warning."""
+    (output / "runs" / run_id).mkdir(parents=True)
+    summary = RunSummary.begun(run_id, data.model_dump(mode="json"), "d")
+    summary.status = "running"
+    summary.write(output / "runs" / run_id)
+    return summary
+
+
+def test_a_killed_run_is_listed_as_interrupted_and_never_blocks(data, tmp_path, executed, receiver):
+    output = tmp_path / "out"
+    killed(data, output, "20260101T000000Z")
+    killed(data, output, "20260102T000000Z")
+    assert [one.status for one in read_summaries(output)] == ["interrupted"] * 2
+    with held(output):
+        assert [one.status for one in read_summaries(output)] == ["interrupted", "running"]
+    assert run(alerting(data, receiver), output) == 3
+    assert [one.status for one in read_summaries(output)] == ["interrupted", "interrupted", "refused"]
+    recorded = json.loads((output / "runs" / "20260102T000000Z" / "summary.json").read_text())
+    assert recorded["status"] == "interrupted"
+    assert len(receiver.received) == 2  # the next run reports what they could not
+
+
+def model(folder):
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"a model")
+    return folder
+
+
+def test_a_run_that_was_killed_after_its_push_is_known_to_have_pushed(data, tmp_path, executed):
+    killed(data, tmp_path / "out")
+    pushed = push(model(tmp_path / "model"), tmp_path / "out" / "serving", Provenance(run_id="20260101T000000Z"))
+    run(data, tmp_path / "out")
+    first, _ = read_summaries(tmp_path / "out")
+    assert (first.status, first.pushed_version) == ("interrupted", pushed.version)
+
+
+FULL = OSError(28, "No space left on device", "/x")
+
+
+def test_a_disk_that_is_full_is_one_line_and_keeps_the_verdict(data, tmp_path, monkeypatch, capfd):
+    ending(monkeypatch, FULL)
+    assert run(data, tmp_path / "out") == 2
+    assert read_summaries(tmp_path / "out")[0].error_code == "disk-full"
+    assert "/x: no space is left on the disk [disk-full]" in capfd.readouterr().out
+
+
+def test_a_disk_that_is_full_after_the_push_leaves_it_pushed(data, tmp_path, monkeypatch):
+    def graph(config, output, root, digest, run_id, stages):
+        push(model(tmp_path / "model"), output / "serving", Provenance(run_id=run_id))
+        raise FULL  # before the metadata store knows of the push
+
+    monkeypatch.setattr(run_module, "_run_graph", graph)
+    assert run(data, tmp_path / "out") == 0
+    (summary,) = read_summaries(tmp_path / "out")
+    assert summary.status == "pushed"
+    assert summary.pushed_version
+    assert "no space" in summary.error
+
+
+@pytest.mark.parametrize(("raised", "code"), [(None, 2), (UserError("wrong", "data-no-images"), 2), (ValueError(), 1)])
+def test_a_verdict_that_cannot_be_written_is_shown(data, tmp_path, monkeypatch, capfd, raised, code):
+    def graph(*_):
+        def refuse(*_):
+            raise FULL
+
+        monkeypatch.setattr(RunSummary, "write", refuse)
+        if raised:
+            raise raised
+
+    monkeypatch.setattr(run_module, "_run_graph", graph)
+    if raised is None:
+        monkeypatch.setattr(run_module, "_fill", lambda summary, *_: setattr(summary, "status", "refused"))
+    assert run(data, tmp_path / "out") == code
+    assert "summary.json: could not be written; its verdict is above" in capfd.readouterr().out
+
+
+def spoiled(store, how):
+    with sqlite3.connect(store) as connection:
+        connection.execute("create table t (a text)")
+        connection.executemany("insert into t values (?)", [("x" * 500,)] * 200)
+    connection.close()
+    content = bytearray(store.read_bytes())
+    if how == "truncated":
+        content = content[: len(content) // 2]
+    if how == "overwritten":
+        content[4096:16384] = os.urandom(12288)
+    if how == "no database":
+        content[:16] = b"something else!!"
+    store.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["truncated", "overwritten", "no database"])
+def test_a_damaged_metadata_store_is_named_with_its_remedy(data, tmp_path, how):
+    (tmp_path / "out").mkdir()
+    store = tmp_path / "out" / "metadata.sqlite"
+    spoiled(store, how)
+    assert run(data, tmp_path / "out") == 2
+    (summary,) = read_summaries(tmp_path / "out")
+    assert summary.error_code == "config-damaged-metadata"
+    assert f"mv {store} {store}.damaged" in summary.error
