@@ -160,8 +160,8 @@ class Outcome(BaseModel):
         if self.status == "refused":
             return (
                 "Look at the misclassified pairs below: fix wrong labels in the data; for look-alikes add images of "
-                "those identities, or mine pairs with the served model (pairs.mined); otherwise change the recipe "
-                "(tuner.trials)."
+                "those identities, or raise the share of pairs that the served model mines (pairs.mined); otherwise "
+                "change the recipe, or let the Tuner search longer (tuner.trials)."
             )
         if self.status == "pushed" and not self._already:
             return (

@@ -78,6 +78,8 @@ def normalise(
     image = _open(data, kind)
     _check_size(image, max_pixels)
     try:
+        if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image, data):
+            raise UnreadableImage("unsupported format RAW")
         _check_frames(data, image, max_frames)
         image.load()
         if kind == "PNG":
@@ -133,6 +135,11 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
             raise UnreadableImage(f"too many pixels: {width}x{height} > {max_pixels}")
     if 0 in image.size:
         raise UnreadableImage("no pixels")
+
+
+def _is_raw(image: TiffImagePlugin.TiffImageFile, data: bytes) -> bool:
+    """Whether a TIFF is a camera's raw file (DNG, NEF, ARW, CR2 ...), whose first page is a thumbnail."""
+    return data[8:10] == b"CR" or 50706 in image.tag_v2 or bool(int(image.tag_v2.get(254, 0)) & 1)
 
 
 def _check_frames(data: bytes, image: Image.Image, max_frames: int) -> None:

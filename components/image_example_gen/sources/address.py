@@ -60,7 +60,8 @@ class SpanSource:
             file._replace(image_id=f"{span.text}/{file.image_id}") for span, one in listings for file in one.set_aside
         ]
         hint = next((one.hint for _, one in listings if one.hint), "")
-        return Listing(sorted(count_identities(found)), sorted(aside), hint)
+        notes = dict.fromkeys(note for _, one in listings for note in one.notes)
+        return Listing(sorted(count_identities(found)), sorted(aside), hint, tuple(notes))
 
     def fingerprint(self) -> str:
         return digest_of((*span, self._sources[span.number].fingerprint()) for span in self.spans)
