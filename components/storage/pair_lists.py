@@ -70,7 +70,7 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
     text = decode_text(name, data)
     errors = line_errors(name)
     header = header_of(text)
-    is_csv = name.lower().endswith(".csv") or (len(header) > 1 and not set(COLUMNS).isdisjoint(header))
+    is_csv = name.lower().endswith(".csv") or len(set(COLUMNS) & set(header)) > 1
     pairs = _parse_csv(text, header, errors) if is_csv else _parse_lines(text, errors)
     if distinct:
         _check_distinct(pairs, errors)
