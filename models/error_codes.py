@@ -62,14 +62,14 @@ data-drift: the new images differ from those of the span before, or val or test 
   -> check the data; if the change is intended, raise data.validation.drift or data.validation.skew
 data-folder-missing: the folder of the images does not exist -> correct `--data` or `data.source`
 data-group-missing: `data.split.by: group`, but an image has no group
-  -> set `data.layout: group/identity`, or fill the manifest's column `group`
+  -> put the identities into folders of groups, or fill the manifest's column `group`
 data-image-repeated: an image id occurs twice in a split
   -> make the images again: remove the artifacts of ImageExampleGen
 data-label-conflicts: the same image lies under two identities, and `data.conflicts` is `stop`
   -> remove the wrong copies, or set `data.conflicts: drop`
 data-manifest: lines of a manifest are wrong -> correct the lines that the message names
 data-no-genuine-pair: no identity of a split has two images
-  -> add images to the identities, or set `data.split.by: identity`
+  -> add images to its identities, or change what the message names: each was found to help
 data-no-images: no image lies where the layout or the manifest has it
   -> correct `--data`, `data.layout` or the manifest's paths
 data-no-impostor-pair: the limits of `pairs` leave no impostor pair in a split
@@ -90,6 +90,8 @@ data-span-missing: nothing matches an address with `{SPAN}` -> correct the addre
 data-span-pattern: an address with `{SPAN}` is malformed -> write `{SPAN}` or `{SPAN:WIDTH}` once
 data-split-conflict: splits set by the user separate what must stay together
   -> give it one split, or set `data.split.by: image`
+data-split-folders: folders such as `train` and `test` lie where identities or groups are expected
+  -> put a folder for each identity into each of them, and set `data.layout: identity`
 data-split-empty: a split has no images -> raise its share in `data.split`, or add images
 data-split-overlap: the same image, by name or by content, is in two splits -> remove the duplicates, or split again
 data-too-few-identities: a split has fewer than two identities -> add identities, or change `data.split` or `seed`

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from components.run_outcome.explanation import notes_on_images
 from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import Outcome
 from models.data.features import AUGMENTED
@@ -195,6 +196,7 @@ def _counts_line(summary: RunSummary) -> str:
 
 def _notes(summary: RunSummary, output: Path) -> Iterator[str]:
     """Peculiarities of images and pairs, and where to look; the tuned values; the threshold and what it reached."""
+    yield from notes_on_images(summary.counts.get("images", {}))
     for split, counted in summary.counts.get("pairs", {}).get("splits", {}).items():
         yield from (f"{split}: {note}" for note in counted.get("notes", []))
     near = summary.counts.get("images", {}).get("near_duplicates", {})

@@ -46,7 +46,7 @@ class Executor(BaseBeamExecutor):
         listing = opened.source.list()
         addresses = json.loads(exec_properties["protocol"])
         found = splits.assign_listed_splits(listing, addresses, read_pair_lists(addresses))
-        found = splits.complete_given_splits(found, settings.split)
+        found = splits.complete_given_splits(found, settings.split, listing.notes)
         previous = drift_sample(opened, settings.drift_sample, seed)
         image_records.check_space(examples.uri, image_records.bytes_needed(len(found) + len(previous), image))
         logging.info("%d images in %s", len(found), root)
@@ -71,13 +71,15 @@ class Executor(BaseBeamExecutor):
         figures["spans"] = [span.number for span in opened.spans]
         if opened.previous:
             figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}
-        unused = quarantine.csv_text(("path", "reason", "bytes"), quarantined)
+        figures["notes"] = list(listing.notes)
+        unused = quarantine.csv_text(("path", "reason", "bytes"), (one[:3] for one in quarantined))
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
         try:
             quarantine.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
             quarantine.check_conflicts(dropped, root, settings.conflicts)
             splits.check_splits(kept, settings.split, seed)
+            splits.check_genuine(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails
             raise RejectedData(str(error), unused, figures, code=error.code) from None
 

@@ -5,7 +5,8 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from components.image_example_gen.sources.source import MISPLACED, STRAY, Found, SetAside
+from components.image_example_gen.sources.layout import MISPLACED
+from components.image_example_gen.sources.source import STRAY, Found, SetAside
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -38,7 +39,12 @@ def find_dropped(rows: Iterable[Found]) -> dict[str, str]:
 def quarantine(rows: Iterable[Found], dropped: dict[str, str], set_aside: Iterable[SetAside]) -> list[SetAside]:
     """Every file that is not used, with its reason, sorted by path."""
     reasons = ((row, row.reason or dropped.get(row.image_id)) for row in rows)
-    return sorted([*set_aside, *(SetAside(row.image_id, reason, row.bytes) for row, reason in reasons if reason)])
+    unused = (
+        SetAside(row.image_id, reason, row.bytes, "" if row.impostor_of else row.identity)
+        for row, reason in reasons
+        if reason
+    )
+    return sorted([*set_aside, *unused])
 
 
 def count(kept: list[Found], quarantined: Iterable[SetAside], bytes_written: dict[str, int]) -> dict[str, object]:
@@ -46,8 +52,9 @@ def count(kept: list[Found], quarantined: Iterable[SetAside], bytes_written: dic
 
     ``unreadable``, ``misplaced``, ``duplicates``, ``conflicts`` and ``stray`` (files that are not images) add up to
     ``quarantined``; ``images_read`` are all files but the stray ones; ``reasons`` groups by the text before a
-    reason's first colon.
+    reason's first colon. ``identities_lost`` names those that have files in the quarantine and no image left.
     """
+    quarantined = list(quarantined)
     reasons = [DUPLICATE if one.reason.startswith(DUPLICATE) else one.reason.partition(":")[0] for one in quarantined]
     kinds = Counter(reason if reason in (STRAY, MISPLACED, DUPLICATE, CONFLICT) else "" for reason in reasons)
     splits = {}
@@ -64,6 +71,7 @@ def count(kept: list[Found], quarantined: Iterable[SetAside], bytes_written: dic
         "conflicts": kinds[CONFLICT],
         "stray": kinds[STRAY],
         "reasons": dict(sorted(Counter(reasons).items())),
+        "identities_lost": sorted({one.identity for one in quarantined} - {row.identity for row in kept} - {""}),
         "splits": splits,
     }
 
@@ -103,9 +111,14 @@ def check_quarantined(counts: dict, root: str, limit: float, hint: str = "") -> 
     shown = ", ".join(f"{reason} ({times})" for reason, times in commonest.most_common(_REASONS_SHOWN))
     message = (
         f"{root}: {unusable} of {read} images are unusable, more than data.max_quarantined {limit:g} allows: "
-        f"{shown}{hint}"
+        f"{shown}{_identities_lost(counts['identities_lost'])}{hint}"
     )
     raise UserError(message, code="data-too-many-unusable")
+
+
+def _identities_lost(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return f"; {len(names):,} identities lose all their images: {shown}" if names else ""
 
 
 def _conflict(row: Found, same: list[Found], identities: int) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found, Listing
@@ -11,7 +12,8 @@ from models.data.features import SPLITS
 from models.errors import UserError
 
 _MIN_IDENTITIES = 2  # fewer make no impostor pair
-_SEEDS_TRIED, _ROWS_TRIED = 200, 5_000
+_MIN_IMAGES = 2  # of some identity; fewer make no genuine pair
+_SEEDS_TRIED, _ROWS_TRIED = 200, 1_000_000
 
 
 def fraction(seed: int, key: str) -> float:
@@ -20,12 +22,20 @@ def fraction(seed: int, key: str) -> float:
     return (int.from_bytes(hashed, "big") >> 11) / 2**53  # 53 bits are what a float holds: never rounded up to 1
 
 
-def split_of(seed: int, key: str, settings: SplitSettings) -> str:
-    """The split of everything with this ``key``."""
-    drawn = fraction(seed, key)
-    if drawn < settings.train:
-        return SPLITS[0]
-    return SPLITS[1] if drawn < settings.train + settings.val else SPLITS[2]
+def split_of(seed: int, key: str, settings: SplitSettings, among: Sequence[str] = SPLITS) -> str:
+    """The split of everything with this ``key``, by the shares of the splits that it may be in."""
+    shares = [getattr(settings, split) for split in among]
+    drawn = fraction(seed, key) * (1 if len(among) == len(SPLITS) else sum(shares))
+    edges = zip(among, accumulate(shares), strict=True)
+    return next((split for split, edge in edges if drawn < edge), among[-1])
+
+
+def final_split(seed: int, row: Found, settings: SplitSettings) -> str:
+    """The split of an image: the given one, one that is taken out of that, or any."""
+    if row.given_split and not row.divided:
+        return row.given_split
+    among = (row.given_split, *row.divided.split()) if row.given_split else SPLITS
+    return split_of(seed, split_key(row, settings), settings, among)
 
 
 def split_key(row: Found, settings: SplitSettings) -> str:
@@ -49,7 +59,7 @@ def assign_listed_splits(
     """
     if not lists:
         return listing.found
-    images = KnownImages([one.image_id for one in listing.found] + [one.image_id for one in listing.set_aside])
+    images = KnownImages((one.image_id for one in listing.found), (one.image_id for one in listing.set_aside))
     splits: dict[str, str] = {}
     for split, pairs in lists.items():
         for image_id in sorted(set(resolve(addresses[split], pairs, images).values())):
@@ -65,8 +75,11 @@ def assign_listed_splits(
     return [one._replace(given_split=splits.get(one.image_id, one.given_split)) for one in listing.found]
 
 
-def complete_given_splits(found: list[Found], settings: SplitSettings) -> list[Found]:
+def complete_given_splits(found: list[Found], settings: SplitSettings, notes: Sequence[str] = ()) -> list[Found]:
     """The images; those that must stay together with one whose split the user sets get its split.
+
+    Args:
+      notes: how the listing came to its splits, for the message.
 
     Raises:
       UserError: the user's splits separate an identity (or group), or an image has no group to be split by.
@@ -74,30 +87,32 @@ def complete_given_splits(found: list[Found], settings: SplitSettings) -> list[F
     if settings.by == "group" and any(not one.group for one in found):
         bare = next(one.image_id for one in found if not one.group)
         message = (
-            f"data.split.by: group, but {bare} has no group: set data.layout: group/identity, or fill the manifest's "
-            "column group"
+            f"data.split.by: group, but {bare} has no group: fill the manifest's column group; in a folder, put the "
+            "identities into folders of groups, with data.layout: group/identity; or set data.split.by: identity"
         )
         raise UserError(message, code="data-group-missing")
     if settings.by == "image" or not any(one.given_split for one in found):
         return found
 
     keys = [split_key(one, settings) for one in found]
-    split_by_key: dict[str, str] = {}
+    by_key: dict[str, Found] = {}
     conflicts: dict[str, set[str]] = {}
     for one, key in zip(found, keys, strict=True):
-        if one.given_split and split_by_key.setdefault(key, one.given_split) != one.given_split:
-            conflicts.setdefault(key, {split_by_key[key]}).add(one.given_split)
+        if one.given_split and by_key.setdefault(key, one).given_split != one.given_split:
+            conflicts.setdefault(key, {by_key[key].given_split}).add(one.given_split)
     if conflicts:
         first = min(conflicts)
         what, where = "groups" if settings.by == "group" else "identities", sorted(conflicts[first], key=SPLITS.index)
         message = (
             f"{len(conflicts):,} {what} have images in several splits: {first!r} in {' and '.join(where)}; give each "
-            "one split, or set data.split.by: image"
+            f"one split, or set data.split.by: image, which tests on the same {what}"
+            f"{''.join(f' ({note})' for note in notes)}"
         )
         raise UserError(message, code="data-split-conflict")
+    others = [by_key.get(key, one) for one, key in zip(found, keys, strict=True)]
     return [
-        one if one.given_split else one._replace(given_split=split_by_key.get(key, ""))
-        for one, key in zip(found, keys, strict=True)
+        one._replace(given_split=other.given_split, divided=other.divided)
+        for one, other in zip(found, others, strict=True)
     ]
 
 
@@ -121,29 +136,73 @@ def check_splits(rows: Iterable[Found], settings: SplitSettings, seed: int) -> N
     counts = ", ".join(f"{split} {images[split]} images of {len(identities[split])}" for split in SPLITS)
     raise UserError(
         f"too few identities in a split (at least {_MIN_IDENTITIES} each): {counts} identities; "
-        f"add data, set larger data.split fractions, {_other_seed(rows, settings, seed)}"
-        f"{', or data.split.by: image' if settings.by != 'image' else ''}",
+        f"{' or '.join(['add data', *_remedies(rows, settings, seed, _enough)])}",
         code="data-too-few-identities",
     )
 
 
-def _identities(rows: list[Found], splits: list[str]) -> dict[str, set[str]]:
-    identities: dict[str, set[str]] = defaultdict(set)
+def check_genuine(rows: Iterable[Found], settings: SplitSettings, seed: int) -> None:
+    """Checks that every split can make a genuine pair.
+
+    Raises:
+      UserError: no identity of a split has two images.
+    """
+    rows = list(rows)
+    identities = _identities(rows, [row.split for row in rows])
+    if _genuine(identities):
+        return
+    split = next(split for split in SPLITS if max(identities[split].values(), default=0) < _MIN_IMAGES)
+    remedies = ["add a second image to some of them", *_remedies(rows, settings, seed, _genuine)]
+    raise UserError(
+        f"split {split}: {len(identities[split])} identities with one image each, but a genuine pair needs two images "
+        f"of one identity; {' or '.join(remedies)}",
+        code="data-no-genuine-pair",
+    )
+
+
+def _identities(rows: Iterable[Found], splits: Iterable[str]) -> dict[str, Counter[str]]:
+    """The number of images of each identity in each split."""
+    identities: dict[str, Counter[str]] = defaultdict(Counter)
     for row, split in zip(rows, splits, strict=True):
         if not row.impostor_of:
-            identities[split].add(row.identity)
+            identities[split][row.identity] += 1
     return identities
 
 
-def _enough(identities: dict[str, set[str]]) -> bool:
-    return all(len(identities[split]) >= _MIN_IDENTITIES for split in SPLITS)
+def _enough(identities: Mapping[str, Counter[str]]) -> bool:
+    return all(len(identities.get(split, ())) >= _MIN_IDENTITIES for split in SPLITS)
 
 
-def _other_seed(rows: list[Found], settings: SplitSettings, seed: int) -> str:
-    """Names a seed with enough identities in every split, where one is soon found."""
-    if len(rows) <= _ROWS_TRIED:
-        for other in range(_SEEDS_TRIED):
-            splits = [row.given_split or split_of(other, split_key(row, settings), settings) for row in rows]
-            if other != seed and _enough(_identities(rows, splits)):
-                return f"another seed ({other} would do)"
-    return "another seed"
+def _genuine(identities: Mapping[str, Counter[str]]) -> bool:
+    return _enough(identities) and all(max(identities[split].values()) >= _MIN_IMAGES for split in SPLITS)
+
+
+def _remedies(
+    rows: list[Found], settings: SplitSettings, seed: int, enough: Callable[[dict[str, Counter[str]]], bool]
+) -> Iterator[str]:
+    """Changes of the configuration that were found to be enough: each was tried on these images."""
+
+    def tried(seed: int, settings: SplitSettings) -> bool:
+        return enough(_identities(rows, (final_split(seed, row, settings) for row in rows)))
+
+    seeds = range(min(_SEEDS_TRIED, _ROWS_TRIED // max(1, len(rows))))
+    if any(row.divided or not row.given_split for row in rows):
+        found = next((other for other in seeds if other != seed and tried(other, settings)), None)
+        if found is not None:
+            yield f"set another seed ({found} would do)"
+        even = {split: 1 / len(SPLITS) for split in SPLITS}
+        if tried(seed, settings.model_copy(update=even)):
+            yield "set larger data.split fractions for it (thirds would do)"
+    for by in ("identity", "image"):
+        changed = settings.model_copy(update={"by": by})
+        if by != settings.by and _is_consistent(rows, changed) and tried(seed, changed):
+            yield f"set data.split.by: {by}"
+
+
+def _is_consistent(rows: list[Found], settings: SplitSettings) -> bool:
+    """Whether the user's own splits separate nothing that must stay together."""
+    try:
+        complete_given_splits(rows, settings)
+    except UserError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from components.image_example_gen.image_records import chunk_writer, image_examp
 from components.image_example_gen.near_duplicates import perceptual_hash
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source
-from components.image_example_gen.splits import split_key, split_of
+from components.image_example_gen.splits import final_split
 from models.data import canonical_pixels, image_formats
 from models.settings import ImageSettings
 
@@ -179,8 +179,7 @@ class _WriteChunk(beam.DoFn):
                 perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
                 digest = canonical_pixels.digest(canonical)
                 row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
-                hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
-                row = row._replace(split=row.given_split or hashed)
+                row = row._replace(split=final_split(self._seed, row, self._settings.split))
                 yield row, image_example(row, source, canonical)
 
 

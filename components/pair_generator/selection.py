@@ -98,7 +98,7 @@ def choose_pairs(images: SplitImages, settings: PairSettings, split: str, seed: 
         used = np.zeros_like(limit)
         kept = np.sort(greedy(pairs[:, 0], pairs[:, 1], np.arange(len(pairs)), len(pairs), used, limit))
         pairs, kinds = pairs[kept], kinds[kept]
-    pairs, kinds = _balanced(pairs, kinds, split)
+    pairs, kinds = _balanced(pairs, kinds, split, settings)
     few = (layout.sizes > 1) & (possible(layout.sizes) < np.minimum(share, limits))
     capped = (share > limits) & (possible(layout.sizes) >= limits)
     paired = images.identities[pairs.ravel()]
@@ -173,13 +173,18 @@ def _limits(layout: Layout, settings: PairSettings) -> Ints:
     return limits
 
 
-def _balanced(pairs: Ints, kinds: NDArray[np.int8], split: str) -> tuple[Ints, NDArray[np.int8]]:
+def _balanced(
+    pairs: Ints, kinds: NDArray[np.int8], split: str, settings: PairSettings
+) -> tuple[Ints, NDArray[np.int8]]:
     """The first of both, as many genuine as impostor pairs; they are in random order."""
     genuine = kinds == KINDS.index(GENUINE)
     half = min(int(genuine.sum()), int((~genuine).sum()))
     if not half:
+        limits = [
+            f"{name} {value}" for name in ("max_per_image", "max_per_identity") if (value := getattr(settings, name))
+        ]
         raise UserError(
-            f"split {split}: no impostor pair is possible; raise pairs.max_per_image or pairs.max_per_identity",
+            f"split {split}: no impostor pair is possible within pairs.{' and pairs.'.join(limits)}; raise one of them",
             code="data-no-impostor-pair",
         )
     keep = np.where(genuine, np.cumsum(genuine), np.cumsum(~genuine)) <= half
@@ -207,7 +212,7 @@ def _check(sizes: Ints, split: str) -> None:
     if sizes.max() < 2:
         raise UserError(
             f"split {split}: {identities} identities with one image each: a genuine pair needs two images of one "
-            "identity; add images to the identities, or split by identity instead of by image",
+            "identity; add a second image to some of them",
             code="data-no-genuine-pair",
         )
 

@@ -1,6 +1,7 @@
 """The explanation of a verdict: the reasons, warnings from the figures, the next step; a sentence each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from components.run_outcome.summary import RunSummary
 from models.data.features import GENUINE
@@ -9,6 +10,7 @@ from models.verification.metrics import TAR_AT_FAR
 _FEW_IDENTITIES = 30  # with fewer, the mean over them depends on which they are
 _WIDE = 0.05  # of the accuracy
 _MIN_SLICE_PAIRS = 50  # of a slice that is compared
+_NAMED = 20  # identities without images; counts.images.identities_lost has all
 _FALSE_ACCEPTS = 10  # expected at a rate that is mentioned
 
 
@@ -22,6 +24,18 @@ def explanations(summary: RunSummary) -> Iterator[str]:
         yield f"Next: {outcome.next_step[0].lower()}{outcome.next_step[1:]}"
 
 
+def notes_on_images(images: Mapping[str, Any]) -> Iterator[str]:
+    """What was read into the names of the files, and which identities are missing.
+
+    Args:
+      images: their counts.
+    """
+    yield from images.get("notes", [])
+    if lost := images.get("identities_lost", []):
+        shown = ", ".join(lost[:_NAMED]) + (f", and {len(lost) - _NAMED:,} more" if len(lost) > _NAMED else "")
+        yield f"{len(lost):,} identities lost all their images: {shown}"
+
+
 def warnings_of(summary: RunSummary) -> Iterator[str]:
     """What the figures of a run warn of; empty if nothing was measured."""
     if not summary.metrics:
@@ -32,6 +46,8 @@ def warnings_of(summary: RunSummary) -> Iterator[str]:
         yield "Tested on identities that it was trained on: its accuracy on new ones is not known."
     elif 0 < identities < _FEW_IDENTITIES:
         yield f"Only {identities} test identities: others may be easier or harder than these; test on more."
+    for note in notes_on_images(summary.counts.get("images", {})):
+        yield f"{note[0].upper()}{note[1:]}."
     if untrimmed := int(summary.counts.get("images", {}).get("untrimmed", 0)):
         yield (
             f"{untrimmed:,} images were not trimmed because they already have the target size: give image.height or "
@@ -47,9 +63,10 @@ def warnings_of(summary: RunSummary) -> Iterator[str]:
     if summary.gates and not summary.baseline_metrics:
         yield "No model served before it: it was compared with none."
     yield from _other_preprocessing(summary)
+    calibrated = summary.calibration and summary.calibration.value is not None
     yield (
-        "The test pairs are half genuine and half impostors; with more impostors there are more false accepts: "
-        "choose the threshold for your own share of them (calibration.objective)."
+        "The test pairs are half genuine and half impostors; with more impostors there are more false accepts"
+        + ("." if calibrated else ": choose the threshold for your own share of them (calibration.objective).")
     )
 
 

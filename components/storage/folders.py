@@ -104,14 +104,11 @@ def find_images(folder: Folder) -> tuple[list[File], list[tuple[File, str]]]:
 
 
 def beginning_of(folder: Folder, file: File) -> Callable[[], bytes]:
-    """Reads the first bytes of a file, none where it cannot be read."""
+    """Reads the first bytes of a file; raises OSError where it cannot be read."""
 
     def read() -> bytes:
-        try:
-            with folder.open(file.path) as opened:
-                return opened.read(MAGIC_BYTES)
-        except OSError:
-            return b""
+        with folder.open(file.path) as opened:
+            return opened.read(MAGIC_BYTES)
 
     return read
 

@@ -7,6 +7,8 @@
   counted: ``components.storage.skips``.
 * **An image** is a regular file with the ending of an image format, or one whose first bytes are those of an image
   format, whatever it is called. Its name must be UTF-8.
+* **Every other file** has a reason. Only one that is obviously no image (``NOT_AN_IMAGE``; see ``other_files``) does
+  not count as an image that is lost.
 
 To change what counts as an image, or what is skipped, change this module.
 """
@@ -17,10 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from components.storage.other_files import NOT_AN_IMAGE, seems_no_image, why_not_read
 from components.storage.skips import Skips
 from models.data.image_formats import has_image_magic
 
-NOT_AN_IMAGE = "not an image file"  # what the reason of every other file begins with
+BROKEN_LINK = "broken link"
 
 _IMAGES = ("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp", "pgm", "ppm", "pbm", "pnm")
 _SUFFIXES = frozenset(f".{name}" for name in _IMAGES)
@@ -53,16 +56,22 @@ def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
     """The reason why a file is not an image, "" for an image.
 
     Args:
-      beginning: reads its first ``MAGIC_BYTES`` bytes; only called where the name does not decide.
+      beginning: reads its first ``MAGIC_BYTES`` bytes, or raises OSError; only called where the name does not decide.
     """
     if not file.regular:
-        return f"{NOT_AN_IMAGE}: not a regular file"
-    if printable(file.path) != file.path:
-        return f"{NOT_AN_IMAGE}: its name is not UTF-8"
-    suffix = PurePosixPath(file.path).suffix.lower()
-    if suffix in _SUFFIXES or has_image_magic(beginning()):
+        reason = BROKEN_LINK if file.linked and not file.changed else "not a regular file"
+    elif printable(file.path) != file.path:
+        reason = "its name is not UTF-8"
+    elif PurePosixPath(file.path).suffix.lower() in _SUFFIXES:
         return ""
-    return f"{NOT_AN_IMAGE}: {suffix or 'by its content'}"
+    else:
+        try:
+            first = beginning()
+        except OSError as error:
+            reason = f"cannot be read: {type(error).__name__}"
+        else:
+            return "" if has_image_magic(first) else why_not_read(file.path, file.bytes, first)
+    return f"{NOT_AN_IMAGE}: {reason}" if seems_no_image(file.path) else reason
 
 
 def printable(name: str) -> str:

@@ -2,9 +2,9 @@
 
 Three forms:
 
-* CSV with the columns ``image_a,image_b,same``, others beside them; any separator that ``read_csv`` finds.
+* CSV with the columns ``image_a,image_b,same``, in any case, others beside them; any separator that ``read_csv`` finds.
 * Lines of ``image_a image_b 1``, or with the label first, as VoxCeleb's lists have it; separated by tabs where a line
-  has one, else by blanks.
+  has one, else by blanks; ``image_a image_b same`` may be the first.
 * LFW's ``pairs.txt`` and ``pairsDevTest.txt`` (Huang et al. 2007): one or two numbers in the first line (folds, pairs
   of each kind in one), then ``name n1 n2`` for two images of one person and ``name1 n1 name2 n2`` for images of two;
   image n is ``name/name_000n``, of any ending. The first line may be missing where no line could be of another form.
@@ -12,10 +12,13 @@ Three forms:
 A list has one form, the first in which every line can be read: a line such as ``1001 1002 1`` does not decide alone.
 A line that cannot be read is an error; none is dropped.
 
-A name stands for the image of that path, or of that path without its ending.
+A label is 1, true, yes, same, genuine or 0, false, no, different, impostor, in any case; also +1 and -1.
+
+A name stands for the image of that path, or of the one image of that path without its ending.
 """
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -26,8 +29,12 @@ from components.storage.text_files import LineErrors, decode_text, header_of, re
 from models.errors import UserError
 
 COLUMNS = ("image_a", "image_b", "same")
-_LABELS = {"0": 0, "1": 1}
+_LABELS = {
+    **dict.fromkeys(("1", "+1", "1.0", "true", "yes", "same", "genuine", "positive", "match"), 1),
+    **dict.fromkeys(("0", "-1", "0.0", "false", "no", "different", "impostor", "negative", "mismatch"), 0),
+}
 _EXPECTED = "must be 'image_a image_b 1' (or 0), or LFW's 'name 1 2' or 'name 1 other 2'"
+_NAMED = 3  # of several images that a name may stand for
 _SEARCHED = 20_000  # images among which a similar name is looked for
 
 
@@ -63,7 +70,7 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
     text = decode_text(name, data)
     errors = line_errors(name)
     header = header_of(text)
-    is_csv = name.lower().endswith(".csv") or (len(header) > 1 and not set(COLUMNS).isdisjoint(header))
+    is_csv = name.lower().endswith(".csv") or len(set(COLUMNS) & set(header)) > 1
     pairs = _parse_csv(text, header, errors) if is_csv else _parse_lines(text, errors)
     if distinct:
         _check_distinct(pairs, errors)
@@ -78,18 +85,33 @@ def line_errors(name: str) -> LineErrors:
     return LineErrors(name, "data-pair-list")
 
 
-class KnownImages:
-    """Images that are known by their ids."""
+class AmbiguousName(Exception):
+    """A name without an ending stands for several images; the text lists them."""
 
-    def __init__(self, image_ids: Iterable[str]) -> None:
-        self._ids = dict.fromkeys(image_ids)
-        self._by_stem: dict[str, str] = {}
-        for image_id in self._ids:
-            self._by_stem.setdefault(_stem(image_id), image_id)
+
+class KnownImages:
+    """Images that are known by their ids.
+
+    Args:
+      unusable: others, which a name stands for only where it is that of none of the images.
+    """
+
+    def __init__(self, image_ids: Iterable[str], unusable: Iterable[str] = ()) -> None:
+        images, others = list(image_ids), list(unusable)
+        self._ids = dict.fromkeys(images + others)
+        self._by_stem: dict[str, list[str]] = {}
+        for image_id in images:
+            self._by_stem.setdefault(_stem(image_id), []).append(image_id)
+        for image_id in others:
+            self._by_stem.setdefault(_stem(image_id), [image_id])
 
     def find(self, name: str) -> str | None:
-        """The image that a name stands for, if there is one."""
-        return name if name in self._ids else self._by_stem.get(name)
+        """The image that a name stands for, if there is one.
+
+        Raises:
+          AmbiguousName: there are several.
+        """
+        return name if name in self._ids else _only(self._by_stem.get(name, ()))
 
     def similar(self, name: str) -> str:
         """A hint at a similar name, or ""."""
@@ -105,18 +127,20 @@ class ImagesOnDisk:
         self._by_stem: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, name: str) -> str | None:
-        """The image that a name stands for, if there is one."""
+        """The image that a name stands for, if there is one.
+
+        Raises:
+          AmbiguousName: there are several.
+        """
         try:
             if (self._root / name).is_file():
                 return name
             folder = LocalFolder(str((self._root / name).parent))
-            for other in self._beside(name).get(PurePosixPath(name).name, ()):
-                file = folder.file(other)
-                if not why_not_an_image(file, beginning_of(folder, file)):
-                    return str(PurePosixPath(name).with_name(other))
+            files = map(folder.file, self._beside(name).get(PurePosixPath(name).name, ()))
+            images = [file.path for file in files if not why_not_an_image(file, beginning_of(folder, file))]
         except (OSError, ValueError, UserError):  # no name that a file can have, or a folder that may not be read
-            pass
-        return None
+            return None
+        return _only([str(PurePosixPath(name).with_name(image)) for image in images])
 
     def similar(self, name: str) -> str:
         """A hint at a similar name, or ""."""
@@ -150,13 +174,23 @@ def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | Imag
     found: dict[str, str] = {}
     for pair in pairs:
         for side in (pair.a, pair.b):
-            image = found.get(side) or images.find(side)
+            try:
+                image = found.get(side) or images.find(side)
+            except AmbiguousName as several:
+                errors.add(pair.line, f"{side!r} may be {several}; write it with its ending")
+                continue
             if image is None:
                 errors.add(pair.line, f"no image {side!r}{images.similar(side)}")
             else:
                 found[side] = image
     errors.check()
     return found
+
+
+def _only(images: Sequence[str]) -> str | None:
+    if len(images) > 1:
+        raise AmbiguousName(" or ".join(map(repr, sorted(images)[:_NAMED])))
+    return images[0] if images else None
 
 
 def _stem(path: str) -> str:
@@ -172,11 +206,14 @@ def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[Labelle
     if missing:
         message = f"{errors.name}: column {missing[0]} is missing; it must have {','.join(COLUMNS)}"
         raise UserError(message, code="data-pair-list")
+    if twice := [column for column in COLUMNS if header.count(column) > 1]:
+        raise UserError(f"{errors.name}: the column {twice[0]} appears twice", code="data-pair-list")
     pairs = []
     for line, row in read_csv(text, errors):
         a, b, same = (row[column] for column in COLUMNS)
-        if a and b and same in _LABELS:
-            pairs.append(LabelledPair(line, a, b, _LABELS[same]))
+        label = _LABELS.get(same.lower())
+        if a and b and label is not None:
+            pairs.append(LabelledPair(line, a, b, label))
         else:
             errors.add(line, f"'{a},{b},{same}' must be two paths and same = 1 or 0")
     return pairs
@@ -184,9 +221,10 @@ def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[Labelle
 
 def _parse_lines(text: str, errors: LineErrors) -> list[LabelledPair]:
     lines = list(_split_lines(text))
-    has_header = bool(lines) and len(lines[0][1]) <= 2 and all(field.isdecimal() for field in lines[0][1])
-    forms = [_lfw] if has_header else [_label_last, _label_first, _lfw]
-    lines = lines[has_header:]
+    has_header = bool(lines) and _is_lfw_header(lines[0][1], [fields for _, fields in lines[1:]])
+    has_names = bool(lines) and [field.lower() for field in lines[0][1]] == list(COLUMNS)
+    forms = [_lfw] if has_header else [_label_last] if has_names else [_label_last, _label_first, _lfw]
+    lines = lines[has_header or has_names :]
     read = [[form(line, fields) for line, fields in lines] for form in forms]
     best = min(read, key=lambda pairs: pairs.count(None))  # the first of equals
     for (line, fields), pair in zip(lines, best, strict=True):
@@ -203,9 +241,8 @@ def _split_lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _label_last(line: int, fields: list[str]) -> LabelledPair | None:
-    if len(fields) == 3 and fields[2] in _LABELS:
-        return LabelledPair(line, fields[0], fields[1], _LABELS[fields[2]])
-    return None
+    label = _LABELS.get(fields[2].lower()) if len(fields) == 3 else None
+    return None if label is None or not fields[0] or not fields[1] else LabelledPair(line, fields[0], fields[1], label)
 
 
 def _label_first(line: int, fields: list[str]) -> LabelledPair | None:
@@ -214,11 +251,23 @@ def _label_first(line: int, fields: list[str]) -> LabelledPair | None:
 
 def _lfw(line: int, fields: list[str]) -> LabelledPair | None:
     match fields:
-        case [name, one, two] if one.isdecimal() and two.isdecimal():
+        case [name, one, two] if _is_number(one) and _is_number(two):
             return LabelledPair(line, _lfw_path(name, one), _lfw_path(name, two), 1)
-        case [name, one, other, two] if one.isdecimal() and two.isdecimal():
+        case [name, one, other, two] if _is_number(one) and _is_number(two):
             return LabelledPair(line, _lfw_path(name, one), _lfw_path(other, two), 0)
     return None
+
+
+def _is_number(field: str) -> bool:
+    return field.isdecimal() and int(field) > 0  # LFW counts from 1
+
+
+def _is_lfw_header(first: list[str], others: list[list[str]]) -> bool:
+    """Whether the first line counts the pairs: where all others are numbers and a label, it must be right."""
+    if len(first) > 2 or not all(map(_is_number, first)):
+        return False
+    numbered = all(len(fields) == 3 and all(map(str.isdecimal, fields)) for fields in others)
+    return not others or not numbered or 2 * math.prod(map(int, first)) == len(others)
 
 
 def _lfw_path(name: str, number: str) -> str:

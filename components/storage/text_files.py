@@ -43,22 +43,22 @@ class LineErrors:
 
 
 def decode_text(name: str, data: bytes) -> str:
-    """The text of a file.
+    """The text of a file, its lines ended by line feeds alone.
 
     Raises:
       UserError: it is not UTF-8; the line is named.
     """
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UserError(f"{name} line {line}: not UTF-8; save it as UTF-8", code="data-not-utf8") from None
 
 
 def header_of(text: str) -> list[str]:
-    """The column names in the first line of a CSV, whatever its separator; none where there is no such line."""
+    """The column names in the first line of a CSV, in lower case; none where there is no such line."""
     try:
-        return [name.strip() for name in next(_reader(text), [])]
+        return [name.strip().lower() for name in next(_reader(text), [])]
     except csv.Error:
         return []
 
@@ -66,8 +66,8 @@ def header_of(text: str) -> list[str]:
 def read_csv(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows below the header, each with the number of its first line, by column name.
 
-    The separator is a comma, a semicolon, a tab or a bar, as ``csv.Sniffer`` finds it in the header. Blanks around a
-    value do not belong to it; empty lines are skipped.
+    The separator is a comma, a semicolon, a tab or a bar, as ``csv.Sniffer`` finds it in the header, whose names are in
+    any case. Blanks around a value do not belong to it; lines without a value are skipped.
 
     Args:
       errors: where rows are added that have more or fewer fields than the header.
@@ -77,11 +77,11 @@ def read_csv(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, str
     """
     reader = _reader(text)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip().lower() for name in next(reader, [])]
         end = reader.line_num
         for fields in reader:
             line, end = end + 1, reader.line_num  # a quoted field may hold line ends
-            if not fields:
+            if not any(field.strip() for field in fields):
                 continue
             if len(fields) == len(header):
                 yield line, {name: value.strip() for name, value in zip(header, fields, strict=True)}

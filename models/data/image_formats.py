@@ -9,7 +9,7 @@ import threading
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from models.data.image_structure import bmp, gif, heif, jpeg, netpbm, png, tiff, webp
 from models.data.image_structure.budget import MAX_METADATA, Budget
@@ -83,6 +83,8 @@ def normalise(
         data = heif.as_png(data, kind, budget)
     image, needed = _opened(data, "PNG" if kind in heif.FORMATS else kind, budget)
     try:
+        if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image, data):
+            raise UnreadableImage("unsupported format RAW")
         plain = _is_plain(image, needed)
         if not (plain and image.format == "PNG"):  # its pixels were inflated to check it
             image.load()
@@ -164,6 +166,11 @@ def _open(data: bytes, kind: str) -> Image.Image:
             return Image.open(io.BytesIO(data), formats=[kind])
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _is_raw(image: TiffImagePlugin.TiffImageFile, data: bytes) -> bool:
+    """Whether a TIFF is a camera's raw file (DNG, NEF, ARW, CR2 ...), whose first page is a thumbnail."""
+    return data[8:10] == b"CR" or 50706 in image.tag_v2 or bool(int(image.tag_v2.get(254, 0)) & 1)
 
 
 def _is_plain(image: Image.Image, data: bytes) -> bool:

@@ -67,7 +67,8 @@ class SpanSource:
         hint = next((one.hint for _, one in listings if one.hint), "")
         passed_over = dict(sum((Counter(one.passed_over) for _, one in listings), Counter()))
         linked = sum(one.linked for _, one in listings)
-        return Listing(sorted(count_identities(found)), sorted(aside), hint, passed_over, linked)
+        notes = tuple(dict.fromkeys(note for _, one in listings for note in one.notes))
+        return Listing(sorted(count_identities(found)), sorted(aside), hint, passed_over, linked, notes)
 
     def fingerprint(self, digests: Digests | None = None) -> str:
         return digest_of((*span, self._sources[span.number].fingerprint(digests)) for span in self.spans)

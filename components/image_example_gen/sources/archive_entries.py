@@ -7,9 +7,11 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from components.image_example_gen.settings import Layout
-from components.image_example_gen.sources.folder import DEPTHS, list_images
+from components.image_example_gen.sources.folder import list_images
+from components.image_example_gen.sources.layout import DEPTHS, split_folders
 from components.image_example_gen.sources.source import STRAY, Listing, SetAside
 from components.storage.image_walk import File, printable, why_not_an_image
+from components.storage.other_files import seems_no_image
 from components.storage.skips import Skips
 from models.errors import UserError
 
@@ -146,7 +148,8 @@ def _top_folder(paths: Iterable[str], images: list[str], layout: Layout) -> str:
     top = ""
     while images:
         rest = [path[len(top) :] for path in images]
-        if any(path.count("/") + 1 == DEPTHS[layout] for path in rest):
+        depth = DEPTHS[layout]
+        if any(path.count("/") + 1 == depth for path in rest) or split_folders((p.split("/") for p in rest), depth):
             break
         folders = {path.partition("/")[0] for path in rest}
         if len(folders) != 1 or any("/" not in path for path in rest):
@@ -175,10 +178,9 @@ def _escapes(entry: Entry) -> str:
 
 
 def _unusable(entry: Entry) -> str:
-    if entry.kind == "link":
-        return f"{STRAY}: a link; archives are read without following links"
-    if entry.kind == "other":
-        return f"{STRAY}: not a regular file"
+    if entry.kind != "file":
+        other = "a link: archives are read without following links" if entry.kind == "link" else "not a regular file"
+        return f"{STRAY}: {other}" if seems_no_image(entry.name) else other
     packed, size = entry.located.packed, entry.located.bytes
     if not entry.problem and size > max(_SOME_BYTES, RATIO * packed):
         return f"suspicious: its {packed} bytes extract to {size}"

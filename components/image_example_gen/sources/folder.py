@@ -1,4 +1,4 @@
-"""Images in folders: which identity each shows, by the folders that it lies in, of any source; and a folder's own.
+"""Images in folders, of any source: a row for each, with what the folders above it say; and a folder's own source.
 
 A folder, local or in a store, is what an address names that no other source matches.
 """
@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from components.image_example_gen.settings import IngestSettings, Layout
+from components.image_example_gen.sources.layout import FORMS, fitting_layout, nothing_found, read_folders
 from components.image_example_gen.sources.source import (
-    MISPLACED,
     SOURCE_TYPES,
+    STRAY,
     FolderReader,
     Found,
     Listing,
@@ -20,12 +21,10 @@ from components.image_example_gen.sources.source import (
 )
 from components.storage.digests import Digests
 from components.storage.folders import Folder, beginning_of, open_folder
-from components.storage.image_walk import File, printable, why_not_an_image
+from components.storage.image_walk import BROKEN_LINK, File, printable, why_not_an_image
 from components.storage.skips import SYSTEM_NAMES, Skips
+from models.data.features import SPLITS
 from models.errors import UserError
-
-FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": "<group>/<identity>/<image>"}
-DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
 
 
 class FolderSource:
@@ -77,65 +76,42 @@ def list_images(
     why_not_an_image: Callable[[File], str],
     skips: Skips,
 ) -> Listing:
-    """The images among some files, with their identities.
+    """The images among some files, with their identities, and with their splits where folders are named after those.
 
     Args:
       files: sorted by path.
       skips: what was passed over before.
 
     Raises:
-      UserError: no image lies where the layout has them.
+      UserError: no image lies where the layout has them, or splits do where it has identities or groups.
     """
+    judged = [(file, file.path.split("/"), why_not_an_image(file)) for file in files]
+    folders = read_folders(address, [parts for _, parts, reason in judged if not reason.startswith(STRAY)], layout)
     found: list[Found] = []
     set_aside: list[SetAside] = []
-    depths: Counter[int] = Counter()
     linked = 0
-    for file in files:
-        parts = file.path.split("/")
-        reason = why_not_an_image(file)
-        if not reason:
-            depths[len(parts)] += 1
-            reason = _misplaced(len(parts), layout)
+    for file, parts, why_not in judged:
+        reason = why_not or folders.misplaced(parts)
+        identity = folders.identity(parts, folder=reason == BROKEN_LINK)
         if reason:
-            set_aside.append(SetAside(printable(file.path), reason, file.bytes))
-        else:
-            group = parts[0] if layout == "group/identity" else ""
-            found.append(Found(file.path, "/".join(parts[:-1]), group, bytes=file.bytes))
-            linked += file.linked
+            lost = "" if reason.startswith(STRAY) else printable(identity)
+            set_aside.append(SetAside(printable(file.path), reason, file.bytes, lost))
+            continue
+        group = identity.partition("/")[0] if layout == "group/identity" else ""
+        split = folders.split(parts)
+        divided = folders.divided if split == SPLITS[0] else ()
+        found.append(Found(file.path, identity, group, split, bytes=file.bytes, divided=" ".join(divided)))
+        linked += file.linked
     passed_over = skips.counts()
     if not found:
+        images = [parts for _, parts, reason in judged if not reason]
+        others = Counter(reason for _, _, reason in judged if reason)
         also = ", ".join(f"{kind} ({count:,})" for kind, count in passed_over.items())
-        message = _nothing_found(address, layout, depths, len(set_aside)) + (f"; passed over: {also}" if also else "")
+        message = nothing_found(address, images, layout, others) + (f"; passed over: {also}" if also else "")
         raise UserError(message, code="data-no-images")
-    hint = _other_layout_hint(set_aside, len(found), layout)
-    return Listing(count_identities(found), set_aside, hint, passed_over, linked)
-
-
-def _misplaced(depth: int, layout: Layout) -> str:
-    if depth == DEPTHS[layout]:
-        return ""
-    direction = "deep" if depth > DEPTHS[layout] else "shallow"
-    return f"{MISPLACED}: too {direction} for {FORMS[layout]}"
-
-
-def _other_layout_hint(set_aside: list[SetAside], found: int, layout: Layout) -> str:
-    """Names the other layout if most images lie at its depth, else empty."""
-    other: Layout = "identity" if layout == "group/identity" else "group/identity"
-    elsewhere = sum(
-        entry.reason.startswith(MISPLACED) and entry.image_id.count("/") + 1 == DEPTHS[other] for entry in set_aside
-    )
-    return f"; data.layout: {other} would fit {elsewhere} images" if elsewhere > found else ""
-
-
-def _nothing_found(address: str, layout: Layout, depths: Counter[int], files: int) -> str:
-    expected = f"{address}: no image found as {FORMS[layout]} (data.layout: {layout})"
-    fitting = [other for other, depth in DEPTHS.items() if depth in depths]
-    if fitting:
-        return f"{expected}, but {depths[DEPTHS[fitting[0]]]} as {FORMS[fitting[0]]}: set data.layout: {fitting[0]}"
-    if 1 in depths:
-        return f"{expected}: its {depths[1]} images lie in no identity's folder; make one folder for each identity"
-    if depths:
-        deepest = max(depths, key=lambda depth: depths[depth])
-        return f"{expected}: {depths[deepest]} images lie {deepest - 1} folders deep; point at a folder further down"
-    state = f"its {files} files are not images" if files else "it is empty"
-    return f"{expected}: {state}; expected JPEG, PNG or another image format"
+    misplaced = [parts for _, parts, reason in judged if not reason and folders.misplaced(parts)]
+    fitting = None if folders.splits else fitting_layout(misplaced, layout)
+    fits = fitting is not None and fitting[1] > len(found)
+    hint = f"; data.layout: {fitting[0]} would fit {fitting[1]} images" if fitting and fits else ""
+    notes = tuple(filter(None, [folders.note()]))
+    return Listing(count_identities(found), set_aside, hint, passed_over, linked, notes)

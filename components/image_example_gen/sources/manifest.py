@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.layout import split_folders, split_named
 from components.image_example_gen.sources.source import (
-    STRAY,
     FolderReader,
     Found,
     Listing,
@@ -57,11 +57,13 @@ class ManifestSource:
         for row in sorted(rows, key=lambda row: row.path):
             file = files.get(row.path)
             if file is None:
-                set_aside.append(SetAside(row.path, f"{MISSING}: no such file", 0))
+                set_aside.append(
+                    SetAside(row.path, f"{MISSING}: no such file", 0, "" if row.impostor_of else row.identity)
+                )
             elif self._folder.leads_out(file):
                 errors.add(row.line, f"{row.path!r} is a link that leaves the manifest's folder")
             elif not file.regular:
-                set_aside.append(SetAside(row.path, f"{STRAY}: not a regular file", 0))
+                set_aside.append(SetAside(row.path, "not a regular file", 0, "" if row.impostor_of else row.identity))
             else:
                 found.append(_found(row, file))
         errors.check()
@@ -73,7 +75,7 @@ class ManifestSource:
                 code="data-no-images",
             )
         linked = sum(files[one.image_id].linked for one in found)
-        return Listing(count_identities(found), set_aside, linked=linked)
+        return Listing(count_identities(found), set_aside, linked=linked, notes=_notes(rows))
 
     def fingerprint(self, digests: Digests | None = None) -> str:
         data, files = read_file(self._address), self._files()
@@ -203,6 +205,7 @@ def _row(line: int, values: dict[str, Any], errors: LineErrors) -> ManifestRow |
     if problem:
         errors.add(line, problem)
         return None
+    texts["split"] = split_named(texts["split"])
     return ManifestRow(line, **{**texts, "path": posixpath.normpath(texts["path"])})
 
 
@@ -228,7 +231,7 @@ def _problem(row: dict[str, str]) -> str:
         return f"{path!r} is a folder; list each image"
     if not row["identity"] and not row["impostor_of"]:
         return "identity is empty; name whom or what the image shows"
-    if row["split"] and row["split"] not in SPLITS:
+    if row["split"] and not split_named(row["split"]):
         near = difflib.get_close_matches(row["split"].lower(), SPLITS, n=1, cutoff=0.4)
         return f"split {row['split']!r} is unknown; {f'did you mean {near[0]}?' if near else 'train, val or test'}"
     if row["impostor_of"] and row["impostor_of"] == row["identity"]:
@@ -256,6 +259,16 @@ def _check_together(rows: list[ManifestRow], errors: LineErrors) -> None:
             near = difflib.get_close_matches(row.impostor_of, list(groups), n=1) if len(groups) < 10_000 else []
             hint = f"did you mean {near[0]!r}?" if near else "it must be the identity of another row"
             errors.add(row.line, f"impostor_of {row.impostor_of!r} is nobody; {hint}")
+
+
+def _notes(rows: list[ManifestRow]) -> tuple[str, ...]:
+    """Says that folders named after splits mean nothing here."""
+    tops = (row.path.split("/")[:1] * 2 for row in rows if "/" in row.path)
+    splits = {} if any(row.split for row in rows) else split_folders(tops, depth=1)
+    if not splits:
+        return ()
+    names = " and ".join(sorted(splits))
+    return (f"the folders {names} are not taken as splits: a manifest gives them in its column split",)
 
 
 def _found(row: ManifestRow, file: File) -> Found:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from components.image_example_gen.settings import IngestSettings
 from components.storage.digests import Digests
 from components.storage.folders import Folder
-from components.storage.image_walk import NOT_AN_IMAGE
+from components.storage.other_files import NOT_AN_IMAGE
 from models.data import image_formats
 
-STRAY, MISPLACED = NOT_AN_IMAGE, "misplaced"  # what reasons begin with
+STRAY = NOT_AN_IMAGE  # what reasons begin with
 
 
 class Found(NamedTuple):
@@ -34,6 +34,7 @@ class Found(NamedTuple):
       perceptual: a hash that is near for images that look alike, hex; "" where it is off.
       reason: why it is set aside, "" for a usable image.
       untrimmed: whether trimming was skipped because it has the configured size already.
+      divided: splits that are taken out of the given one, by the configured shares, with blanks between.
     """
 
     image_id: str
@@ -50,14 +51,20 @@ class Found(NamedTuple):
     perceptual: str = ""
     reason: str = ""
     untrimmed: bool = False
+    divided: str = ""
 
 
 class SetAside(NamedTuple):
-    """A file that is not used, and why: what stands before the reason's first colon is its kind."""
+    """A file that is not used, and why: what stands before the reason's first colon is its kind.
+
+    Attributes:
+      identity: that loses an image by it, "" where that is not known.
+    """
 
     image_id: str
     reason: str
     bytes: int
+    identity: str = ""
 
 
 class Listing(NamedTuple):
@@ -67,6 +74,7 @@ class Listing(NamedTuple):
       hint: what to change if too many are set aside, "" where nothing is known.
       passed_over: files and folders that are not even listed, by kind: see ``components.storage.skips``.
       linked: images that a link leads to.
+      notes: what was read into the names, a sentence each.
     """
 
     found: list[Found]
@@ -74,6 +82,7 @@ class Listing(NamedTuple):
     hint: str = ""
     passed_over: Mapping[str, int] = MappingProxyType({})
     linked: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

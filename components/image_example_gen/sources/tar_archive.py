@@ -19,7 +19,6 @@ from absl import logging
 
 from components.image_example_gen.sources import archive_entries
 from components.image_example_gen.sources.archive_entries import Entry, Located
-from components.image_example_gen.sources.source import STRAY
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError
 
@@ -81,7 +80,7 @@ def _entry(member: tarfile.TarInfo) -> Entry:
         kind, target = "link", member.linkname
     elif member.isfile():
         kind = "file"
-        problem = f"{STRAY}: a sparse file" if member.issparse() else ""
+        problem = "a sparse file" if member.issparse() else ""
     return Entry(member.name, kind, located, target, problem)
 
 

@@ -251,6 +251,47 @@ def test_images_of_a_list_of_pairs_go_to_its_split_with_all_of_their_identity(da
     assert caught.value.code == "data-pair-list"
 
 
+def test_folders_of_splits_are_given_splits_and_identities_keep_their_names(data, tmp_path):
+    root = tmp_path / "kaggle"
+    for identity in range(12):
+        for image in range(3, 7):
+            save(data / f"identität {identity}" / f"{image}.png", 100 * identity + image)
+    for path in sorted(data.glob("*/*.png")):
+        target = root / ("Test" if path.stem in "23" else "train") / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    with pytest.raises(UserError, match=r"12 identities .* in train and test; .*data.split.by: image") as caught:
+        run(root, tmp_path / "refused")
+    assert caught.value.code == "data-split-conflict"
+    assert "train = train; test = Test; val taken out of train" in caught.value.message
+    by_image = SplitSettings(by="image", train=0.5, val=0.4, test=0.1)
+    examples, counts, _ = run(root, tmp_path / "out", split=by_image)
+    assert (counts["images"], counts["identities"]) == (84, 12)
+    assert counts["notes"][0].startswith("folders of the images taken as given splits: train = train; test = Test")
+    ids = {split: [text(one, features.IMAGE_ID) for one in read(examples, split)] for split in SPLITS}
+    assert sorted(ids["test"]) == sorted(str(path.relative_to(root)) for path in root.glob("Test/*/*.png"))
+    assert all(name.startswith("train/") for name in ids["train"] + ids["val"])
+    assert len(ids["val"]) > 3
+    assert {text(one, features.IDENTITY) for one in read(examples, "test")} == {f"identität {n}" for n in range(12)}
+
+
+def test_identities_without_an_image_are_named(data, tmp_path):
+    for path in sorted((data / "identität 3").iterdir()):
+        path.rename(path.with_suffix(".heic"))
+    for path in sorted((data / "identität 4").iterdir()):
+        path.unlink()
+        path.symlink_to("gone")
+    (data / "identität 5" / "notes.txt").write_text("none")
+    for path in (data / "identität 3").iterdir():
+        path.write_bytes(b"\0\0\0\x18ftypheix" + bytes(40))
+    _, counts, _ = run(data, tmp_path / "out", max_quarantined=0.5)
+    assert counts["identities_lost"] == ["identität 3", "identität 4"]
+    assert (counts["identities"], counts["unreadable"], counts["images_read"]) == (10, 6, 36)
+    with pytest.raises(RejectedData, match="2 identities lose all their images: identität 3, identität 4") as caught:
+        run(data, tmp_path / "again")
+    assert caught.value.code == "data-too-many-unusable"
+
+
 def test_near_duplicates_are_reported_and_on_request_go_to_one_split(data, tmp_path):
     smooth = np.kron(np.random.default_rng(5).integers(60, 180, (3, 3)), np.ones((4, 4))).astype(np.uint8)
     for identity in range(12):

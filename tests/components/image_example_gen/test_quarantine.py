@@ -89,6 +89,7 @@ def test_figures_add_up():
     assert counts["images_read"] == counts["images"] + 6 - 1
     assert counts["splits"]["train"] == {"images": 6, "identities": 6, "forgeries": 0, "groups": 0, "bytes": 100}
     assert counts["reasons"]["too many pixels"] == 2
+    assert counts["identities_lost"] == ["a", "b", "z"]
     json.dumps(counts)
 
 
@@ -99,12 +100,14 @@ def test_only_unusable_images_count_towards_the_limit():
         check_quarantined(counts, "data", limit=0.1, hint="; a hint")
     assert caught.value.code == "data-too-many-unusable"
     assert caught.value.message.startswith("data: 3 of 11 images are unusable")
-    assert caught.value.message.endswith("too many pixels (2), misplaced (1); a hint")
+    assert caught.value.message.endswith(
+        "too many pixels (2), misplaced (1); 3 identities lose all their images: a, b, z; a hint"
+    )
 
 
 def test_csv_quotes_what_needs_it():
     assert (
-        csv_text(("path", "reason", "bytes"), [SetAside('a,"b"\n.png', "truncated", 5)])
+        csv_text(("path", "reason", "bytes"), [SetAside('a,"b"\n.png', "truncated", 5)[:3]])
         == 'path,reason,bytes\n"a,""b""\n.png",truncated,5\n'
     )
 

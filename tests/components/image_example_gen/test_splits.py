@@ -9,8 +9,10 @@ from components.image_example_gen.settings import SplitSettings
 from components.image_example_gen.sources.source import Found, Listing, SetAside
 from components.image_example_gen.splits import (
     assign_listed_splits,
+    check_genuine,
     check_splits,
     complete_given_splits,
+    final_split,
     fraction,
     split_key,
     split_of,
@@ -116,6 +118,71 @@ def test_forgeries_do_not_count_as_identities():
     lone = [row._replace(impostor_of="0", split="train") if row.image_id == "3" else row for row in rows]
     with pytest.raises(UserError, match="train 2 images of 1, val"):
         check_splits(lone, SplitSettings(), 0)
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["identity", "image"]))
+def test_a_split_without_images_of_its_own_is_taken_out_of_train_by_its_share(seed, by):
+    settings = SplitSettings(by=by, train=0.6, val=0.3, test=0.1)
+    rows = [
+        Found(f"{n}/{k}", str(n), "", "test" if n % 5 == 0 else "train", digest=f"{n}-{k}", divided="val" * (n % 5 > 0))
+        for n in range(1000)
+        for k in range(2)
+    ]
+    splits = [final_split(seed, row, settings) for row in complete_given_splits(rows, settings)]
+    assert [split == "test" for split in splits] == [row.given_split == "test" for row in rows]
+    assert abs(splits.count("val") / (splits.count("val") + splits.count("train")) - 1 / 3) < 0.08
+    if by == "identity":
+        assert splits[::2] == splits[1::2]
+
+
+def test_what_is_divided_in_one_increment_is_divided_in_all():
+    found = [Found("1/a", "ann", "", "train", divided="val"), Found("2/a", "ann", ""), Found("2/b", "ann", "", "train")]
+    assert {one.divided for one in complete_given_splits(found, SplitSettings())} == {"val"}
+
+
+def genuine_error(rows: list[Found], settings: SplitSettings, seed: int) -> str:
+    with pytest.raises(UserError) as caught:
+        check_genuine(rows, settings, seed)
+    assert caught.value.code == "data-no-genuine-pair"
+    return caught.value.message
+
+
+def mostly_single(settings: SplitSettings, seed: int) -> list[Found]:
+    rows = []
+    for identity in range(28):
+        for image in range(10 if identity < 8 else 1):
+            row = Found(f"{identity}/{image}", str(identity), "", digest=f"d{identity}-{image}")
+            rows.append(row._replace(split=final_split(seed, row, settings)))
+    return rows
+
+
+def test_identities_of_one_image_each_name_what_is_missing_and_only_what_helps():
+    settings = SplitSettings(train=0.6, val=0.2, test=0.2)
+    seed = next(
+        n for n in range(200) if all(int(r.identity) >= 8 for r in mostly_single(settings, n) if r.split == "test")
+    )
+    message = genuine_error(mostly_single(settings, seed), settings, seed)
+    assert "one image each" in message
+    assert "by: identity" not in message
+    better = int(message.partition("another seed (")[2].partition(" ")[0])
+    check_genuine(mostly_single(settings, better), settings, better)
+    by_image = settings.model_copy(update={"by": "image"})
+    assert "set data.split.by: image" in message
+    check_genuine(mostly_single(by_image, seed), by_image, seed)
+
+
+def test_no_remedy_is_named_that_was_tried_in_vain():
+    given_splits = [
+        Found(f"{n}", f"{n // 2 if n < 8 else n}", "", split, digest=f"d{n}", split=split)
+        for n, split in enumerate(["train"] * 4 + ["val"] * 4 + ["test"] * 2)
+    ]
+    message = genuine_error(given_splits, SplitSettings(), 0)
+    assert message.endswith("; add a second image to some of them")
+    few = [row._replace(split="train", given_split="") for row in given_splits[:4]]
+    with pytest.raises(UserError, match=r"identities; add data$"):
+        check_splits(few, SplitSettings(), 0)
+    crossing = [Found(f"{n}{s}", f"{n}", "", s, digest=f"d{n}{s}", split=s) for n in range(3) for s in SPLITS]
+    assert "by: identity" not in genuine_error(crossing, SplitSettings(by="image"), 0)
 
 
 LISTING = Listing([Found("a/1.png", "a", ""), Found("b/1.png", "b", ""), Found("c/1.png", "c", "", "val")], [])

@@ -49,6 +49,17 @@ def _shelf(tmp_path) -> Path:
     return tmp_path
 
 
+def test_folders_of_splits(shelf):
+    for path in ("kaggle/train/ann/1.png", "kaggle/test/bob/2.png"):
+        (shelf / path).parent.mkdir(parents=True)
+        (shelf / path).write_bytes(b"x")
+    listing = open_source(f"{SHELF}/kaggle", IngestSettings()).source.list()
+    assert [(one.identity, one.given_split, one.divided) for one in listing.found] == [
+        ("bob", "test", ""),
+        ("ann", "train", "val"),
+    ]
+
+
 def test_a_folder(shelf):
     source = open_source(f"{SHELF}/photos/", IngestSettings()).source
     listing = source.list()

@@ -52,7 +52,25 @@ def test_hidden_and_system_folders_are_skipped(tmp_path):
         ("a/notes.txt", b"P5: the plan", "not an image file: .txt"),
         ("a/notes.txt", b"BMW and others, a text of some length", "not an image file: .txt"),
         ("a/README", b"text", "not an image file: by its content"),
-        ("a/b.d/none", b"", "not an image file: by its content"),
+        ("a/b.d/none", b"", "empty file"),
+        ("a/__init__.py", b"", "not an image file: .py"),
+        ("a/1.heic", b"\0\0\0\x18ftypmif1" + bytes(8), "unsupported format HEIC"),
+        ("a/photo", b"\0\0\0\x1cftypcrx " + bytes(8), "unsupported format RAW"),
+        ("a/live.mov", b"\0\0\0\x14ftypqt  ", "not an image file: .mov"),
+        ("a/live.bin", b"\0\0\0\x14ftypisom", "not an image file: .bin"),
+        ("a/photo.NEF", b"\1\2\3", "unsupported format RAW"),
+        ("a/photo.heic", b"\xff\xd8\xff\xe0", ""),
+        ("a/scan.txt", b"%PDF-1.7", "unsupported format PDF"),
+        ("a/logo", b"<svg xmlns=", "unsupported format SVG"),
+        ("a/icon.ico", b"x", "unsupported format ICO"),
+        ("a/1.jpg.gz", b"\x1f\x8b\x08\x08", "unknown format .gz"),
+        ("a/1.enc", bytes(range(200, 232)), "unknown format .enc"),
+        ("a/1", bytes(32), "unknown format"),
+        ("a/1.pts", b"version: 1\nn_points: 68\n{\n", "not an image file: .pts"),
+        ("a/liesmich", "Maße für Ä".encode("latin-1"), "not an image file: by its content"),
+        ("a/日本", "日本語のテキスト、".encode()[:-1], "not an image file: by its content"),
+        ("a/Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(28), "not an image file: .db"),
+        ("a/1.jpg.xmp", b"\0\1", "not an image file: .xmp"),
     ],
 )
 def test_the_ending_or_the_content_makes_an_image(path, content, reason):
@@ -67,7 +85,19 @@ def test_images_and_other_files_of_a_folder(tmp_path):
     images, others = find_images(LocalFolder(str(tmp_path)))
     assert [file.path for file in images] == ["a/1.png", "b/face.happy"]
     assert {file.path: reason for file, reason in others} == {
-        "a/gone.png": "not an image file: not a regular file",
+        "a/gone.png": "broken link",
         "a/notes.txt": "not an image file: .txt",
-        "a/pipe.png": "not an image file: not a regular file",
+        "a/pipe.png": "not a regular file",
     }
+
+
+def test_what_cannot_be_read_counts_unless_its_name_says_that_it_is_no_image():
+    def denied() -> bytes:
+        raise PermissionError
+
+    assert why_not_an_image(File("a/scan", 5), denied) == "cannot be read: PermissionError"
+    assert why_not_an_image(File("a/notes.txt", 5), denied) == "not an image file: cannot be read: PermissionError"
+    assert why_not_an_image(File("a/scan", 5), lambda: b"") == "cannot be read: its beginning is damaged"
+    assert why_not_an_image(File("a/gone.txt", 0, regular=False, linked=True), denied).startswith("not an image file: ")
+    assert why_not_an_image(File("a/\udcff.png", 5), denied) == "its name is not UTF-8"
+    assert why_not_an_image(File("a/\udcff.json", 5), denied) == "not an image file: its name is not UTF-8"

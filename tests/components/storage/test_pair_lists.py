@@ -70,8 +70,29 @@ def test_any_separator_of_a_csv(name, separator):
 
 
 @pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("\ufeffIMAGE_A; Image_B ;Same\r\na; b ;TRUE\r\n ; ; \r\nc;d;different\r\n", [("a", "b", 1), ("c", "d", 0)]),
+        ("image_a image_b same\na b same\nc d False\n", [("a", "b", 1), ("c", "d", 0)]),
+        ("a b +1\rc d -1\r", [("a", "b", 1), ("c", "d", 0)]),
+        ("genuine a b\nimpostor c d\n", [("a", "b", 1), ("c", "d", 0)]),
+        ("\ufeff日本\tb c\tyes\r\n\r\nc\td\tno", [("日本", "b c", 1), ("c", "d", 0)]),
+    ],
+)
+def test_labels_headers_and_line_ends_as_programs_write_them(text, pairs):
+    assert [pair[1:] for pair in parse_pairs("list", text.encode())] == pairs
+
+
+@pytest.mark.parametrize(
     ("text", "key_fact"),
     [
+        ("image_a,Image_A,image_b,same\na,b,c,1\n", "the column image_a appears twice"),
+        ("1001 1002\n1 2 1\n", "line 1: '1001 1002' must be"),
+        ("5\nann 0 2\n", "line 2: 'ann 0 2' must be"),
+        ("a b maybe\n", "line 1: 'a b maybe' must be"),
+        ("# mine\na b 1\n", "line 1: '# mine' must be"),
+        ("a b 1\n1001 1002 7\n", "line 2: '1001 1002 7' must be"),
+        ("\tb\t1\n", "line 1:"),
         ("a b 2\n", "line 1: 'a b 2' must be"),
         ("a b 1\na b\n", "line 2: 'a b' must be"),
         ("a 1 b x\n", "line 1:"),
@@ -152,6 +173,16 @@ def test_images_are_found_with_and_without_their_ending(images, tmp_path):
         "J.K._Rowling/J.K._Rowling_0001": "J.K._Rowling/J.K._Rowling_0001.pgm",
         "bob/1": "bob/1.png",
     }
+
+
+def test_a_name_that_several_images_have_is_an_error_and_no_guess(tmp_path):
+    for name in ("1.png", "1.jpg", "1.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    for images in (ImagesOnDisk(tmp_path), KnownImages(["1.jpg", "1.png"], ["1.txt"])):
+        with pytest.raises(UserError, match=r"^l line 1: '1' may be '1.jpg' or '1.png'; write it with its ending"):
+            resolve("l", parse_pairs("l", b"1 1.png 1\n"), images)
+    assert KnownImages(["a.png"], ["a.txt", "b.json"]).find("a") == "a.png"
+    assert KnownImages(["a.png"], ["a.txt", "b.json"]).find("b") == "b.json"
 
 
 @pytest.mark.parametrize("images", [known, on_disk])

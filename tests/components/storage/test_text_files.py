@@ -17,7 +17,14 @@ def test_rows_have_the_number_of_their_first_line():
 
 @pytest.mark.parametrize(
     ("text", "header"),
-    [("path", ["path"]), ("", []), (" a | b", ["a", "b"]), ('"a"b,c', []), ("a,b;c,d", ["a", "b;c", "d"])],
+    [
+        ("path", ["path"]),
+        ("", []),
+        (" a | b", ["a", "b"]),
+        ('"a"b,c', []),
+        ("a,b;c,d", ["a", "b;c", "d"]),
+        ("Path; Identity", ["path", "identity"]),
+    ],
 )
 def test_the_header_gives_the_separator(text, header):
     assert header_of(text) == header

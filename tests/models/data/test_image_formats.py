@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from models.data.image_formats import UnreadableImage, normalise
 from models.data.image_structure.gif import gif_frames
@@ -243,3 +243,15 @@ def test_a_gif_of_a_million_empty_frames_is_refused_without_looking_at_them_all(
 @given(st.binary(max_size=200))
 def test_any_bytes_after_a_gifs_head_are_counted_to_an_end(tail):
     assert sum(1 for _ in gif_frames(b"GIF89a" + tail)) <= len(tail) + 1
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\1\4\0\0"}], ids=["thumbnail", "DNG"])
+def test_a_cameras_raw_file_is_not_read_by_its_thumbnail(tags):
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        info.tagtype[tag] = 4 if isinstance(value, int) else 1
+        info[tag] = value
+    file = io.BytesIO()
+    Image.new("L", (4, 4)).save(file, "TIFF", tiffinfo=info)
+    with pytest.raises(UnreadableImage, match="unsupported format RAW"):
+        normalise(file.getvalue())

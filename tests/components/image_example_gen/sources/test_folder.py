@@ -47,8 +47,8 @@ def test_other_files_and_misplaced_images_are_set_aside_with_their_reason(tmp_pa
     (tmp_path / "a" / "gone.png").symlink_to("nowhere.png")
     assert {entry.image_id: entry.reason for entry in list_images(root, "identity").set_aside} == {
         "a/Thumbs.db": "not an image file: .db",
-        "a/pipe.png": "not an image file: not a regular file",
-        "a/gone.png": "not an image file: not a regular file",
+        "a/pipe.png": "not a regular file",
+        "a/gone.png": "broken link",
         "top.png": "misplaced: too shallow for <identity>/<image>",
         "a/deep/2.png": "misplaced: too deep for <identity>/<image>",
     }
@@ -58,7 +58,7 @@ def test_a_name_that_is_not_utf8_is_set_aside(tmp_path):
     root = touch(tmp_path, "a/1.png")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/a/\xff.png")).write_bytes(b"x")
     (entry,) = list_images(root, "identity").set_aside
-    assert entry.reason == "not an image file: its name is not UTF-8"
+    assert entry[1:] == ("its name is not UTF-8", 1, "a")
     entry.image_id.encode("utf-8")
 
 
@@ -94,6 +94,18 @@ def test_the_other_layout_is_named_where_most_images_lie_at_its_depth(tmp_path):
     assert listing.hint == "; data.layout: group/identity would fit 2 images"
     listing = list_images(touch(tmp_path, "g/4.png", "g/5.png"), "identity")
     assert listing.hint == ""
+
+
+def test_an_identity_that_may_lose_its_images_is_known(tmp_path):
+    root = touch(tmp_path, "a/1.png", "b/1.heic", "b/deep/2.png", "c/notes.txt", "3.png")
+    (tmp_path / "d").symlink_to("not mounted")
+    assert {entry.image_id: entry.identity for entry in list_images(root).set_aside} == {
+        "b/1.heic": "b",
+        "b/deep/2.png": "b",
+        "c/notes.txt": "",
+        "3.png": "",
+        "d": "d",
+    }
 
 
 def test_fingerprint_changes_with_any_file(tmp_path):

@@ -59,7 +59,7 @@ def test_json_lines_are_read_as_csv_is(tmp_path):
 
 def test_a_missing_image_is_set_aside(tmp_path):
     source = write(tmp_path, "identity,path\na,gone.png\na,here.png\n", "here.png")
-    assert source.list().set_aside == [SetAside("gone.png", "missing: no such file", 0)]
+    assert source.list().set_aside == [SetAside("gone.png", "missing: no such file", 0, "a")]
     nothing = write(tmp_path / "elsewhere", "identity,path\na,gone.png\n")
     with pytest.raises(UserError, match=r"line 2 would be .*/elsewhere/gone\.png") as caught:
         nothing.list()
@@ -93,7 +93,7 @@ def test_a_link_may_not_leave_the_folder(tmp_path):
         (",a,,,", "path is empty"),
         ("1.png, ,,,", "identity is empty"),
         ("1.png,a,,tset,", "split 'tset' is unknown; did you mean test?"),
-        ("1.png,a,,validation,", "did you mean val?"),
+        ("1.png,a,,vall,", "did you mean val?"),
         ("1.png,a,,x,", "train, val or test"),
         ("1.png,a,,,a", "impostor_of is the row's own identity 'a'"),
         ("1.png,,,,okk", "impostor_of 'okk' is nobody; did you mean 'ok'?"),

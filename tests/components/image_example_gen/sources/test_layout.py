@@ -1,0 +1,157 @@
+"""Folders named after splits, in any spelling and above any layout; hints that hold for the names that were found."""
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.address import open_source
+from components.image_example_gen.sources.layout import split_named
+from components.image_example_gen.sources.source import Listing
+from models.errors import UserError
+
+KAGGLE = ["train/ann/1.png", "train/bob/1.png", "test/ann/2.png", "valid/cy/1.png"]
+
+
+def as_folder(root: Path, paths: list[str]) -> str:
+    for path in paths:
+        (root / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "data" / path).write_bytes(b"x")
+    return str(root / "data")
+
+
+def as_zip(root: Path, paths: list[str]) -> str:
+    with zipfile.ZipFile(root / "data.zip", "w") as archive:
+        for path in paths:
+            archive.writestr(f"all/of it/{path}", b"x")
+    return str(root / "data.zip")
+
+
+def as_tar(root: Path, paths: list[str]) -> str:
+    with tarfile.open(root / "data.tgz", "w:gz") as archive:
+        archive.add(as_folder(root, paths), "data")
+    return str(root / "data.tgz")
+
+
+def list_images(address: str, layout="identity") -> Listing:
+    return open_source(address, IngestSettings(layout=layout)).source.list()
+
+
+def refusal(root: Path, paths: list[str], layout="identity") -> UserError:
+    with pytest.raises(UserError) as caught:
+        list_images(as_folder(root, paths), layout)
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("names", "split"),
+    [
+        (["train", "Train", "TRAIN", "training", "train_set", "Training Set", "train-images", "images.train"], "train"),
+        (["val", "valid", "validation", "Validation_Data", "dev", "VAL"], "val"),
+        (["test", "testing", "Test Set", "TEST"], "test"),
+        (["trainer", "testament", "val d'isere", "tester", "train 1", "data", "set", "", "_", "ann", "Deva"], ""),
+    ],
+)
+def test_spellings_of_splits(names, split):
+    assert {split_named(name) for name in names} == {split}
+
+
+@pytest.mark.parametrize("kind", [as_folder, as_zip, as_tar])
+def test_folders_of_splits_above_the_identities_are_given_splits(tmp_path, kind):
+    listing = list_images(kind(tmp_path, KAGGLE))
+    assert sorted((one.identity, one.given_split, one.divided) for one in listing.found) == [
+        ("ann", "test", ""),
+        ("ann", "train", ""),
+        ("bob", "train", ""),
+        ("cy", "val", ""),
+    ]
+    assert {one.identity_images for one in listing.found if one.identity == "ann"} == {2}
+    (note,) = listing.notes
+    assert note == "folders of the images taken as given splits: train = train; val = valid; test = test"
+    assert not listing.hint
+
+
+def test_the_groups_lie_below_the_splits(tmp_path):
+    paths = ["Training/g/ann/1.png", "Training/h/ann/2.png", "TEST/g/bob/1.png"]
+    listing = list_images(as_folder(tmp_path, paths), "group/identity")
+    assert [(one.identity, one.group, one.given_split, one.divided) for one in listing.found] == [
+        ("g/bob", "g", "test", ""),
+        ("g/ann", "g", "train", "val"),
+        ("h/ann", "h", "train", "val"),
+    ]
+    assert "val taken out of train" in listing.notes[0]
+
+
+def test_what_lies_beside_the_splits_is_set_aside(tmp_path):
+    listing = list_images(as_folder(tmp_path, [*KAGGLE, "dan/1.png", "test/2.png", "sample.png", "test/eve/1.heic"]))
+    assert {entry.image_id: (entry.reason, entry.identity) for entry in listing.set_aside} == {
+        "dan/1.png": ("misplaced: not below test or train or valid, as the other images are", "dan"),
+        "sample.png": ("misplaced: not below test or train or valid, as the other images are", ""),
+        "test/2.png": ("misplaced: too shallow for <identity>/<image>", ""),
+        "test/eve/1.heic": ("unsupported format HEIC", "eve"),
+    }
+
+
+def test_an_identity_may_have_the_name_of_a_split(tmp_path):
+    listing = list_images(as_folder(tmp_path, ["test/1.png", "train/1.png", "ann/1.png", "train/sub/2.png"]))
+    assert [one.identity for one in listing.found] == ["ann", "test", "train"]
+    assert not any(one.given_split for one in listing.found)
+    listing = list_images(as_folder(tmp_path / "other", ["train/test/1.png", "train/ann/1.png", "test/train/1.png"]))
+    assert {(one.identity, one.given_split) for one in listing.found} == {
+        ("test", "train"),
+        ("ann", "train"),
+        ("train", "test"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("paths", "layout", "key_fact"),
+    [
+        (["train/1.png", "test/2.png"], "identity", "make a folder for each identity in each"),
+        (KAGGLE, "group/identity", "set data.layout: identity, which takes them as given splits"),
+    ],
+)
+def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_fact):
+    error = refusal(tmp_path, paths, layout)
+    assert error.code == "data-split-folders"
+    assert key_fact in error.message
+
+
+@pytest.mark.parametrize(
+    ("paths", "layout", "key_fact"),
+    [
+        (["train/ann/1.png", "train/bob/1.png"], "identity", "/data/train"),
+        (["test/ann/1.png", "val/bob/1.png"], "identity", "test, val look like splits"),
+        (["a/ann/1.png", "b/ann/1.png"], "identity", "(ann) repeat in several of a, b"),
+        (["train/1.png", "bob/1.png"], "group/identity", "train"),
+        (["a/1.heic", "b/2.dng"], "identity", "2 files are not images (unsupported format HEIC: 1, unsupported format"),
+    ],
+)
+def test_a_layout_that_would_make_wrong_labels_is_not_advised(tmp_path, paths, layout, key_fact):
+    error = refusal(tmp_path, paths, layout)
+    assert error.code == "data-no-images"
+    assert key_fact in error.message
+    assert "set data.layout" not in error.message
+
+
+@pytest.mark.parametrize(
+    "paths", [["x/y.png", "train/a/1.png", "train/b/1.png"], ["x/y.png", "a/i/1.png", "b/i/1.png"]]
+)
+def test_nor_is_it_advised_where_some_images_are_used(tmp_path, paths):
+    assert list_images(as_folder(tmp_path, paths)).hint == ""
+
+
+def test_a_manifest_gives_splits_in_any_spelling_and_by_its_column_alone(tmp_path):
+    as_folder(tmp_path, ["train/1.png", "train/2.png", "test/3.png"])
+    manifest = tmp_path / "data" / "list.csv"
+    manifest.write_text("path,identity,split\ntrain/1.png,ann,Training\ntrain/2.png,bob,VALID\ntest/3.png,cy,Test\n")
+    listing = list_images(str(manifest))
+    assert [one.given_split for one in listing.found] == ["test", "train", "val"]
+    assert listing.notes == ()
+    manifest.write_text("path,identity\ntrain/1.png,ann\ntrain/2.png,bob\ntest/3.png,cy\n")
+    listing = list_images(str(manifest))
+    assert {one.given_split for one in listing.found} == {""}
+    assert listing.notes[0].startswith("the folders test and train are not taken as splits")
