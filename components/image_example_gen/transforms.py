@@ -179,6 +179,8 @@ class _WriteChunk(beam.DoFn):
                 perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
                 digest = canonical_pixels.digest(canonical)
                 row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
+                shown = canonical_pixels.without_padding(canonical, source.height, source.width, self._image)
+                row = row._replace(dim=canonical_pixels.is_dim(shown))
                 hashed = split_of(self._seed, split_key(row, self._settings.split), self._settings.split)
                 row = row._replace(split=row.given_split or hashed)
                 yield row, image_example(row, source, canonical)

@@ -32,6 +32,7 @@ class Found(NamedTuple):
       perceptual: a hash that is near for images that look alike, hex; "" where it is off.
       reason: why it is set aside, "" for a usable image.
       untrimmed: whether trimming was skipped because it has the configured size already.
+      dim: whether its pixels use a small part of their range.
     """
 
     image_id: str
@@ -48,6 +49,7 @@ class Found(NamedTuple):
     perceptual: str = ""
     reason: str = ""
     untrimmed: bool = False
+    dim: bool = False
 
 
 class SetAside(NamedTuple):
