@@ -62,6 +62,7 @@ class Executor(BaseBeamExecutor):
         kept, near = _settle(examples.uri, rows, dropped, settings, len(chunked(found)))
         quarantined = quarantine.quarantine(rows, dropped, listing.set_aside)
         figures = quarantine.count(kept, quarantined, image_records.bytes_written(examples.uri))
+        figures["dim"] = sum(row.dim for row in kept)
         if image.trim is not None:
             figures["untrimmed"] = sum(row.untrimmed for row in kept)
         if settings.near_duplicates != "off":

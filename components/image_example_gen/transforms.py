@@ -179,6 +179,8 @@ class _WriteChunk(beam.DoFn):
                 perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
                 digest = canonical_pixels.digest(canonical)
                 row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
+                shown = canonical_pixels.without_padding(canonical, source.height, source.width, self._image)
+                row = row._replace(dim=canonical_pixels.is_dim(shown))
                 row = row._replace(split=final_split(self._seed, row, self._settings.split))
                 yield row, image_example(row, source, canonical)
 

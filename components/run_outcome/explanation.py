@@ -53,6 +53,11 @@ def warnings_of(summary: RunSummary) -> Iterator[str]:
             f"{untrimmed:,} images were not trimmed because they already have the target size: give image.height or "
             "image.width another value."
         )
+    if dim := int(summary.counts.get("images", {}).get("dim", 0)):
+        yield (
+            f"{dim:,} images use a small part of the range from black to white, as if fewer bits were stored in more: "
+            "scale their values to the full range."
+        )
     accuracy = summary.metrics.get("accuracy")
     if accuracy and accuracy.low is not None and accuracy.high is not None and accuracy.high - accuracy.low > _WIDE:
         yield f"The accuracy, {accuracy.value:.3f}, is known to within {accuracy.low:.3f} to {accuracy.high:.3f} only."

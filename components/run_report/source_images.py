@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
 
 from components.run_report.pictures import ShownPair, data_url
-from models.data.image_formats import FORMATS
+from models.data.image_formats import opened
 
 EACH = 12  # near-duplicate pairs of a kind
 MOST = 24  # excluded files
@@ -101,9 +101,7 @@ def picture(folder: Path | None, name: str) -> str:
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # show as much as there is
     try:
-        with Image.open(path, formats=list(FORMATS)) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                return ""
+        with opened(path.read_bytes(), max_pixels=_MOST_PIXELS, max_bytes=_MOST_BYTES) as image:
             image.draft("RGB", (_SIDE, _SIDE))
             image.thumbnail((_SIDE, _SIDE))
             return data_url(image.convert("RGB"))

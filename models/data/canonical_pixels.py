@@ -13,6 +13,7 @@ import tensorflow as tf
 from models.settings import ImageSettings
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
+_FEW_LEVELS, _DARK = 16, 64  # of 255: 12 and 14 bits of 16
 _MARGIN = 0.1  # around what is trimmed, of its longer side
 
 
@@ -65,6 +66,25 @@ def digest(pixels: np.ndarray) -> str:
     """SHA-256 of the pixels and their shape, hex: equal for images that are equal to a model."""
     shape = "x".join(str(length) for length in pixels.shape)
     return hashlib.sha256(f"{shape}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def is_dim(pixels: np.ndarray) -> bool:
+    """Whether pixels, uint8, span at most 17 of 256 levels, or none is brighter than a quarter of white.
+
+    So are 8 to 14 bits that were stored in 16 without being scaled, and masks of zeros and ones.
+    """
+    low, high = int(pixels.min()), int(pixels.max())
+    return high - low <= _FEW_LEVELS or high <= _DARK
+
+
+def without_padding(pixels: np.ndarray, height: int, width: int, image: ImageSettings) -> np.ndarray:
+    """The part of canonical pixels that an image of this height and width fills; all where they are trimmed."""
+    if image.fit == "stretch" or image.trim is not None or (height, width) == (image.height, image.width):
+        return pixels
+    scale = min(image.height / height, image.width / width)
+    rows, columns = (max(1, round(length * scale) - 1) for length in (height, width))  # rounded as it may be
+    top, left = (image.height - rows) // 2, (image.width - columns) // 2
+    return pixels[top : top + rows, left : left + columns]
 
 
 def _resized(pixels: tf.Tensor, ground: tf.Tensor, image: ImageSettings) -> tf.Tensor:

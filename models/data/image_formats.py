@@ -180,7 +180,7 @@ def _is_plain(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         eight_bits = data[24] == 8 and data[25] in (0, 2) and not getattr(image, "is_animated", False)
         return eight_bits and (not png.has_orientation(data) or _orientation(image) == 1) and png.is_exact(data)
-    return image.format == "JPEG" and _is_common_jpeg(data) and _orientation(image) == 1
+    return image.format == "JPEG" and jpeg.is_common(data) and _orientation(image) == 1
 
 
 def _upright(image: Image.Image, data: bytes) -> Image.Image:
@@ -189,22 +189,6 @@ def _upright(image: Image.Image, data: bytes) -> Image.Image:
         return image
     orientation = _orientation(image)
     return image if orientation == 1 else image.transpose(_UPRIGHT[orientation])
-
-
-def _is_common_jpeg(data: bytes) -> bool:
-    """Whether its frame is baseline, extended or progressive Huffman: what every decoder can read."""
-    position = 2
-    while position + 4 <= len(data):
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif data[position] != 0xFF or marker == 0xDA:
-            return False
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return marker <= 0xC2
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
 
 
 def _orientation(image: Image.Image) -> int:

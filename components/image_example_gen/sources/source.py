@@ -35,6 +35,7 @@ class Found(NamedTuple):
       reason: why it is set aside, "" for a usable image.
       untrimmed: whether trimming was skipped because it has the configured size already.
       divided: splits that are taken out of the given one, by the configured shares, with blanks between.
+      dim: whether its pixels use a small part of their range.
     """
 
     image_id: str
@@ -52,6 +53,7 @@ class Found(NamedTuple):
     reason: str = ""
     untrimmed: bool = False
     divided: str = ""
+    dim: bool = False
 
 
 class SetAside(NamedTuple):

@@ -2,12 +2,13 @@
 
 import re
 
-from models.data.image_structure.budget import Budget, check_parts, over_budget
+from models.data.image_structure.budget import MAX_PARTS, Budget, over_budget
 
 _MAX_SCANS = 500  # an encoder's usual script has ten
 _MAX_SCANNED = 2_000_000_000  # pixels times scans: a decoder visits all of them in each scan, also in an empty one
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a byte of pixels nor a restart
-_SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
+_EOI, _SOS = 0xD9, 0xDA
+_ALONE = (0xD8, 0x01)  # no segment: another start, TEM
 _APP0, _APP1, _APP14, _COM = 0xE0, 0xE1, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -20,23 +21,21 @@ def checked(data: bytes, budget: Budget) -> bytes:
     Raises:
       UnreadableImage: too many pixels, segments or scans.
     """
-    kept, seen = [data[:2]], set()
+    kept, seen = [data[:2]], set[bytes]()
     position, parts, scans, pixels, components, begin = 2, 0, 0, 0, 0, 0
     several = False
     while found := _MARKER.search(data, position):
-        start, position = found.span()
-        marker = data[position - 1]
+        start = found.start()
+        marker, body = data[start + 1], start + 2
+        position = body
         if marker == _EOI:
             break
-        if marker in (_SOI, _TEM):
+        if marker in _ALONE:
             continue
         parts += 1
-        check_parts(parts, "JPEG segments")
-        body, position = position, position + max(2, int.from_bytes(data[position : position + 2], "big"))
-        if marker in _FRAMES:
-            height, width, components = _frame(data[body + 2 : body + 8])
-            budget.check_pixels(width, height)
-            pixels, several = max(pixels, width * height), several or marker in _PROGRESSIVE
+        if parts > MAX_PARTS:
+            raise over_budget(f"more than {MAX_PARTS} JPEG segments")
+        position += max(2, int.from_bytes(data[body : body + 2], "big"))
         if marker == _SOS:
             scans, begin = scans + 1, begin or start
             several = several or data[body + 2 : body + 3] != bytes([components % 256])
@@ -44,9 +43,25 @@ def checked(data: bytes, budget: Budget) -> bytes:
                 break
             if scans > _MAX_SCANS or scans * pixels > _MAX_SCANNED:
                 raise over_budget("JPEG scans of so many pixels")
-        elif not scans and _is_needed(marker, data[body + 2 : body + 26], seen):
+            continue
+        if marker in _FRAMES:
+            height, width, components = _frame(data[body + 2 : body + 8])
+            budget.check_pixels(width, height)
+            pixels, several = max(pixels, width * height), several or marker in _PROGRESSIVE
+        if not scans and (marker < _APP0 or _is_needed(marker, data[body + 2 : body + 26], seen)):
             kept.append(data[start:position])
     return b"".join([*kept, memoryview(data)[begin:]]) if begin else b"".join(kept)
+
+
+def is_common(data: bytes) -> bool:
+    """Whether the frame of a checked JPEG is baseline, extended or progressive Huffman: what every decoder can read."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in _FRAMES:
+            return marker <= 0xC2
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
 
 
 def _frame(body: bytes) -> tuple[int, int, int]:
@@ -59,4 +74,4 @@ def _is_needed(marker: int, beginning: bytes, seen: set[bytes]) -> bool:
         block = next((block for block in _BLOCKS if beginning.startswith(block) and block not in seen), b"")
         seen.add(block)
         return block != b""
-    return marker in (_APP0, _APP14) or not _APP0 <= marker <= _COM
+    return marker in (_APP0, _APP14) or marker > _COM
