@@ -27,7 +27,7 @@ _SLOW = 600
 _PREDICT = b"POST /v1/models/siamese:predict HTTP/1.1\r\nHost: x\r\n"
 
 
-def endless(connection: socket.socket, _: bytes) -> None:
+def endless(connection: socket.socket, _body: bytes) -> None:
     """A body without an end, of which nobody wants to know."""
     connection.sendall(b"POST /nope HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(10_000):
