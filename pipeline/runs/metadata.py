@@ -17,9 +17,13 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.baseline.report import BaselineReport
 from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_record.lineage import Lineage, Step
-from models.errors import UserError
+from models.errors import UserError, disk_fault
 from models.export.manifest import ModelManifest
+<<<<<<< HEAD
 from pipeline.environment.output_folder import name_to_read, own_name
+=======
+from pipeline.environment.output_folder import damaged_metadata
+>>>>>>> t6
 
 if TYPE_CHECKING:
     from components.run_record.record import RunRecord
@@ -117,7 +121,12 @@ def _store(path: Path) -> metadata_store.MetadataStore:
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(path)
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    return metadata_store.MetadataStore(connection)
+    try:
+        return metadata_store.MetadataStore(connection)
+    except Exception as error:
+        if disk_fault(error):
+            raise
+        raise damaged_metadata(path, " ".join(str(error).split())[:200]) from error
 
 
 def _nodes_of(store: metadata_store.MetadataStore, run_id: str, output: Path) -> dict[str, Node]:

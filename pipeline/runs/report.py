@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.run_outcome.summary import FILE, RunSummary
+from components.run_outcome.summary import FILE, RunSummary, read_summaries
 from components.run_record.files import RunFiles
 from components.run_record.lineage import Lineage, lineage_lines
 from components.run_report.comparison_page import render_comparison
@@ -82,10 +82,13 @@ def _run(output: Path, run_id: str) -> tuple[Path, RunSummary]:
         message = f"{output / 'runs' / run_id}: no such run; list them with `siamese runs --output {output}`"
         raise UserError(message, "config-unknown-run")
     try:
-        return run_dir, RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
+        summary = RunSummary.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         message = f"{path}: cannot be read as a summary: {str(error).splitlines()[0]}"
         raise UserError(message, "config-damaged-summary") from None
+    if summary.status == "running":  # or it was killed
+        summary = next((one for one in read_summaries(output) if one.run_id == summary.run_id), summary)
+    return run_dir, summary
 
 
 def _lineage(output: Path, summary: RunSummary) -> Lineage | None:
