@@ -16,6 +16,7 @@ from pipeline.environment.run_environment import prepare_native_libraries
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"
+_SECONDS = 3900.0  # in all; longer than one download may take
 
 
 def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
@@ -38,14 +39,20 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
         )
     prepare_native_libraries()
     with Console(stderr=True).status(f"encoder.weights: {escape(weights)} ..."):
-        checked = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _PROGRAM],
-            input=json.dumps({"encoder": encoder.model_dump(mode="json"), "image": image.model_dump(mode="json")}),
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
-        )
+        try:
+            checked = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", _PROGRAM],
+                input=json.dumps({"encoder": encoder.model_dump(mode="json"), "image": image.model_dump(mode="json")}),
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(
+                f"encoder.weights: {weights}: not there within {_SECONDS / 60:.0f} minutes", "train-weights-unusable"
+            ) from None
     if checked.returncode == 2:  # any other failure the Trainer meets too, and reports in full
         raise UserError(checked.stdout.strip(), code="train-weights-unusable")
 
