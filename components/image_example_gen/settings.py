@@ -36,7 +36,7 @@ class IngestSettings(Settings):
     layout: Layout = Field(
         "identity", description="<identity>/<image> or <group>/<identity>/<image>; of folders and archives"
     )
-    spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN}")
+    spans: int = Field(1, ge=1, le=10_000, description="newest increments that are read, where source has {SPAN}")
     drift_sample: Annotated[int, Affects.CONFIGURATION] = Field(
         2000, ge=0, description="images of the previous span that the new ones are compared with"
     )
@@ -44,7 +44,7 @@ class IngestSettings(Settings):
         image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
     )
     max_bytes: Annotated[int, Affects.CONFIGURATION] = Field(
-        image_formats.MAX_BYTES, ge=1024, description="a longer file is set aside"
+        image_formats.MAX_BYTES, ge=1024, le=2**30, description="a longer file is set aside"
     )
     max_frames: Annotated[int, Affects.CONFIGURATION] = Field(
         image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.run_outcome.verdict import UNKNOWN_CODE, GateResult, Outcome, Status
 from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
+from models.user_files import read_bytes
 from models.verification.metrics import MeasuredIntervals
 
 FILE = "summary.json"
@@ -129,8 +130,8 @@ def read_summaries(output: Path) -> list[RunSummary]:
 
 def _read(path: Path) -> RunSummary:
     try:
-        return RunSummary.model_validate_json(path.read_text("utf-8"))
-    except (ValidationError, UnicodeDecodeError, OSError) as raised:
+        return RunSummary.model_validate_json(read_bytes(path))
+    except (ValidationError, OSError) as raised:
         why = raised.errors()[0]["msg"] if isinstance(raised, ValidationError) else str(raised)
         error = f"{path}: not readable as a summary: {why}"
         return RunSummary(run_id=path.parent.name, status="failed", exit_code=1, error=error, seed=0, config_digest="")

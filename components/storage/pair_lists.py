@@ -24,11 +24,13 @@ from components.storage.folders import LocalFolder, beginning_of, read_file
 from components.storage.image_walk import why_not_an_image
 from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
 from models.errors import UserError
+from models.user_files import shown
 
 COLUMNS = ("image_a", "image_b", "same")
 _LABELS = {"0": 0, "1": 1}
 _EXPECTED = "must be 'image_a image_b 1' (or 0), or LFW's 'name 1 2' or 'name 1 other 2'"
 _SEARCHED = 20_000  # images among which a similar name is looked for
+_LONGEST = 255  # characters of such a name
 
 
 class LabelledPair(NamedTuple):
@@ -152,7 +154,7 @@ def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | Imag
         for side in (pair.a, pair.b):
             image = found.get(side) or images.find(side)
             if image is None:
-                errors.add(pair.line, f"no image {side!r}{images.similar(side)}")
+                errors.add(pair.line, f"no image {shown(repr(side), 10_000)}{images.similar(side)}")
             else:
                 found[side] = image
     errors.check()
@@ -164,7 +166,8 @@ def _stem(path: str) -> str:
 
 
 def _similar(name: str, names: Sequence[str]) -> list[str]:
-    return difflib.get_close_matches(name, names, n=1) if len(names) <= _SEARCHED else []
+    fits = len(names) <= _SEARCHED and len(name) <= _LONGEST
+    return difflib.get_close_matches(name, names, n=1) if fits else []
 
 
 def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[LabelledPair]:
@@ -214,11 +217,15 @@ def _label_first(line: int, fields: list[str]) -> LabelledPair | None:
 
 def _lfw(line: int, fields: list[str]) -> LabelledPair | None:
     match fields:
-        case [name, one, two] if one.isdecimal() and two.isdecimal():
+        case [name, one, two] if _is_number(one) and _is_number(two):
             return LabelledPair(line, _lfw_path(name, one), _lfw_path(name, two), 1)
-        case [name, one, other, two] if one.isdecimal() and two.isdecimal():
+        case [name, one, other, two] if _is_number(one) and _is_number(two):
             return LabelledPair(line, _lfw_path(name, one), _lfw_path(other, two), 0)
     return None
+
+
+def _is_number(field: str) -> bool:
+    return field.isdecimal() and field.isascii() and len(field) <= 9
 
 
 def _lfw_path(name: str, number: str) -> str:

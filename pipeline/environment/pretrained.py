@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from models.errors import UserError
+from models.library_environment import prepare_native_libraries
 from models.settings import EncoderSettings, ImageSettings
-from pipeline.environment.run_environment import prepare_native_libraries
+from models.user_files import open_regular
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"
@@ -63,7 +64,10 @@ def weights_digest(encoder: EncoderSettings) -> str | None:
     if weights is None or not Path(weights).is_file():
         return weights
     digest = hashlib.sha256()
-    with Path(weights).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with open_regular(weights) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"encoder.weights: {weights}: cannot be read: {error.strerror}", "train-weights") from None
     return digest.hexdigest()

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 
-from components.storage.image_walk import printable
 from models.errors import UserError
 from models.export.inference import Comparison, read_image
 from models.http_client import Answer, RequestFailed, request
+from models.user_files import shown
 
 _SECONDS, _BYTES = 60.0, 1 << 20  # in all, and of an answer
 _MODEL = re.compile(r"(?P<base>/v1/models/[^/:]+)(?:/(?:versions|labels)/[^/:]+)?")
@@ -78,5 +78,5 @@ def _answered(url: str, address: str, body: Any) -> Answer:
         why = str(json.loads(answer.content)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
         why = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else ""
-    reason = printable(why.splitlines()[0][:500]) if why.strip() else "no reason given"
+    reason = shown(why.splitlines()[0]) if why.strip() else "no reason given"
     raise UserError(f"--model {url}: {answer.status}: {reason}", code="serve-refused")

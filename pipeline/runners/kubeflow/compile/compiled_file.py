@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from models.errors import UserError
+from models.user_files import read_text
+from pipeline.config.yaml_text import parse_documents
 
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 
@@ -65,10 +67,8 @@ def read_compiled(path: Path) -> CompiledFile:
       UserError: it is missing, or is not a compiled pipeline.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+        documents = parse_documents(read_text(path, "kubeflow-file-unreadable", 32 << 20, pipe=False))
+    except yaml.YAMLError:
         message = f"{path}: is not YAML; compile one: siamese kubeflow compile"
         raise UserError(message, code="kubeflow-file-not-a-pipeline") from None
     try:
