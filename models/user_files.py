@@ -57,14 +57,14 @@ def read_bytes(path: str | os.PathLike[str], most_bytes: int = MOST_BYTES, pipe:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
 
 
-def read_text(path: Path | str, code: str, most_bytes: int, pipe: bool = True) -> str:
+def read_text(path: Path | str, code: str, most_bytes: int) -> str:
     """The text of a file in UTF-8, with or without a byte order mark.
 
     Raises:
       UserError: it cannot be read, or is not UTF-8; with the line.
     """
     try:
-        data = read_bytes(path, most_bytes, pipe)
+        data = read_bytes(path, most_bytes)
     except OSError as error:
         raise UserError(f"{shown(path)}: cannot be read: {error.strerror}", code) from None
     try:

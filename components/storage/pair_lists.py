@@ -127,6 +127,8 @@ class ImagesOnDisk:
         except (OSError, ValueError, UserError):
             return ""
         near = _similar(PurePosixPath(name).name, names)
+        if near == [PurePosixPath(name).name]:
+            return ", but something of that name that is no regular file"
         return f"; did you mean {str(PurePosixPath(name).with_name(near[0]))!r}?" if near else ""
 
     def _beside(self, name: str) -> dict[str, list[str]]:
