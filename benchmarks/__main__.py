@@ -6,7 +6,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from pipeline.environment.run_environment import prepare_native_libraries
+from models.library_environment import prepare_native_libraries
 
 HERE = Path(__file__).parent
 SCRIPTS = {path.stem: path for path in sorted(HERE.glob("*.py")) if not path.stem.startswith("_")}

@@ -193,6 +193,8 @@ serve-no-platform: serving_validator.runtime asks for Docker or Kubernetes, and 
   -> start Docker, or set serving_validator.runtime to process
 serve-port-unavailable: the port is in use, or the address is not one of this machine -> choose another --port or --host
 serve-refused: the server refused the request -> see the reason in the message
+system-error: a file, a folder or the memory is not as any command expects it
+  -> the message names the file and what the system reported; correct that
 train-batch-too-small: More devices share a training step than it has identities or pairs for.
   -> Raise training.batch, or use fewer devices.
 train-collapsed (exit code 1): the encoder has mapped all images to one point

@@ -22,15 +22,15 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import Outcome
 from models.data.features import AUGMENTED
 from models.export.manifest import CARD_FILE
+from models.library_environment import prepare_native_libraries
 from pipeline.environment.output_folder import serving_address
-from pipeline.environment.run_environment import prepare_native_libraries
 
 
 @contextmanager
 def quiet(log: Path) -> Iterator[Console]:
     """Sends everything that libraries print, from Python or C++, to ``log``; yields a console on the real terminal."""
     prepare_native_libraries()
-    handler = logging.FileHandler(log, encoding="utf-8")
+    handler = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     root = logging.getLogger()
     level = root.level
@@ -52,7 +52,10 @@ def _into(log: Path) -> Iterator[TextIO]:
     """Points the descriptors of standard output and error at ``log``; yields the real standard output."""
     terminals = os.dup(1), os.dup(2)
     _flush()
-    with log.open("ab", buffering=0) as file, os.fdopen(terminals[0], "w", encoding="utf-8", closefd=False) as screen:
+    with (
+        log.open("ab", buffering=0) as file,
+        os.fdopen(terminals[0], "w", encoding="utf-8", errors="backslashreplace", closefd=False) as screen,
+    ):
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

@@ -42,7 +42,7 @@ class IngestSettings(Settings):
         description="names of files and folders that are passed over, in any case, instead of those of NAS, macOS, "
         "Windows and editors; hidden ones and the product's own output always are",
     )
-    spans: int = Field(1, ge=1, description="newest increments that are read, where source has {SPAN}")
+    spans: int = Field(1, ge=1, le=10_000, description="newest increments that are read, where source has {SPAN}")
     drift_sample: Annotated[int, Affects.CONFIGURATION] = Field(
         2000, ge=0, description="images of the previous span that the new ones are compared with"
     )
@@ -50,7 +50,7 @@ class IngestSettings(Settings):
         image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
     )
     max_bytes: Annotated[int, Affects.CONFIGURATION] = Field(
-        image_formats.MAX_BYTES, ge=1024, description="a longer file is set aside"
+        image_formats.MAX_BYTES, ge=1024, le=2**30, description="a longer file is set aside"
     )
     max_frames: Annotated[int, Affects.CONFIGURATION] = Field(
         image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded"

@@ -10,9 +10,9 @@ from models.settings import IsPath, Settings
 class PairCounts(Settings):
     """Pairs of a split, genuine and impostor together, instead of ``per_image``."""
 
-    train: int | None = Field(None, ge=2, description="of the train split; an even number")
-    val: int | None = Field(None, ge=2, description="of the validation split; an even number")
-    test: int | None = Field(None, ge=2, description="a false accept rate of 1e-3 needs about 60,000")
+    train: int | None = Field(None, ge=2, le=10**8, description="of the train split; an even number")
+    val: int | None = Field(None, ge=2, le=10**8, description="of the validation split; an even number")
+    test: int | None = Field(None, ge=2, le=10**8, description="a false accept rate of 1e-3 needs about 60,000")
 
 
 class PairLists(Settings):

@@ -13,6 +13,7 @@ from components.run_outcome.verdict import UNKNOWN_CODE, GateResult, Outcome, St
 from components.storage.folder_lock import in_use
 from models.errors import ExitCode
 from models.export.manifest import CalibrationReport
+from models.user_files import read_bytes
 from models.verification.metrics import MeasuredIntervals
 
 FILE = "summary.json"
@@ -153,8 +154,8 @@ def recorded_summaries(output: Path) -> list[RunSummary]:
 
 def _read(path: Path) -> RunSummary:
     try:
-        return RunSummary.model_validate_json(path.read_text("utf-8"))
-    except (ValidationError, UnicodeDecodeError, OSError) as raised:
+        return RunSummary.model_validate_json(read_bytes(path))
+    except (ValidationError, OSError) as raised:
         why = raised.errors()[0]["msg"] if isinstance(raised, ValidationError) else str(raised)
         error = f"{path}: not readable as a summary: {why}"
         return RunSummary(

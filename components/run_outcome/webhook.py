@@ -6,14 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from components.run_outcome.settings import AlertSettings
 from components.run_outcome.verdict import Outcome
 
 logger = logging.getLogger(__name__)
 
-_TRIES, _TIMEOUT = 3, 10.0  # seconds
+_TRIES, _SECONDS = 3, 10.0  # of each try, in all
+_MAY_PASS = (408, 429)
 
 
 def notify(
@@ -43,28 +42,47 @@ def webhook_body(outcome: Outcome, look: Mapping[str, str] | None = None, note: 
 
 
 def send(address: str, body: Mapping[str, Any], wait: float = 2.0) -> str | None:
-    """POSTs ``body`` as JSON; returns why it could not be sent, or None.
+    """POSTs ``body`` as JSON; returns why it could not be sent, or None. Never raises, and ends within a minute.
 
     Args:
       address: ``https://...``, or ``env:NAME`` for the address in an environment variable.
       body: sent as JSON.
-      wait: seconds before the second try, twice as many before the third. An answer of 4xx is not tried again.
+      wait: seconds before the second try, twice as many before the third. Only what may pass is tried again.
     """
-    target = os.environ.get(address.removeprefix("env:"), "") if address.startswith("env:") else address
-    why = "" if target else f"environment variable {address.removeprefix('env:')} is not set"
-    for attempt in range(_TRIES if target else 0):
+    try:
+        why = _tried(address, body, wait)
+    except Exception as error:  # noqa: BLE001 - a run that pushed has pushed, whatever happens here
+        why = type(error).__name__  # not its text, which may contain the address, a secret
+    if why is None:
+        return None
+    why = f"alerts.webhook: not sent: {why}"
+    logger.warning("%s", why)
+    return why
+
+
+def _tried(address: str, body: Mapping[str, Any], wait: float) -> str | None:
+    from models.http_client import RequestFailed, request  # httpx
+
+    target, variable = address, ""
+    if address.startswith("env:"):
+        variable = address.removeprefix("env:")
+        target = os.environ.get(variable, "").strip()
+        if not target:
+            return f"environment variable {variable} is not set"
+    if not target.startswith(("http://", "https://")):
+        return f"environment variable {variable} holds no http:// or https:// address"
+    why: str | None = None
+    for attempt in range(_TRIES):
         if attempt:
             time.sleep(wait * 2 ** (attempt - 1))
         try:
-            answer = httpx.post(target, json=body, timeout=_TIMEOUT)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = type(error).__name__  # not its text, which may contain the address, a secret
+            answer = request("POST", target, seconds=_SECONDS, most_bytes=0, json=body)
+        except RequestFailed as error:
+            why = str(error)
             continue
         if answer.is_success:
             return None
-        why = f"HTTP status {answer.status_code}"
-        if answer.is_client_error:
+        why = f"HTTP status {answer.status}"
+        if answer.status < 500 and answer.status not in _MAY_PASS:
             break
-    why = f"alerts.webhook: not sent: {why}"
-    logger.warning("%s", why)
     return why

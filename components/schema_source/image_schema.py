@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from models.data import features
 from models.errors import UserError
 from models.settings import ImageSettings
+from models.user_files import read_text
 
 _BYTES, _INT, _FLOAT = schema_pb2.BYTES, schema_pb2.INT, schema_pb2.FLOAT
 
@@ -123,10 +124,8 @@ def read_reviewed(path: Path | str) -> str:
       UserError: it cannot be read, or no image Example can match it.
     """
     try:
-        schema = text_format.Parse(Path(path).read_text(encoding="utf-8"), schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: the schema cannot be read: {error}", "data-bad-schema") from None
-    except text_format.ParseError as error:
+        schema = text_format.Parse(read_text(path, "data-bad-schema", 16 << 20), schema_pb2.Schema())
+    except (text_format.ParseError, RecursionError, ValueError) as error:
         raise UserError(f"{path}: not a schema in text format: line {error}", "data-bad-schema") from None
     problems = _problems(schema)
     if problems:

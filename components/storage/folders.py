@@ -12,6 +12,7 @@ from components.storage.skips import Skips
 from models.addresses import is_address
 from models.data.image_formats import MAGIC_BYTES
 from models.errors import UserError, first_line
+from models.user_files import MOST_BYTES, open_regular, read_bytes, shown
 
 _BLOCK = 1 << 20
 _EXTRAS = ("gs", "s3")  # of this project, named after the scheme that they read
@@ -78,12 +79,20 @@ def read_file(address: str) -> bytes:
     Raises:
       UserError: it cannot be read.
     """
-    folder, name = folder_and_name(address)
     try:
+        if "://" not in address:
+            return read_bytes(address)
+        folder, name = folder_and_name(address)
         with folder.open(name) as file:
-            return file.read()
-    except OSError as error:
-        raise UserError(f"{address}: cannot be read: {error.strerror or error}", code="data-unreadable") from None
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, MemoryError) as error:
+        raise UserError(
+            f"{shown(address)}: cannot be read: {getattr(error, 'strerror', None) or first_line(error)}",
+            code="data-unreadable",
+        ) from None
+    if len(content) > MOST_BYTES:
+        raise UserError(f"{shown(address)}: longer than {MOST_BYTES:,} bytes", code="data-unreadable")
+    return content
 
 
 def find_images(folder: Folder) -> tuple[list[File], list[tuple[File, str]]]:
@@ -146,7 +155,7 @@ class LocalFolder:
         return local_file(path, file.stat(), file.is_symlink())
 
     def open(self, path: str) -> BinaryIO:
-        return Path(self.address, path).open("rb")
+        return open_regular(Path(self.address, path))
 
     def digest(self, file: File, longest: int | None = None) -> str:
         digest = hashlib.sha256()

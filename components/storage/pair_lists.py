@@ -27,6 +27,7 @@ from components.storage.folders import LocalFolder, beginning_of, read_file
 from components.storage.image_walk import why_not_an_image
 from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
 from models.errors import UserError
+from models.user_files import shown
 
 COLUMNS = ("image_a", "image_b", "same")
 _LABELS = {
@@ -36,6 +37,7 @@ _LABELS = {
 _EXPECTED = "must be 'image_a image_b 1' (or 0), or LFW's 'name 1 2' or 'name 1 other 2'"
 _NAMED = 3  # of several images that a name may stand for
 _SEARCHED = 20_000  # images among which a similar name is looked for
+_LONGEST = 255  # characters of such a name
 
 
 class LabelledPair(NamedTuple):
@@ -149,6 +151,8 @@ class ImagesOnDisk:
         except (OSError, ValueError, UserError):
             return ""
         near = _similar(PurePosixPath(name).name, names)
+        if near == [PurePosixPath(name).name]:
+            return ", but something of that name that is no regular file"
         return f"; did you mean {str(PurePosixPath(name).with_name(near[0]))!r}?" if near else ""
 
     def _beside(self, name: str) -> dict[str, list[str]]:
@@ -180,7 +184,7 @@ def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | Imag
                 errors.add(pair.line, f"{side!r} may be {several}; write it with its ending")
                 continue
             if image is None:
-                errors.add(pair.line, f"no image {side!r}{images.similar(side)}")
+                errors.add(pair.line, f"no image {shown(repr(side), 10_000)}{images.similar(side)}")
             else:
                 found[side] = image
     errors.check()
@@ -198,7 +202,8 @@ def _stem(path: str) -> str:
 
 
 def _similar(name: str, names: Sequence[str]) -> list[str]:
-    return difflib.get_close_matches(name, names, n=1) if len(names) <= _SEARCHED else []
+    fits = len(names) <= _SEARCHED and len(name) <= _LONGEST
+    return difflib.get_close_matches(name, names, n=1) if fits else []
 
 
 def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[LabelledPair]:
@@ -259,7 +264,7 @@ def _lfw(line: int, fields: list[str]) -> LabelledPair | None:
 
 
 def _is_number(field: str) -> bool:
-    return field.isdecimal() and int(field) > 0  # LFW counts from 1
+    return field.isdecimal() and field.isascii() and len(field) <= 9 and int(field) > 0  # LFW counts from 1
 
 
 def _is_lfw_header(first: list[str], others: list[list[str]]) -> bool:

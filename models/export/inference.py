@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.addresses import by_plain_name
-from models.data.image_formats import DAMAGED, UnreadableImage, normalise
+from models.data.image_formats import DAMAGED, MAX_BYTES, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
+from models.library_environment import set_library_variables
+from models.user_files import open_regular, shown
 from models.verification.calibration import Calibration
 from models.verification.rates import Floats
 
@@ -116,6 +118,7 @@ def score_embeddings(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray
 
 def import_tensorflow() -> Any:
     """TensorFlow without log lines and without Keras, which a SavedModel does not need and doubles the import time."""
+    set_library_variables()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run; otherwise the last digits differ
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
@@ -150,11 +153,14 @@ def read_image(path: Path) -> bytes:
       UserError: the file is missing, or not a readable image.
     """
     try:
-        return normalise(path.read_bytes()).data
+        with open_regular(path) as file:
+            return normalise(file.read(MAX_BYTES + 1)).data  # which refuses a longer one
     except UnreadableImage as error:
-        raise UserError(f"{path}: {error}", "data-unreadable-image") from None
+        raise UserError(f"{shown(path)}: {error}", "data-unreadable-image") from None
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", "data-unreadable-image") from None
+        raise UserError(f"{shown(path)}: {error.strerror}", "data-unreadable-image") from None
+    except MemoryError:
+        raise UserError(f"{shown(path)}: not enough memory for it", "data-unreadable-image") from None
 
 
 def _batches(items: Iterable[bytes]) -> Iterator[Sequence[bytes]]:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.errors import UserError
 from models.settings import ImageSettings
+from models.user_files import read_bytes
 
 FILE = Path("assets.extra") / "siamese.json"
 CARD_FILE = "model_card.md"  # in ``assets.extra`` and in the artifact of ModelCard
@@ -54,10 +55,11 @@ class ModelManifest(BaseModel):
         """
         path = Path(model_dir) / FILE
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_bytes(path, 1 << 20))
         except FileNotFoundError:
             message = f"{model_dir}: not a model of this pipeline ({FILE} is missing)"
             raise UserError(message, "model-not-ours") from None
-        except ValidationError as error:
-            message = f"{path}: cannot be read as a model manifest: {error.errors()[0]['msg']}"
+        except (ValidationError, OSError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+            message = f"{path}: cannot be read as a model manifest: {why}"
             raise UserError(message, "model-damaged") from None

@@ -3,8 +3,13 @@
 import contextlib
 import hashlib
 import json
+import os
+import socket
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -16,6 +21,7 @@ from models.network.lazy_keras import Model, keras
 from models.settings import EncoderSettings, ImageSettings
 
 _DEVIATIONS = (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
+_SECONDS, _BYTES = 3600.0, 4 << 30  # of a download
 
 
 def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings) -> None:
@@ -32,13 +38,14 @@ def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings
     if source is None or not isinstance(chosen, Backbone):
         return
     try:
-        network = application(chosen.backbone, image, source if source == "imagenet" else None)
+        with _no_endless_wait():
+            network = application(chosen.backbone, image, source if source == "imagenet" else None)
         if is_address(source):
             _load_from(source, network)
         elif source != "imagenet":
             network.load_weights(source)
         model.get_layer(BACKBONE).set_weights(network.get_weights())
-    except Exception as error:  # noqa: BLE001 - what urllib, h5py and Keras raise is of any kind
+    except Exception as error:  # noqa: BLE001 - what h5py and Keras raise is of any kind
         raise UserError(
             f"encoder.weights: {source}: cannot be loaded as weights of {chosen.backbone}: {first_line(error)}; set a "
             f"file of keras.applications.{chosen.backbone}(include_top=False), or none",
@@ -67,14 +74,42 @@ def main() -> None:
 
 
 def _load_from(url: str, network: Model) -> None:
-    """Keras keeps files by name, and two addresses may end in the same one."""
-    address = hashlib.sha256(url.encode()).hexdigest()[:16]
-    path = keras.utils.get_file(f"{address}-{url.rsplit('/', 1)[-1]}", url)
+    """Loads weights from a URL, which are kept among Keras's own: by their address, two may end in the same name."""
+    address, name = hashlib.sha256(url.encode()).hexdigest()[:16], urlsplit(url).path.rpartition("/")[2]
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
+    path = folder / f"{address}-{name[-100:]}"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _download(url, path)
     try:
         network.load_weights(path)
     except Exception:
-        Path(path).unlink(missing_ok=True)  # perhaps incomplete; kept, it would be used as it is the next time
+        path.unlink(missing_ok=True)  # kept, it would be used as it is the next time
         raise
+
+
+def _download(url: str, path: Path) -> None:
+    """An answer of any other status than 2xx is no file; nor is one that breaks off."""
+    from models.http_client import RequestFailed, request
+
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".download-") as file:
+        answer = request("GET", url, seconds=_SECONDS, most_bytes=_BYTES, redirects=True, into=file.write)
+        if not answer.is_success:
+            raise RequestFailed(f"HTTP status {answer.status}")
+        file.flush()
+        with contextlib.suppress(FileExistsError):  # another process was as fast
+            os.link(file.name, path)
+
+
+@contextlib.contextmanager
+def _no_endless_wait() -> Iterator[None]:
+    """Bounds each wait for a server, where Keras downloads by itself."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _standardise(pixels: Model, statistics: Model) -> None:

@@ -6,20 +6,35 @@ A marker declares, at the field, what another value changes and whether it may b
     schema_file: Annotated[str | None, IsPath()] = Field(None, description="...")
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from models.addresses import is_address
 
+_LARGEST_INT = 2**31 - 1  # of TensorFlow's and protobuf's int32; a field with an upper bound of its own may be larger
+_SMALLEST_FLOAT, _LARGEST_FLOAT = 1e-30, 1e30  # of float32, with room for what is computed of them
+_LONGEST_TEXT = 10_000
+_MOST_ENTRIES = 10_000  # of a list or a table
+
 
 class Settings(BaseModel):
-    """Base of every section: frozen, and an unknown key is an error."""
+    """Base of every section: frozen, an unknown key is an error, and no value is too large for what it goes through."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _representable(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("must not be empty; null is the default")
+        constraints = cls.model_fields[str(info.field_name)].metadata
+        _check_representable(value, any(hasattr(one, "le") or hasattr(one, "lt") for one in constraints))
+        return value
 
 
 class Affects(IntEnum):
@@ -39,6 +54,24 @@ class IsPath(NamedTuple):
     """The field may be a path of this machine: relative to the file that sets it."""
 
     unless: tuple[str, ...] = ()  # values that are names and no paths; neither are addresses with ``://``
+
+
+def _check_representable(value: Any, bounded: bool = False) -> None:
+    """Refuses a number, a text or a number of entries that is accepted by a type and fails wherever it is used."""
+    if isinstance(value, int) and not isinstance(value, bool) and not bounded and abs(value) > _LARGEST_INT:
+        raise ValueError(f"must be from {-_LARGEST_INT:,} to {_LARGEST_INT:,}")
+    if isinstance(value, float) and value and not _SMALLEST_FLOAT <= abs(value) <= _LARGEST_FLOAT:
+        raise ValueError(f"must be 0, or of a size from {_SMALLEST_FLOAT:g} to {_LARGEST_FLOAT:g}")
+    if isinstance(value, str):
+        if len(value) > _LONGEST_TEXT:
+            raise ValueError(f"must be of at most {_LONGEST_TEXT:,} characters, not {len(value):,}")
+        if any(unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\r\t" for one in value):
+            raise ValueError("must not hold control characters")
+    if isinstance(value, (tuple, list, dict)):
+        if len(value) > _MOST_ENTRIES:
+            raise ValueError(f"must have at most {_MOST_ENTRIES:,} entries, not {len(value):,}")
+        for one in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check_representable(one)
 
 
 def affecting(level: Affects, section: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,11 +27,13 @@ Switch = Annotated[Literal["auto", "on", "off"], BeforeValidator(_as_written)]
 class BatchSettings(Settings):
     """The images of one training step."""
 
-    pairs: int = Field(64, ge=2, description="pairs a step (form: pairs)")
-    identities: int = Field(24, ge=2, description="identities a step (form: batch)")
-    images: int = Field(4, ge=2, description="images of each identity (form: batch)")
-    groups: int = Field(4, ge=1, description="groups that the identities come from, where there are groups")
-    forgeries: int = Field(2, ge=0, description="given forgeries of each identity, where there are any (form: batch)")
+    pairs: int = Field(64, ge=2, le=65_536, description="pairs a step (form: pairs)")
+    identities: int = Field(24, ge=2, le=16_384, description="identities a step (form: batch)")
+    images: int = Field(4, ge=2, le=1024, description="images of each identity (form: batch)")
+    groups: int = Field(4, ge=1, le=16_384, description="groups that the identities come from, where there are groups")
+    forgeries: int = Field(
+        2, ge=0, le=1024, description="given forgeries of each identity, where there are any (form: batch)"
+    )
     mined: float | None = Field(
         None,
         ge=0,
@@ -48,23 +50,26 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(
         OPTIMIZERS["adamw"].rate,
         gt=0,
+        le=100,
         description=f"the highest; defaults: {_RATES}; {_SHARE_WITHOUT_NORMS:g} of that for encoders without norms",
     )
     schedule: str = Field("cosine", description="how the learning rate falls over the training")
-    warmup: int = Field(0, ge=0, description="steps over which the rate rises from 0")
-    epochs: int = Field(10, ge=0, description="at most; early stopping may end the training before")
-    steps_per_epoch: int | None = Field(None, ge=1, description="default: every image (or pair) about once")
-    clip_norm: float | None = Field(
-        None, gt=0, description="largest global norm of the gradients; longer ones are scaled down"
+    warmup: int = Field(0, ge=0, le=10**9, description="steps over which the rate rises from 0")
+    epochs: int = Field(10, ge=0, le=100_000, description="at most; early stopping may end the training before")
+    steps_per_epoch: int | None = Field(
+        None, ge=1, le=10_000_000, description="default: every image (or pair) about once"
     )
-    accumulate: int = Field(1, ge=1, description="steps whose gradients are averaged into one update")
+    clip_norm: float | None = Field(
+        None, gt=0, le=1e6, description="largest global norm of the gradients; longer ones are scaled down"
+    )
+    accumulate: int = Field(1, ge=1, le=10_000, description="steps whose gradients are averaged into one update")
     stop_on: Literal["auc", "eer", "accuracy"] = Field("auc", description="metric of the best epoch, on val")
-    patience: int = Field(5, ge=1, description="epochs without improvement before early stopping")
+    patience: int = Field(5, ge=1, le=100_000, description="epochs without improvement before early stopping")
     checkpoint_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
-        10.0, gt=0, description="minutes between two checkpoints within an epoch"
+        10.0, gt=0, le=100_000, description="minutes between two checkpoints within an epoch"
     )
     join_minutes: Annotated[float, Affects.CONFIGURATION] = Field(
-        60.0, gt=0, description="minutes that the chief waits for the workers"
+        60.0, gt=0, le=100_000, description="minutes that the chief waits for the workers"
     )
     in_memory: Annotated[Switch, Affects.CONFIGURATION] = Field(
         "auto", description="the images of train and val; auto: where they take a quarter of what is free at most"
@@ -75,7 +80,7 @@ class TrainingSettings(Settings):
         "all", description="what is written for it"
     )
     histogram_epochs: Annotated[int, Affects.CONFIGURATION] = Field(
-        1, ge=1, description="tensorboard all: epochs from one set of histograms to the next"
+        1, ge=1, le=100_000, description="tensorboard all: epochs from one set of histograms to the next"
     )
     deterministic: bool = Field(False, description="the same weights from the same seed on one machine; slower")
     batch: BatchSettings = BatchSettings()

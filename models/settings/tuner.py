@@ -15,7 +15,7 @@ class Range(Settings):
     """Any number between two."""
 
     min: float = Field(ge=0, description="the least that is tried")
-    max: float = Field(description="the most that is tried")
+    max: float = Field(le=10_000, description="the most that is tried")
     log: bool = Field(False, description="as often between 0.001 and 0.01 as between 0.01 and 0.1")
 
     @model_validator(mode="after")
@@ -58,12 +58,12 @@ class TunerSettings(Settings):
     """
 
     trials: Annotated[int, Affects.CONFIGURATION] = Field(
-        0, ge=0, description="how many recipes are tried; 0: none, the Tuner is no part of the graph"
+        0, ge=0, le=10_000, description="how many recipes are tried; 0: none, the Tuner is no part of the graph"
     )
     minutes: Annotated[float, Affects.CONFIGURATION] = Field(
-        120.0, gt=0, description="all trials together; the one that runs then is cut short"
+        120.0, gt=0, le=100_000, description="all trials together; the one that runs then is cut short"
     )
-    epochs: int | None = Field(None, ge=1, description="of each trial; default: those of the training")
+    epochs: int | None = Field(None, ge=1, le=100_000, description="of each trial; default: those of the training")
     search: Literal["random", "bayesian"] = Field("bayesian", description="how the next recipe is chosen")
     margin: Values = Field("auto", description="loss.margin")
     learning_rate: Values = Field("auto", description="training.learning_rate")

@@ -1,6 +1,7 @@
 """Entry point of ``siamese``: collects the commands, and prints a user error as one line."""
 
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -14,6 +15,8 @@ from rich.markup import escape
 
 from components.run_outcome.verdict import DISK_CODE
 from models.errors import ExitCode, UserError, disk_fault
+from models.library_environment import set_library_variables
+from models.user_files import described
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
 
@@ -22,11 +25,17 @@ for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):
 # The panels of the help come in the order of their first commands; those without one go first.
 app.registered_commands.sort(key=lambda command: [*PANELS, command.rich_help_panel].index(command.rich_help_panel))
 
+_SHOWN_WARNINGS = ("default", "always", "module", "once")
+
 
 def main() -> None:
     """Runs the command line; a user error is one line on standard error and exit code 2."""
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # warnings of libraries, which users cannot act on
+    if not any(option.startswith(_SHOWN_WARNINGS) for option in sys.warnoptions):
+        warnings.simplefilter("ignore")  # warnings of libraries, which users cannot act on, and never errors
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files hold what the terminal cannot show
+    set_library_variables()
     try:
         try:
             app()
@@ -34,11 +43,18 @@ def main() -> None:
             sys.stdout.flush()  # an error of it is one of the command, not of the end of the process
     except UserError as error:
         _fail(str(error), error.code)
-    except Exception as error:
-        if not (fault := disk_fault(error)):
-            raise
+    except BrokenPipeError:  # whoever read the output has seen enough
         _discard_output()
-        _fail(fault, DISK_CODE)
+        sys.exit(ExitCode.FAILED)
+    except Exception as error:
+        if fault := disk_fault(error):
+            _discard_output()
+            _fail(fault, DISK_CODE)
+        if isinstance(
+            error, (OSError, MemoryError, RecursionError, UnicodeError)
+        ):
+            _fail(described(error), "system-error")
+        raise
 
 
 def _fail(message: str, code: str) -> NoReturn:

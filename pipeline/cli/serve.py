@@ -23,7 +23,7 @@ def serve(
     max_batch: Annotated[int, typer.Option(min=1, help="Instances in one call of the model.")] = 32,
     max_body: MaxBody = None,
     max_pixels: MaxPixels = None,
-    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between checks for new versions.")] = 1.0,
+    poll: Annotated[float, typer.Option(min=0.05, max=86_400, help="Seconds between checks for new versions.")] = 1.0,
 ) -> None:
     """Serve a pushed model over TensorFlow Serving's REST API, with a page that compares two images."""
     from pipeline.serving.server.admission import limits_of

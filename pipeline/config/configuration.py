@@ -76,7 +76,8 @@ class Config(Settings):
 
     name: Annotated[str, Affects.CONFIGURATION] = Field(
         "siamese",
-        pattern=r"^[a-z][a-z0-9-]*$",
+        max_length=63,  # of TFX, and of a label of Kubernetes
+        pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$",
         description="name of the pipeline, under which runs and artifacts are kept",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of splits, pairs, initial weights and augmentation")

@@ -10,7 +10,8 @@ from pipeline.config.kubeflow_client import ConnectionSettings, ScheduleSettings
 
 DEFAULT = "default"  # the key of the resources of every node that has none of its own
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|[kMGTPE]|[KMGTPE]i)?")
+_TEN_YEARS = 315_360_000  # seconds
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(m|[kMGTPE]|[KMGTPE]i)?")
 _UNITS = {"m": 1e-3, "": 1.0} | {
     f"{letter}{suffix}": base**power
     for suffix, base in (("", 1000.0), ("i", 1024.0))
@@ -33,6 +34,10 @@ def quantity(text: str) -> float:
 
 Quantity = Annotated[str, Field(coerce_numbers_to_str=True), accepted_by(quantity)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Key = Annotated[str, Field(pattern=r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
+LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", max_length=63)]
+Variable = Annotated[str, Field(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)]
 MountPath = Annotated[str, Field(pattern=r"^/[^:]+$")]
 
 
@@ -43,7 +48,7 @@ class NodeResources(Settings):
     cpu_limit: Quantity | None = Field(None, description="limit of cores; default: all of the machine")
     memory: Quantity = Field("4Gi", description="memory requested, and its limit")
     scratch: Quantity | None = Field("10Gi", description="limit of ephemeral storage, for temporary files")
-    gpus: int = Field(0, ge=0, description="GPUs requested, and their limit")
+    gpus: int = Field(0, ge=0, le=1024, description="GPUs requested, and their limit")
     shared_memory: Quantity | None = Field(None, description="size of /dev/shm")
 
 
@@ -57,7 +62,7 @@ class Toleration(Settings):
         None, description="effect of the taint; default: any"
     )
     toleration_seconds: int | None = Field(
-        None, description="seconds that a pod stays on a machine tainted later (NoExecute); default: without end"
+        None, ge=0, description="seconds that a pod stays on a machine tainted later (NoExecute); default: without end"
     )
 
 
@@ -67,7 +72,7 @@ class GpuSettings(Settings):
     resource: str = Field(
         "nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", description="resource name of one GPU"
     )
-    node_selector: dict[str, str] = Field({}, description="labels of the machines with GPUs")
+    node_selector: dict[Key, LabelValue] = Field({}, description="labels of the machines with GPUs")
     tolerations: tuple[Toleration, ...] = Field(
         (Toleration(key="nvidia.com/gpu", effect="NoSchedule"),), description="tolerated taints of those machines"
     )
@@ -77,11 +82,12 @@ class RetrySettings(Settings):
     """Retries of a failed node."""
 
     attempts: int = Field(2, ge=0, le=10, description="retries after the first attempt")
-    backoff: int = Field(30, ge=1, description="seconds before the first retry")
-    factor: int = Field(2, ge=1, description="factor by which the wait grows; Argo accepts integers only")
+    backoff: int = Field(30, ge=1, le=86_400, description="seconds before the first retry")
+    factor: int = Field(2, ge=1, le=10, description="factor by which the wait grows; Argo accepts integers only")
     within: int = Field(
         7 * 24 * 3600,
         ge=60,
+        le=_TEN_YEARS,
         description="seconds from the start of the first attempt; no retry after, and one in progress is ended",
     )
 
@@ -109,7 +115,7 @@ class SecretMount(ForNodes):
 
     name: Name = Field(description="name of the secret")
     path: MountPath | None = Field(None, description="mount path of a folder with one file per key")
-    env: dict[str, str] = Field({}, description="key of the secret -> environment variable")
+    env: dict[str, Variable] = Field({}, description="key of the secret -> environment variable")
     optional: bool = Field(False, description="start pods without it where it does not exist")
 
     @model_validator(mode="after")
@@ -123,11 +129,13 @@ class KubeflowSettings(Settings):
     """The graph on a cluster with Kubeflow Pipelines."""
 
     host: str | None = Field(None, description="address of the server; default: the environment's")
-    namespace: str | None = Field(None, description="namespace of the runs on a multi-user server")
-    experiment: str = Field("siamese", min_length=1, description="experiment of the runs")
+    namespace: Label | None = Field(None, description="namespace of the runs on a multi-user server")
+    experiment: str = Field("siamese", min_length=1, max_length=255, description="experiment of the runs")
     connection: ConnectionSettings = ConnectionSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    image: str | None = Field(None, description="container image of every node, by digest or tag")
+    image: str | None = Field(
+        None, pattern=r"^\S+$", max_length=500, description="container image of every node, by digest or tag"
+    )
     pipeline_root: str | None = Field(
         None, pattern=r"^(gs|s3|minio)://[^/]+(/.*)?$", description="address for artifacts: gs://, s3:// or minio://"
     )
@@ -141,15 +149,15 @@ class KubeflowSettings(Settings):
     gpu: GpuSettings = GpuSettings()
     retries: RetrySettings = RetrySettings()
     timeout: int | None = Field(
-        None, ge=60, description="seconds that one attempt of a node may take; default: no limit"
+        None, ge=60, le=_TEN_YEARS, description="seconds that one attempt of a node may take; default: no limit"
     )
     volumes: tuple[VolumeMount, ...] = Field((), description="persistent volume claims, mounted into pods")
     secrets: tuple[SecretMount, ...] = Field((), description="secrets, as files or environment variables of pods")
-    env: dict[str, str] = Field({}, description="environment variables of every pod")
-    node_selector: dict[str, str] = Field({}, description="labels of the machines that pods may run on")
+    env: dict[Variable, str] = Field({}, description="environment variables of every pod")
+    node_selector: dict[Key, LabelValue] = Field({}, description="labels of the machines that pods may run on")
     tolerations: tuple[Toleration, ...] = Field((), description="taints of machines that pods tolerate")
-    labels: dict[str, str] = Field({}, description="labels of every pod")
-    annotations: dict[str, str] = Field({}, description="annotations of every pod")
+    labels: dict[Key, LabelValue] = Field({}, description="labels of every pod")
+    annotations: dict[Key, str] = Field({}, description="annotations of every pod")
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(
         None, description="pull policy of the image; default: the cluster's"
     )

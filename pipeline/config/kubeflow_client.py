@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from models.settings import Settings
 from pipeline.config.cron import in_zone, parse_cron
 
+_LONGEST = 315_360_000  # seconds
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -23,6 +24,8 @@ def interval_seconds(text: str) -> int:
     if not re.fullmatch(r"(\d+[dhms])+", text):
         raise ValueError(f"must be a duration such as 6h, 90m or 1d12h, got {text!r}")
     seconds = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([dhms])", text))
+    if seconds > _LONGEST:
+        raise ValueError(f"must be ten years or less, got {text!r}")
     if seconds < 60:
         raise ValueError(f"must be a minute or more, got {text!r}")
     return seconds
@@ -36,12 +39,12 @@ def moment(text: str, zone: str) -> datetime:
     """
     try:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
-    except ValueError:
+        aware = found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+        return aware.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"must be a time such as 2027-01-31, 2027-01-31T03:00 or 2027-01-31T03:00Z, got {text!r}"
         ) from None
-    aware = found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
-    return aware.astimezone(timezone.utc)
 
 
 def accepted_by(parse: Callable[[str], object]) -> AfterValidator:

@@ -15,10 +15,14 @@ from pydantic_core import ErrorDetails
 
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
+from models.user_files import read_text, shown
 from pipeline.config.configuration import DIGITS, Config
-from pipeline.config.overrides import override, parse_yaml
+from pipeline.config.overrides import override
+from pipeline.config.yaml_text import parse_yaml
 
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
+_MOST_BYTES = 1 << 20  # of a configuration
+_MOST_ERRORS = 20
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +65,13 @@ def checked(user_values: UserValues) -> Config:
     try:
         return Config.model_validate(user_values.content)
     except ValidationError as error:
-        messages = [_message_of(one) for one in error.errors()]
-        lines = [f"{user_values.name}: {text}" + (f" [{code}]" if len(messages) > 1 else "") for text, code in messages]
+        messages = [_message_of(one) for one in error.errors()[:_MOST_ERRORS]]
+        lines = [
+            f"{user_values.name}: {shown(text, 3000)}" + (f" [{code}]" if len(messages) > 1 else "")
+            for text, code in messages
+        ]
+        if more := error.error_count() - len(messages):
+            lines.append(f"{user_values.name}: and {more:,} more errors")
         raise UserError("\n".join(lines), code=messages[0][1]) from None
 
 
@@ -79,13 +88,13 @@ def read_user_values(
         _check_nothing_empty(name, content)
         change_paths(Config, content, lambda value: str(path.parent / value))  # in a file: relative to the file
     elif data in (None, DIGITS):
-        name, content = f"{DEFAULT}.yaml", _read(DEFAULT, resources.files("configs") / f"{DEFAULT}.yaml")
+        name, content = f"{DEFAULT}.yaml", _read(DEFAULT, Path(str(resources.files("configs"))) / f"{DEFAULT}.yaml")
     else:
         name, content = "defaults", {}
     for note in override(content, overrides):
         _log.warning("%s: %s", name, note)
     _check_nothing_empty(name, content)
-    _add_beam(content, [option for several in beam for option in shlex.split(several)])
+    _add_beam(content, [option for several in beam for option in _options(several)])
     if data is not None:
         _check_nothing_empty("--data", data)
         section = content.setdefault("data", {})
@@ -112,7 +121,7 @@ def _check_nothing_empty(name: str, content: Any, key: str = "") -> None:
 
 def _message_of(error: ErrorDetails) -> tuple[str, str]:
     """The message for an error of pydantic, with the key, the value and what is allowed, and its error code."""
-    key = ".".join(str(part) for part in error["loc"]) or "the configuration"
+    key = shown(".".join(str(part) for part in error["loc"])) or "the configuration"
     if error["type"] == "extra_forbidden":
         known = _keys_at(error["loc"][:-1])
         near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
@@ -121,7 +130,7 @@ def _message_of(error: ErrorDetails) -> tuple[str, str]:
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return reason if key == "the configuration" else f"{key}: {reason}", "config-invalid-value"
-    return f"{key}: got {error['input']!r}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
+    return f"{key}: got {shown(repr(error['input']))}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
 
 
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
@@ -136,21 +145,25 @@ def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
     return list(section.model_fields) if is_section(section) else []
 
 
-def _read(name: str, file: Any) -> dict[str, Any]:
+def _read(name: str, file: Path) -> dict[str, Any]:
+    text = read_text(file, "config-unreadable", _MOST_BYTES)
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}", code="config-unreadable"
-        ) from None
+        content = parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not YAML: {' '.join(str(error).split())}", code="config-not-yaml") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, (dict, type(None))):
+        found = shown(repr(content), 80)
         raise UserError(
-            f"{name}: must be a table of sections such as 'image:' and 'pairs:', not {content!r}",
-            code="config-not-yaml",
+            f"{name}: must be a table of sections such as 'image:' and 'pairs:', not {found}", code="config-not-yaml"
         )
-    return content
+    return content or {}
+
+
+def _options(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"--beam {text}: {str(error).lower()}", code="config-invalid-option") from None
 
 
 def _add_beam(content: dict[str, Any], options: list[str]) -> None:

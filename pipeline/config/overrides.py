@@ -1,4 +1,4 @@
-"""Overrides of single keys, ``--set a.b=value``, and the YAML that they and files are in."""
+"""Overrides of single keys, ``--set a.b=value``."""
 
 import copy
 from collections.abc import Iterable
@@ -8,27 +8,10 @@ import yaml
 
 from models.errors import UserError
 from models.settings.option_groups import impossible, orphaned
+from models.user_files import shown
+from pipeline.config.yaml_text import parse_yaml
 
 Path = tuple[str, ...]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads keys such as ``on`` and ``yes`` as text; in YAML 1.1 they are truth values."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:bool":
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
-
-
-def parse_yaml(text: str) -> Any:
-    """Parses one document.
-
-    Raises:
-      yaml.YAMLError: it is not YAML.
-    """
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
 
 
 def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
@@ -47,8 +30,9 @@ def override(content: dict[str, Any], overrides: Iterable[str]) -> list[str]:
       UserError: one is not KEY=VALUE, its value is not YAML, or its key lies under one that is not a section.
     """
     file = copy.deepcopy(content)
+    overrides = list(overrides)
     own = [_put(content, one) for one in overrides]
-    notes = _replaced_preset(content, own)
+    notes = _replaced_override(overrides, own) + _replaced_preset(content, own)
     dropped = {
         key: why for key, why in orphaned(file, content).items() if _is_set(content, key) and not _is_own(own, key)
     }
@@ -83,9 +67,20 @@ def _put(content: dict[str, Any], override: str) -> Path:
             raise UserError(f"--set {override}: {part} is {section!r}, not a section", code="config-invalid-override")
     try:
         section[last] = parse_yaml(value)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not YAML", code="config-invalid-override") from None
+    except yaml.YAMLError as error:
+        why = " ".join(str(error).split())[:300]
+        raise UserError(f"--set {shown(override)}: the value is not YAML: {why}", "config-invalid-override") from None
     return (*path, last)
+
+
+def _replaced_override(overrides: list[str], own: list[Path]) -> list[str]:
+    """Of two overrides of a key, or of a key and the section around it, the last holds."""
+    return [
+        f"--set {overrides[n]} replaces --set {overrides[earlier]}"
+        for n, path in enumerate(own)
+        for earlier, other in enumerate(own[:n])
+        if other[: len(path)] == path
+    ]
 
 
 def _replaced_preset(content: dict[str, Any], own: list[Path]) -> list[str]:

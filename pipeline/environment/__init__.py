@@ -1,1 +1,1 @@
-"""The environment of a run: the output folder, the variables of native libraries, pretrained weights."""
+"""The environment of a run: the output folder, what the graph takes, pretrained weights."""

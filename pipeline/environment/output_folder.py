@@ -16,6 +16,7 @@ from components.storage.folder_lock import held
 from components.storage.skips import OUTPUT_MARKER
 from models.addresses import is_address, is_plain
 from models.errors import UserError
+from models.user_files import read_bytes
 
 METADATA, DIGESTS = "metadata.sqlite", "digests.json"  # under the output folder
 
@@ -160,5 +161,5 @@ def serving_address_of_runs(output: Path, serving_dir: str | None = None) -> str
     for path in sorted((output / "runs").glob(f"*/{FILE}"), reverse=True) if serving_dir is None else ():
         if not path.parent.is_symlink():
             with suppress(ValueError, KeyError, TypeError):  # of another release: a rollback must still work
-                return serving_address(json.loads(path.read_text("utf-8"))["config"]["push"]["serving_dir"], output)
+                return serving_address(json.loads(read_bytes(path))["config"]["push"]["serving_dir"], output)
     return serving_address(serving_dir, output)

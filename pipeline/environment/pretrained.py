@@ -12,11 +12,13 @@ from rich.markup import escape
 
 from models.addresses import is_address
 from models.errors import ExitCode, UserError
+from models.library_environment import prepare_native_libraries
 from models.settings import EncoderSettings, ImageSettings
-from pipeline.environment.run_environment import prepare_native_libraries
+from models.user_files import open_regular
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"
+_SECONDS = 3900.0  # in all; longer than one download may take
 
 
 def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
@@ -39,14 +41,20 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
         )
     prepare_native_libraries()
     with Console(stderr=True).status(f"encoder.weights: {escape(weights)} ..."):
-        checked = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _PROGRAM],
-            input=json.dumps({"encoder": encoder.model_dump(mode="json"), "image": image.model_dump(mode="json")}),
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
-        )
+        try:
+            checked = subprocess.run(
+                [sys.executable, "-W", "ignore", "-c", _PROGRAM],
+                input=json.dumps({"encoder": encoder.model_dump(mode="json"), "image": image.model_dump(mode="json")}),
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},  # the GPU's memory is the training's
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(
+                f"encoder.weights: {weights}: not there within {_SECONDS / 60:.0f} minutes", "train-weights-unusable"
+            ) from None
     if checked.returncode == ExitCode.USER_ERROR:  # any other failure the Trainer meets too, and reports in full
         raise UserError(checked.stdout.strip(), code="train-weights-unusable")
 
@@ -57,7 +65,10 @@ def weights_digest(encoder: EncoderSettings) -> str | None:
     if weights is None or not Path(weights).is_file():
         return weights
     digest = hashlib.sha256()
-    with Path(weights).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with open_regular(weights) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"encoder.weights: {weights}: cannot be read: {error.strerror}", "train-weights") from None
     return digest.hexdigest()

@@ -1,21 +1,11 @@
-"""The environment of a run: as the graph takes it, and the variables that native libraries read."""
+"""The environment of a run as the graph takes it."""
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2
     from tfx.orchestration.data_types import RuntimeParameter
-
-# oneDNN halves the time of a training step also on CPUs where it is off by default.
-_NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
-
-
-def prepare_native_libraries() -> None:
-    """Only errors are printed, and oneDNN is on, unless the user chose otherwise; call it before TensorFlow loads."""
-    for key, value in _NATIVE.items():
-        os.environ.setdefault(key, value)
 
 
 @dataclass(frozen=True)

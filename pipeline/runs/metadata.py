@@ -19,11 +19,7 @@ from components.run_record.files import SOURCES, ArtifactRecord
 from components.run_record.lineage import Lineage, Step
 from models.errors import UserError, disk_fault
 from models.export.manifest import ModelManifest
-<<<<<<< HEAD
-from pipeline.environment.output_folder import name_to_read, own_name
-=======
-from pipeline.environment.output_folder import damaged_metadata
->>>>>>> t6
+from pipeline.environment.output_folder import damaged_metadata, name_to_read, own_name
 
 if TYPE_CHECKING:
     from components.run_record.record import RunRecord

@@ -1,7 +1,10 @@
 """Client of a model server: two images compared by ``siamese serve`` or TensorFlow Serving."""
 
 import base64
+import json
+import math
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import httpx
 
 from models.errors import UserError
 from models.export.inference import Comparison, read_image
+from models.http_client import Answer, RequestFailed, request
+from models.user_files import shown
 
-_SECONDS = 60.0
+_SECONDS, _BYTES = 60.0, 1 << 20  # in all, and of an answer
 _MODEL = re.compile(r"(?P<base>/v1/models/[^/:]+)(?:/(?:versions|labels)/[^/:]+)?")
 
 
@@ -28,7 +33,10 @@ def compare_at(url: str, image_a: Path, image_b: Path) -> Comparison:
       UserError: an image cannot be read, or the server does not answer.
     """
     images = {name: read_image(path) for name, path in (("image_a", image_a), ("image_b", image_b))}
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UserError(f"--model {url}: {error}", code="config-invalid-option") from None
     path = parsed.path.rstrip("/") or "/v1/models/siamese"
     matched = _MODEL.fullmatch(path)
     if matched is None or not parsed.host:
@@ -36,42 +44,39 @@ def compare_at(url: str, image_a: Path, image_b: Path) -> Comparison:
             f"--model {url}: must be http://host:port or http://host:port/v1/models/NAME", code="config-invalid-option"
         )
     instance = {name: {"b64": base64.b64encode(data).decode()} for name, data in images.items()}
-    with httpx.Client(base_url=parsed.copy_with(path="/", query=None), timeout=_SECONDS) as server:
-        answer = _answered(url, server, f"{path}:predict", {"signature_name": "compare", "instances": [instance]})
-        try:
-            found = answer.json()["predictions"][0]
-            distance, score, same = float(found["distance"]), float(found["score"]), bool(found["same"])
-        except (ValueError, KeyError, IndexError, TypeError):
-            raise UserError(
-                f"--model {url}: the answer is not that of a model of this pipeline", code="serve-invalid-answer"
-            ) from None
-        version = answer.headers.get("X-Model-Version", "")
-        return Comparison(distance, score, same, _threshold(server, f"{matched['base']}/versions/{version}", version))
-
-
-def _threshold(server: httpx.Client, path: str, version: str) -> float:
-    if version:
-        try:
-            return float(server.get(f"{path}/manifest").raise_for_status().json()["threshold"])
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            pass  # the version was released meanwhile
-    return float("nan")
-
-
-def _answered(url: str, server: httpx.Client, path: str, body: Any) -> httpx.Response:
+    server = parsed.copy_with(query=None, fragment=None)
+    body = {"signature_name": "compare", "instances": [instance]}
+    answer = _answered(url, str(server.copy_with(path=f"{path}:predict")), body)
     try:
-        answer = server.post(path, json=body)
-    except httpx.TimeoutException:
-        raise UserError(f"--model {url}: no answer within {_SECONDS:.0f} s", code="serve-no-answer") from None
-    except httpx.ConnectError as error:
-        raise UserError(f"--model {url}: no server at this address: {error}", code="serve-no-answer") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"--model {url}: {str(error) or type(error).__name__}", code="serve-no-answer") from None
+        found = json.loads(answer.content)["predictions"][0]
+        distance, score, same = float(found["distance"]), float(found["score"]), bool(found["same"])
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        raise UserError(
+            f"--model {url}: the answer is not that of a model of this pipeline", code="serve-invalid-answer"
+        ) from None
+    version = answer.headers.get("x-model-version", "")
+    manifest = f"{matched['base']}/versions/{version}/manifest"
+    return Comparison(distance, score, same, _threshold(str(server.copy_with(path=manifest))) if version else math.nan)
+
+
+def _threshold(address: str) -> float:
+    try:
+        answer = request("GET", address, seconds=_SECONDS, most_bytes=_BYTES)
+        return float(json.loads(answer.content)["threshold"])
+    except (RequestFailed, ValueError, KeyError, TypeError, RecursionError):
+        return math.nan  # the version was released meanwhile
+
+
+def _answered(url: str, address: str, body: Any) -> Answer:
+    try:
+        answer = request("POST", address, seconds=_SECONDS, most_bytes=_BYTES, json=body)
+    except RequestFailed as error:
+        raise UserError(f"--model {url}: {error}", code="serve-no-answer") from None
     if answer.is_success:
         return answer
     try:
-        why = str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        why = answer.reason_phrase
-    reason = why.splitlines()[0] if why else "no reason given"
-    raise UserError(f"--model {url}: {answer.status_code}: {reason}", code="serve-refused")
+        why = str(json.loads(answer.content)["error"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        why = HTTPStatus(answer.status).phrase if answer.status in set(HTTPStatus) else ""
+    reason = shown(why.splitlines()[0]) if why.strip() else "no reason given"
+    raise UserError(f"--model {url}: {answer.status}: {reason}", code="serve-refused")

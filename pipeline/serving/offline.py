@@ -21,6 +21,7 @@ from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list,
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
+from models.user_files import create_text
 from models.verification.rates import Floats
 
 
@@ -72,7 +73,7 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
     """
     if not images.is_dir():
         raise UserError(f"--images {images}: not a folder", code="data-not-found")
-    if output.suffix != ".npz" or not output.absolute().parent.is_dir():
+    if output.suffix != ".npz" or not output.absolute().parent.is_dir() or (output.exists() and not output.is_file()):
         raise UserError(f"--output {output}: must be an .npz file in an existing folder", code="config-invalid-option")
     files, others = find_images(LocalFolder(str(images)))
     paths: list[str] = []
@@ -153,10 +154,10 @@ def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats
       UserError: the file cannot be written.
     """
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with create_text(path) as file:
             writer = csv.writer(file)
             writer.writerow([*COLUMNS, "distance", "score"])
             for row in zip(protocol.a, protocol.b, protocol.same, distance, score, strict=True):
                 writer.writerow([*row[:3], f"{row[3]:.6f}", f"{row[4]:.6f}"])
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", code="config-not-writable") from None
+        raise UserError(f"--scores {path}: {error.strerror}", code="config-not-writable") from None

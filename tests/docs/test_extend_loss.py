@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment.run_environment import prepare_native_libraries
+from models.library_environment import prepare_native_libraries
 
 ROOT = Path(__file__).parents[2]
 SECTION = re.search(

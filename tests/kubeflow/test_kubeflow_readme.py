@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from pipeline.cli.main import app
 from pipeline.config import Config, load_config
-from pipeline.config.overrides import parse_yaml
+from pipeline.config.yaml_text import parse_yaml
 
 ROOT = Path(__file__).parents[2]
 KUBEFLOW = ROOT / "kubeflow"

@@ -69,7 +69,7 @@ class GateSettings(Settings):
     )
     beats_pixels: bool = Field(True, description="refuse a model that is no better than comparing raw pixels")
     ignore_baseline: int | None = Field(
-        None, ge=0, description="a served version that is not compared with, e.g. a damaged one"
+        None, ge=0, le=2**63 - 1, description="a served version that is not compared with, e.g. a damaged one"
     )
     max_latency: float | None = Field(
         None, gt=0, description="times the served model's, e.g. 1.5; default: not compared"

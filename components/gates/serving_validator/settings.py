@@ -15,5 +15,5 @@ class ServingValidatorSettings(Settings):
     )
     image: str = Field("tensorflow/serving:2.16.1", description="the image (runtime: docker or kubernetes)")
     canaries: int = Field(32, ge=1, le=1000, description="test pairs that are sent to every signature")
-    tolerance: float = Field(1e-5, gt=0, description="largest difference of a score from the Evaluator's")
-    timeout: float = Field(300, gt=0, description="seconds for the model to load and answer")
+    tolerance: float = Field(1e-5, gt=0, le=1, description="largest difference of a score from the Evaluator's")
+    timeout: float = Field(300, gt=0, le=86_400, description="seconds for the model to load and answer")

@@ -21,6 +21,7 @@ class Photometric(Augmentation):
     brightness: float = Field(
         0.0,
         ge=0,
+        le=10,
         description="standard deviations of the training pixels, either way; with a backbone a quarter of white",
     )
     contrast: float = Field(0.0, ge=0, lt=1, description="0.2 multiplies by 0.8 to 1.2")

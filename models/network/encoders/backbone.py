@@ -57,7 +57,7 @@ class Backbone(Encoder):
     weights: Annotated[str, IsPath(unless=("none", "imagenet"))] = Field(
         "none", description="none, imagenet, a file or a URL"
     )
-    frozen_epochs: int = Field(0, ge=0, description="epochs in which the backbone's weights do not change")
+    frozen_epochs: int = Field(0, ge=0, le=100_000, description="epochs in which the backbone's weights do not change")
     fine_tune_rate: float = Field(0.1, gt=0, le=1, description="after them: the share of the learning rate")
 
     @model_validator(mode="after")

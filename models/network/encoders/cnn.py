@@ -18,8 +18,8 @@ class SmallCnn(Encoder):
 
     name: ClassVar[str] = "cnn"
 
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (32, 64, 64), min_length=1, description="one convolution block a number"
+    filters: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (32, 64, 64), min_length=1, max_length=64, description="one convolution block a number"
     )
 
     def build(self, image: ImageSettings) -> Model:

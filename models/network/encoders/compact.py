@@ -21,8 +21,8 @@ class Compact(Encoder):
 
     name: ClassVar[str] = "compact"
 
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (16, 32, 64, 96), min_length=1, description="one stage a number"
+    filters: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (16, 32, 64, 96), min_length=1, max_length=64, description="one stage a number"
     )
     blocks: int = Field(2, ge=1, le=50, description="of each stage")
 

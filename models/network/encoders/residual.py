@@ -16,8 +16,8 @@ class Residual(Encoder):
 
     name: ClassVar[str] = "residual"
 
-    filters: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (32, 64, 128), min_length=1, description="one stage a number"
+    filters: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (32, 64, 128), min_length=1, max_length=64, description="one stage a number"
     )
     blocks: int = Field(1, ge=1, le=50, description="of each stage")
 

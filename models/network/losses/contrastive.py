@@ -21,9 +21,9 @@ class Contrastive(Loss):
         "cosine": {"margin": 0.6, "positive_margin": 0.05},
     }
 
-    margin: float | None = Field(None, gt=0, description="impostors are pushed beyond this distance")
+    margin: float | None = Field(None, gt=0, le=10_000, description="impostors are pushed beyond this distance")
     positive_margin: float | None = Field(
-        None, ge=0, description="genuine pairs closer than this cost nothing; form: batch"
+        None, ge=0, le=10_000, description="genuine pairs closer than this cost nothing; form: batch"
     )
 
     @model_validator(mode="after")

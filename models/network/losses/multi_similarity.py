@@ -22,10 +22,10 @@ class MultiSimilarity(Loss):
     name: ClassVar[str] = "multi_similarity"
     of_cosines: ClassVar[bool] = True
 
-    alpha: float = Field(2.0, gt=0, description="weight of genuine pairs")
-    beta: float = Field(50.0, gt=0, description="weight of impostors")
+    alpha: float = Field(2.0, gt=0, le=10_000, description="weight of genuine pairs")
+    beta: float = Field(50.0, gt=0, le=10_000, description="weight of impostors")
     base: float = Field(0.5, gt=-1, lt=1, description="the cosine between genuine and impostor pairs")
-    epsilon: float = Field(0.1, ge=0, description="pairs easier than the hardest by this do not count")
+    epsilon: float = Field(0.1, ge=0, le=10_000, description="pairs easier than the hardest by this do not count")
 
     def batch(self, labels: Tensor, embeddings: Tensor, distance: type[Distance]) -> Tensor:
         del distance

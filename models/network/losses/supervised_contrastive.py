@@ -20,7 +20,7 @@ class SupervisedContrastive(Loss):
     name: ClassVar[str] = "supervised_contrastive"
     of_cosines: ClassVar[bool] = True
 
-    temperature: float = Field(0.1, gt=0, description="what cosines are divided by")
+    temperature: float = Field(0.1, ge=1e-4, le=10_000, description="what cosines are divided by")
 
     def batch(self, labels: Tensor, embeddings: Tensor, distance: type[Distance]) -> Tensor:
         del distance

@@ -23,7 +23,7 @@ class Triplet(Loss):
     name: ClassVar[str] = "triplet"
     margins: ClassVar[Mapping[str, Mapping[str, float]]] = {"euclidean": {"margin": 0.2}, "cosine": {"margin": 0.2}}
 
-    margin: float | None = Field(None, gt=0, description="impostors are pushed beyond the genuine pair by this")
+    margin: float | None = Field(None, gt=0, le=10_000, description="impostors are pushed beyond genuine pairs by this")
 
     def batch(self, labels: Tensor, embeddings: Tensor, distance: type[Distance]) -> Tensor:
         between = distance.pairwise(embeddings)

@@ -42,7 +42,7 @@ def hosts(environment: Mapping[str, str] = os.environ) -> Hosts:
         parsed = json.loads(text)
         cluster, kind, index = parsed.get("cluster", {}), parsed["task"]["type"], int(parsed["task"]["index"])
         chiefs, workers = (tuple(cluster.get(job, ())) for job in ("chief", "worker"))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise UserError(
             'TF_CONFIG: must be JSON such as {"cluster": {"worker": ["host:port", ...]}, '
             '"task": {"type": "worker", "index": 0}}',

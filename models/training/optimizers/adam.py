@@ -24,7 +24,7 @@ class AdamW(Optimizer):
     name: ClassVar[str] = "adamw"
     rate: ClassVar[float] = 2e-3
 
-    weight_decay: float = Field(1e-4, ge=0, description="not of biases and norms")
+    weight_decay: float = Field(1e-4, ge=0, le=100, description="not of biases and norms")
 
     def build(self, **common: Any) -> Any:
         return keras.optimizers.AdamW(weight_decay=self.weight_decay, **common)

@@ -30,7 +30,7 @@ class Muon(Optimizer):
     name: ClassVar[str] = "muon"
     rate: ClassVar[float] = 0.01
 
-    weight_decay: float = Field(1e-4, ge=0, description="not of biases and norms")
+    weight_decay: float = Field(1e-4, ge=0, le=100, description="not of biases and norms")
     momentum: float = Field(0.95, ge=0, lt=1, description="share of past gradients in a step")
 
     def build(self, **common: Any) -> Any:

@@ -42,7 +42,7 @@ PipelineRoot = Annotated[
         help="Address for artifacts: gs://, s3:// or minio://; default: the compiled file's, or kubeflow.pipeline_root."
     ),
 ]
-Poll = Annotated[float, typer.Option(min=0.1, help="Seconds between status requests.")]
+Poll = Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds between status requests.")]
 Patience = Annotated[float, typer.Option(min=0, help="Seconds without an answer of the server before giving up.")]
 Run = Annotated[str, typer.Argument(help="Id of the run, as submit prints it.")]
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from components.run_outcome.summary import RunSummary
 from models.code_digest import code_digest
 from models.errors import ExitCode, UserError
+from models.library_environment import prepare_native_libraries
 from models.settings import EncoderSettings
 from models.training.hosts.chief import announced
 from models.training.hosts.cluster import Hosts, hosts
@@ -20,7 +21,6 @@ from models.training.hosts.rendezvous import ChiefMessage
 from models.training.hosts.worker import Worker
 from pipeline.config.configuration import Config
 from pipeline.environment.pretrained import weights_digest
-from pipeline.environment.run_environment import prepare_native_libraries
 from pipeline.runners.local.signals import ending_in_order
 from pipeline.terminal import Stages
 

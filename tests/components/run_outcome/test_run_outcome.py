@@ -1,5 +1,6 @@
 """The Outcome node: what it writes, whom it notifies, and when it fails the run."""
 
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -191,3 +192,40 @@ def test_more_gates_than_there_are_inputs_are_refused():
 def test_a_wrong_address_is_refused_at_the_edge(address):
     with pytest.raises(UserError, match=r"alerts\.webhook: got "):
         load_config(overrides=[f"alerts.webhook='{address}'"])
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SSL_CERT_FILE": "/gone/cacert.pem"},
+        {"SSL_CERT_DIR": "/gone", "ALL_PROXY": "socks5://127.0.0.1:9"},
+        {"ALL_PROXY": "nonsense"},
+        {"https_proxy": "http://[bad"},
+        *(
+            {"HOOK": value}
+            for value in ("", " \n", "hooks.example", "http://", "https://[x", "http://\0/", "http://h\n/")
+        ),
+    ],
+)
+def test_no_environment_makes_a_webhook_fail_a_run(run, monkeypatch, variables):
+    for name, value in variables.items():
+        if "\0" not in value:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(webhook.time, "sleep", lambda _: None)
+    address = "env:HOOK" if "HOOK" in variables else "https://hook.invalid/secret-token"
+    outcome = run([], AlertSettings(webhook=address, on=("pushed",)), pushed=1, version="42")
+    assert written(outcome)["status"] == "pushed"
+    assert "not sent" in outcome.get_string_custom_property("alert")
+    assert "secret-token" not in outcome.get_string_custom_property("alert")
+
+
+def test_a_webhook_that_answers_without_an_end_has_been_notified(receiver, monkeypatch):
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"a" * 65536)
+
+    monkeypatch.setattr(receiver.RequestHandlerClass, "do_POST", endless)
+    assert webhook.send(receiver.address, {}) is None

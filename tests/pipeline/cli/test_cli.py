@@ -1,8 +1,10 @@
 import csv
 import fcntl
 import json
+import os
 import pkgutil
 import re
+import subprocess
 import sys
 from importlib.metadata import version
 from subprocess import run as run_process
@@ -328,3 +330,43 @@ def test_an_argument_that_is_no_text_is_an_error(refused):
     line, code = refused("run", "--data", "im\udcffages")
     assert code == "config-not-utf8"
     assert line.startswith("im\\udcffages: is not UTF-8")
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error", "/a/b"), MemoryError(), RecursionError("deep")])
+def test_an_error_that_no_command_expects(refused, monkeypatch, error):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr("pipeline.config.read_user_values", fails)
+    line, code = refused("config")
+    assert code == "system-error"
+    assert line in ("/a/b: Input/output error", "out of memory", "nested too deep")
+
+
+def test_output_that_nobody_reads():
+    command = [sys.executable, "-m", "pipeline", "config"]
+    read, write = os.pipe()
+    os.close(read)
+    done = run_process(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+def test_no_variable_changes_a_command(tmp_path):
+    hostile = {
+        "PYTHONWARNINGS": "error",
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+        "HOME": "/proc/no",
+        "TERM": "odd",
+        "COLUMNS": "x",
+        "TMPDIR": str(tmp_path / "gone"),
+        "KERAS_BACKEND": "torch",
+        "TF_XLA_FLAGS": "--odd",
+    }
+    command = [sys.executable, "-m", "pipeline", "config", "model_card", "--set", "model_card.licence=gemeinfrei ü"]
+    done = run_process(command, env={**os.environ, **hostile}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "gemeinfrei \\xfc" in done.stdout
+    assert done.stderr == "TF_XLA_FLAGS: --odd: not supported, and not used\n"

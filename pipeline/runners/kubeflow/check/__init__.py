@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from models.errors import UserError
+from models.user_files import read_bytes, shown
+from pipeline.config.yaml_text import parse_documents
 from pipeline.runners.kubeflow.check import go_yaml
 from pipeline.runners.kubeflow.check.findings import CHECKS, Finding, errors, lines
 from pipeline.runners.kubeflow.check.parsing import parse
@@ -39,12 +41,12 @@ def file_findings(path: Path, pipeline_root: str | None = None) -> list[Finding]
       UserError: it cannot be read, or is not YAML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        documents = list(yaml.safe_load_all(text))
+        text = read_bytes(path, 32 << 20).decode("utf-8-sig")
+        documents = parse_documents(text)
         misread = go_yaml.misread(text)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UserError(f"{shown(path)}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
+    except (yaml.YAMLError, ValueError) as error:
         message = f"{path}: is not YAML: {' '.join(str(error).split())[:200]}"
         raise UserError(message, code="kubeflow-file-not-a-pipeline") from None
     return [Finding("the file", message) for message in misread] + findings(documents, pipeline_root)

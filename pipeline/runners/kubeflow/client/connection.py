@@ -5,18 +5,23 @@ A failure is one line, with the error code where the user can fix it.
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import kfp.client
 import kfp_server_api
 import urllib3.exceptions as http
 from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
+from urllib3 import HTTPResponse
 
 Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]  # writes one line of the answer
 
+_BYTES = 64 << 20  # of an answer
 _CREDENTIALS = "SIAMESE_KFP_TOKEN, KF_PIPELINES_SA_TOKEN_PATH (a file) or SIAMESE_KFP_COOKIES"
 _STATUSES: dict[int, tuple[str, str | None]] = {
     400: ("refused (400)", "kubeflow-request-refused"),
@@ -106,13 +111,29 @@ def _line(text: str) -> str:
 
 
 class _Rest(kfp_server_api.rest.RESTClientObject):
-    """Calls with a timeout; a web page is not an answer."""
+    """Calls that are bounded in time and bytes; a web page is not an answer."""
 
     timeout = (10.0, 60.0)  # seconds: to connect, to answer
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._send, self.pool_manager.request = self.pool_manager.request, self._bounded
+
+    def _bounded(self, method: str, url: str, preload_content: bool = True, **options: Any) -> Any:
+        """An answer of at most ``_BYTES``, unless it is streamed."""
+        answer = self._send(method, url, preload_content=False, **options)
+        if not preload_content:
+            return answer
+        content = answer.read(_BYTES + 1, decode_content=True)
+        answer.close()
+        if len(content) > _BYTES:
+            raise Failed(f"{url.partition('/apis/')[0]}: the answer is longer than {_BYTES:,} bytes")
+        return HTTPResponse(content, answer.headers, answer.status, reason=answer.reason)
+
     def request(self, method: str, url: str, **options: Any) -> Any:
         options["_request_timeout"] = options.get("_request_timeout") or self.timeout
-        answer = super().request(method, url, **options)
+        call = super().request
+        answer = _in_time(sum(self.timeout), url, lambda: call(method, url, **options))
         if "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
             message = (
@@ -121,6 +142,27 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
             )
             raise Refused(message, code="kubeflow-not-logged-in")
         return answer
+
+
+def _in_time(seconds: float, url: str, call: Callable[[], Any]) -> Any:
+    """The result of a call that ends in time: a timeout of a socket starts anew with every byte that drips."""
+    ended: list[tuple[Any, BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            ended.append((call(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            ended.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise http.ReadTimeoutError(None, url, "no answer in time")  # type: ignore[arg-type]
+    result, error = ended[0]
+    if error:
+        raise error
+    return result
 
 
 class Client(kfp.client.Client):
@@ -194,7 +236,7 @@ def connect(
     client = Client(
         host=host,
         kube_context=kube_context,
-        proxy=proxy,
+        proxy=proxy or _proxy_of(host or os.environ.get("KF_PIPELINES_ENDPOINT") or ""),
         ssl_ca_cert=ca_file,
         verify_ssl=None if verify_tls else False,
         **_credentials(bool(host or os.environ.get("KF_PIPELINES_ENDPOINT"))),
@@ -206,6 +248,31 @@ def connect(
         message = f"{client.address}: a multi-user server needs a namespace: set --namespace or kubeflow.namespace"
         raise Refused(message, code="kubeflow-no-namespace")
     return client
+
+
+def _proxy_of(address: str) -> str | None:
+    """The proxy by the environment, as of every other request of this program: none for a loopback address.
+
+    Raises:
+      Refused: it is of a kind that is not supported.
+    """
+    try:
+        parts = urlsplit(address)
+        name = parts.hostname or ""
+    except ValueError:  # the client reports it
+        return None
+    if not name or name in {"localhost", "::1"} or name.startswith("127.") or proxy_bypass(name):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if proxy and not proxy.startswith(("http://", "https://")):
+        if "://" in proxy:
+            message = (
+                f"{address}: all_proxy is a {proxy.partition('://')[0]} proxy, which is not supported: set no_proxy"
+            )
+            raise Refused(message, code="kubeflow-no-connection")
+        return f"http://{proxy}"
+    return proxy
 
 
 def _credentials(named: bool) -> dict[str, Any]:

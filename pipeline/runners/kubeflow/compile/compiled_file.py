@@ -1,6 +1,7 @@
 """A compiled pipeline, read from its file, and the parameters of a run of it."""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from models.errors import UserError
+from models.user_files import read_bytes, shown
+from pipeline.config.yaml_text import parse_documents
 
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 
@@ -38,7 +41,7 @@ class CompiledFile(NamedTuple):
                 raise UserError(message, code="kubeflow-parameter")
             try:
                 found[name] = _value(value, self.parameters[name])
-            except ValueError:
+            except (ValueError, RecursionError):
                 kind = self.parameters[name].removeprefix("NUMBER_").lower()
                 message = f"--parameter {name}: must be of type {kind}, got {value!r}"
                 raise UserError(message, code="kubeflow-parameter") from None
@@ -46,10 +49,11 @@ class CompiledFile(NamedTuple):
 
 
 def _value(text: str, kind: str) -> Value:
-    if kind == "NUMBER_INTEGER":
-        return int(text)
-    if kind == "NUMBER_DOUBLE":
-        return float(text)
+    if kind in ("NUMBER_INTEGER", "NUMBER_DOUBLE"):
+        number = int(text) if kind == "NUMBER_INTEGER" else float(text)
+        if not abs(number) < (2**63 if kind == "NUMBER_INTEGER" else math.inf):  # what the server's JSON can hold
+            raise ValueError(text)
+        return number
     if kind == "STRING":
         return text
     value: Value = json.loads(text)
@@ -65,9 +69,9 @@ def read_compiled(path: Path) -> CompiledFile:
       UserError: it is missing, or is not a compiled pipeline.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = parse_documents(read_bytes(path, 32 << 20, pipe=False).decode("utf-8-sig"))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
+        raise UserError(f"{shown(path)}: cannot be read: {error.strerror}", code="kubeflow-file-unreadable") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         message = f"{path}: is not YAML; compile one: siamese kubeflow compile"
         raise UserError(message, code="kubeflow-file-not-a-pipeline") from None

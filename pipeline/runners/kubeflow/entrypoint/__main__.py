@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from components.run_outcome.verdict import Outcome, cause_of
 from models.errors import ExitCode, GateRefusal, RejectedData, Terminated
-from pipeline.environment.run_environment import prepare_native_libraries
+from models.library_environment import prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.alerts import alert, record_attempt
 from pipeline.runners.kubeflow.entrypoint.events import Events
 

@@ -46,7 +46,7 @@ def alert(outcome: Outcome, settings: str | None, executor_input: str, events: E
     """
     if settings is None or outcome.status != "failed":
         return
-    with suppress(Exception):  # the reason of the failure is in the log; this must not hide it
+    try:
         about, base = FailureAlerts.model_validate_json(settings), _run_folder(executor_input)
         outcome = outcome.model_copy(update={"name": about.pipeline, "run_id": base.rpartition("/")[2]})
         recorded = within(PATIENCE, lambda: [_first_for_good(base, outcome, about.attempts)]) if base else None
@@ -59,6 +59,8 @@ def alert(outcome: Outcome, settings: str | None, executor_input: str, events: E
         not_sent = notify(about.alerts, shown, {"run": base} if base else None, _NOTE if unknown else "")
         if about.alerts.webhook:
             events.say("alert", sent=not_sent is None, reason=not_sent)
+    except Exception as error:  # noqa: BLE001 - the reason of the failure is in the log; this must not hide it
+        events.say("alert", sent=False, reason=type(error).__name__)
 
 
 def _run_folder(executor_input: str) -> str:

@@ -3,6 +3,7 @@
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import kfp_api
@@ -69,6 +70,30 @@ def test_a_server_that_does_not_answer(ask, server):
     assert "kubeflow.connection.timeout" in message
 
 
+def test_an_answer_that_drips_ends_in_time(ask):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+
+        def log_message(self, *_):
+            pass
+
+    over = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as dripping:
+        threading.Thread(target=dripping.serve_forever, daemon=True).start()
+        host = f"http://127.0.0.1:{dripping.server_port}"
+        code, message = refused(ask("schedules", connection={"host": host, "timeout": 0.5}))
+        over.set()
+        dripping.shutdown()
+    assert (code, "kubeflow.connection.timeout" in message) == (None, True)
+
+
 @pytest.mark.parametrize(
     ("host", "code"),
     [
@@ -130,6 +155,22 @@ def test_a_proxy_is_used(ask, server):
     asked = ask("schedules", connection={"host": "http://pipelines.invalid", "proxy": server.address})
     assert asked == (0, {"result": {"schedules": []}})
     assert server.calls()[0]["headers"]["Host"] == "pipelines.invalid"
+
+
+def test_a_proxy_of_the_environment_is_used_except_for_this_machine(ask, server):
+    variables = {"http_proxy": server.address, "ALL_PROXY": "", "NO_PROXY": ""}
+    nowhere = {**variables, "http_proxy": "http://127.0.0.1:9"}
+    none = dict.fromkeys(variables, "")
+    outside = {"host": "http://pipelines.invalid"}
+    try:
+        assert ask("schedules", variables, connection=outside) == (0, {"result": {"schedules": []}})
+        assert refused(ask("schedules", {**variables, "NO_PROXY": ".invalid"}, connection=outside))[0]
+        assert ask("schedules", nowhere) == (0, {"result": {"schedules": []}})
+        socks = {**variables, "http_proxy": "", "ALL_PROXY": "socks5://127.0.0.1:9"}
+        code, message = refused(ask("schedules", socks, connection=outside))
+        assert (code, "socks5 proxy" in message) == ("kubeflow-no-connection", True)
+    finally:
+        assert ask("schedules", none)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ def test_name_root_nodes_and_parameters_are_read(pipeline_file):
         ("data_root", "NAME=VALUE"),
         ("epochs=3", "data_root, ignore_baseline"),
         ("ignore_baseline=three", "integer, got 'three'"),
+        ("ignore_baseline=99999999999999999999", "integer, got"),
+        (f"ignore_baseline={'9' * 5000}", "integer, got"),
     ],
 )
 def test_a_wrong_parameter_is_named(pipeline_file, text, fact):
@@ -28,7 +30,10 @@ def test_a_wrong_parameter_is_named(pipeline_file, text, fact):
     assert error.value.code == "kubeflow-parameter"
 
 
-@pytest.mark.parametrize("text", ["", "just text", "{", "pipelineSpec: {}", "- 1", "root: {dag: 3}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "just text", "{", "pipelineSpec: {}", "- 1", "root: {dag: 3}", "a: 1\na: 2", "[" * 3000, "a: 2001-99-99"],
+)
 def test_another_file_is_refused(tmp_path, text):
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(UserError) as error:

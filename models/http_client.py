@@ -1,0 +1,218 @@
+"""Every HTTP request that this process sends: bounded in time and bytes, through proxies by convention.
+
+The conventions: ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, in either case; hosts in ``no_proxy``
+may be CIDR blocks; a loopback address never goes through a proxy. ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name the
+certificates to trust.
+"""
+
+import ipaddress
+import os
+import ssl
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import httpx
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 10
+_STALLED = 60.0  # seconds without a byte
+
+
+class RequestFailed(Exception):
+    """One phrase that says why there is no answer. It does not contain the address, which may be a secret."""
+
+
+class Answer(NamedTuple):
+    """An answer, whatever its status; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    most_bytes: int,
+    json: Any = None,
+    redirects: bool = False,
+    into: Callable[[bytes], object] | None = None,
+) -> Answer:
+    """Sends a request and reads the answer.
+
+    Args:
+      method: GET or POST.
+      url: ``http://...`` or ``https://...``.
+      seconds: in all, from the look-up of the name to the last byte of the answer.
+      most_bytes: of the answer; 0: only the status and the headers are read.
+      json: sent as the body.
+      redirects: whether redirects are followed.
+      into: takes the content of an answer of 2xx piece by piece, which is then not kept.
+
+    Raises:
+      RequestFailed: there is no answer, or it is too long.
+    """
+    exchange = _Exchange(time.monotonic() + seconds, most_bytes, into)
+    thread = threading.Thread(target=exchange.run, args=(method, url, json, redirects), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    exchange.close()
+    if exchange.answer:
+        return exchange.answer
+    error = exchange.error
+    raise RequestFailed(f"no answer within {seconds:g} s" if error is None else _phrase(error, seconds)) from error
+
+
+class _Exchange:
+    """A request in a thread of its own: no timeout of a socket bounds a name look-up, or a header that drips."""
+
+    def __init__(self, until: float, most_bytes: int, into: Callable[[bytes], object] | None) -> None:
+        self._until, self._most, self._into = until, most_bytes, into
+        self._client: httpx.Client | None = None
+        self.answer: Answer | None = None
+        self.error: Exception | None = None
+
+    def run(self, method: str, url: str, json: Any, redirects: bool) -> None:
+        try:
+            for _ in range(_MOST_REDIRECTS):
+                answer = self._send(method, url, json)
+                location = answer.headers.get("location", "")
+                if not (redirects and location and answer.status in _REDIRECTS):
+                    self.answer = answer
+                    return
+                url = str(httpx.URL(url).join(location))
+            raise RequestFailed(f"more than {_MOST_REDIRECTS} redirects")
+        except Exception as error:  # noqa: BLE001 - it is raised by the caller's thread
+            self.error = error
+
+    def close(self) -> None:
+        """Ends what is still in progress."""
+        self._until = 0.0
+        with suppress(Exception):
+            if self._client:
+                self._client.close()
+
+    def _send(self, method: str, url: str, json: Any) -> Answer:
+        parsed = httpx.URL(url)
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise RequestFailed("the address must be http://HOST... or https://HOST...")
+        options = {"proxy": proxy_of(parsed.scheme, parsed.host, parsed.port), "verify": _verify(parsed.scheme)}
+        headers = {"Accept-Encoding": "identity"}  # a bound on bytes that are inflated later is none
+        with httpx.Client(**options, trust_env=False, timeout=_STALLED, headers=headers) as self._client:  # type: ignore[arg-type]
+            self._check_time()
+            with self._client.stream(method, url, json=json) as answer:
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status_code, found, self._read(answer) if self._most else b"")
+
+    def _read(self, answer: httpx.Response) -> bytes:
+        kept, length = [], 0
+        for piece in answer.iter_raw():
+            self._check_time()
+            length += len(piece)
+            if length > self._most:
+                raise RequestFailed(f"the answer is longer than {self._most:,} bytes")
+            if self._into and answer.is_success:
+                self._into(piece)
+            else:
+                kept.append(piece)
+        return b"".join(kept)
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise TimeoutError
+
+
+def proxy_of(scheme: str, host: str, port: int | None = None) -> str | None:
+    """The proxy for a host by the environment; None: it is connected to directly.
+
+    Raises:
+      RequestFailed: the proxy is of a kind that is not supported.
+    """
+    if _is_loopback(host) or _is_exempt(host, port):
+        return None
+    proxies = urllib.request.getproxies()
+    name = next((name for name in (scheme, "all") if proxies.get(name)), None)
+    if name is None:
+        return None
+    proxy = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
+    kind = proxy.partition("://")[0].lower()
+    if kind not in ("http", "https"):
+        raise RequestFailed(
+            f"{name}_proxy is a {kind} proxy, which is not supported; set an http:// proxy, or no_proxy"
+        )
+    return proxy
+
+
+def _is_loopback(host: str) -> bool:
+    if host.rstrip(".").lower() == "localhost" or host.rstrip(".").lower().endswith(".localhost"):
+        return True
+    address = _ip(host)
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped is not None and (mapped.is_loopback or mapped.is_unspecified)
+
+
+def _is_exempt(host: str, port: int | None) -> bool:
+    """Whether ``no_proxy`` has the host: by name, domain, ``*``, ``host:port``, address or CIDR block."""
+    if urllib.request.proxy_bypass(host if port is None else f"{host}:{port}") or urllib.request.proxy_bypass(host):
+        return True
+    address = _ip(host)
+    for one in urllib.request.getproxies().get("no", "").split(",") if address else ():
+        with suppress(ValueError):
+            if address in ipaddress.ip_network(one.strip().strip("[]"), strict=False):
+                return True
+    return False
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _verify(scheme: str) -> ssl.SSLContext | bool:
+    """The certificates to trust; those of the environment are not looked at where none is needed."""
+    if scheme == "http":
+        return False
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one
+        name = next((one for one in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(one)), "certifi")
+        where = os.environ.get(name, "")
+        raise RequestFailed(f"{name}: no certificates can be read from {where}: {error.strerror or error}") from None
+
+
+def _phrase(error: Exception, seconds: float) -> str:
+    if isinstance(error, RequestFailed):
+        return str(error)
+    if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return "no connection in time"
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return f"no answer within {min(seconds, _STALLED):g} s"
+    what = " ".join(str(error).split())[:200]
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy did not connect: {what}"
+    if isinstance(error, httpx.ConnectError):
+        if "CERTIFICATE" in what or "SSL" in what:
+            return f"no TLS connection: {what}; SSL_CERT_FILE names the certificates to trust"
+        return f"no server at this address: {what}"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return f"the server does not answer as HTTP has it: {what}"
+    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
+        return "the address is malformed"
+    if isinstance(error, httpx.HTTPError):
+        return f"the connection broke off: {what or type(error).__name__}"
+    if isinstance(error, OSError):  # where the answer is written to
+        return error.strerror or type(error).__name__
+    return type(error).__name__  # not its text, which may contain the address

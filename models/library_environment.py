@@ -1,0 +1,60 @@
+"""The environment variables of TensorFlow, Keras and their libraries: set here, for this process and its children.
+
+A person's settings for other programs must change nothing: not the backend of Keras, not the layout of images, not
+the number of epochs. What is not listed here (threads, GPUs, log levels) is the person's to choose.
+"""
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_SET = {"KERAS_BACKEND": "tensorflow"}
+_UNSET = (
+    *("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED", "TF_USE_LEGACY_KERAS", "TF2_BEHAVIOR"),
+    *("AUTOGRAPH_VERBOSITY", "AUTOGRAPH_STRICT_CONVERSION", "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"),
+)
+# An unknown flag among them ends the process, without an exception.
+_FLAGS = {"TF_XLA_FLAGS": (), "XLA_FLAGS": ("--xla_gpu_cuda_data_dir=",)}  # variable -> the flags that are kept
+# oneDNN halves the time of a training step also on CPUs where it is off by default.
+_NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
+_ALLOWED = {"TF_ENABLE_ONEDNN_OPTS": ("0", "1", "false", "true")}
+_KERAS_HOME = "siamese-pipeline"  # in the person's own
+
+_log = logging.getLogger(__name__)
+
+
+def set_library_variables() -> None:
+    """Sets the variables that decide what the libraries compute; call it before one of them is loaded."""
+    os.environ.update(_SET)
+    for name in _UNSET:
+        os.environ.pop(name, None)
+    for name, kept in _FLAGS.items():
+        flags = os.environ.get(name, "").split()
+        dropped = [flag for flag in flags if not flag.startswith(kept or "\0")]
+        if dropped:
+            _log.warning("%s: %s: not supported, and not used", name, " ".join(dropped))
+            os.environ[name] = " ".join(flag for flag in flags if flag not in dropped)
+    for name, allowed in _ALLOWED.items():
+        if os.environ.get(name, allowed[0]).lower() not in allowed:
+            del os.environ[name]
+
+
+def prepare_native_libraries() -> None:
+    """Prepares a process that trains or evaluates; call it before TensorFlow loads.
+
+    Only errors are printed, and oneDNN is on, unless the user chose otherwise. Keras gets a home of its own, without
+    the person's ``keras.json``; downloaded weights are shared.
+    """
+    set_library_variables()
+    for key, value in _NATIVE.items():
+        os.environ.setdefault(key, value)
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    if home.name == _KERAS_HOME:  # set by a parent process
+        return
+    own = home / _KERAS_HOME
+    os.environ["KERAS_HOME"] = str(own)
+    with suppress(OSError):  # where nothing can be written, Keras writes nothing either
+        own.mkdir(parents=True, exist_ok=True)
+        (home / "models").mkdir(exist_ok=True)
+        (own / "models").symlink_to("../models")
