@@ -47,7 +47,7 @@ config-output-locked: another run is in progress in the same output folder -> wa
 config-unknown-key: a section or key of the configuration is misspelt or does not exist
   -> use the suggested key, or list all of them: siamese config
 config-unknown-run: no run of that name lies under the output folder -> list the runs with `siamese runs`
-config-not-utf8: an argument is no UTF-8 text, so that it can be no path in a record of TFX
+config-not-text: an argument is no UTF-8 text, so that it can be no path in a record of TFX
   -> rename the folder, or give the name of a link to it
 config-unreadable: the configuration file is missing or cannot be read -> check the path of --config
 data-anomalies: the images, or their features, do not match the schema: the message names split and feature

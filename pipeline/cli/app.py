@@ -25,7 +25,7 @@ class _Arguments(TyperGroup):
             if not _is_text(argument):
                 shown = argument.encode("utf-8", "backslashreplace").decode("utf-8")
                 message = f"{shown}: is not UTF-8; rename it, or give the name of a link to it"
-                raise UserError(message, code="config-not-utf8")
+                raise UserError(message, code="config-not-text")
         return super().parse_args(ctx, args)
 
 

@@ -50,9 +50,7 @@ def main() -> None:
         if fault := disk_fault(error):
             _discard_output()
             _fail(fault, DISK_CODE)
-        if isinstance(
-            error, (OSError, MemoryError, RecursionError, UnicodeError)
-        ):
+        if isinstance(error, (OSError, MemoryError, RecursionError, UnicodeError)):
             _fail(described(error), "system-error")
         raise
 

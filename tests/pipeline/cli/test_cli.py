@@ -328,7 +328,7 @@ def test_an_empty_argument_is_an_error(refused, arguments, named):
 
 def test_an_argument_that_is_no_text_is_an_error(refused):
     line, code = refused("run", "--data", "im\udcffages")
-    assert code == "config-not-utf8"
+    assert code == "config-not-text"
     assert line.startswith("im\\udcffages: is not UTF-8")
 
 
