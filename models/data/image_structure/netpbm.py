@@ -83,7 +83,7 @@ def _from_bytes(data: bytes, start: int, width: int, shape: tuple[int, ...], lar
     values = np.frombuffer(data, dtype, available, start) if available else np.empty(0, dtype)
     if not width or available < wanted:
         return values[:0] if width else values
-    return np.unpackbits(values.reshape(shape[0], row), axis=1, count=width).reshape(-1)
+    return np.unpackbits(values.astype(np.uint8).reshape(shape[0], row), axis=1, count=width).reshape(-1)
 
 
 def _scaled(values: NDArray[np.generic], largest: int) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ _SHARED = 64 * 1024**2  # bytes of strips that may be those of other strips
 
 class _Value(NamedTuple):
     type: int
-    count: int
+    length: int
     offset: int
 
 
@@ -54,7 +54,7 @@ class _Reader:
 
     def directory(self, at: int) -> dict[int, _Value]:
         """The entries of the directory at this offset, as many as the file has."""
-        entries = {}
+        entries: dict[int, _Value] = {}
         begin, size = at + struct.calcsize("=" + self._count), 4 + 2 * self._inline
         for position in range(begin, min(begin + self._length(at) * size, len(self.data) - size + 1), size):
             check_parts(len(entries), "TIFF tags")
@@ -70,7 +70,7 @@ class _Reader:
         if value is None or code is None:
             return np.empty(0, np.uint8)
         dtype = np.dtype(self.order + code)
-        count = min(value.count, max(0, len(self.data) - value.offset) // dtype.itemsize)
+        count = min(value.length, max(0, len(self.data) - value.offset) // dtype.itemsize)
         return np.frombuffer(self.data, dtype, count, value.offset) if count else np.empty(0, dtype)
 
 
@@ -107,10 +107,10 @@ def _check_pages(reader: _Reader, at: int, budget: Budget) -> None:
 
 def _check_directory(directory: dict[int, _Value], length: int) -> None:
     """Checks what is read with a directory: many entries may be of the same bytes."""
-    if sum(_SIZES.get(value.type, 0) * value.count for value in directory.values()) > length:
+    if sum(_SIZES.get(value.type, 0) * value.length for value in directory.values()) > length:
         raise over_budget("TIFF tags longer than the file")
     check_parts(
-        sum(value.count for value in directory.values() if value.type not in _BYTES), "TIFF numbers", 4 * MAX_PARTS
+        sum(value.length for value in directory.values() if value.type not in _BYTES), "TIFF numbers", 4 * MAX_PARTS
     )
 
 
@@ -135,9 +135,9 @@ def _check_pixels(reader: _Reader, page: dict[int, _Value], budget: Budget) -> N
             raise UnreadableImage("damaged header: TIFF")
         rows = min(height, _integer(reader, page, _ROWS, height) or height)
         wanted, offsets, lengths = -(-height // max(1, rows)) * planes, page[_STRIPS], page.get(_STRIP_BYTES)
-    check_parts(offsets.count, "TIFF strips")
-    if offsets.count > max(16, wanted):
-        raise over_budget(f"{offsets.count} TIFF strips where {wanted} have all pixels")
+    check_parts(offsets.length, "TIFF strips")
+    if offsets.length > max(16, wanted):
+        raise over_budget(f"{offsets.length} TIFF strips where {wanted} have all pixels")
     if float(reader.values(lengths).sum(dtype=np.float64)) > len(reader.data) + _SHARED:
         raise over_budget("TIFF strips longer than the file")
 

@@ -176,7 +176,7 @@ def test_mutated_files_are_refused_or_read_within_the_budget():
     end = time.monotonic() + FUZZ_SECONDS
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    @settings(max_examples=200, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, database=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(WHOLE), st.data())
     def mutated(whole, draw):
         data = bytearray(whole)
