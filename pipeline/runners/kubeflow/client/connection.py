@@ -145,7 +145,7 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
 
 
 def _in_time(seconds: float, url: str, call: Callable[[], Any]) -> Any:
-    """The result of a call that ends in time: a timeout of a socket starts anew with every byte that drips."""
+    """The result of a call that ends in time: a timeout of a socket starts again with every byte that drips."""
     ended: list[tuple[Any, BaseException | None]] = []
 
     def run() -> None:
