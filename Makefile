@@ -70,7 +70,7 @@ bench: setup ## List the benchmarks, or run one (ARGS="bare_keras")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 reference: setup ## Write docs/reference from the code
-	@$(BIN)/python scripts/reference_pages.py
+	@$(BIN)/python scripts/generate_error_reference.py
 
 CHROMIUM := chromium
 picture: ## Draw kubeflow/report.png from the report of the last run in output/ (needs Chromium and that run)

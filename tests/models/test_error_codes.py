@@ -49,7 +49,7 @@ def test_every_error_has_a_code_of_the_table(path):
 
 
 def test_the_reference_page_is_current():
-    command = [sys.executable, ROOT / "scripts" / "reference_pages.py", "--check"]
+    command = [sys.executable, ROOT / "scripts" / "generate_error_reference.py", "--check"]
     assert subprocess.run(command, check=False).returncode == 0
 
 

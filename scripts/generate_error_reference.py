@@ -1,4 +1,4 @@
-"""Writes the reference pages that follow from the code: ``python scripts/reference_pages.py [--check]``.
+"""Writes the reference pages that follow from the code: ``python scripts/generate_error_reference.py [--check]``.
 
 ``--check`` writes nothing, and exits with 1 if a page is not current.
 """
