@@ -416,7 +416,7 @@ class TestWhereTheDataWillNotDo:
         [
             (0, 0, "ImageExampleGen", "it is empty; expected JPEG, PNG"),
             (1, 12, "ImageExampleGen", "too few identities in a split"),
-            (12, 1, "PairGenerator", "a genuine pair needs two images of one identity"),
+            (12, 1, "ImageExampleGen", "a genuine pair needs two images of one identity"),
         ],
         ids=["no images", "one identity", "one image each"],
     )
@@ -440,7 +440,7 @@ class TestWhereTheDataWillNotDo:
 class TestAKilledRun:
     def test_was_killed_while_it_trained(self, resumed):
         assert resumed.returncode == -signal.SIGKILL
-        assert resumed.summaries == []
+        assert [summary["status"] for summary in resumed.summaries] == ["running"]  # its record was begun
         assert not [name for name in resumed.visible if not name.startswith(".")]
 
     def test_ends_pushed_the_second_time(self, resumed):

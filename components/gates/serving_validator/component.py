@@ -54,6 +54,6 @@ def serving_validator(
     """
     if settings.runtime == "process":
         # An image that is not used must not invalidate the cache.
-        used = settings.model_copy(update={"image": ""})
+        used = settings.model_copy(update={"image": ServingValidatorSettings().image})
         return ServingValidator(model=model, examples=examples, scores=scores, settings=used)
     return TensorFlowServingValidator(settings, model=model, examples=examples).with_id("ServingValidator")

@@ -32,10 +32,13 @@ def checked(data: bytes, budget: Budget) -> bytes:
 
 
 def check_sums(data: bytes) -> None:
-    """Raises UnreadableImage for a wrong checksum, which Pillow skips when it decodes and other decoders do not."""
-    for _, start, end in _chunks(data):
+    """Raises UnreadableImage for a wrong checksum or a missing end, which Pillow passes over and others do not."""
+    kind = b""
+    for kind, start, end in _chunks(data):
         if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             raise UnreadableImage("damaged: wrong checksum")
+    if kind != b"IEND":
+        raise UnreadableImage("truncated")
 
 
 def has_orientation(data: bytes) -> bool:
@@ -85,6 +88,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 def _is_needed(kind: bytes, body: memoryview, seen: set[bytes]) -> bool:
     if kind in _PIXELS:
         return kind != b"IDAT" or len(body) > 0
+    if kind[:1].isupper():  # a critical chunk that no decoder knows: each decides by itself
+        return True
     if len(body) > MAX_METADATA:
         return False
     what = kind if kind == b"eXIf" else bytes(body[:32]).partition(b"\0")[0] if kind in _TEXTS else b""

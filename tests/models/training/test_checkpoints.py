@@ -278,7 +278,7 @@ def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, mon
 
 def test_a_training_that_fails_is_not_gone_on_with(tmp_path):
     with pytest.raises(TrainingFailed):
-        trained(recipe("batch", learning_rate=1e30, optimizer="sgd"), tmp_path, tmp_path / "mine")
+        trained(recipe("batch", learning_rate=100.0, optimizer="sgd"), tmp_path, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 
 

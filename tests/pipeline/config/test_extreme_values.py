@@ -111,7 +111,6 @@ def test_a_name_that_tfx_or_kubernetes_refuses(name):
         ("encoder.filters=[100000000]", "encoder.filters"),
         ("loss={name: supervised_contrastive, form: batch, temperature: 1e-20}", "loss.temperature"),
         ("gates.floors={accuracy: .nan}", "gates.floors.accuracy"),
-        ("push.serving_dir=' '", "push.serving_dir"),
         ("tuner.embedding={min: 1, max: 1e20}", "tuner.embedding"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_list_is_read_whatever_the_order_and_number_of_columns(write, tmp_path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image_a,image_b,same\na,b,1\na,b,yes\n", " line 3: 'a,b,yes' must be two paths and same = 1 or 0"),
+        ("image_a,image_b,same\na,b,1\na,b,maybe\n", " line 3: 'a,b,maybe' must be two paths and same = 1 or 0"),
         ("image_a,image_b,same\na,b\n", " line 2: 2 fields, but 3 columns"),
         ("image_a,image_b,same\na,b,1\na,d,1\n", " line 3: no image 'd'"),
         ("image_a,image_b,same\n,b,1\n", " line 2: ',b,1' must be two paths"),

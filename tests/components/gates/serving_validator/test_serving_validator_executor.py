@@ -75,5 +75,8 @@ def test_the_node_takes_and_gives_what_the_graph_wires():
     assert isinstance(node, ServingValidator) and node.id == "ServingValidator"
     assert set(node.outputs) == {"blessing", "verdict"}
     settings = json.loads(node.exec_properties["settings"])
-    assert (settings["canaries"], settings["image"]) == (7, "")  # an image that is not used is not in the cache key
+    assert (settings["canaries"], settings["image"]) == (
+        7,
+        ServingValidatorSettings().image,
+    )  # an image that is not used is not in the cache key
     assert node.exec_properties["code_digest"] == code_digest(ServingValidator)
