@@ -440,7 +440,8 @@ class TestWhereTheDataWillNotDo:
 class TestAKilledRun:
     def test_was_killed_while_it_trained(self, resumed):
         assert resumed.returncode == -signal.SIGKILL
-        assert [summary["status"] for summary in resumed.summaries] == ["running"]  # its record was begun
+        # Recorded when it began, and closed by the run that followed.
+        assert [json.loads(path.read_text())["status"] for path in resumed.summaries] == ["interrupted"]
         assert not [name for name in resumed.visible if not name.startswith(".")]
 
     def test_ends_pushed_the_second_time(self, resumed):

@@ -33,11 +33,11 @@ def checked(data: bytes, budget: Budget) -> bytes:
 
 def check_sums(data: bytes) -> None:
     """Raises UnreadableImage for a wrong checksum or a missing end, which Pillow passes over and others do not."""
-    kind = b""
-    for kind, start, end in _chunks(data):
+    chunks = list(_chunks(data))
+    for _, start, end in chunks:
         if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             raise UnreadableImage("damaged: wrong checksum")
-    if kind != b"IEND":
+    if not chunks or chunks[-1][0] != b"IEND":
         raise UnreadableImage("truncated")
 
 
