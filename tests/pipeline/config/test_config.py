@@ -299,3 +299,16 @@ def test_nothing_is_tuned_unless_trials_are_asked_for():
     assert load_config(data="/x", overrides=["tuner.trials=3"]).search.space.keys() == {
         *("margin", "learning_rate", "embedding", "dropout")
     }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "share"),
+    [
+        ([], 0),
+        (["pairs.mined=0.3"], 0.3),
+        (["pairs.mined=0.3", "training.batch.mined=0.1"], 0.1),
+        (["pairs.mined=0.3", "loss.form=pairs"], 0),
+    ],
+)
+def test_mined_pairs_steer_the_batches_in_their_share(overrides, share):
+    assert load_config(overrides=overrides).training.batch.mined == share
