@@ -315,3 +315,16 @@ def test_an_empty_text_is_an_error_and_no_folder(tmp_path, text, key):
     with pytest.raises(UserError, match=rf"c\.yaml: {re.escape(key)}: is empty") as refused:
         load_config(tmp_path / "c.yaml")
     assert refused.value.code == "config-empty"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "share"),
+    [
+        ([], 0),
+        (["pairs.mined=0.3"], 0.3),
+        (["pairs.mined=0.3", "training.batch.mined=0.1"], 0.1),
+        (["pairs.mined=0.3", "loss.form=pairs"], 0),
+    ],
+)
+def test_mined_pairs_steer_the_batches_in_their_share(overrides, share):
+    assert load_config(overrides=overrides).training.batch.mined == share

@@ -50,12 +50,12 @@ def alert(outcome: Outcome, settings: str | None, executor_input: str, events: E
         about, base = FailureAlerts.model_validate_json(settings), _run_folder(executor_input)
         outcome = outcome.model_copy(update={"name": about.pipeline, "run_id": base.rpartition("/")[2]})
         recorded = within(PATIENCE, lambda: [_first_for_good(base, outcome, about.attempts)]) if base else None
-        if recorded == [None]:
+        shown = recorded[0] if recorded else outcome
+        if shown is None:
             return
         from components.run_outcome.webhook import notify  # httpx
 
         unknown = recorded is None and about.attempts > 1 and outcome.exit_code != ExitCode.USER_ERROR
-        shown = recorded[0] or outcome if recorded else outcome
         not_sent = notify(about.alerts, shown, {"run": base} if base else None, _NOTE if unknown else "")
         if about.alerts.webhook:
             events.say("alert", sent=not_sent is None, reason=not_sent)

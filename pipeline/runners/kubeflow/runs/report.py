@@ -20,7 +20,7 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
 
     Args:
       root: the pipeline root.
-      result: of watched the run.
+      result: of following the run.
       watched: the run as it was followed.
       config: of the run, for a report that is drawn here; None if it is not known.
       to: the file.

@@ -15,7 +15,7 @@ from components.run_outcome.verdict import Outcome
 from models.errors import UserError
 from pipeline.runners.kubeflow.entrypoint import alerts
 from pipeline.runners.kubeflow.entrypoint.events import Events
-from pipeline.runners.kubeflow.runs.run_artifacts import read_outcome
+from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome
 
 DEFECT, WRONG = RuntimeError("no luck"), UserError("photos/a.jpg: is no image", "data-no-images")
 
@@ -40,7 +40,7 @@ def settings(receiver, attempts: int = 3, on: tuple[str, ...] = ("failed",)) -> 
 def fail(receiver, tmp_path):
     """One failed attempt of a node; returns how many alerts there are so far."""
 
-    def failed(error: Exception, node: str = "Trainer", root: str = f"file://{tmp_path}/root", **options) -> int:
+    def failed(error: Exception, node: str = "Trainer", root: str = f"file://{tmp_path}/store", **options) -> int:
         outcome = Outcome.of_error(error, run_id="", failed_component=node)
         about = settings(receiver, **options), executor_input(root, node)
         alerts.record_attempt(node, *about)
@@ -65,15 +65,25 @@ def test_a_defect_is_sent_after_the_last_attempt_and_once_per_run(fail, receiver
             "error_code": None,
         }.items()
     )
-    assert body["look"] == {"run": f"file://{tmp_path}/root/faces/r1"}
-    written = read_outcome(f"file://{tmp_path}/root", "faces", "r1")  # what `follow` shows without the pods' logs
+    assert body["look"] == {"run": f"file://{tmp_path}/store/faces/r1"}
+    written = read_outcome(f"file://{tmp_path}/store", "faces", "r1")  # what `follow` shows without the pods' logs
     assert (written.status, written.exit_code, written.failed_component) == ("failed", 1, "Trainer")
 
 
 def test_an_attempt_that_was_killed_counts(fail, receiver, tmp_path):
     for _ in range(2):  # each began, and nothing was left of it to report its end
-        alerts.record_attempt("Trainer", settings(receiver), executor_input(f"file://{tmp_path}/root"))
+        alerts.record_attempt("Trainer", settings(receiver), executor_input(f"file://{tmp_path}/store"))
     assert fail(DEFECT) == 1
+
+
+def test_gates_that_were_reached_before_are_in_the_alert(fail, receiver, tmp_path):
+    verdict = tmp_path / "store" / "faces" / "r1" / "AnomalyGate" / "uuid" / "verdict" / "verdict.json"
+    verdict.parent.mkdir(parents=True)
+    verdict.write_text(json.dumps({"gates": [{"name": "anomalies", "passed": True, "reason": "no anomaly"}]}))
+    assert fail(WRONG) == 1
+    assert [gate["name"] for gate in receiver.received[0][1]["outcome"]["gates"]] == ["anomalies"]
+    assert [gate.name for gate in read_outcome(f"file://{tmp_path}/store", "faces", "r1").gates] == ["anomalies"]
+    assert [gate.name for gate in read_gates(f"file://{tmp_path}/store", "faces", "r1")] == ["anomalies"]
 
 
 def test_a_users_error_is_sent_at_once_and_not_again(fail, receiver):
@@ -82,15 +92,15 @@ def test_a_users_error_is_sent_at_once_and_not_again(fail, receiver):
 
 
 def test_without_the_root_each_attempt_is_sent_and_says_so(fail, receiver):
-    assert [fail(DEFECT, root="nonsense://root") for _ in range(2)] == [1, 2]
+    assert [fail(DEFECT, root="nonsense://store") for _ in range(2)] == [1, 2]
     assert "may be tried again" in receiver.received[0][1]["text"]
-    assert fail(WRONG, root="nonsense://root") == 3
+    assert fail(WRONG, root="nonsense://store") == 3
     assert "may be tried again" not in receiver.received[2][1]["text"]
 
 
 def test_nobody_is_notified_without_failed_in_alerts_on(fail, tmp_path):
     assert fail(WRONG, on=("refused",)) == 0
-    assert read_outcome(f"file://{tmp_path}/root", "faces", "r1").status == "failed"
+    assert read_outcome(f"file://{tmp_path}/store", "faces", "r1").status == "failed"
 
 
 def test_a_webhook_that_fails_is_in_the_log(receiver, tmp_path):
