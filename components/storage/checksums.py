@@ -1,4 +1,4 @@
-"""Checksums of the files of an artifact, in a file beside its folder: whether it still is what a component wrote.
+"""Checksums of the files of an artifact, in a hidden folder of its component: whether it still is what was written.
 
 They are of every byte and are compared each time that a later run takes the artifact from the cache: a flipped bit
 changes neither the size nor the times of a file. CRC-32C costs no more than reading does.
@@ -15,13 +15,17 @@ _BLOCK = 1 << 20
 
 
 def checksums_file(artifact: Path) -> Path:
-    """Where the checksums of an artifact lie; not within it, as TFX counts the files of some artifacts."""
-    return artifact.with_name(f"{artifact.name}.checksums.json")
+    """Where the checksums of ``<component>/<output>/<id>`` lie.
+
+    Not within it, as TFX counts the files of some artifacts, and not beside it, where only artifacts are listed.
+    """
+    return artifact.parents[1] / ".checksums" / f"{artifact.parent.name}-{artifact.name}.json"
 
 
 def write_checksums(artifact: Path) -> None:
     """Writes the checksums of an artifact that is complete."""
     path = checksums_file(artifact)
+    path.parent.mkdir(exist_ok=True)
     staging = path.with_name(f".{path.name}")
     found = {name: _file(artifact, name)._asdict() for name in _names(artifact)}
     staging.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from components.storage.checksums import checksums_file, damage, write_checksums
 
 @pytest.fixture
 def artifact(tmp_path):
-    folder = tmp_path / "examples" / "7"
+    folder = tmp_path / "ImageExampleGen" / "examples" / "7"
     for name, content in {"Split-train/a": b"abc" * 1000, "Split-train/b": b"", "graph": b"\0" * 5}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -61,5 +61,6 @@ def test_what_a_file_manager_leaves_is_no_damage(artifact):
     assert damage(artifact) is None
 
 
-def test_the_checksums_lie_beside_the_artifact_as_tfx_counts_its_files(artifact):
+def test_a_listing_of_an_artifact_or_of_its_versions_holds_no_checksums(artifact):
     assert sorted(path.name for path in artifact.iterdir()) == ["Split-train", "graph"]
+    assert [path.name for path in artifact.parent.iterdir()] == ["7"]
