@@ -3,6 +3,7 @@
 import errno
 import glob
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -155,7 +156,7 @@ class LocalFolder:
         return local_file(path, file.stat(), file.is_symlink())
 
     def open(self, path: str) -> BinaryIO:
-        return open_regular(Path(self.address, path))
+        return open_regular(os.path.join(self.address, path))  # noqa: PTH118 - of many files
 
     def digest(self, file: File, longest: int | None = None) -> str:
         digest = hashlib.sha256()
@@ -163,8 +164,9 @@ class LocalFolder:
             if longest is not None and file.bytes > longest:
                 digest.update(opened.read(MAGIC_BYTES))
             else:
-                while block := opened.read(_BLOCK):
-                    digest.update(block)
+                block = min(_BLOCK, file.bytes + 1)  # a buffer of a whole block costs more than reading a small file
+                while content := opened.read(block):
+                    digest.update(content)
         return digest.hexdigest()
 
     def leads_out(self, file: File) -> bool:
