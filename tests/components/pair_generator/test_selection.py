@@ -26,9 +26,9 @@ def problems(draw):
         count={"test": draw(st.none() | st.integers(1, 200).map(lambda half: 2 * half))},
         max_per_identity=draw(st.integers(1, 40)),
         max_per_image=draw(st.none() | st.integers(2, 20)),
-        same_group=draw(st.floats(0, 1, allow_subnormal=False)),
-        forgeries=draw(st.floats(0, 0.6, allow_subnormal=False)),
-        mined=draw(st.floats(0, 0.4, allow_subnormal=False)),
+        same_group=draw(st.just(0) | st.floats(1e-9, 1)),
+        forgeries=draw(st.just(0) | st.floats(1e-9, 0.6)),
+        mined=draw(st.just(0) | st.floats(1e-9, 0.4)),
     )
     forged = draw(st.lists(st.integers(-1, len(sizes) - 1), max_size=10))
     positions = np.array(

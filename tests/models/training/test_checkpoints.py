@@ -277,8 +277,10 @@ def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, mon
 
 
 def test_a_training_that_fails_is_not_gone_on_with(tmp_path):
+    diverges = recipe("batch", learning_rate=100.0, optimizer="sgd")
+    free = diverges.encoder.model_copy(update={"unit_norm": False})
     with pytest.raises(TrainingFailed):
-        trained(recipe("batch", learning_rate=100.0, optimizer="sgd"), tmp_path, tmp_path / "mine")
+        trained(diverges.model_copy(update={"encoder": free}), tmp_path, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 
 

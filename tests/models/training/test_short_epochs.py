@@ -76,4 +76,4 @@ def test_an_encoder_that_has_become_a_constant_is_stopped(tmp_path, monkeypatch)
 
 def test_a_rate_that_is_far_too_high_is_stopped(tmp_path):
     with pytest.raises(TrainingFailed, match=r"in epoch [1-4]: .*; try a lower training\.learning_rate"):
-        trained(tmp_path, {"filters": (4,)}, optimizer="sgd", learning_rate=100.0, epochs=5)
+        trained(tmp_path, {"filters": (4,), "unit_norm": False}, optimizer="sgd", learning_rate=100.0, epochs=5)
