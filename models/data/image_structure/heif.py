@@ -50,7 +50,7 @@ def decoded(data: bytes, kind: str, budget: Budget) -> Image.Image:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:  # the process was ended and waited for
         raise over_budget(f"{kind} of more than {_SECONDS} seconds") from None
-    last = done.stderr.decode(errors="replace").rpartition("\n")[2][:120]
+    last = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2][:120]
     if done.returncode == heif_process.REFUSED:
         raise UnreadableImage(last)
     if done.returncode == -signal.SIGXCPU:

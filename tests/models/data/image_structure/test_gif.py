@@ -35,9 +35,8 @@ def test_one_without_a_frame_or_end_is_refused():
 
 
 def test_only_the_first_frame_goes_on():
-    data = encoded(
-        "GIF", PALETTE, comment=b"note", save_all=True, append_images=[Image.new("P", (2, 2), 9 * n) for n in range(3)]
-    )
+    others = [Image.new("L", (2, 2), 50 * number) for number in range(3)]
+    data = encoded("GIF", PALETTE, comment=b"note", save_all=True, append_images=others)
     first = gif.checked(data, Budget(1000, 4))
     assert sum(1 for _ in gif.gif_frames(first)) == 1
     assert b"note" not in first
