@@ -31,7 +31,9 @@ def test_a_transparent_colour_belongs_to_the_first_frame():
 def test_one_without_a_frame_or_end_is_refused():
     data = encoded("GIF", PALETTE)
     assert refusal(data[:13] + bytes(1000)) == "damaged header: GIF"
-    assert refusal(data[:-4]) == "truncated"
+    shades = encoded("GIF", np.arange(256, dtype=np.uint8).reshape(16, 16))
+    for length in range(len(shades) - 290, len(shades) - 2):
+        assert refusal(shades[:length]) == "truncated"
 
 
 def test_only_the_first_frame_goes_on():
@@ -43,9 +45,9 @@ def test_only_the_first_frame_goes_on():
     assert refusal(data, max_frames=3) == "too many frames: more than 3"
 
 
-@pytest.mark.parametrize("part", [b"\x21\x21\0", b"\x21\xfe\1a\0"])
-def test_blocks_are_counted(part):
-    assert refusal(encoded("GIF", PALETTE)[:13] + part * 600_000) == "over budget: more than 500000 GIF blocks"
+@pytest.mark.parametrize("parts", [b"\x21\x21\0" * 600_000, b"\x21\xfe" + b"\1a" * 600_000], ids=["extensions", "one"])
+def test_blocks_are_counted(parts):
+    assert refusal(b"GIF89a\2\0\2\0\0\0\0" + parts) == "over budget: more than 500000 GIF blocks"
 
 
 def test_a_frame_beyond_the_canvas_counts():
