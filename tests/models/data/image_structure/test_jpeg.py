@@ -98,6 +98,15 @@ def test_only_what_every_decoder_reads_passes_as_it_is():
         assert image.format == "PNG"
 
 
-def test_a_second_image_behind_the_first_does_not_count():
+@pytest.mark.parametrize("first", [JPEG, encoded("JPEG", progressive=True)])
+def test_a_second_image_behind_the_first_does_not_count(first):
     other = encoded("JPEG", Image.new("RGB", (3000, 3000)))
-    np.testing.assert_array_equal(pixels(JPEG + other, max_pixels=1000), pixels(JPEG))
+    np.testing.assert_array_equal(pixels(first + b"\0\2" + other, max_pixels=1000), pixels(first))
+
+
+@pytest.mark.parametrize("transform", [0, 2])
+def test_the_colours_that_the_marker_of_adobe_names(transform):
+    data = bytearray(encoded("JPEG", Image.fromarray(RGB).convert("CMYK"), quality=95))
+    data[data.index(b"Adobe") + 11] = transform
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(pixels(bytes(data)), np.asarray(image.convert("RGB")))
