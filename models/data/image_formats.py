@@ -32,6 +32,7 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
 }
 FORMATS = tuple(_MAGIC)
 MAGIC_BYTES = 32  # of a file, from which its format is known
+_BAND = 2**20  # pixels that are composited at once
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes of its second header
 
 # What bounds the work of Pillow and of TensorFlow before it is done: the bytes that Pillow is to read, if not all.
@@ -79,9 +80,7 @@ def normalise(
     if len(data) > max_bytes:
         raise UnreadableImage(f"too many bytes: {len(data)} > {max_bytes}")
     kind, budget = _format_of(data), Budget(max_pixels, max_frames)
-    if kind in heif.FORMATS:
-        data = heif.as_png(data, kind, budget)
-    image, needed = _opened(data, "PNG" if kind in heif.FORMATS else kind, budget)
+    image, needed = _opened(data, kind, budget)
     try:
         if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image, data):
             raise UnreadableImage("unsupported format RAW")
@@ -90,13 +89,15 @@ def normalise(
             image.load()
         if image.format == "PNG":
             png.check_sums(needed)
-        upright = image if plain else _flattened(_upright(image, needed))
+        if not plain:  # one after the other, so that no more than two images are in memory
+            image = _upright(image, needed)
+            image = _flattened(image)
     except Exception as error:  # Pillow's decoders raise many kinds of errors on a damaged file
         raise _unreadable(error, "damaged: its data cannot be decoded") from error
-    width, height = upright.size
+    width, height = image.size
     if plain:
         return Normalised(needed if kind == "PNG" else data, kind, width, height)
-    return Normalised(_png(upright), kind, width, height)
+    return Normalised(_png(image), kind, width, height)
 
 
 def opened(
@@ -109,10 +110,7 @@ def opened(
     """
     if len(data) > max_bytes:
         raise UnreadableImage(f"too many bytes: {len(data)} > {max_bytes}")
-    kind, budget = _format_of(data), Budget(max_pixels, max_frames)
-    if kind in heif.FORMATS:
-        return _opened(heif.as_png(data, kind, budget), "PNG", budget)[0]
-    return _opened(data, kind, budget)[0]
+    return _opened(data, _format_of(data), Budget(max_pixels, max_frames))[0]
 
 
 def _format_of(data: bytes) -> str:
@@ -137,6 +135,8 @@ def has_image_magic(beginning: bytes) -> bool:
 
 def _opened(data: bytes, kind: str, budget: Budget) -> tuple[Image.Image, bytes]:
     """The image with its header read, and the bytes that it is decoded from."""
+    if kind in heif.FORMATS:
+        return heif.decoded(data, kind, budget), data
     try:
         if kind == "PPM":
             return netpbm.decoded(data, budget), data
@@ -208,11 +208,12 @@ def _flattened(image: Image.Image) -> Image.Image:
     if image.mode in ("F", "LAB", "HSV"):
         raise UnreadableImage(f"unsupported pixels: {'32-bit float' if image.mode == 'F' else image.mode}")
     if image.has_transparency_data or image.mode in ("La", "RGBa"):
-        grey = image.mode in ("1", "L", "LA", "La")
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, (255, 255, 255))
-        white.paste(image.convert("RGB"), mask=image.getchannel("A"))
-        return white.convert("L") if grey else white
+        white = Image.new("L" if image.mode in ("1", "L", "LA", "La") else "RGB", image.size, "white")
+        rows = 1 + _BAND // image.width
+        for top in range(0, image.height, rows):  # an image of four channels is large
+            band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+            white.paste(band.convert(white.mode), (0, top), band.getchannel("A"))
+        return white
     target: Literal["L", "RGB"] = "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == target else image.convert(target)
 
@@ -224,13 +225,16 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if tags is not None:
         bits = int(tags.get(258, (1,))[0])
         inverted = tags.get(262) == 0  # white is zero
-    values = np.asarray(image)
-    if bits > 16 or (values.size and int(values.min()) < 0):
+    if bits > 16:
         raise UnreadableImage("unsupported pixels: 32-bit integers")
-    largest = 2**bits - 1
-    grey = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):  # by the line: no second image of wider numbers
-        grey[row] = (line.astype(np.uint32) * 255 + largest // 2) // largest
+    if tags is not None and tags.get(339, (1,))[0] == 2:  # signed
+        bits -= 1
+    values = np.asarray(image)
+    if values.size and int(values.min()) < 0:
+        raise UnreadableImage("unsupported pixels: negative numbers")
+    grey = netpbm.eight_bits(values, 2**bits - 1)
+    if (transparent := image.info.get("transparency")) is not None:  # a colour of a PNG
+        grey[values == transparent] = 255
     return Image.fromarray(255 - grey if inverted else grey)
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 MAX_PARTS = 100_000  # segments, chunks, blocks, strips, tiles, comments: a decoder takes microseconds for each
+MAX_SIDE = 1_000_000  # pixels, as in libpng; a decoder has work for each line, and TensorFlow refuses more
 MAX_METADATA = 128 * 1024  # of an EXIF or XMP block, of which only the orientation is read
 
 
@@ -21,9 +22,11 @@ class Budget(NamedTuple):
     max_frames: int
 
     def check_pixels(self, width: int, height: int) -> None:
-        """Raises UnreadableImage for more pixels than allowed."""
+        """Raises UnreadableImage for more pixels than allowed, or a longer side."""
         if width * height > self.max_pixels:
             raise UnreadableImage(f"too many pixels: {width}x{height} > {self.max_pixels}")
+        if max(width, height) > MAX_SIDE:
+            raise UnreadableImage(f"too many pixels: {width}x{height} has a side of more than {MAX_SIDE}")
 
     def check_frames(self, frames: int) -> None:
         """Raises UnreadableImage for more frames than allowed."""

@@ -1,5 +1,6 @@
 """GIF: blocks, of which only those of the first frame are decoded (GIF89a, 15 to 26)."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -7,6 +8,7 @@ from models.data.image_structure.budget import Budget, check_parts
 
 _MAX_BLOCKS = 500_000  # of up to 255 bytes: of 64 MB there are 260,000
 _FRAME, _EXTENSION, _CONTROL = 0x2C, 0x21, 0xF9
+_BLOCK = re.compile(rb"[,!;]")  # the begin of a frame or extension, or the end
 
 
 def checked(data: bytes, budget: Budget) -> bytes:
@@ -27,7 +29,7 @@ def checked(data: bytes, budget: Budget) -> bytes:
 
 
 def gif_frames(data: bytes) -> Iterator[int]:
-    """The offset of each frame of a GIF, to its end or the first byte that is no block.
+    """The offset of each frame of a GIF, to its end; bytes between blocks are passed over, as viewers do.
 
     Nothing is decoded: Pillow decodes all frames to count them.
     """
@@ -37,8 +39,9 @@ def gif_frames(data: bytes) -> Iterator[int]:
 def _parts(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Kind, begin and end of each frame and extension; the end may be beyond that of the file."""
     position, blocks = _head(data), 0
-    while position < len(data):
-        start, kind = position, data[position]
+    while found := _BLOCK.search(data, position):
+        start = position = found.start()
+        kind = data[start]
         if kind == _FRAME:
             position += 10 + _colours(data, position + 9) + 1
         elif kind == _EXTENSION:

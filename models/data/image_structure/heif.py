@@ -1,12 +1,13 @@
 """HEIC and AVIF, whose video codecs no structure bounds: decoded by a process that can be ended."""
 
+import os
 import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import features
+from PIL import Image, features
 
 from models.data.image_structure import heif_process
 from models.data.image_structure.budget import Budget, UnreadableImage, over_budget
@@ -16,7 +17,8 @@ _BRANDS = {
     "AVIF": (b"avif", b"avis"),
     "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
 }
-_SECONDS = 60
+_PROGRAM = Path(heif_process.__file__)
+_SECONDS, _CORE_SECONDS, _MEMORY = 60, 30, 4 * 1024**3  # of an honest image of 50 million pixels: 2, 2, 1 GB
 
 
 def kind_of(beginning: bytes) -> str | None:
@@ -33,30 +35,32 @@ def missing(kind: str) -> str:
     return "" if installed else f"{kind} needs another package: pip install 'siamese-pipeline[heif]'"
 
 
-def as_png(data: bytes, kind: str, budget: Budget) -> bytes:
-    """The image as PNG, upright, without metadata.
+def decoded(data: bytes, kind: str, budget: Budget) -> Image.Image:
+    """The image, upright, without metadata.
 
     Raises:
       UnreadableImage: pillow-heif is not installed; too many pixels or frames; damaged; over budget.
+      OSError: no process can be started.
     """
     if reason := missing(kind):
         raise UnreadableImage(reason)
-    command = [
-        sys.executable,
-        "-I",
-        str(Path(heif_process.__file__)),
-        kind,
-        str(budget.max_pixels),
-        str(budget.max_frames),
-    ]
+    numbers = (budget.max_pixels, budget.max_frames, _CORE_SECONDS, _MEMORY)
+    command = [sys.executable, "-I", "-S", str(_PROGRAM), os.pathsep.join(sys.path), kind, *map(str, numbers)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired:  # the process was ended and waited for
         raise over_budget(f"{kind} of more than {_SECONDS} seconds") from None
+    last = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2][:120]
     if done.returncode == heif_process.REFUSED:
-        raise UnreadableImage(done.stderr.decode(errors="replace").splitlines()[-1])
-    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise over_budget(f"{kind} of more than {heif_process.SECONDS} seconds of a core")
-    if done.returncode:
+        raise UnreadableImage(last)
+    if done.returncode == -signal.SIGXCPU:
+        raise over_budget(f"{kind} of more than {_CORE_SECONDS} seconds of a core")
+    if done.returncode == -signal.SIGKILL:  # which the system does that lacks memory
+        raise over_budget(f"{kind} whose decoder was killed")
+    if done.returncode < 0:
         raise UnreadableImage("damaged: its data cannot be decoded")
-    return done.stdout
+    if done.returncode:
+        raise UnreadableImage(f"not decoded: the process that reads {kind} failed: {last}")
+    header, _, pixels = done.stdout.partition(b"\n")
+    mode, width, height = header.decode().split()
+    return Image.frombytes(mode, (int(width), int(height)), pixels)

@@ -8,10 +8,12 @@ from PIL import Image
 
 from models.data.image_structure.budget import Budget, UnreadableImage, check_parts
 
+_BLANKS = b" \t\n\r\v\f"
 _SPACE = re.compile(rb"\s*")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _NUMBER = re.compile(rb"\d{1,9}")
 _NOT_TEXT = re.compile(rb"[^\d\s]")
+_AT_ONCE = 2**18
 _LONG = re.compile(rb"\d{6}")  # no number here has as many digits
 
 
@@ -42,7 +44,7 @@ def decoded(data: bytes, budget: Budget) -> Image.Image:
     values = values[:count].reshape(shape)
     if bits:
         return Image.fromarray((1 - values.astype(np.uint8)) * np.uint8(255))
-    return Image.fromarray(values.astype(np.uint8) if largest == 255 and not text else _scaled(values, largest))
+    return Image.fromarray(values.astype(np.uint8) if largest == 255 and not text else eight_bits(values, largest))
 
 
 def _number(data: bytes, position: int) -> tuple[int, int]:
@@ -66,12 +68,13 @@ def _end(match: re.Match[bytes] | None) -> int:
 
 
 def _from_text(text: bytes, bits: bool, count: int) -> NDArray[np.generic]:
+    check_parts(text.count(b"#"), "PPM comments")
     text = _COMMENT.sub(b"", text)
     if _NOT_TEXT.search(text) or (not bits and _LONG.search(text)):
         raise UnreadableImage("damaged: its data cannot be decoded")
     if not bits:
         return np.fromstring(text, np.uint32, count=-1, sep=" ") if text.strip() else np.empty(0, np.uint32)
-    return (np.frombuffer(b"".join(text.split()), np.uint8) - ord("0")).clip(0, 1)[:count]
+    return (np.frombuffer(text.translate(None, _BLANKS), np.uint8) - ord("0")).clip(0, 1)[:count]
 
 
 def _from_bytes(data: bytes, start: int, width: int, shape: tuple[int, ...], largest: int) -> NDArray[np.generic]:
@@ -86,9 +89,10 @@ def _from_bytes(data: bytes, start: int, width: int, shape: tuple[int, ...], lar
     return np.unpackbits(values.astype(np.uint8).reshape(shape[0], row), axis=1, count=width).reshape(-1)
 
 
-def _scaled(values: NDArray[np.generic], largest: int) -> NDArray[np.uint8]:
-    """Line by line: no second image of wider numbers."""
-    scaled = np.empty(values.shape, np.uint8)
-    for row, line in enumerate(values):
-        scaled[row] = (np.minimum(line.astype(np.uint32), largest) * 255 + largest // 2) // largest
-    return scaled
+def eight_bits(values: NDArray[np.generic], largest: int) -> NDArray[np.uint8]:
+    """Numbers up to the largest, scaled to 255 and rounded; a part at once, without a second image of wider ones."""
+    flat, scaled = values.reshape(-1), np.empty(values.size, np.uint8)
+    for start in range(0, len(flat), _AT_ONCE):
+        some = np.minimum(flat[start : start + _AT_ONCE].astype(np.uint32), largest)
+        scaled[start : start + _AT_ONCE] = (some * 255 + largest // 2) // largest
+    return scaled.reshape(values.shape)

@@ -22,23 +22,42 @@ def checked(data: bytes, budget: Budget) -> bytes:
     budget.check_pixels(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
     kept, seen, end = [data[:_SIGNATURE]], set[bytes](), _SIGNATURE
     for kind, start, end in _chunks(data):
-        if _is_needed(kind, memoryview(data)[start + 8 : end - 4], seen):
-            kept.append(data[start:end])
+        body = memoryview(data)[start + 8 : end - 4]
+        if _is_needed(kind, body, seen) and (kind[:1].isupper() or _is_sound(data, start, end)):
+            chunk = data[start:end]
+            kept.append(chunk if kind != b"tRNS" else _transparent(data[24], data[25], chunk))
         if kind == b"IEND":
             break
     else:
         kept.append(data[end:])  # truncated, or no chunk
-    return b"".join(kept) if sum(map(len, kept)) < len(data) else data
+    needed = b"".join(kept)
+    return needed if needed != data else data
 
 
 def check_sums(data: bytes) -> None:
     """Raises UnreadableImage for a wrong checksum or a missing end, which Pillow passes over and others do not."""
     chunks = list(_chunks(data))
     for _, start, end in chunks:
-        if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if not _is_sound(data, start, end):
             raise UnreadableImage("damaged: wrong checksum")
     if not chunks or chunks[-1][0] != b"IEND":
         raise UnreadableImage("truncated")
+
+
+def _is_sound(data: bytes, start: int, end: int) -> bool:
+    return zlib.crc32(memoryview(data)[start + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+
+
+def _transparent(depth: int, kind: int, chunk: bytes) -> bytes:
+    """A chunk tRNS with a colour for 8-bit pixels: Pillow converts pixels of other depths, but not this colour."""
+    if (kind, depth, len(chunk)) in ((0, 2, 14), (0, 4, 14)):
+        colour = bytes([0, chunk[9] * 255 // (2**depth - 1) % 256])
+    elif (kind, depth, len(chunk)) == (2, 16, 18):
+        colour = bytes([0, chunk[8], 0, chunk[10], 0, chunk[12]])
+    else:
+        return chunk
+    named = chunk[4:8] + colour
+    return chunk[:4] + named + zlib.crc32(named).to_bytes(4, "big")
 
 
 def has_orientation(data: bytes) -> bool:

@@ -6,15 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.image_structure import jpeg
 from models.data.image_structure.budget import MAX_PARTS, Budget, UnreadableImage, check_parts, over_budget
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BYTES = (1, 2, 7)  # of any length; Pillow makes a Python object of each value of the other types
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
-_WIDTH, _HEIGHT, _BITS, _ROWS, _SAMPLES, _PLANAR = 256, 257, 258, 278, 277, 284
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _ROWS, _SAMPLES, _PLANAR = 256, 257, 258, 259, 278, 277, 284
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 273, 279, 322, 323, 324, 325
 _BELOW = (34665, 34853, 40965)  # the directories that Pillow reads too: EXIF, GPS, interoperability
 _KNOWN_BITS = (1, 2, 4, 8, 12, 16, 32)
+_JPEG, _JPEG_SCANS = 7, 20  # a compression, and its scans: one is usual
 _SHARED = 64 * 1024**2  # bytes of strips that may be those of other strips
 
 
@@ -56,12 +58,13 @@ class _Reader:
         """The entries of the directory at this offset, as many as the file has."""
         entries: dict[int, _Value] = {}
         begin, size = at + struct.calcsize("=" + self._count), 4 + 2 * self._inline
-        for position in range(begin, min(begin + self._length(at) * size, len(self.data) - size + 1), size):
-            check_parts(len(entries), "TIFF tags")
-            tag, type_, count = self._entry.unpack_from(self.data, position)
+        count = min(self._length(at), max(0, len(self.data) - begin) // size)
+        check_parts(count, "TIFF tags")
+        for position in range(begin, begin + count * size, size):
+            tag, type_, length = self._entry.unpack_from(self.data, position)
             inline = position + 4 + self._inline
-            long = _SIZES.get(type_, 0) * count > self._inline
-            entries[tag] = _Value(type_, count, self.unpack(self._offset, inline) if long else inline)
+            long = _SIZES.get(type_, 0) * length > self._inline
+            entries[tag] = _Value(type_, length, self.unpack(self._offset, inline) if long else inline)
         return entries
 
     def values(self, value: _Value | None) -> NDArray[np.generic]:
@@ -140,6 +143,9 @@ def _check_pixels(reader: _Reader, page: dict[int, _Value], budget: Budget) -> N
         raise over_budget(f"{offsets.length} TIFF strips where {wanted} have all pixels")
     if float(reader.values(lengths).sum(dtype=np.float64)) > len(reader.data) + _SHARED:
         raise over_budget("TIFF strips longer than the file")
+    if _integer(reader, page, _COMPRESSION, 1) == _JPEG:
+        for start, length in set(zip(reader.values(offsets).tolist(), reader.values(lengths).tolist(), strict=False)):
+            jpeg.checked(reader.data[start : start + length], budget, _JPEG_SCANS)
 
 
 def _integer(reader: _Reader, directory: dict[int, _Value], tag: int, default: int) -> int:
