@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layout import split_folders, split_named
+from components.image_example_gen.sources.layout import parts_among, split_named
 from components.image_example_gen.sources.source import (
     FolderReader,
     Found,
@@ -263,9 +263,9 @@ def _check_together(rows: list[ManifestRow], errors: LineErrors) -> None:
 
 def _notes(rows: list[ManifestRow]) -> tuple[str, ...]:
     """Says that folders named after splits mean nothing here."""
-    tops = (row.path.split("/")[:1] * 2 for row in rows if "/" in row.path)
-    splits = {} if any(row.split for row in rows) else split_folders(tops, depth=1)
-    if not splits:
+    tops = {row.path.partition("/")[0] for row in rows if "/" in row.path}
+    splits = {name: part for name, part in parts_among(tops).items() if part in SPLITS}
+    if any(row.split for row in rows) or len(set(splits.values())) < 2:
         return ()
     names = " and ".join(sorted(splits))
     return (f"the folders {names} are not taken as splits: a manifest gives them in its column split",)
