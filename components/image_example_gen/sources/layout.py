@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
+from components.storage.text_files import one_text
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -94,11 +95,13 @@ class Folders(NamedTuple):
     def identity(self, parts: Parts, folder: bool = False) -> str:
         """The identity that a file belongs to, also one that lies too deep; "" if it lies too shallow.
 
+        Names that are the same text in Unicode are one identity.
+
         Args:
           folder: whether the path is that of a folder.
         """
         own, depth = self.below_split(parts), DEPTHS[self.layout]
-        return "/".join(own[: depth - 1]) if len(own) >= depth - folder else ""
+        return one_text("/".join(own[: depth - 1])) if len(own) >= depth - folder else ""
 
     def has_no_label(self, parts: Parts) -> bool:
         """Whether an image lies in a part of the data set that holds no folders of identities."""
