@@ -16,7 +16,7 @@ from rich.markup import escape
 from components.run_outcome.verdict import DISK_CODE
 from models.errors import ExitCode, UserError, disk_fault
 from models.library_environment import set_library_variables
-from models.user_files import described
+from models.user_files import described, shown
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
 
@@ -25,6 +25,7 @@ for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):
 # The panels of the help come in the order of their first commands; those without one go first.
 app.registered_commands.sort(key=lambda command: [*PANELS, command.rich_help_panel].index(command.rich_help_panel))
 
+_LONGEST_LINE = 10_000
 _SHOWN_WARNINGS = ("default", "always", "module", "once")
 
 
@@ -58,6 +59,7 @@ def main() -> None:
 def _fail(message: str, code: str) -> NoReturn:
     if f"[{code}]" not in message:  # a message of several errors has the code of each
         message = f"{message} [{code}]"
+    message = "\n".join(shown(line, _LONGEST_LINE) for line in message.split("\n"))  # it may quote a file's content
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
     sys.exit(ExitCode.USER_ERROR)
 
