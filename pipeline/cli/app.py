@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from models.addresses import is_address
 from models.errors import UserError
 
+# Options that are paths of this machine; of an address they would make a local folder that is called "gs:".
+_PATHS = frozenset(("--config", "--file", "--images", "--output", "--pairs", "--root", "--scores", "--to"))
+
 
 class _Arguments(TyperGroup):
     """Checks what holds for every argument of every command, before any of them is read."""
@@ -27,18 +30,10 @@ class _Arguments(TyperGroup):
                 shown = argument.encode("utf-8", "backslashreplace").decode("utf-8")
                 message = f"{shown}: is not UTF-8; rename it, or give the name of a link to it"
                 raise UserError(message, code="config-not-text")
-            if is_address(value) and (name in (options := _options_of_paths(self, args)) or (not name and options)):
-                message = f"{name or 'argument'} {value}: is an address; this takes a path of this machine"
-                raise UserError(message.removeprefix("argument "), code="config-invalid-option")
+            if name in _PATHS and is_address(value):
+                message = f"{name} {value}: is an address; this takes a path of this machine"
+                raise UserError(message, code="config-invalid-option")
         return super().parse_args(ctx, args)
-
-
-def _options_of_paths(command: Any, args: list[str]) -> set[str]:
-    """The options, of the command that the arguments call, that are paths: an address would become a local folder."""
-    for argument in args:
-        command = getattr(command, "commands", {}).get(argument, command)
-    paths = (parameter for parameter in command.params if getattr(parameter.type, "name", "") == "path")
-    return {option for parameter in paths for option in parameter.opts} - {"--model"}  # which may lie in a store
 
 
 def _is_text(argument: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import pkgutil
 import sys
 import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -33,6 +34,9 @@ def main() -> None:
     """Runs the command line; a user error is one line on standard error and exit code 2."""
     if not any(option.startswith(_SHOWN_WARNINGS) for option in sys.warnoptions):
         warnings.simplefilter("ignore")  # warnings of libraries, which users cannot act on, and never errors
+    _open_standard_streams()
+    if not os.environ.get("COLUMNS", "1").strip("0"):
+        del os.environ["COLUMNS"]  # of a width of 0 nothing would be printed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files hold what the terminal cannot show
@@ -56,11 +60,21 @@ def main() -> None:
         raise
 
 
+def _open_standard_streams() -> None:
+    """Opens standard streams that are closed: a file that is opened later would be taken for one, and printed into."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def _fail(message: str, code: str) -> NoReturn:
     if f"[{code}]" not in message:  # a message of several errors has the code of each
         message = f"{message} [{code}]"
     message = "\n".join(shown(line, _LONGEST_LINE) for line in message.split("\n"))  # it may quote a file's content
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
+    with suppress(OSError):  # the exit code says it where standard error cannot
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
     sys.exit(ExitCode.USER_ERROR)
 
 
