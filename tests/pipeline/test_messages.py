@@ -109,18 +109,23 @@ def test_every_key_exists():
 
 
 def wrong_command(text: str) -> list[str]:
-    """The commands of a text that do not exist, and the options that are of no command, or not of the one it calls."""
+    """The commands of a text that do not exist, and the options that are of no command, or not of the one before them.
+
+    An option belongs to the command that stands before it in the same clause.
+    """
     known = commands()
-    everywhere = set().union(*known.values())
-    wrong, called = [], everywhere
-    for words in (match.split() for match in _COMMAND.findall(text)):
-        name = next((" ".join(words[:depth]) for depth in (3, 2, 1) if " ".join(words[:depth]) in known), None)
-        if name is None:
-            wrong.append(f"siamese {' '.join(words)}")
-        elif len(_COMMAND.findall(text)) == 1 and text.index(name) < text.find("--"):
-            called = known[name]
-    options = (option.rstrip("-_") for option in _OPTION.findall(text) if not _FOREIGN.match(option))
-    return wrong + [option for option in options if option not in called and option != "--help"]
+    wrong = []
+    for clause in re.split(r"[;,()`\n]|\. |->", text):
+        called = set().union(*known.values())
+        for words in (match.split() for match in _COMMAND.findall(clause)):
+            name = next((" ".join(words[:depth]) for depth in (3, 2, 1) if " ".join(words[:depth]) in known), None)
+            if name is None:
+                wrong.append(f"siamese {' '.join(words)}")
+            elif clause.index(f"siamese {name}") < clause.find("--"):
+                called = known[name]
+        options = (option.rstrip("-_") for option in _OPTION.findall(clause) if not _FOREIGN.match(option))
+        wrong += [option for option in options if option not in called and option != "--help"]
+    return wrong
 
 
 def test_every_command_and_option_exists():
