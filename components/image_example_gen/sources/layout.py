@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
@@ -35,6 +36,7 @@ def split_named(name: str) -> str:
     return SPLITS[match.lastindex - 1] if match and match.lastindex else ""
 
 
+@cache
 def _part_named(name: str) -> tuple[str, str]:
     """The part of a data set that a folder is called after, and the other words of its name."""
     if split := split_named(name):
@@ -149,10 +151,10 @@ def split_folders(images: Iterable[Parts], depth: int) -> tuple[dict[str, str], 
       depth: of an image below the folder of its split.
     """
     images = list(images)
-    tops = [parts for parts in images if len(parts) in (2, depth + 1)]
-    parts = parts_among({one[0] for one in tops})
-    labels = Counter(one[0] for one in tops if len(one) == depth + 1 and _is_somebody(one[1], parts.get(one[0], "")))
-    others = Counter(one[0] for one in tops) - labels
+    parts = parts_among({one[0] for one in images if len(one) in (2, depth + 1)})
+    inside = [one for one in images if one[0] in parts and len(one) in (2, depth + 1)]
+    labels = Counter(one[0] for one in inside if len(one) == depth + 1 and _is_somebody(one[1], parts[one[0]]))
+    others = Counter(one[0] for one in inside) - labels
     splits = {top: part for top, part in parts.items() if part in SPLITS and labels[top] > others[top]}
     unlabelled = tuple(sorted(top for top in parts if not labels[top]))
     most = 2 * sum(labels[top] + others[top] for top in (*splits, *unlabelled)) > len(images)
@@ -160,9 +162,10 @@ def split_folders(images: Iterable[Parts], depth: int) -> tuple[dict[str, str], 
     return (splits, unlabelled) if SPLITS[0] in splits.values() and several and most else ({}, ())
 
 
+@cache
 def _is_somebody(name: str, part: str) -> bool:
     """Whether a folder of a part may be an identity: not images, unknown, or test in test."""
-    return not _NOBODY.fullmatch(name.casefold()) and (not part or _part_named(name)[0] != part)
+    return not _NOBODY.fullmatch(name.casefold()) and _part_named(name)[0] != part
 
 
 def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level: int) -> None:
