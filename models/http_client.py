@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -72,6 +72,53 @@ def request(
         return exchange.answer
     error = exchange.error
     raise RequestFailed(f"no answer within {seconds:g} s" if error is None else _phrase(error, seconds)) from error
+
+
+def server_client(base_url: str, *, seconds: float, most_bytes: int, connections: int) -> httpx.AsyncClient:
+    """A client of one server that is asked again and again, without a proxy; the caller bounds the time in all.
+
+    Args:
+      base_url: of the server.
+      seconds: without a byte.
+      most_bytes: of an answer, which is never inflated; a longer one raises ``httpx.ReadError``.
+      connections: at a time.
+    """
+    limits = httpx.Limits(max_connections=connections)
+    transport = _BoundedTransport(
+        most_bytes, verify=_verify(httpx.URL(base_url).scheme), limits=limits, trust_env=False
+    )
+    headers = {"Accept-Encoding": "identity"}
+    return httpx.AsyncClient(base_url=base_url, timeout=seconds, transport=transport, headers=headers, trust_env=False)
+
+
+class _BoundedTransport(httpx.AsyncHTTPTransport):
+    def __init__(self, most_bytes: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._most = most_bytes
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            await answer.aclose()
+            raise httpx.ReadError("the answer is compressed, which was not asked for", request=request)
+        answer.stream = _BoundedStream(answer.stream, self._most, request)
+        return answer
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: Any, most_bytes: int, request: httpx.Request) -> None:
+        self._stream, self._most, self._request = stream, most_bytes, request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        length = 0
+        async for piece in self._stream:
+            length += len(piece)
+            if length > self._most:
+                raise httpx.ReadError(f"the answer is longer than {self._most:,} bytes", request=self._request)
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class _Exchange:

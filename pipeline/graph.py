@@ -109,7 +109,7 @@ def training(
         "split": config.split_rule,
         "config_digest": config.recipe_digest(),  # with the full digest, a changed floor would retrain the model
         "code_digest": code_digest(RUN_FN),
-        "weights_digest": weights_digest(config.encoder),
+        "weights_digest": weights_digest(config.encoder, kept=environment.metadata is not None),
         "checkpoints": environment.checkpoints,
         "hosts": environment.hosts,
     }

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 
 from components.artifact_types import Artifacts
 from components.image_example_gen import image_records, near_duplicates, quarantine, splits
+from components.image_example_gen.identity_names import notes_on_identities
 from components.image_example_gen.near_duplicates import Near
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.address import OpenedSource, open_source
@@ -72,7 +73,7 @@ class Executor(BaseBeamExecutor):
         figures["spans"] = [span.number for span in opened.spans]
         if opened.previous:
             figures["previous"] = {"span": opened.previous.spans[-1].number, "images": compared}
-        figures["notes"] = list(listing.notes)
+        figures["notes"] = [*listing.notes, *notes_on_identities(one.identity for one in found if not one.impostor_of)]
         unused = quarantine.csv_text(("path", "reason", "bytes"), (one[:3] for one in quarantined))
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)

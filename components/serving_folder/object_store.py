@@ -20,6 +20,7 @@ from models.errors import UserError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_FACTS = ("size", "ETag", "etag", "md5Hash", "crc32c", "generation", "created", "mtime")  # of one store or another
 _EXTRAS = {"gs": "gs", "gcs": "gs", "s3": "s3", "s3a": "s3"}
 
 
@@ -34,6 +35,14 @@ class StoreFiles:
         found = self._store.find(self._key, detail=True)
         names = {key[len(self._key) + 1 :]: info["size"] for key, info in found.items() if key.startswith(self._key)}
         return {name: int(names[name]) for name in sorted(names) if name and not name.endswith("/")}
+
+    def states(self) -> dict[str, str]:
+        """What changes with each object whenever it is written, by name: its checksum or generation, as listed."""
+        self._store.invalidate_cache()
+        found = self._store.find(self._key, detail=True)
+        return {
+            key: str([(fact, info[fact]) for fact in _FACTS if fact in info]) for key, info in sorted(found.items())
+        }
 
     def open(self, name: str) -> BinaryIO:
         return cast("BinaryIO", self._store.open(f"{self._key}/{name}", "rb"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from components.serving_folder import publication
 from components.serving_folder.history import ServingHistory
 from components.serving_folder.local_folder import LocalFolder
-from components.serving_folder.object_store import ObjectStore
+from components.serving_folder.object_store import ObjectStore, StoreFiles
 from components.serving_folder.storage import (
     CARD,
     SAVED_MODEL,
@@ -60,7 +60,7 @@ def served(serving_dir: Path | str) -> Path | None:
 
 
 def served_key(serving_dir: Path | str) -> str:
-    """A cache key of what serves: the version, its model digest and, in a folder, the digests of its files.
+    """A cache key of what serves: the version, its model digest, and the digests of its files, or a store's checksums.
 
     A rollback changes the version alone; damage to a file changes neither the version nor the model digest.
     """
@@ -70,7 +70,8 @@ def served_key(serving_dir: Path | str) -> str:
         if not complete:
             return "none"
         files = storage.files(complete[-1])
-        content = json.dumps(file_digests(files), sort_keys=True) if isinstance(storage, LocalFolder) else ""
+        states = files.states() if isinstance(files, StoreFiles) else file_digests(files)
+        content = json.dumps(states, sort_keys=True)
         return f"{complete[-1]}:{model_digest(files)}:{hashlib.sha256(content.encode()).hexdigest()}"
 
 

@@ -14,7 +14,8 @@ A line that cannot be read is an error; none is dropped.
 
 A label is 1, true, yes, same, genuine or 0, false, no, different, impostor, in any case; also +1 and -1.
 
-A name stands for the image of that path, or of the one image of that path without its ending.
+A name stands for the image of that path, or of the one image of that path without its ending. ``./`` and the normal
+form of its Unicode characters make no difference.
 """
 
 import difflib
@@ -25,7 +26,7 @@ from typing import NamedTuple
 
 from components.storage.folders import LocalFolder, beginning_of, read_file
 from components.storage.image_walk import why_not_an_image
-from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
+from components.storage.text_files import LineErrors, decode_text, header_of, one_text, read_csv
 from models.errors import UserError
 from models.user_files import shown
 
@@ -72,6 +73,11 @@ def parse_pairs(name: str, data: bytes, *, distinct: bool = True) -> list[Labell
     text = decode_text(name, data)
     errors = line_errors(name)
     header = header_of(text)
+    if _has_no_header(header) and (name.lower().endswith(".csv") or "\t" not in text.partition("\n")[0]):
+        message = (
+            f"{name} line 1: separated by commas or the like, but without a header; write {','.join(COLUMNS)} above"
+        )
+        raise UserError(message, code="data-pair-list")
     is_csv = name.lower().endswith(".csv") or len(set(COLUMNS) & set(header)) > 1
     pairs = _parse_csv(text, header, errors) if is_csv else _parse_lines(text, errors)
     if distinct:
@@ -101,7 +107,11 @@ class KnownImages:
     def __init__(self, image_ids: Iterable[str], unusable: Iterable[str] = ()) -> None:
         images, others = list(image_ids), list(unusable)
         self._ids = dict.fromkeys(images + others)
+        self._by_text: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
+        for image_id in self._ids:
+            if not image_id.isascii():
+                self._by_text.setdefault(one_text(image_id), []).append(image_id)
         for image_id in images:
             self._by_stem.setdefault(_stem(image_id), []).append(image_id)
         for image_id in others:
@@ -113,7 +123,10 @@ class KnownImages:
         Raises:
           AmbiguousName: there are several.
         """
-        return name if name in self._ids else _only(self._by_stem.get(name, ()))
+        name = _plain(name)
+        if name in self._ids:
+            return name
+        return _only(self._by_text.get(one_text(name), ())) or _only(self._by_stem.get(one_text(name), ()))
 
     def similar(self, name: str) -> str:
         """A hint at a similar name, or ""."""
@@ -134,11 +147,12 @@ class ImagesOnDisk:
         Raises:
           AmbiguousName: there are several.
         """
+        name = _plain(name)
         try:
             if (self._root / name).is_file():
                 return name
             folder = LocalFolder(str((self._root / name).parent))
-            files = map(folder.file, self._beside(name).get(PurePosixPath(name).name, ()))
+            files = map(folder.file, self._beside(name).get(one_text(PurePosixPath(name).name), ()))
             images = [file.path for file in files if not why_not_an_image(file, beginning_of(folder, file))]
         except (OSError, ValueError, UserError):  # no name that a file can have, or a folder that may not be read
             return None
@@ -162,17 +176,19 @@ class ImagesOnDisk:
             by_stem = self._by_stem[parent] = {}
             for other in LocalFolder(str(parent)).names():
                 by_stem.setdefault(_stem(other), []).append(other)
+                if not other.isascii():
+                    by_stem.setdefault(one_text(other), []).append(other)
         return self._by_stem[parent]
 
 
-def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | ImagesOnDisk) -> dict[str, str]:
+def resolve(name: str, pairs: Sequence[LabelledPair], images: KnownImages | ImagesOnDisk) -> dict[str, str]:
     """The image that each name in a list stands for.
 
     Args:
       images: all there are, unusable ones included.
 
     Raises:
-      UserError: the lines that name images that do not exist.
+      UserError: the lines that name images that do not exist, or two images whose label another line contradicts.
     """
     errors = line_errors(name)
     found: dict[str, str] = {}
@@ -184,11 +200,19 @@ def resolve(name: str, pairs: Iterable[LabelledPair], images: KnownImages | Imag
                 errors.add(pair.line, f"{side!r} may be {several}; write it with its ending")
                 continue
             if image is None:
-                errors.add(pair.line, f"no image {shown(repr(side), 10_000)}{images.similar(side)}")
+                hint = "; write / between folders" if "\\" in side else images.similar(side)
+                errors.add(pair.line, f"no image {shown(repr(side), 10_000)}{hint}")
             else:
                 found[side] = image
     errors.check()
+    _check_consistent(pairs, found, errors)
     return found
+
+
+def repeated(pairs: Sequence[LabelledPair], found: Mapping[str, str]) -> tuple[int, int]:
+    """The number of pairs that repeat an earlier one, and of those of an image with itself, by what names stand for."""
+    images = [sorted((found[pair.a], found[pair.b])) for pair in pairs]
+    return len(images) - len(set(map(tuple, images))), sum(a == b for a, b in images)
 
 
 def _only(images: Sequence[str]) -> str | None:
@@ -198,12 +222,26 @@ def _only(images: Sequence[str]) -> str | None:
 
 
 def _stem(path: str) -> str:
-    return str(PurePosixPath(path).with_suffix(""))
+    return one_text(str(PurePosixPath(path).with_suffix("")))
+
+
+def _plain(path: str) -> str:
+    """A path without ``.`` and repeated slashes. ``..`` stays: it may lie behind a link."""
+    plain = "/".join(part for part in path.split("/") if part not in ("", "."))
+    return f"/{plain}" if path.startswith("/") else plain
 
 
 def _similar(name: str, names: Sequence[str]) -> list[str]:
     fits = len(names) <= _SEARCHED and len(name) <= _LONGEST
     return difflib.get_close_matches(name, names, n=1) if fits else []
+
+
+def _has_no_header(first: Sequence[str]) -> bool:
+    """Whether the first line is a pair already: three fields, of which the last or first is a label in digits."""
+    return len(first) == len(COLUMNS) and any(
+        label in _LABELS and label[-1].isdigit() and not _is_number(other)
+        for label, other in ((first[2], first[1]), (first[0], first[2]))
+    )
 
 
 def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[LabelledPair]:
@@ -277,6 +315,20 @@ def _is_lfw_header(first: list[str], others: list[list[str]]) -> bool:
 
 def _lfw_path(name: str, number: str) -> str:
     return f"{name}/{name}_{int(number):04d}"
+
+
+def _check_consistent(pairs: Iterable[LabelledPair], found: Mapping[str, str], errors: LineErrors) -> None:
+    first: dict[tuple[str, str], LabelledPair] = {}
+    for pair in pairs:
+        a, b = sorted((found[pair.a], found[pair.b]))
+        if a == b and not pair.same:
+            errors.add(pair.line, f"{pair.a!r} and {pair.b!r} are one image, but same is 0")
+        before = first.setdefault((a, b), pair)
+        if before.same != pair.same:
+            errors.add(
+                pair.line, f"{pair.a!r} and {pair.b!r} are a pair in line {before.line} already, with the other label"
+            )
+    errors.check()
 
 
 def _check_distinct(pairs: list[LabelledPair], errors: LineErrors) -> None:

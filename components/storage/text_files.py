@@ -1,7 +1,9 @@
 """Text files that a user wrote, one record a line: their encoding, the separator of their columns, errors by line."""
 
+import codecs
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -42,17 +44,24 @@ class LineErrors:
         raise UserError(message, code=self._code)
 
 
+def one_text(text: str) -> str:
+    """One of all ways in which Unicode can write the same text: names from macOS have other bytes for é."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def decode_text(name: str, data: bytes) -> str:
-    """The text of a file, its lines ended by line feeds alone.
+    """The text of a file in UTF-8, or in UTF-16 with its mark, as Excel writes it; its lines ended by line feeds alone.
 
     Raises:
-      UserError: it is not UTF-8; the line is named.
+      UserError: it is of another encoding; the line is named.
     """
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not data.startswith(codecs.BOM_UTF32_LE)
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UserError(f"{name} line {line}: not UTF-8; save it as UTF-8", code="data-not-utf8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def header_of(text: str) -> list[str]:

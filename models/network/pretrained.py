@@ -1,15 +1,10 @@
 """The pretrained weights of a backbone: ImageNet's, a file's, or a URL's."""
 
 import contextlib
-import hashlib
 import json
-import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -18,10 +13,10 @@ from models.errors import ExitCode, UserError, first_line
 from models.network.encoders import build_encoder
 from models.network.encoders.backbone import BACKBONE, PIXELS, Backbone, application
 from models.network.lazy_keras import Model, keras
+from models.network.weight_files import fetch, forget, forget_if_changed
 from models.settings import EncoderSettings, ImageSettings
 
 _DEVIATIONS = (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
-_SECONDS, _BYTES = 3600.0, 4 << 30  # of a download
 
 
 def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings) -> None:
@@ -58,7 +53,7 @@ def load_pretrained(model: Model, image: ImageSettings, encoder: EncoderSettings
 
 
 def main() -> None:
-    """Checks in a process of its own whether weights can be loaded; downloaded ones are then in Keras's cache.
+    """Checks in a process of its own whether weights can be loaded; downloaded ones are then kept, as they are now.
 
     Reads the settings as JSON from standard input. Writes an error to standard output, and the libraries' output to
     standard error. Exits with 0 if nothing is wrong, with 2 if something is.
@@ -67,6 +62,8 @@ def main() -> None:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             image, encoder = ImageSettings(**settings["image"]), EncoderSettings(**settings["encoder"])
+            if encoder.pretrained and is_address(encoder.pretrained):
+                forget_if_changed(encoder.pretrained)
             load_pretrained(build_encoder(image, encoder), image, encoder)
     except UserError as error:
         print(error)
@@ -74,31 +71,12 @@ def main() -> None:
 
 
 def _load_from(url: str, network: Model) -> None:
-    """Loads weights from a URL, which are kept among Keras's own: by their address, two may end in the same name."""
-    address, name = hashlib.sha256(url.encode()).hexdigest()[:16], urlsplit(url).path.rpartition("/")[2]
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
-    path = folder / f"{address}-{name[-100:]}"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        _download(url, path)
+    path = fetch(url)
     try:
         network.load_weights(path)
     except Exception:
-        path.unlink(missing_ok=True)  # kept, it would be used as it is the next time
+        forget(path)  # kept, it would be used as it is the next time
         raise
-
-
-def _download(url: str, path: Path) -> None:
-    """An answer of any other status than 2xx is no file; nor is one that breaks off."""
-    from models.http_client import RequestFailed, request
-
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".download-") as file:
-        answer = request("GET", url, seconds=_SECONDS, most_bytes=_BYTES, redirects=True, into=file.write)
-        if not answer.is_success:
-            raise RequestFailed(f"HTTP status {answer.status}")
-        file.flush()
-        with contextlib.suppress(FileExistsError):  # another process was as fast
-            os.link(file.name, path)
 
 
 @contextlib.contextmanager

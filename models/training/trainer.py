@@ -22,6 +22,7 @@ from models.errors import TrainingFailed, UserError
 from models.export import seen_images
 from models.export.saved_model import ServedModel, export
 from models.network.siamese import build_tower
+from models.network.weight_files import check_unchanged
 from models.settings import ModelSettings
 from models.training.checkpoints import Checkpoints, Stopping, discard, kept_in
 from models.training.compiled_model import build_model
@@ -47,7 +48,7 @@ def run_fn(fn_args: Any) -> None:
 
     Raises:
       TrainingFailed: a loss or distance is no longer finite, or all embeddings have become one.
-      UserError: ``TF_CONFIG`` is wrong, or the scratch disk is too small.
+      UserError: ``TF_CONFIG`` is wrong, the scratch disk is too small, or pretrained weights have changed.
 
     Where ``TF_CONFIG`` names several hosts, each calls this with the same arguments, on folders that all of them see;
     the chief alone exports, and none returns before it has. Where ``custom_config`` names a folder ``hosts``, they
@@ -61,6 +62,7 @@ def run_fn(fn_args: Any) -> None:
     tuned = fn_args.hyperparameters["values"] if fn_args.hyperparameters else None
     if tuned:
         settings = with_values(settings, tuned)
+    check_unchanged(settings.encoder.pretrained, fn_args.custom_config.get("weights_digest"))
     keras.utils.set_random_seed(settings.seed)
     if settings.training.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -9,7 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from models.addresses import is_address
 from models.errors import UserError
+
+# Options that are paths of this machine; of an address they would make a local folder that is called "gs:".
+_PATHS = frozenset(("--config", "--file", "--images", "--output", "--pairs", "--root", "--scores", "--to"))
 
 
 class _Arguments(TyperGroup):
@@ -26,6 +30,9 @@ class _Arguments(TyperGroup):
                 shown = argument.encode("utf-8", "backslashreplace").decode("utf-8")
                 message = f"{shown}: is not UTF-8; rename it, or give the name of a link to it"
                 raise UserError(message, code="config-not-text")
+            if name in _PATHS and is_address(value):
+                message = f"{name} {value}: is an address; this takes a path of this machine"
+                raise UserError(message, code="config-invalid-option")
         return super().parse_args(ctx, args)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from models.user_files import shown
 from pipeline.cli.app import MODELS, Model, app
 
 
@@ -20,5 +21,5 @@ def embed(
 
     done, unreadable = embed_folder(model_folder(model), images, output)
     for path, reason in unreadable:
-        print(f"skipped {path}: {reason}", file=sys.stderr)
-    print(f"{output}: {done:,} embeddings" + (f", {len(unreadable):,} images skipped" if unreadable else ""))
+        print(f"skipped {shown(path)}: {reason}", file=sys.stderr)
+    print(f"{shown(output)}: {done:,} embeddings" + (f", {len(unreadable):,} images skipped" if unreadable else ""))

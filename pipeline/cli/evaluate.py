@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,8 @@ def evaluate(
     from pipeline.serving.offline import model_folder, read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
+    for note in protocol.notes:
+        print(f"warning: {pairs}: {note}", file=sys.stderr)
     loaded = LoadedModel(model_folder(model))
     distance, score = score_pairs(loaded, protocol)
     usual = MeasureSettings()

@@ -6,6 +6,7 @@ import os
 import pkgutil
 import sys
 import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -16,7 +17,7 @@ from rich.markup import escape
 from components.run_outcome.verdict import DISK_CODE
 from models.errors import ExitCode, UserError, disk_fault
 from models.library_environment import set_library_variables
-from models.user_files import described
+from models.user_files import described, shown
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
 
@@ -25,6 +26,7 @@ for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):
 # The panels of the help come in the order of their first commands; those without one go first.
 app.registered_commands.sort(key=lambda command: [*PANELS, command.rich_help_panel].index(command.rich_help_panel))
 
+_LONGEST_LINE = 10_000
 _SHOWN_WARNINGS = ("default", "always", "module", "once")
 
 
@@ -32,6 +34,9 @@ def main() -> None:
     """Runs the command line; a user error is one line on standard error and exit code 2."""
     if not any(option.startswith(_SHOWN_WARNINGS) for option in sys.warnoptions):
         warnings.simplefilter("ignore")  # warnings of libraries, which users cannot act on, and never errors
+    _open_standard_streams()
+    if not os.environ.get("COLUMNS", "1").strip("0"):
+        del os.environ["COLUMNS"]  # of a width of 0 nothing would be printed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files hold what the terminal cannot show
@@ -55,10 +60,21 @@ def main() -> None:
         raise
 
 
+def _open_standard_streams() -> None:
+    """Opens standard streams that are closed: a file that is opened later would be taken for one, and printed into."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def _fail(message: str, code: str) -> NoReturn:
     if f"[{code}]" not in message:  # a message of several errors has the code of each
         message = f"{message} [{code}]"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
+    message = "\n".join(shown(line, _LONGEST_LINE) for line in message.split("\n"))  # it may quote a file's content
+    with suppress(OSError):  # the exit code says it where standard error cannot
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
     sys.exit(ExitCode.USER_ERROR)
 
 

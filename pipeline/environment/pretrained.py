@@ -1,6 +1,5 @@
 """Pretrained weights of a backbone: whether they can be loaded, and their digest."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -12,9 +11,10 @@ from rich.markup import escape
 
 from models.addresses import is_address
 from models.errors import ExitCode, UserError
+from models.http_client import RequestFailed
 from models.library_environment import prepare_native_libraries
+from models.network import weight_files
 from models.settings import EncoderSettings, ImageSettings
-from models.user_files import open_regular
 
 _ROOT = str(Path(__file__).parents[2])  # where ``models`` is imported from; not from the user's folder
 _PROGRAM = f"import sys; sys.path[0] = {_ROOT!r}; from models.network.pretrained import main; main()"
@@ -59,16 +59,22 @@ def check_weights(encoder: EncoderSettings, image: ImageSettings) -> None:
         raise UserError(checked.stdout.strip(), code="train-weights-unusable")
 
 
-def weights_digest(encoder: EncoderSettings) -> str | None:
-    """SHA-256 of a file of weights, so that another file trains another model; "imagenet" or a URL as it is."""
+def weights_digest(encoder: EncoderSettings, kept: bool) -> str | None:
+    """SHA-256 of the weights, so that others train another model; "imagenet" as it is.
+
+    Args:
+      kept: whether the training loads what this machine keeps of a URL; otherwise the digest is the URL.
+
+    Raises:
+      UserError: they cannot be read, or downloaded where they are not kept yet.
+    """
     weights = encoder.pretrained
-    if weights is None or not Path(weights).is_file():
+    if weights is None or (is_address(weights) and not kept):
         return weights
-    digest = hashlib.sha256()
     try:
-        with open_regular(weights) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise UserError(f"encoder.weights: {weights}: cannot be read: {error.strerror}", "train-weights") from None
-    return digest.hexdigest()
+        if is_address(weights):
+            weight_files.fetch(weights)
+        return weight_files.digest(weights) or weights
+    except (OSError, RequestFailed) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"encoder.weights: {weights}: cannot be read: {why}", "train-weights") from None

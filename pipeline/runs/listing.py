@@ -12,6 +12,7 @@ from rich.table import Table
 from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import Lineage, lineage_lines
 from components.serving_folder.history import Event, ServingHistory
+from models.user_files import shown
 
 _STYLES = {"rollback": "yellow", "failed": "red", "missing": "red", "prune failed": "red", "prune": "dim"}
 
@@ -23,7 +24,7 @@ def show_runs(console: Console, summaries: Sequence[RunSummary], output: Path) -
         table.add_column(column, no_wrap=True)
     for summary in summaries:
         table.add_row(*_row(summary))
-    console.print(table if summaries else f"no run under {output}")
+    console.print(table if summaries else escape(f"no run under {shown(output)}"), soft_wrap=not summaries)
     for summary in summaries:  # below the table: too long for a column
         if reason := " ".join(summary.outcome.reasons()):
             console.print(escape(_wrapped(console, f"{summary.run_id}: {reason}", 0, 4)), soft_wrap=True)
@@ -44,11 +45,11 @@ def history_as_json(address: str, history: ServingHistory) -> dict[str, Any]:
 def show_history(console: Console, address: str, history: ServingHistory, last: int | None = None) -> None:
     """Prints the version that serves and the events, the newest last; ``last`` of them, or all."""
     console.print(f"{_now(history)}  [dim]{escape(address)}[/]", soft_wrap=True)
-    shown = history.events[-last:] if last else history.events
-    if hidden := len(history.events) - len(shown):
+    events = history.events[-last:] if last else history.events
+    if hidden := len(history.events) - len(events):
         console.print(f"[dim]{hidden:,} earlier events: siamese runs --history[/]")
-    width = max((len(_what(event)) for event in shown), default=0)
-    for event in shown:
+    width = max((len(_what(event)) for event in events), default=0)
+    for event in events:
         style = _STYLES.get(event.action, "default")
         source = f"  run {event.run_id}" if event.run_id else ""
         line = f"{_when(event):<19}  [{style}]{_what(event):<{width}}[/]  {escape(event.by)}{escape(source)}"

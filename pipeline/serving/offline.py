@@ -17,7 +17,7 @@ from rich.progress import Progress
 from components.serving_folder.serving_folder import fetch_served, served
 from components.storage.folders import LocalFolder, find_images
 from components.storage.image_walk import printable
-from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list, resolve
+from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list, repeated, resolve
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -108,12 +108,17 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
 
 @dataclass(frozen=True)
 class Protocol:
-    """A list of pairs of image files below ``root``: ``a``, ``b``, and ``same`` [n], 1 genuine or 0 impostor."""
+    """A list of pairs of image files below ``root``: ``a``, ``b``, and ``same`` [n], 1 genuine or 0 impostor.
+
+    Attributes:
+      notes: what is odd about the pairs, a sentence each.
+    """
 
     root: Path
     a: list[str]
     b: list[str]
     same: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
 
 
 def read_protocol(path: Path, root: Path) -> Protocol:
@@ -125,7 +130,10 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     pairs = read_pair_list(str(path), distinct=False)
     found = resolve(str(path), pairs, ImagesOnDisk(root))
     same = np.array([pair.same for pair in pairs], np.int64)
-    return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same)
+    again, itself = repeated(pairs, found)
+    notes = [f"{again:,} pairs repeat an earlier one"] if again else []
+    notes += [f"{itself:,} pairs are of an image with itself"] if itself else []
+    return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same, tuple(notes))
 
 
 def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:

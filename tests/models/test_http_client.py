@@ -1,13 +1,15 @@
 """Requests out: bounded in time and bytes, proxies by convention, one phrase for each failure."""
 
+import asyncio
 import socket
 import threading
 import time
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
-from models.http_client import RequestFailed, proxy_of, request
+from models.http_client import RequestFailed, proxy_of, request, server_client
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -167,3 +169,25 @@ def test_certificates_that_are_gone_are_named_where_they_are_needed(monkeypatch,
     assert f"SSL_CERT_FILE: no certificates can be read from {file}" in failure("https://127.0.0.1:9/")
     with raw_server(OK + b"Content-Length: 0\r\n\r\n") as url:
         assert request("GET", url, seconds=30, most_bytes=10).status == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "problem"),
+    [
+        (b"Content-Length: 10\r\n\r\n", b"x" * 10, None),
+        (b"Content-Length: 11\r\n\r\n", b"x" * 11, "longer than 10 bytes"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"b\r\n" + b"x" * 11 + b"\r\n0\r\n\r\n", "longer than 10 bytes"),
+        (b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\n", b"xxxxx", "compressed"),
+    ],
+)
+def test_a_client_of_one_server_reads_bounded_answers(head, body, problem):
+    async def ask(url: str) -> bytes:
+        async with server_client(url, seconds=20, most_bytes=10, connections=1) as client:
+            return (await client.request("GET", "/")).content
+
+    with raw_server(OK + head, body) as url:
+        if problem is None:
+            assert asyncio.run(ask(url)) == body
+        else:
+            with pytest.raises(httpx.ReadError, match=problem):
+                asyncio.run(ask(url))

@@ -149,7 +149,9 @@ def _top_folder(paths: Iterable[str], images: list[str], layout: Layout) -> str:
     while images:
         rest = [path[len(top) :] for path in images]
         depth = DEPTHS[layout]
-        if any(path.count("/") + 1 == depth for path in rest) or split_folders((p.split("/") for p in rest), depth):
+        if any(path.count("/") + 1 == depth for path in rest) or any(
+            split_folders((p.split("/") for p in rest), depth)
+        ):
             break
         folders = {path.partition("/")[0] for path in rest}
         if len(folders) != 1 or any("/" not in path for path in rest):

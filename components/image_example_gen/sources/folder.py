@@ -26,6 +26,8 @@ from components.storage.skips import SYSTEM_NAMES, Skips
 from models.data.features import SPLITS
 from models.errors import UserError
 
+UNLABELLED = "images without a label"  # what is counted as passed over, beside the kinds of ``Skips``
+
 
 class FolderSource:
     """``<identity>/<image>`` or ``<group>/<identity>/<image>``; see ``components.storage.image_walk``.
@@ -89,8 +91,11 @@ def list_images(
     folders = read_folders(address, [parts for _, parts, reason in judged if not reason.startswith(STRAY)], layout)
     found: list[Found] = []
     set_aside: list[SetAside] = []
-    linked = 0
+    linked = unlabelled = 0
     for file, parts, why_not in judged:
+        if not why_not and folders.has_no_label(parts):
+            unlabelled += 1
+            continue
         reason = why_not or folders.misplaced(parts)
         identity = folders.identity(parts, folder=reason == BROKEN_LINK)
         if reason:
@@ -102,7 +107,7 @@ def list_images(
         divided = folders.divided if split == SPLITS[0] else ()
         found.append(Found(file.path, identity, group, split, bytes=file.bytes, divided=" ".join(divided)))
         linked += file.linked
-    passed_over = skips.counts()
+    passed_over = {**skips.counts(), **({UNLABELLED: unlabelled} if unlabelled else {})}
     if not found:
         images = [parts for _, parts, reason in judged if not reason]
         others = Counter(reason for _, _, reason in judged if reason)
@@ -113,5 +118,4 @@ def list_images(
     fitting = None if folders.splits else fitting_layout(misplaced, layout)
     fits = fitting is not None and fitting[1] > len(found)
     hint = f"; data.layout: {fitting[0]} would fit {fitting[1]} images" if fitting and fits else ""
-    notes = tuple(filter(None, [folders.note()]))
-    return Listing(count_identities(found), set_aside, hint, passed_over, linked, notes)
+    return Listing(count_identities(found), set_aside, hint, passed_over, linked, tuple(folders.notes()))

@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
+from components.storage.text_files import one_text
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -17,6 +19,12 @@ _AROUND = r"(?:images?|data|sets?|split|folder)*"
 _SPLIT_NAME = re.compile(
     rf"{_AROUND}(?:(train|training|trn)|(val|valid|validation|validate|dev|development)|(test|testing|tst)){_AROUND}"
 )
+_OTHER_PART = re.compile(
+    r"query|queries|gallery|probes?|k?folds?|unlabell?ed|unsup|pred|predict|holdout|genuine|forged|forger(?:y|ies)|forg|org"
+)
+_AROUND_WORD = re.compile(r"images?|imgs?|data|dataset|sets?|split|folder|stage|stg|part")
+# Folders around images that are no identities: train/images, test/unknown.
+_NOBODY = re.compile(r"images?|imgs?|jpe?gs?|pngs?|photos?|pictures?|data|dataset|all|unknown|unlabell?ed|none")
 _SHOWN = 3
 
 Parts = Sequence[str]  # of a path: folders, then the file
@@ -28,16 +36,43 @@ def split_named(name: str) -> str:
     return SPLITS[match.lastindex - 1] if match and match.lastindex else ""
 
 
+@cache
+def _part_named(name: str) -> tuple[str, str]:
+    """The part of a data set that a folder is called after, and the other words of its name."""
+    if split := split_named(name):
+        return split, ""
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())
+    parts = {word: split_named(word) or (word if _OTHER_PART.fullmatch(word) else "") for word in words}
+    named = [part for part in parts.values() if part]
+    others = [word for word in words if not parts[word] and not _AROUND_WORD.fullmatch(word)]
+    return (named[0], " ".join(others)) if len(named) == 1 else ("", "")
+
+
+def parts_among(names: Iterable[str]) -> dict[str, str]:
+    """The folders among some beside each other that are called like parts of a data set, each with its part.
+
+    A part is a split, or a word such as query, gallery or fold. Also train2017 and val2017, test_stg1, fold_1, or
+    cars_train and cars_test: the other words of a name are those of another part's.
+    """
+    named = {name: _part_named(name) for name in names}
+    sharing = Counter(others for part, others in named.values() if part)
+    return {name: part for name, (part, others) in named.items() if part and (sharing[others] > 1 or not others)}
+
+
 class Folders(NamedTuple):
     """How the folders above some images are read.
 
     Attributes:
       layout: below the folders of splits, where there are some.
       splits: the split of each folder of images that is one; empty where the images have no such folders.
+      unlabelled: parts of the data set that hold no folders of identities.
+      doubtful: folders that are taken as identities and called like a split.
     """
 
     layout: Layout
     splits: dict[str, str]
+    unlabelled: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @property
     def divided(self) -> tuple[str, ...]:
@@ -62,57 +97,112 @@ class Folders(NamedTuple):
     def identity(self, parts: Parts, folder: bool = False) -> str:
         """The identity that a file belongs to, also one that lies too deep; "" if it lies too shallow.
 
+        Names that are the same text in Unicode are one identity.
+
         Args:
           folder: whether the path is that of a folder.
         """
         own, depth = self.below_split(parts), DEPTHS[self.layout]
-        return "/".join(own[: depth - 1]) if len(own) >= depth - folder else ""
+        return one_text("/".join(own[: depth - 1])) if len(own) >= depth - folder else ""
 
-    def note(self) -> str:
-        """What is read into the names of folders, in a sentence; "" where nothing is."""
+    def has_no_label(self, parts: Parts) -> bool:
+        """Whether an image lies in a part of the data set that holds no folders of identities."""
+        return len(parts) > 1 and parts[0] in self.unlabelled
+
+    def notes(self) -> Iterator[str]:
+        """What is read into the names of folders, a sentence each."""
+        if self.doubtful:
+            yield f"taken as identities, though called like splits: {', '.join(self.doubtful[:_SHOWN])}"
         if not self.splits:
-            return ""
+            return
         by_split = defaultdict(list)
         for name, split in sorted(self.splits.items()):
             by_split[split].append(name)
         taken = "; ".join(f"{split} = {', '.join(by_split[split])}" for split in SPLITS if split in by_split)
         drawn = f"; {' and '.join(self.divided)} taken out of train by the shares of data.split" if self.divided else ""
-        return f"folders of the images taken as given splits: {taken}{drawn}"
+        yield f"folders of the images taken as given splits: {taken}{drawn}"
+        if self.unlabelled:
+            yield f"passed over, without folders of identities and so without labels: {', '.join(self.unlabelled)}"
 
 
 def read_folders(address: str, images: Iterable[Parts], layout: Layout) -> Folders:
     """How to read the folders above these images.
 
     Raises:
-      UserError: what the layout has for identities or groups are the folders of splits: all labels would be wrong.
+      UserError: what the layout has for identities or groups are parts of a data set: all labels would be wrong.
     """
     images = list(images)
     depth = DEPTHS[layout]
-    splits = split_folders(images, depth)
-    if not splits and (wrong := split_folders(images, depth - 1)):
-        names = ", ".join(sorted(wrong))
-        if layout == "group/identity":
-            remedy = "not groups: set data.layout: identity, which takes them as given splits"
-        elif all(len(parts) == depth for parts in images):
-            remedy = "not identities: make a folder for each identity in each of them"
-        else:
-            return Folders(layout, {})
-        raise UserError(f"{address}: its folders {names} are splits, {remedy}", code="data-split-folders")
-    return Folders(layout, splits)
+    splits, unlabelled = split_folders(images, depth)
+    if splits:
+        return Folders(layout, splits, unlabelled)
+    for level in range(depth - 1):
+        _check_no_parts(address, images, layout, level)
+    identities = sorted({parts[-2] for parts in images if len(parts) == depth})
+    return Folders(layout, {}, doubtful=tuple(name for name in identities if split_named(name)))
 
 
-def split_folders(images: Iterable[Parts], depth: int) -> dict[str, str]:
-    """The split of each folder at the top that is one: train and another one, with most of all images.
+def split_folders(images: Iterable[Parts], depth: int) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The split of each folder at the top that is one, and the parts of the data set without folders of identities.
+
+    There are none unless one is train, another exists, and most of all images lie in them.
 
     Args:
       depth: of an image below the folder of its split.
     """
     images = list(images)
-    tops = Counter(parts[0] for parts in images if len(parts) == depth + 1)
-    splits = {top: split for top in tops if (split := split_named(top))}
-    found = set(splits.values())
-    most = 2 * sum(tops[top] for top in splits) > len(images)
-    return splits if SPLITS[0] in found and len(found) > 1 and most else {}
+    parts = parts_among({one[0] for one in images if len(one) in (2, depth + 1)})
+    inside = [one for one in images if one[0] in parts and len(one) in (2, depth + 1)]
+    labels = Counter(one[0] for one in inside if len(one) == depth + 1 and _is_somebody(one[1], parts[one[0]]))
+    others = Counter(one[0] for one in inside) - labels
+    splits = {top: part for top, part in parts.items() if part in SPLITS and labels[top] > others[top]}
+    unlabelled = tuple(sorted(top for top in parts if not labels[top]))
+    most = 2 * sum(labels[top] + others[top] for top in (*splits, *unlabelled)) > len(images)
+    several = len({*splits.values(), *unlabelled}) > 1
+    return (splits, unlabelled) if SPLITS[0] in splits.values() and several and most else ({}, ())
+
+
+@cache
+def _is_somebody(name: str, part: str) -> bool:
+    """Whether a folder of a part may be an identity: not images, unknown, or test in test."""
+    return not _NOBODY.fullmatch(name.casefold()) and _part_named(name)[0] != part
+
+
+def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level: int) -> None:
+    """Checks that the folders of a level, which the layout has for identities or groups, are no parts of a data set."""
+    below: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in images:
+        if len(one) > level + 1:
+            below["/".join(one[:level])][one[level]] += 1
+    fitting = [one for one in images if len(one) == DEPTHS[layout]]
+    for above, names in below.items():
+        parts = parts_among(names)
+        inside = [one for one in fitting if "/".join(one[:level]) == above and one[level] in parts]
+        concerned = len(inside) if layout == "identity" else sum(names[name] for name in parts)
+        if len(parts) < 2 or not inside or 2 * concerned <= len(images):
+            continue
+        shown = ", ".join(sorted(parts)[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
+        if above:
+            message = (
+                f"its folders {shown} in {above} are parts of a data set, not identities: point at {address}/{above}"
+            )
+        elif level == DEPTHS[layout] - 2:
+            message = (
+                f"its folders {shown} are parts of a data set, not identities: make a folder for each identity in each "
+                "of them, or list the images in a manifest"
+            )
+        elif SPLITS[0] in parts.values() and any(part in SPLITS[1:] for part in parts.values()):
+            remedy = "set data.layout: identity, which takes them as given splits"
+            message = f"its folders {shown} are splits, not groups: {remedy}"
+        elif repeated := repeated_identities(inside):
+            message = (
+                f"its folders {shown} are parts of a data set, not groups, and {len(repeated)} names of identities "
+                f"({', '.join(repeated[:_SHOWN])}) repeat in them: put all images of an identity into one folder, or "
+                "list the images in a manifest"
+            )
+        else:
+            continue
+        raise UserError(f"{address}: {message}", code="data-split-folders")
 
 
 def fitting_layout(images: Iterable[Parts], layout: Layout) -> tuple[Layout, int] | None:
@@ -122,7 +212,9 @@ def fitting_layout(images: Iterable[Parts], layout: Layout) -> tuple[Layout, int
     """
     other: Layout = "identity" if layout == "group/identity" else "group/identity"
     fitting = [parts for parts in images if len(parts) == DEPTHS[other]]
-    if not fitting or any(split_named(parts[0]) for parts in fitting) or repeated_identities(fitting):
+    folders = {folder for parts in fitting for folder in parts[:-1]}
+    divided = any(map(split_named, folders)) or any(part in SPLITS for part in parts_among(folders).values())
+    if not fitting or divided or repeated_identities(fitting):
         return None
     return other, len(fitting)
 
@@ -156,15 +248,15 @@ def nothing_found(address: str, images: Sequence[Parts], layout: Layout, others:
         return f"{expected}: its {most} images lie in no identity's folder; make one folder for each identity"
     if depth > DEPTHS[layout] and len(tops) == 1:
         return f"{expected}: {most} images lie {depth - 1} folders deep; point at {address}/{tops[0]}"
+    if splits := [top for top in tops if split_named(top)]:
+        return (
+            f"{expected}: {most} images lie {depth - 1} folders deep, and {', '.join(splits)} look like splits; given "
+            f"splits are folders for {SPLITS[0]} and for {SPLITS[1]} or {SPLITS[2]}, each with folders of identities"
+        )
     if depth == DEPTHS["group/identity"] and (names := repeated_identities(images)):
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         return (
             f"{expected}: {most} images lie one folder deeper, and {len(names)} names of folders ({shown}) repeat in "
             f"several of {', '.join(tops[:_SHOWN])}: put all images of an identity into one folder"
-        )
-    if splits := [top for top in tops if split_named(top)]:
-        return (
-            f"{expected}: {most} images lie {depth - 1} folders deep, and {', '.join(splits)} look like splits; given "
-            f"splits are folders for {SPLITS[0]} and for {SPLITS[1]} or {SPLITS[2]}, each with folders of identities"
         )
     return f"{expected}: {most} images lie {depth - 1} folders deep; point at a folder further down"

@@ -5,12 +5,12 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layout import split_folders, split_named
+from components.image_example_gen.sources.layout import parts_among, split_named
 from components.image_example_gen.sources.source import (
     FolderReader,
     Found,
@@ -25,7 +25,7 @@ from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name, read_file
 from components.storage.image_walk import File
 from components.storage.skips import NoSkips
-from components.storage.text_files import LineErrors, decode_text, header_of, read_csv
+from components.storage.text_files import LineErrors, decode_text, header_of, one_text, read_csv
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -49,8 +49,8 @@ class ManifestSource:
         self._max_bytes = max_bytes  # of a longer file, which is never read, only the beginning counts
 
     def list(self) -> Listing:
-        rows = read_rows(self._address, read_file(self._address))
         files = self._files()
+        rows = _on_disk(read_rows(self._address, read_file(self._address)), files)
         found: list[Found] = []
         set_aside: list[SetAside] = []
         errors = LineErrors(self._address, _CODE)
@@ -79,7 +79,7 @@ class ManifestSource:
 
     def fingerprint(self, digests: Digests | None = None) -> str:
         data, files = read_file(self._address), self._files()
-        paths = sorted(row.path for row in read_rows(self._address, data))
+        paths = sorted(row.path for row in _on_disk(read_rows(self._address, data), files))
         known = [files[path] for path in paths if path in files]
         contents = (digests or Digests()).of(self._folder, known, self._max_bytes)
         facts = [(file.path, file.bytes, one) for file, one in zip(known, contents, strict=True)]
@@ -172,9 +172,9 @@ def _json_lines(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, 
         if not content.strip():
             continue
         try:
-            values = json.loads(content)
-        except (json.JSONDecodeError, RecursionError) as error:
-            what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
+            values = json.loads(content, object_pairs_hook=_each_once)
+        except (ValueError, RecursionError) as error:
+            what = getattr(error, "msg", str(error)) if isinstance(error, ValueError) else "nested too deep"
             errors.add(line, f"not JSON: {what}")
             continue
         if not isinstance(values, dict):
@@ -185,6 +185,13 @@ def _json_lines(text: str, errors: LineErrors) -> Iterator[tuple[int, dict[str, 
             errors.add(line, f"unknown key {unknown[0]!r}; {_did_you_mean(unknown[0], f'allowed: {allowed}')}")
             continue
         yield line, values
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key appears twice")
+    return content
 
 
 def _row(line: int, values: dict[str, Any], errors: LineErrors) -> ManifestRow | None:
@@ -198,6 +205,8 @@ def _row(line: int, values: dict[str, Any], errors: LineErrors) -> ManifestRow |
             errors.add(line, f"{column} must be text, not {json.dumps(value)[:40]}")
             return None
         texts[column] = (value or "").strip()
+        if column != "path":
+            texts[column] = one_text(texts[column])
         if "\0" in texts[column] or not _is_text(texts[column]):
             errors.add(line, f"{column} holds a character that no name can have")
             return None
@@ -263,12 +272,20 @@ def _check_together(rows: list[ManifestRow], errors: LineErrors) -> None:
 
 def _notes(rows: list[ManifestRow]) -> tuple[str, ...]:
     """Says that folders named after splits mean nothing here."""
-    tops = (row.path.split("/")[:1] * 2 for row in rows if "/" in row.path)
-    splits = {} if any(row.split for row in rows) else split_folders(tops, depth=1)
-    if not splits:
+    tops = {row.path.partition("/")[0] for row in rows if "/" in row.path}
+    splits = {name: part for name, part in parts_among(tops).items() if part in SPLITS}
+    if any(row.split for row in rows) or len(set(splits.values())) < 2:
         return ()
     names = " and ".join(sorted(splits))
     return (f"the folders {names} are not taken as splits: a manifest gives them in its column split",)
+
+
+def _on_disk(rows: list[ManifestRow], files: Mapping[str, File]) -> list[ManifestRow]:
+    """The rows, each with its path as the file system writes the same text."""
+    missing = {one_text(row.path) for row in rows if row.path not in files}
+    listed = {row.path for row in rows}
+    others = {text: path for path in files if (text := one_text(path)) in missing and path not in listed}
+    return [row if row.path in files else row._replace(path=others.pop(one_text(row.path), row.path)) for row in rows]
 
 
 def _found(row: ManifestRow, file: File) -> Found:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from models.errors import UserError
 from pipeline.cli.kubeflow.app import Patience, PipelineRoot, Poll, Run, Server, app, cluster_command, stdout
@@ -31,4 +32,4 @@ def report(
     from pipeline.runners.kubeflow.runs.report import write_run_page
 
     path = write_run_page(root, result, watched, loaded if options.config else None, to)
-    stdout().print(str(path), soft_wrap=True)
+    stdout().print(escape(str(path)), soft_wrap=True)

@@ -131,6 +131,10 @@ def _refusal(arguments: Mapping[str, Any]) -> str | None:
     if config["code_digest"] != code_digest("models.training.trainer"):
         return "its code, or the version of a library, differs from the chief's; install the same on all hosts"
     encoder = EncoderSettings.model_validate(config["model"]["encoder"])
-    if config["weights_digest"] != weights_digest(encoder):
+    try:
+        here = weights_digest(encoder, kept=True)
+    except UserError as error:
+        return str(error)
+    if config["weights_digest"] != here:
         return f"encoder.weights: {encoder.pretrained}: is missing on this host, or differs from the chief's file"
     return None

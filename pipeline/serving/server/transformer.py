@@ -18,13 +18,15 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from models.errors import UserError
+from models.http_client import RequestFailed, server_client
 from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.endpoints import Metrics, Route, application
 from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare
 from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
 
 _SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
-_SECONDS = 60.0
+_SECONDS, _BYTES = 60.0, 256 << 20  # of an answer of the predictor, in all
 
 
 class Transformer:
@@ -37,8 +39,12 @@ class Transformer:
         self._name, self._limits, self._metrics = name, limits, metrics
         self._admission = Admission(limits)
         self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
-        connections = httpx.Limits(max_connections=limits.max_waiting)
-        self._predictor = httpx.AsyncClient(base_url=predictor, timeout=_SECONDS, limits=connections, trust_env=False)
+        try:
+            self._predictor = server_client(
+                predictor, seconds=_SECONDS, most_bytes=_BYTES, connections=limits.max_waiting
+            )
+        except RequestFailed as error:
+            raise UserError(f"--predictor {predictor}: {error}", "config-invalid-option") from None
         routes: list[Route] = [
             ("/readyz", self.readyz, ["GET"]),
             ("/v1/{path:path}:predict", self.predict, ["POST"]),
@@ -64,9 +70,9 @@ class Transformer:
     async def readyz(self, _: Request) -> Response:
         """Readiness: whether the predictor has the model."""
         try:
-            answer = await self._predictor.get(f"/v1/models/{self._name}")
+            answer = await asyncio.wait_for(self._predictor.get(f"/v1/models/{self._name}"), _SECONDS)
             states = [one["state"] for one in answer.json()["model_version_status"]]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        except (httpx.HTTPError, asyncio.TimeoutError, ValueError, KeyError, TypeError, RecursionError):
             raise RequestError(503, "the predictor does not answer for the model") from None
         if "AVAILABLE" not in states:
             raise RequestError(503, "the predictor has no version available")

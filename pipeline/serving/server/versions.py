@@ -175,9 +175,9 @@ def _is_number(text: str) -> bool:
 
 
 def _state_of(folder: Path) -> object:
-    """Changes with the size or time of any file below."""
+    """Changes whenever a file below is written or replaced."""
     try:
         files = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
-        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+        return [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) for name, stat in files]
     except OSError as error:
         return str(error)

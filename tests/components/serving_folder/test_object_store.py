@@ -18,6 +18,7 @@ from components.serving_folder.serving_folder import (
     history,
     open_storage,
     same_as_served,
+    served_key,
     versions,
 )
 from components.serving_folder.storage import file_digests
@@ -52,6 +53,15 @@ def age(address: str, hours: float) -> None:
         record = json.loads(memory.cat_file(name))
         record["at"] = (datetime.now(timezone.utc) - timedelta(hours=hours)).isoformat()
         memory.pipe_file(name, json.dumps(record).encode())
+
+
+def test_the_key_of_what_serves_changes_when_an_object_is_written_again(store, model):
+    push(model("A"), store)
+    first = served_key(store)
+    assert served_key(store) == first
+    name = next(one for one in memory.find("/" + store.partition("://")[2]) if one.endswith("saved_model.pb"))
+    memory.pipe_file(name, memory.cat_file(name)[::-1])
+    assert served_key(store) != first
 
 
 def test_pushes_rise_serve_and_are_pruned(store, model):

@@ -1,5 +1,7 @@
 """Images in a store that Beam reads: here one whose scheme stands for a folder, through Beam's own file system."""
 
+import hashlib
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -9,6 +11,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.address import open_source
+from components.storage.digests import Digests
 from components.storage.folders import open_folder
 from models.data.image_formats import UnreadableImage
 from models.errors import UserError
@@ -19,7 +22,7 @@ SHELF = "shelf://bucket"
 class ShelfFileSystem(LocalFileSystem):
     """``shelf://bucket/...`` lies under a folder."""
 
-    root = ""
+    root, has_checksums, asked = "", True, []
 
     @classmethod
     def scheme(cls):
@@ -34,6 +37,12 @@ class ShelfFileSystem(LocalFileSystem):
             for one in result.metadata_list:
                 one.path = one.path.replace(self.root, SHELF)
         return results
+
+    def checksum(self, path):
+        ShelfFileSystem.asked.append(path)
+        if not ShelfFileSystem.has_checksums:
+            return super().checksum(self._path(path))
+        return hashlib.md5(Path(self._path(path)).read_bytes()).hexdigest()
 
     def open(self, path, *arguments, **named):
         return super().open(self._path(path), *arguments, **named)
@@ -84,6 +93,31 @@ def test_a_manifest(shelf):
     first = source.fingerprint()
     (shelf / "photos/ann/1.png").write_bytes(b"other")
     assert source.fingerprint() != first
+
+
+@pytest.mark.parametrize("has_checksums", [True, False])
+def test_the_stores_checksum_decides_and_is_asked_for_once(shelf, monkeypatch, tmp_path, has_checksums):
+    monkeypatch.setattr(ShelfFileSystem, "has_checksums", has_checksums)
+    monkeypatch.setattr(ShelfFileSystem, "asked", [])
+    file = shelf / "photos/ann/1.png"
+
+    def fingerprint() -> str:
+        digests = Digests(tmp_path / "digests.json")
+        found = open_source(f"{SHELF}/photos", IngestSettings()).source.fingerprint(digests)
+        digests.write()
+        return found
+
+    for path in shelf.rglob("*.*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    first = fingerprint()
+    assert len(ShelfFileSystem.asked) == 4
+    assert fingerprint() == first
+    assert len(ShelfFileSystem.asked) == 4
+    os.utime(file, (1_000_000_001, 1_000_000_001))  # written again
+    assert (fingerprint() == first) is has_checksums
+    file.write_bytes(file.read_bytes()[::-1])
+    assert fingerprint() != first
+    assert f"{SHELF}/photos/ann/1.png" in ShelfFileSystem.asked
 
 
 def test_increments(shelf):

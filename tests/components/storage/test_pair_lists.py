@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.storage.pair_lists import ImagesOnDisk, KnownImages, LabelledPair, parse_pairs, resolve
+from components.storage.pair_lists import ImagesOnDisk, KnownImages, LabelledPair, parse_pairs, repeated, resolve
 from models.errors import UserError
 
 
@@ -114,6 +114,24 @@ def test_an_error_is_named_with_its_line(text, key_fact):
     assert "\n" not in error.message
 
 
+@pytest.mark.parametrize("name", ["pairs.csv", "pairs.txt"])
+@pytest.mark.parametrize("line", ["a.png,b.png,1", "a 1.png, b.png, 0", "1;a.png;b.png", "a|b|-1", "x,1.png,1"])
+def test_commas_without_a_header_are_no_form_of_a_list(name, line):
+    assert error_of(f"{line}\n", name).message == (
+        f"{name} line 1: separated by commas or the like, but without a header; write image_a,image_b,same above"
+    )
+
+
+def test_tabs_need_no_header():
+    assert parse_pairs("pairs.tsv", b"a, b.png\tc|d.png\t1\n") == [LabelledPair(1, "a, b.png", "c|d.png", 1)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_list_of_excel(encoding):
+    text = "image_a\timage_b\tsame\r\né 1.png\tb\t1\r\n"
+    assert parse_pairs("pairs.txt", text.encode(encoding)) == [LabelledPair(2, "é 1.png", "b", 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -183,6 +201,39 @@ def test_a_name_that_several_images_have_is_an_error_and_no_guess(tmp_path):
             resolve("l", parse_pairs("l", b"1 1.png 1\n"), images)
     assert KnownImages(["a.png"], ["a.txt", "b.json"]).find("a") == "a.png"
     assert KnownImages(["a.png"], ["a.txt", "b.json"]).find("b") == "b.json"
+
+
+@pytest.mark.parametrize("images", [known, on_disk])
+def test_dots_slashes_and_normal_forms_make_no_other_image(images, tmp_path):
+    composed, decomposed = "bob/\u00e9", "bob/e\u0301"
+    IDS.append(f"{decomposed}.png")
+    try:
+        found = images(tmp_path)
+    finally:
+        IDS.pop()
+    for name in ("./bob/1.png", "bob//1.png", "bob/./1"):
+        assert found.find(name) == "bob/1.png"
+    for name in (composed, decomposed, f"{composed}.png", f"{decomposed}.png"):
+        assert found.find(name) == f"{decomposed}.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "key_fact"),
+    [
+        (b"ann/ann_0001 bob/1 1\nbob/1.png ./ann/ann_0001.jpg 0\n", "line 2: .* line 1 already, with the other label"),
+        (b"bob/1 bob/1.png 0\n", "line 1: .* are one image, but same is 0"),
+        (b"bob\\1.png ann/ann_0001 0\n", "line 1: .*; write / between folders"),
+    ],
+)
+@pytest.mark.parametrize("images", [known, on_disk])
+def test_labels_that_contradict_each_other_by_whatever_name(images, text, key_fact, tmp_path):
+    with pytest.raises(UserError, match=key_fact):
+        resolve("l", parse_pairs("l", text, distinct=False), images(tmp_path))
+
+
+def test_repeated_pairs_are_counted():
+    pairs = parse_pairs("l", b"bob/1 ./bob/1.png 1\nann/ann_0001 bob/1 0\nbob/1 ann/ann_0001.jpg 0\n", distinct=False)
+    assert repeated(pairs, resolve("l", pairs, KnownImages(IDS))) == (1, 1)
 
 
 @pytest.mark.parametrize("images", [known, on_disk])

@@ -1,5 +1,7 @@
 import csv
 import fcntl
+import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -7,6 +9,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from subprocess import run as run_process
 
 import pytest
@@ -17,9 +20,11 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import GateResult
 from models.errors import UserError
 from pipeline import cli
+from pipeline.cli import app as app_module
 from pipeline.cli import main
 
 COMMANDS = sorted(get_command(main.app).commands)
+ROOT = Path(cli.__path__[0]).parents[1]
 HEAVY = {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "numpy", "PIL"}
 
 
@@ -330,6 +335,89 @@ def test_an_argument_that_is_no_text_is_an_error(refused):
     line, code = refused("run", "--data", "im\udcffages")
     assert code == "config-not-text"
     assert line.startswith("im\\udcffages: is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--output", "gs://bucket/out"),
+        ("run", "--config=s3://bucket/c.yaml"),
+        ("schema", "--file", "file:///tmp/x.pbtxt"),
+        ("runs", "show", "--output", "gs://bucket/out"),
+        ("rollback", "--output", "gs://bucket/out"),
+        ("report", "--to", "gs://bucket/r.html"),
+        ("join", "--output", "http://host/out"),
+        ("embed", "--model", "gs://b/m", "--images", "gs://b/i", "--output", "x.npz"),
+        ("evaluate", "--model", "m", "--pairs", "l.csv", "--scores=gs://bucket/s.csv"),
+        ("kubeflow", "compile", "--output", "gs://b/p.yaml"),
+    ],
+)
+def test_an_address_where_a_path_is_meant_is_an_error(refused, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line, code = refused(*arguments)
+    assert code == "config-invalid-option"
+    assert line.endswith(": is an address; this takes a path of this machine")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_option_that_is_a_path_is_known():
+    found = set()
+    for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):
+        for name, function in vars(importlib.import_module(module.name)).items():
+            if inspect.isfunction(function) and function.__module__ == module.name and not name.startswith("_"):
+                for option, one in inspect.signature(function).parameters.items():
+                    if "pathlib.Path" in str(one.annotation) and "OptionInfo" in str(one.annotation):
+                        found.add(f"--{option}")
+    assert "--scores" in found
+    assert found - {"--model"} <= app_module._PATHS
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["--version", "config data.split"])
+def test_closed_standard_streams(closed, command, tmp_path):
+    line = f"{sys.executable} -m pipeline {command} {closed}"
+    done = run_process(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run_process(
+        ["bash", "-c", f"{sys.executable} -m pipeline runs --output {tmp_path}/none {closed}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == ("2>" not in closed)
+
+
+def test_standard_error_that_takes_nothing(tmp_path):
+    line = f"{sys.executable} -m pipeline runs --output {tmp_path}/none 2>/dev/full"
+    assert run_process(["bash", "-c", line], check=False, cwd=ROOT).returncode == 2
+
+
+@pytest.mark.parametrize("columns", ["0", "00", "", "-5", "x"])
+def test_any_width_of_a_terminal(siamese, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, _ = siamese("config", "data.split")
+    assert code == 0
+    assert "train" in out
+
+
+def test_addresses_elsewhere_are_values():
+    command = get_command(main.app)
+    for arguments in (
+        ["run", "--data", "gs://b/i", "--set", "push.serving_dir=gs://b/s", "--beam", "--temp_location=gs://b/t"],
+        ["compare", "a.png", "b.png", "--model", "http://host:8501"],
+        ["embed", "--model", "gs://b/m", "--images", "i", "--output", "x.npz"],
+        ["rollback", "--serving-dir", "gs://b/s"],
+    ):
+        assert command.make_context("siamese", arguments)
+
+
+def test_what_a_message_quotes_cannot_steer_the_terminal(refused, tmp_path):
+    (tmp_path / "l.csv").write_text("image_a,image_b,same\n\x1b[2J,[red]b,\x07\n")
+    line, code = refused("evaluate", "--model", tmp_path, "--pairs", tmp_path / "l.csv")
+    assert code == "data-pair-list"
+    assert r"\x1b[2J,[red]b,\x07" in line
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error", "/a/b"), MemoryError(), RecursionError("deep")])

@@ -8,7 +8,7 @@ import pytest
 
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.address import open_source
-from components.image_example_gen.sources.layout import split_named
+from components.image_example_gen.sources.layout import parts_among, split_named
 from components.image_example_gen.sources.source import Listing
 from models.errors import UserError
 
@@ -59,6 +59,39 @@ def test_spellings_of_splits(names, split):
     assert {split_named(name) for name in names} == {split}
 
 
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (["train2017", "val2017", "test2017"], ["train", "val", "test"]),
+        (["cars_train", "cars_test"], ["train", "test"]),
+        (["trainImages", "testImages", "TRAIN-1"], ["train", "test", "train"]),
+        (["train", "test_stg1", "test_stg2"], ["train", "test", "test"]),
+        (["bounding_box_train", "bounding_box_test", "query"], ["train", "test", "query"]),
+        (["fold_1", "fold2"], ["fold", "fold"]),
+        (["train", "test tube", "bullet train", "Val Smith", "foldable", "ann"], ["train"]),
+        (["train test", "ann"], []),
+    ],
+)
+def test_folders_beside_each_other_that_are_called_like_parts_of_a_data_set(names, parts):
+    assert list(parts_among(names).values()) == parts
+
+
+@pytest.mark.parametrize("kind", [as_folder, as_zip, as_tar])
+@pytest.mark.parametrize(
+    "unlabelled", ["test/{}.png", "test/images/{}.png", "Test_Images/{}.png", "test/test/{}.png", "unlabeled/{}.png"]
+)
+def test_images_without_a_label_are_passed_over_and_counted(tmp_path, kind, unlabelled):
+    paths = ["train/ann/1.png", "train/bob/1.png", *(unlabelled.format(number) for number in range(9))]
+    listing = list_images(kind(tmp_path, paths))
+    assert [(one.identity, one.given_split, one.divided) for one in listing.found] == [
+        ("ann", "train", "val test"),
+        ("bob", "train", "val test"),
+    ]
+    assert listing.passed_over == {"images without a label": 9}
+    assert listing.notes[1].endswith(f"so without labels: {unlabelled.partition('/')[0]}")
+    assert not listing.set_aside
+
+
 @pytest.mark.parametrize("kind", [as_folder, as_zip, as_tar])
 def test_folders_of_splits_above_the_identities_are_given_splits(tmp_path, kind):
     listing = list_images(kind(tmp_path, KAGGLE))
@@ -99,6 +132,7 @@ def test_an_identity_may_have_the_name_of_a_split(tmp_path):
     listing = list_images(as_folder(tmp_path, ["test/1.png", "train/1.png", "ann/1.png", "train/sub/2.png"]))
     assert [one.identity for one in listing.found] == ["ann", "test", "train"]
     assert not any(one.given_split for one in listing.found)
+    assert listing.notes == ("taken as identities, though called like splits: test, train",)
     listing = list_images(as_folder(tmp_path / "other", ["train/test/1.png", "train/ann/1.png", "test/train/1.png"]))
     assert {(one.identity, one.given_split) for one in listing.found} == {
         ("test", "train"),
@@ -112,6 +146,16 @@ def test_an_identity_may_have_the_name_of_a_split(tmp_path):
     [
         (["train/1.png", "test/2.png"], "identity", "make a folder for each identity in each"),
         (KAGGLE, "group/identity", "set data.layout: identity, which takes them as given splits"),
+        (["train/ann/1.png", "test/1.png"], "group/identity", "set data.layout: identity"),
+        (["train/1.png", "test1/2.png"], "identity", "make a folder for each identity in each"),
+        (["bounding_box_train/1_c1.png", "bounding_box_test/2_c1.png", "query/2_c2.png"], "identity", "a manifest"),
+        (["gallery/1.png", "query/2.png"], "identity", "a manifest"),
+        (["fold_1/1.png", "fold_2/2.png"], "identity", "a manifest"),
+        (["fold_1/ann/1.png", "fold_2/ann/2.png"], "group/identity", "(ann) repeat in them"),
+        (["probe/ann/1.png", "gallery/ann/2.png"], "group/identity", "(ann) repeat in them"),
+        (["set/train/1.png", "set/val/2.png"], "group/identity", "point at"),
+        (["set/train/a/1.png", "set/val/2.png", "set/test/2.png"], "group/identity", "point at"),
+        (["genuine/1_1.png", "forged/1_1.png"], "identity", "a manifest"),
     ],
 )
 def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_fact):
@@ -127,6 +171,8 @@ def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_f
         (["test/ann/1.png", "val/bob/1.png"], "identity", "test, val look like splits"),
         (["a/ann/1.png", "b/ann/1.png"], "identity", "(ann) repeat in several of a, b"),
         (["train/1.png", "bob/1.png"], "group/identity", "train"),
+        (["set/train/a/1.png", "set/val/2.png", "set/test/2.png"], "identity", "deep; point at"),
+        (["train/images/1.png", "valid/images/2.png"], "identity", "train, valid look like splits"),
         (["a/1.heic", "b/2.dng"], "identity", "2 files are not images (unsupported format HEIC: 1, unsupported format"),
     ],
 )

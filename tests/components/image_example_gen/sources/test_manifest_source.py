@@ -159,6 +159,7 @@ def test_any_separator_is_read(tmp_path, separator):
         ('{"path": "1.png", "identity": "a", "spilt": "val"}', "unknown key 'spilt'; did you mean split?"),
         ('{"path": "\\ud800.png", "identity": "a"}', "a character that no name can have"),
         ("[" * 100_000, "nested too deep"),
+        ('{"path": "1.png", "path": "2.png", "identity": "a"}', "line 2: not JSON: a key appears twice"),
     ],
 )
 def test_an_error_in_json_lines_is_named(line, key_fact):

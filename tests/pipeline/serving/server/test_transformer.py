@@ -1,5 +1,6 @@
 """The step in front of a predictor, with the model server as the predictor."""
 
+import asyncio
 import base64
 import re
 import socket
@@ -9,6 +10,8 @@ import pytest
 from running_server import running
 
 from models.data.image_formats import normalise
+from models.errors import UserError
+from pipeline.serving.server import transformer as transformer_module
 from pipeline.serving.server.admission import Limits
 from pipeline.serving.server.endpoints import Metrics
 from pipeline.serving.server.transformer import Transformer
@@ -111,3 +114,25 @@ def test_a_predictor_that_is_not_there(images):
         )
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["error"].startswith("the predictor does not answer")
+
+
+def test_answers_of_the_predictor_are_bounded_in_time_and_bytes(server, monkeypatch):
+    monkeypatch.setattr(transformer_module, "_BYTES", 10)
+    with running(Transformer(server.url, "siamese", Limits(), Metrics()).app) as url:
+        answers = [httpx.get(f"{url}{path}", timeout=30) for path in ("/readyz", "/v1/models/siamese")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+
+    async def never(*_, **__):
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(transformer_module, "_SECONDS", 0.1)
+    monkeypatch.setattr(httpx.AsyncClient, "request", never)
+    with running(Transformer(server.url, "siamese", Limits(), Metrics()).app) as url:
+        answers = [httpx.get(f"{url}{path}", timeout=30) for path in ("/readyz", "/v1/models/siamese")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+
+
+def test_certificates_that_are_gone_are_the_users_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    with pytest.raises(UserError, match="--predictor https://predictor: SSL_CERT_FILE"):
+        Transformer("https://predictor", "siamese", Limits(), Metrics())
