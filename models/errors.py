@@ -126,7 +126,8 @@ def disk_fault(error: BaseException | None) -> str | None:
     errors = list(chain(error))
     for one in errors:
         if isinstance(one, OSError) and one.errno in _DISK:
-            return f"{os.fsdecode(one.filename)}: {_DISK[one.errno]}" if one.filename else _DISK[one.errno]
+            file = one.filename2 or one.filename  # of a copy, the second one
+            return f"{os.fsdecode(file)}: {_DISK[one.errno]}" if file else _DISK[one.errno]
     for text in map(str, errors):
         for phrase, reason in _DISK_TEXTS.items():
             if phrase in text:

@@ -23,6 +23,7 @@ def wrapped(error: BaseException) -> RuntimeError:
         (OSError(errno.ENOSPC, "x", "/o/part"), f"/o/part: {FULL}"),
         (OSError(errno.EDQUOT, "x"), "the quota of the disk is used up"),
         (OSError(errno.EFBIG, "x", b"/o/\xff"), "/o/\udcff: the file would exceed the limit on the size of a file"),
+        (OSError(errno.ENOSPC, "x", "/from", None, "/to"), f"/to: {FULL}"),
         (OSError(errno.EROFS, "x", "/o"), "/o: the file system is read-only"),
         (sqlite3.OperationalError("database or disk is full"), FULL),
         (tf.errors.ResourceExhaustedError(None, None, "/o/variables.data; No space left on device"), None),
