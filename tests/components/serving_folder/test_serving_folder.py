@@ -144,10 +144,10 @@ def test_a_model_that_is_not_as_it_was_exported_is_neither_pushed_nor_compared_w
     shutil.copytree(model, serving / "7")  # by another tool: there is no record of it
     assert fetch_served(serving, tmp_path / "copy") == 7
     (serving / "7" / "saved_model.pb").write_text("graph B")
-    with pytest.raises(UserError, match="7: the model that serves is damaged: .*saved_model.pb: has changed"):
+    with pytest.raises(UserError, match=r"7: the model that serves is damaged: .*saved_model\.pb: has changed"):
         fetch_served(serving, tmp_path / "another")
     (model / "saved_model.pb").write_text("graph B")
-    with pytest.raises(UserError, match="was not pushed: .*/model/saved_model.pb: has changed") as error:
+    with pytest.raises(UserError, match=r"was not pushed: .*/model/saved_model\.pb: has changed") as error:
         push(model, tmp_path / "elsewhere")
     assert error.value.code == "model-damaged"
     assert versions(tmp_path / "elsewhere") == []

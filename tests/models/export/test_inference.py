@@ -92,7 +92,7 @@ def test_a_model_with_a_flipped_bit_is_refused_by_the_name_of_its_file(exported,
     content = bytearray(graph.read_bytes())
     content[len(content) // 3] ^= 1
     graph.write_bytes(content)
-    with pytest.raises(UserError, match="saved_model.pb: has changed") as error:
+    with pytest.raises(UserError, match=r"saved_model\.pb: has changed") as error:
         LoadedModel(tmp_path / "model")
     assert error.value.code == "model-damaged"
 
