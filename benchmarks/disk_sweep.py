@@ -1,4 +1,4 @@
-"""Runs on disks that are too small: from 5% of the space that a run needs to all of it, in steps of 5%.
+"""Runs on disks that are too small: from 5% of the space that a run needs to push to all of it, in steps of 5%.
 
 Each disk is a tmpfs, in a namespace of its own where this user is not root. It holds one of the folders that a run
 writes to: the output folder, that of temporary files, or the serving folder. A run must end with exit code 2 and one
@@ -13,16 +13,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.run_kills import SETTINGS, write_images
+from benchmarks._small_runs import load_libraries, require, run_arguments, siamese, write_images
 
 _PLACES = ("output", "tmp", "serving")
-_FULL = re.compile(r"no space|MB free|GB are free|disk is full|could not be written|no usable temporary", re.IGNORECASE)
+_FULL = re.compile(r"no space|MB free|GB are free|could not be written|no usable temporary", re.IGNORECASE)
 _LARGE = 1 << 30
+_AFTER_THE_PUSH = ("report.html",)  # 5 MB each, whatever the images
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.geteuid():
         os.execvp("unshare", ["unshare", "-Urm", sys.executable, "-m", "benchmarks", "disk_sweep", *sys.argv[1:]])
+    load_libraries()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_images(folder / "images")
@@ -42,24 +43,26 @@ def main() -> None:
 
 def _sweep(folder: Path, place: str, step: int) -> None:
     with _disk(folder / place, _LARGE):
-        code, said, need = _run(folder, place)
-        _require(code == 0, f"the run with space ends with {code}: {said}")
-    print(f"{place}: a run needs {need / 1e3:,.0f} kB", flush=True)
+        code, said = _run(folder, place)
+        require(code == 0, f"the run with space ends with {code}: {said}")
+        late = [path for path in (folder / place).rglob("*") if path.name in _AFTER_THE_PUSH and not path.is_symlink()]
+        need = shutil.disk_usage(folder / place).used - sum(path.stat().st_size for path in late)
+    need = max(need, 1 << 17)  # temporary files come and go
+    print(f"{place}: {need / 1e3:,.0f} kB", flush=True)
     for per_cent in range(step, 101, step):
-        if place != "serving":  # its runs need only push
+        if place != "serving":  # whose runs need only push
             shutil.rmtree(folder / "output", ignore_errors=True)
-        with _disk(folder / place, max(need * per_cent // 100, 1 << 13)):
-            code, said, _ = _run(folder, place)
-            served = _served(_serving(folder, place))
-            _require(code == 2 or (code == 0 and served), f"{place} {per_cent}%: exit code {code}: {said}")
-            _require(code == 0 or _FULL.search(said[-1]), f"{place} {per_cent}%: no line says so: {said}")
+        with _disk(folder / place, need * per_cent // 100):
+            code, said = _run(folder, place)
+            served = _served(folder, place)
+            require(code == 2 or (code == 0 and served), f"{place} {per_cent}%: exit code {code}: {said}")
+            require(code == 0 or _FULL.search(said), f"{place} {per_cent}%: no line says so: {said}")
             subprocess.run(["mount", "-o", f"remount,size={_LARGE}", str(folder / place)], check=True)
-            again, then, _ = _run(folder, place)
-            _require(
-                again in (0, 3) and _served(_serving(folder, place)),
-                f"{place} {per_cent}%, then with space: {again}: {then}",
+            again, then = _run(folder, place)
+            require(
+                again in (0, 3) and _served(folder, place), f"{place} {per_cent}%, then with space: {again}: {then}"
             )
-            print(f"{place} {per_cent:3}%: {code}, then {again}: {said[-1].replace(str(folder), '')}", flush=True)
+            print(f"{place} {per_cent:3}%: {code}, then {again}: {said.replace(str(folder), '')}", flush=True)
 
 
 @contextmanager
@@ -73,40 +76,27 @@ def _disk(folder: Path, size: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def _run(folder: Path, place: str) -> tuple[int, list[str], int]:
-    """A run's exit code, its last lines, and the largest number of bytes on the disk of ``place``."""
-    settings = (*SETTINGS, f"push.serving_dir={_serving(folder, place)}")
-    command = [sys.executable, "-m", "pipeline", "run", "--data", str(folder / "images")]
-    command += ["--output", str(folder / "output"), *(argument for one in settings for argument in ("--set", one))]
+def _run(folder: Path, place: str) -> tuple[int, str]:
+    """A run's exit code, and its verdict and what follows."""
     (folder / "tmp").mkdir(exist_ok=True)
-    environment, most = {**os.environ, "TMPDIR": str(folder / "tmp")}, 0
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=environment)
-        while process.poll() is None:
-            most = max(most, shutil.disk_usage(folder / place).used)
-            time.sleep(0.02)
-        said.seek(0)
-        lines = [line.strip() for line in said if line.strip()]
-    _require(not any(line.startswith("Traceback") for line in lines), "\n".join(lines))
-    verdict = [line for line in lines if re.match(r"error:|Failed|Pushed|Refused|Already", line)]
-    return process.returncode, [*lines[-2:], verdict[-1] if verdict else ""], most
+    arguments = run_arguments(folder / "images", folder / "output", f"push.serving_dir={_serving(folder, place)}")
+    code, said = siamese(arguments, folder / "said.txt", folder / "tmp")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    require(not any(line.startswith("Traceback") for line in lines), said)
+    verdicts = [n for n, line in enumerate(lines) if re.match(r"error:|Failed|Pushed|Refused|Already", line)]
+    return code, " | ".join(lines[verdicts[-1] :] if verdicts else lines[-2:])
 
 
 def _serving(folder: Path, place: str) -> Path:
     return folder / "serving" if place == "serving" else folder / "output" / "serving"
 
 
-def _served(serving: Path) -> bool:
+def _served(folder: Path, place: str) -> bool:
     """Whether a version serves, which must be as it was pushed."""
     from components.serving_folder.serving_folder import fetch_served
 
     with tempfile.TemporaryDirectory() as copy:
-        return fetch_served(serving, Path(copy) / "model") is not None
-
-
-def _require(holds: object, what: str) -> None:
-    if not holds:
-        raise AssertionError(f"violated: {what}")
+        return fetch_served(_serving(folder, place), Path(copy) / "model") is not None
 
 
 if __name__ == "__main__":

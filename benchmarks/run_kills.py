@@ -23,11 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-SETTINGS = (
-    *("data.split.train=0.5", "data.split.val=0.25", "data.split.test=0.25", "image.height=8", "image.width=8"),
-    *("image.channels=1", "encoder.filters=[2, 4]", "encoder.embedding=4", "pairs.per_image=2", "training.epochs=2"),
-    *("training.tensorboard=none", "gates.floors={accuracy: 0.01}", "gates.beats_pixels=false"),
-)
+from benchmarks._small_runs import require, run_arguments, write_images
+
 _VERDICTS = (0, 3)
 _WAYS = ("process", "group", "process", "group", "child", "push")  # in turn
 
@@ -44,7 +41,7 @@ def main() -> None:
         started = time.monotonic()
         code = place.run(0).wait()
         longest = time.monotonic() - started
-        _require(code in _VERDICTS, f"the first run ended with {code}")
+        require(code in _VERDICTS, f"the first run ended with {code}")
         counts: Counter[str] = Counter()
         for kill in range(1, arguments.kills + 1):
             known, way = len(place.listed()), _WAYS[kill % len(_WAYS)]
@@ -54,13 +51,13 @@ def main() -> None:
             place.check_served()
             new = place.listed()[known:]
             status = new[-1]["status"] if new else "not begun"
-            _require(status != "running", "a killed run is not listed as running")
+            require(status != "running", "a killed run is not listed as running")
             if way != "child":
                 expected = ("interrupted", "not begun") if killed else ("pushed", "refused")
-                _require(status in expected, f"kill {kill}: {status}, not one of {expected}")
+                require(status in expected, f"kill {kill}: {status}, not one of {expected}")
             code = place.run(kill).wait()
-            _require(code in _VERDICTS, f"the run after kill {kill} at {moment:.1f} s ended with {code}")
-            _require(place.listed()[-1]["exit_code"] == code, "its verdict is recorded")
+            require(code in _VERDICTS, f"the run after kill {kill} at {moment:.1f} s ended with {code}")
+            require(place.listed()[-1]["exit_code"] == code, "its verdict is recorded")
             counts[f"{way}: {status if killed else 'had ended'}"] += 1
             artifacts, cached = place.check_artifacts(), len(place.listed()[-1]["cached"])
             print(
@@ -86,11 +83,10 @@ class Place:
 
     def run(self, seed: int) -> "subprocess.Popen[bytes]":
         """Begins a run."""
-        changes = [argument for setting in (f"seed={seed}", *SETTINGS) for argument in ("--set", setting)]
-        command = [sys.executable, "-m", "pipeline", "run", "--data", str(self._images), "--output", str(self._output)]
+        command = [sys.executable, "-m", "pipeline", *run_arguments(self._images, self._output, f"seed={seed}")]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         environment = {**os.environ, "TMPDIR": str(self._temporary)}
-        return subprocess.Popen([*command, *changes], env=environment, start_new_session=True, **quiet)
+        return subprocess.Popen(command, env=environment, start_new_session=True, **quiet)
 
     def kill(self, process: "subprocess.Popen[bytes]", way: str, moment: float, rng: random.Random) -> bool:
         """Kills a run, or a part of it; returns whether it had not ended before."""
@@ -135,7 +131,7 @@ class Place:
         from components.serving_folder.serving_folder import fetch_served
 
         with tempfile.TemporaryDirectory() as copy:  # compares the files with what was pushed
-            _require(fetch_served(self._output / "serving", Path(copy) / "model") is not None, "a version serves")
+            require(fetch_served(self._output / "serving", Path(copy) / "model") is not None, "a version serves")
 
     def check_artifacts(self) -> int:
         """Checks the artifacts of complete executions, whose number is returned, and that nothing else is left."""
@@ -152,34 +148,12 @@ class Place:
         ids = {event.artifact_id for event in events if event.type == mlmd.Event.OUTPUT}
         folders = {Path(one.uri) for one in store.get_artifacts_by_id(sorted(ids))}
         for folder in folders:
-            _require(damage(folder) is None, str(damage(folder)))
+            require(damage(folder) is None, str(damage(folder)))
         others = [path for path in (self._output / "artifacts").glob("*/[!.]*/*") if _execution(path) not in complete]
-        _require(not others, f"only artifacts of complete executions are there, not {others}")
+        require(not others, f"only artifacts of complete executions are there, not {others}")
         left = [*self._temporary.iterdir(), *self._output.rglob(".staging-*"), *self._output.rglob("beam-temp*")]
-        _require(not left, f"no temporary files are left: {left}")
+        require(not left, f"no temporary files are left: {left}")
         return len(folders)
-
-
-def write_images(folder: Path) -> None:
-    """24 identities with 4 images of 8x8 pixels each; those of the first in HEIC, where it can be written."""
-    import numpy as np
-    from PIL import Image
-
-    try:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-        ending = "heic"
-    except ImportError:
-        ending = "png"
-    rng = np.random.default_rng(0)
-    for identity in range(24):
-        shown = rng.integers(0, 256, (8, 8))
-        for number in range(4):
-            path = folder / f"{identity:02}" / f"{number}.{'png' if identity else ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = np.clip(shown + rng.normal(0, 20, (8, 8)), 0, 255).astype("uint8")
-            Image.fromarray(pixels).resize((64, 64)).save(path)
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -191,11 +165,6 @@ def _children(pid: int) -> Iterator[int]:
 def _execution(path: Path) -> int:
     """The number of the execution that an artifact is of, or its checksums."""
     return int(path.name.lstrip(".").partition(".")[0])
-
-
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise AssertionError(f"violated: {what}")
 
 
 if __name__ == "__main__":
