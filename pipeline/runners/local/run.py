@@ -29,6 +29,7 @@ from pipeline.environment.output_folder import (
     point_latest,
     serving_address,
     writable,
+    written_metadata,
 )
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.run_environment import RunEnvironment
@@ -199,7 +200,7 @@ def _execute(
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
     check_metadata(output)
     _remove_unfinished(output)
-    with plain_name(output) as plain:
+    with written_metadata(output), plain_name(output) as plain:
         environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
         from pipeline.runners.local import runner
 
