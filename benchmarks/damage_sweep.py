@@ -32,8 +32,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_images(folder / "images")
-        code, said = _run(folder)
-        require(code == 0, f"the first run ends with {code}: {said}")
+        for _ in range(2):  # the second one compares with the model that serves, as the next ones do
+            code, said = _run(folder)
+            require(code == 0, f"the first runs end with {code}: {said}")
         shutil.copytree(folder / "output", folder / "intact", symlinks=True)
         files = [path.relative_to(folder / "intact") for path in sorted((folder / "intact").rglob("*"))]
         files = [file for file in files if re.search(arguments.below, str(file)) and _is_file(folder / "intact" / file)]

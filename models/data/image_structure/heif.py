@@ -50,7 +50,9 @@ def as_png(data: bytes, kind: str, budget: Budget) -> bytes:
         str(budget.max_frames),
     ]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
+        done = _done(command, data)
+        if done.returncode < 0 and done.returncode != -signal.SIGXCPU:  # perhaps by chance, as when memory runs out
+            done = _done(command, data)
     except subprocess.TimeoutExpired:
         raise over_budget(f"{kind} of more than {_SECONDS} seconds") from None
     if done.returncode == heif_process.REFUSED:
@@ -60,3 +62,7 @@ def as_png(data: bytes, kind: str, budget: Budget) -> bytes:
     if done.returncode:
         raise UnreadableImage("damaged: its data cannot be decoded")
     return done.stdout
+
+
+def _done(command: list[str], data: bytes) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)

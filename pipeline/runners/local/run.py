@@ -177,6 +177,9 @@ def _execute(
     except (Exception, KeyboardInterrupt, Terminated) as raised:  # noqa: BLE001 - the summary has it
         error = raised
         traceback.print_exception(raised)  # into the log
+        if isinstance(raised, Exception) and not (output / "runs" / run_id / FILE).exists():
+            gone = f"--output {output}: was removed or moved while the run was in progress"
+            error = UserError(gone, code="config-output-gone")
     try:
         _fill(summary, output, run_id)
     except Exception as raised:  # noqa: BLE001 - a metadata store that cannot be read must not hide what came before
