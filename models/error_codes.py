@@ -43,6 +43,7 @@ config-not-writable: a file or folder cannot be created or written to
   -> check the path, its permissions and the free space
 config-not-yaml: the configuration file is not a YAML table of sections -> correct the YAML
 config-output-is-data: the output folder is the folder of the images -> choose another folder, also one among the images
+config-output-gone: the output folder was removed or moved while a run was in progress -> start the same run again
 config-output-locked: another run is in progress in the same output folder -> wait for it, or give another --output
 config-unknown-key: a section or key of the configuration is misspelt or does not exist
   -> use the suggested key, or list all of them: siamese config
@@ -153,8 +154,10 @@ kubeflow-unknown-node: A key of `kubeflow` names a node that the pipeline does n
   -> Use one of the nodes that the message lists.
 kubeflow-unknown-schedule: The server has no schedule of that name.
   -> List the schedules: `siamese kubeflow schedule list`.
-disk-full: the disk, its quota or the limit on files is reached, or the file system is read-only
+disk-full: the disk, its quota or the limit on files is reached, it fails, or is read-only
   -> free some space, or give another --output, and start the same run again: finished components are reused
+memory-exhausted (exit code 1): the memory of the machine, of its limits or of the GPU ran out
+  -> end other programs, or take smaller batches (training.batch), images or encoder; then start the same run again
 model-already-serves: the version holds the model that serves -> choose another version
 model-bad-url: the address of the serving folder is neither a path nor a known kind of URL
   -> write a path, gs://..., or s3://...

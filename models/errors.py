@@ -107,7 +107,10 @@ _DISK = {
     errno.EDQUOT: "the quota of the disk is used up",
     errno.EFBIG: "the file would exceed the limit on the size of a file",
     errno.EROFS: "the file system is read-only",
+    errno.EIO: "the disk reports an error of input or output",
+    errno.ESTALE: "the network file system has lost the file",
 }
+_NO_MEMORY = ("Cannot allocate memory", "std::bad_alloc", "OOM when allocating", "Out of memory", "out of memory")
 # The same in the text of an error of Beam's, TensorFlow's, HDF5's, SQLite's or NumPy's, which has no errno.
 _DISK_TEXTS = {
     **{os.strerror(number): reason for number, reason in _DISK.items()},
@@ -126,7 +129,8 @@ def disk_fault(error: BaseException | None) -> str | None:
     errors = list(chain(error))
     for one in errors:
         if isinstance(one, OSError) and one.errno in _DISK:
-            return f"{os.fsdecode(one.filename)}: {_DISK[one.errno]}" if one.filename else _DISK[one.errno]
+            file = one.filename2 or one.filename  # of a copy, the second one
+            return f"{os.fsdecode(file)}: {_DISK[one.errno]}" if file else _DISK[one.errno]
     for text in map(str, errors):
         for phrase, reason in _DISK_TEXTS.items():
             if phrase in text:
@@ -135,6 +139,11 @@ def disk_fault(error: BaseException | None) -> str | None:
         if _SHORT_WRITE.search(text):
             return _DISK[errno.ENOSPC]
     return None
+
+
+def memory_fault(error: BaseException | None) -> bool:
+    """Whether memory ran out: this process's, or an accelerator's, however a library reports it."""
+    return any(isinstance(one, MemoryError) or any(text in str(one) for text in _NO_MEMORY) for one in chain(error))
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -84,6 +86,29 @@ def create_text(path: Path) -> TextIO:
     descriptor = os.open(path, flags, 0o666)
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a name to write a file under, which then replaces ``path``; after an error there is nothing of it.
+
+    It is ``path`` itself where nothing can replace that: a pipe, a device, a file in a folder that takes no other.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    there = target.exists()
+    if (there and not (target.is_file() and os.access(target, os.W_OK))) or not os.access(target.parent, os.W_OK):
+        yield path
+        return
+    staging = target.with_name(f".{os.getpid()}-{target.name[-50:]}")  # of at most 255 bytes, with its ending
+    try:
+        yield staging
+        if there:
+            staging.chmod(stat.S_IMODE(target.stat().st_mode))
+        staging.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
+        raise
 
 
 def described(error: BaseException) -> str:

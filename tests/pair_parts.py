@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from models.data.pairs_artifact import MANIFEST, checksum, images_part, manifest_text
+from models.checksums import checksum
+from models.data.pairs_artifact import MANIFEST, images_part, manifest_text
 
 
 def declare_images(artifact: Path, *splits: str) -> None:

@@ -36,8 +36,9 @@ from components.pair_generator.transforms import (
 )
 from components.storage.pair_lists import read_pair_lists
 from components.storage.tfrecords import find_shards, is_local, link_or_copy, must_copy
+from models.checksums import PartFile
 from models.data.features import IMAGE_ID, SPLITS, TEST, TRAIN
-from models.data.pairs_artifact import MANIFEST, PROPERTY, PartFile, images_part, manifest_text
+from models.data.pairs_artifact import MANIFEST, PROPERTY, images_part, manifest_text
 from models.errors import UserError
 
 _RANGE_PAIRS = 1 << 16  # pairs a file

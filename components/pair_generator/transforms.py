@@ -27,6 +27,7 @@ from components.storage.tfrecords import (
     read_records,
     write_record,
 )
+from models.checksums import PartFile, checksum
 from models.data.features import (
     BRIGHTNESS,
     CHANNELS,
@@ -50,7 +51,6 @@ from models.data.features import (
     WIDTH,
     side,
 )
-from models.data.pairs_artifact import PartFile, checksum
 
 _NAMESPACE = "PairGenerator"
 _ROWS = 8192  # of a table in memory as Python objects

@@ -20,6 +20,7 @@ from models.errors import (
     UserError,
     chain,
     disk_fault,
+    memory_fault,
 )
 
 OUTCOME_FILE = "outcome.json"
@@ -140,6 +141,8 @@ class Outcome(BaseModel):
             message, code = str(coded), coded.code
         elif fault := disk_fault(error):
             message, code = fault, DISK_CODE
+        elif memory_fault(error):
+            message, code = f"memory ran out: {one_line(error)}", "memory-exhausted"
         else:
             message, code = one_line(error), None
         serves = fields.get("already_serving") or fields.get("pushed_version") is not None

@@ -18,6 +18,7 @@ from components.run_report.content import Content
 from components.run_report.pictures import data_url, pictures, select_pairs
 from components.run_report.source_images import excluded_files, near_duplicates
 from components.run_report.statistics import read_views
+from models.user_files import replacing
 
 FILE = "report.html"
 _FEWEST = 20  # pairs of a slice that is shown
@@ -30,10 +31,9 @@ def write_report(content: Content, path: Path) -> Path:
 
 
 def write_text(page: str, path: Path) -> Path:
-    """Writes a rendered page atomically; returns ``path``."""
-    staging = path.with_name(f".{path.name}")
-    staging.write_text(page, encoding="utf-8")
-    staging.replace(path)
+    """Writes a rendered page, entirely or not at all; returns ``path``."""
+    with replacing(path) as staging:
+        staging.write_text(page, encoding="utf-8")
     return path
 
 

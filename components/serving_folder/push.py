@@ -16,6 +16,7 @@ from components.serving_folder.storage import (
     is_saved_model,
     model_digest,
 )
+from models.checksums import model_damage
 from models.errors import UserError
 
 
@@ -96,12 +97,14 @@ def push(
 
     Raises:
       FileNotFoundError: ``model_dir`` holds no SavedModel.
-      UserError: ``serving_dir`` cannot be written to or is full; nothing is visible then.
+      UserError: the model is damaged, or ``serving_dir`` cannot be written to or is full; nothing is visible then.
       OSError: the copy failed or differs; nothing is visible then.
     """
     source = FolderFiles(Path(model_dir))
     if not is_saved_model(source):
         raise FileNotFoundError(f"{model_dir}: not a SavedModel ({SAVED_MODEL[0]} is missing)")
+    if damage := model_damage(source.folder):
+        raise UserError(f"the model is damaged, and was not pushed: {damage}", "model-damaged")
     storage, provenance = open_storage(serving_dir), provenance or Provenance()
     with publication.writing(storage, sum(source.sizes().values())) as history:
         current = history.serving

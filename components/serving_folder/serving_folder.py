@@ -26,6 +26,7 @@ from components.serving_folder.storage import (
     user_errors,
 )
 from models.addresses import is_address
+from models.checksums import model_damage
 from models.errors import UserError
 
 
@@ -123,7 +124,7 @@ def _fetched(storage: ServingStorage, version: int, folder: Path) -> str:
     if not is_saved_model(files):
         return f"{SAVED_MODEL[0]} is missing"
     added = ServingHistory.of(storage.records(), [version]).added(version)
-    return publication.damage(file_digests(files), added) if added else ""
+    return (publication.damage(file_digests(files), added) if added else "") or model_damage(folder) or ""
 
 
 def check_writable(serving_dir: Path | str) -> None:

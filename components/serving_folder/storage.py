@@ -199,6 +199,8 @@ def _explained(address: str, doing: str, error: Exception) -> tuple[str, str] | 
     if not isinstance(error, OSError):
         return None
     if error.errno in _FULL:
+        if doing == "read":
+            return None  # of the disk that a copy goes to
         return "model-disk-full", f"{address}: no space left on the disk; free some, or set push.serving_dir elsewhere"
     if error.filename is not None and not str(error.filename).startswith(address):
         return None  # of the model, not of the serving folder

@@ -11,23 +11,15 @@ The property ``parts`` of the artifact names the declared folders in the metadat
 
 import json
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
-import google_crc32c
 import tensorflow as tf
+
+from models.checksums import PartFile, checksum
 
 MANIFEST = "parts.json"
 PROPERTY = "parts"
 _BLOCK = 1 << 20
-
-
-class PartFile(NamedTuple):
-    """A file of a part."""
-
-    name: str  # within the part's folder
-    bytes: int
-    crc32c: str  # CRC-32C of its content, eight hex digits
 
 
 def images_part(split: str) -> str:
@@ -38,15 +30,6 @@ def images_part(split: str) -> str:
 def manifest_text(parts: Mapping[str, Sequence[PartFile]]) -> str:
     """The content of ``parts.json``: the files of each folder."""
     return json.dumps({part: [file._asdict() for file in files] for part, files in parts.items()}, indent=1) + "\n"
-
-
-def checksum(name: str, blocks: Iterable[bytes]) -> PartFile:
-    """The manifest's entry of a file."""
-    size, crc = 0, google_crc32c.Checksum()
-    for block in blocks:
-        size += len(block)
-        crc.update(block)
-    return PartFile(name, size, crc.hexdigest().decode())
 
 
 def split_files(pattern: str) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.addresses import by_plain_name
+from models.checksums import model_damage
 from models.data.image_formats import DAMAGED, MAX_BYTES, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
@@ -40,11 +41,13 @@ class LoadedModel:
     """A SavedModel of this pipeline, loaded into this process.
 
     Raises:
-      UserError: ``model_dir`` holds no model of this pipeline.
+      UserError: ``model_dir`` holds no model of this pipeline, or a damaged one.
     """
 
     def __init__(self, model_dir: Path) -> None:
         self.manifest = ModelManifest.read(model_dir)
+        if damage := model_damage(model_dir):
+            raise UserError(f"the model is damaged: {damage}", "model-damaged")
         tf = import_tensorflow()  # takes seconds; the manifest is read first
         self._constant, self._undecodable = tf.constant, tf.errors.InvalidArgumentError
         try:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.checksums import MODEL_FILE, write_checksums
 from models.data import features
 from models.data.batches import Normalise, batches_of
 from models.data.dataset import ImageTable, PairTable, read_images, read_pairs
@@ -78,6 +79,7 @@ def run_fn(fn_args: Any) -> None:
             export(served, settings, calibration, fn_args)
             shown = [file for pattern in patterns for file in split_files(pattern)[1]]
             seen_images.write(fn_args.serving_model_dir, seen_images.keys_in(shown))
+            write_checksums(Path(fn_args.serving_model_dir), Path(fn_args.serving_model_dir) / MODEL_FILE)
             discard(checkpoints)
 
 

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from models.errors import ExitCode, UserError
+from models.errors import ExitCode, UserError, disk_fault
+from models.user_files import replacing
 from pipeline.cli.app import TRAINING, ConfigFile, Data, Output, Overrides, app
 
 if TYPE_CHECKING:
@@ -54,11 +55,20 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     Raises:
       UserError: the images cannot be ingested, or the file exists or cannot be written.
     """
-    from components.run_outcome.verdict import cause_of
+    from components.run_outcome.verdict import DISK_CODE, cause_of
     from components.storage.digests import Digests
     from models.addresses import is_plain
     from pipeline.config.configuration import with_absolute_paths
-    from pipeline.environment.output_folder import DIGESTS, locked, mark, plain_name, writable
+    from pipeline.environment.leftovers import temporary_folder
+    from pipeline.environment.output_folder import (
+        DIGESTS,
+        check_metadata,
+        locked,
+        mark,
+        plain_name,
+        writable,
+        written_metadata,
+    )
     from pipeline.runners.local.images import data_fingerprint, images_of
     from pipeline.runners.local.run import load_environment
     from pipeline.terminal import Stages, quiet
@@ -68,7 +78,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     output = writable(output)
     if not is_plain(output):
         config = with_absolute_paths(config)  # the working folder will be another one
-    with locked(output):
+    with locked(output), temporary_folder(output):
         mark(output, config.data.source)
         data_root = images_of(config, output)
         data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
@@ -77,7 +87,8 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
             try:
                 with stages.progress():
                     run_id = f"schema-{time.time_ns()}"
-                    with plain_name(output) as plain:
+                    check_metadata(output)
+                    with written_metadata(output), plain_name(output) as plain:
                         environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
                         _ingest(config, environment, stages)
                     _make(config, run_id, output, file, console)
@@ -85,6 +96,8 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
                 traceback.print_exception(error)  # into the log
                 if mine := cause_of(error, UserError):
                     raise UserError(str(mine), mine.code) from None
+                if fault := disk_fault(error):
+                    raise UserError(fault, DISK_CODE) from None
                 console.print(f"[bold red]error:[/] {escape(str(error)[:500])}  [dim]{escape(str(output / LOG))}[/]")
                 return ExitCode.FAILED
     return 0
@@ -120,7 +133,8 @@ def _make(config: "Config", run_id: str, output: Path, file: Path, console: Cons
     )
     facts = {"name": config.name, "file": file.name, "images": counts["images"], "identities": counts["identities"]}
     try:
-        file.write_text(_HEAD.format(day=date.today(), **facts) + as_text(made), encoding="utf-8")  # noqa: DTZ011
+        with replacing(file) as staging:
+            staging.write_text(_HEAD.format(day=date.today(), **facts) + as_text(made), encoding="utf-8")  # noqa: DTZ011
     except OSError as error:
         raise UserError(f"--file {file}: cannot be written: {error.strerror}", code="config-not-writable") from None
     console.print(

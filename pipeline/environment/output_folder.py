@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.run_outcome.summary import FILE
+from components.storage.checksums import checksums_file, damage, write_checksums
 from components.storage.folder_lock import held
 from components.storage.skips import OUTPUT_MARKER
 from models.addresses import is_address, is_plain
@@ -108,12 +109,18 @@ def locked(output: Path) -> Iterator[None]:
 def check_metadata(output: Path) -> None:
     """Checks the metadata store of an output folder, if there is one.
 
+    Its checksum is of a run that has ended; after one that was killed there is none, and SQLite's own check decides.
+
     Raises:
       UserError: it is damaged, or cannot be read.
     """
     store = output / METADATA
     if not os.path.lexists(store):
+        checksums_file(store).unlink(missing_ok=True)
         return
+    if checksums_file(store).exists() and (changed := damage(store)):
+        replaced = f"if it was replaced on purpose, remove {checksums_file(store)}"
+        raise damaged_metadata(store, f"{changed} since the last run; {replaced}")
     try:
         # Writable: SQLite may have to undo what a killed run had begun to write.
         with closing(sqlite3.connect(f"file:{quote(str(store.absolute()))}?mode=rw", uri=True)) as connection:
@@ -122,6 +129,19 @@ def check_metadata(output: Path) -> None:
         found = [str(error)]
     if found != ["ok"]:
         raise damaged_metadata(store, " ".join(found[0].split()))
+
+
+@contextmanager
+def written_metadata(output: Path) -> Iterator[None]:
+    """Within it the metadata store is written to; afterwards it has a checksum."""
+    store = output / METADATA
+    checksums_file(store).unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if store.is_file():
+            with suppress(OSError):  # of a full disk
+                write_checksums(store)
 
 
 def damaged_metadata(store: Path, why: str) -> UserError:

@@ -71,6 +71,14 @@ def nodes_of(metadata: Path, run_id: str) -> dict[str, Node]:
     return _nodes_of(_store(metadata), run_id, metadata.parent) if metadata.is_file() else {}
 
 
+def unfinished(metadata: Path) -> set[int]:
+    """The ids of the executions, of all runs, that did not end well: while no run is in progress."""
+    if not metadata.is_file():
+        return set()
+    ended = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
+    return {one.id for one in _store(metadata).get_executions() if one.last_known_state not in ended}
+
+
 def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, ArtifactRecord]:
     """The output artifacts of the completed nodes, by the names in ``run_record.files.SOURCES``."""
     found = {name: nodes[node].artifact(key) for name, (node, key) in SOURCES.items() if node in nodes}

@@ -21,7 +21,7 @@ from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list,
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
-from models.user_files import create_text
+from models.user_files import create_text, replacing
 from models.verification.rates import Floats
 
 
@@ -100,7 +100,8 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
             f"--images {images}: no readable image ({len(files) + len(others)} files)", code="data-no-images"
         )
     try:
-        np.savez(output, embeddings=embeddings[whole], paths=np.array(kept))
+        with replacing(output) as staging:
+            np.savez(staging, embeddings=embeddings[whole], paths=np.array(kept))
     except OSError as error:
         raise UserError(f"--output {output}: {error.strerror}", code="config-not-writable") from None
     return len(kept), unreadable
@@ -162,7 +163,7 @@ def write_scores(path: Path, protocol: Protocol, distance: Floats, score: Floats
       UserError: the file cannot be written.
     """
     try:
-        with create_text(path) as file:
+        with replacing(path) as staging, create_text(staging) as file:
             writer = csv.writer(file)
             writer.writerow([*COLUMNS, "distance", "score"])
             for row in zip(protocol.a, protocol.b, protocol.same, distance, score, strict=True):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.errors import disk_fault
+from components.run_outcome.verdict import Outcome
+from models.errors import disk_fault, memory_fault
 
 FULL = "no space is left on the disk"
 
@@ -23,6 +24,9 @@ def wrapped(error: BaseException) -> RuntimeError:
         (OSError(errno.ENOSPC, "x", "/o/part"), f"/o/part: {FULL}"),
         (OSError(errno.EDQUOT, "x"), "the quota of the disk is used up"),
         (OSError(errno.EFBIG, "x", b"/o/\xff"), "/o/\udcff: the file would exceed the limit on the size of a file"),
+        (OSError(errno.ENOSPC, "x", "/from", None, "/to"), f"/to: {FULL}"),
+        (OSError(errno.EIO, "x", "/o"), "/o: the disk reports an error of input or output"),
+        (RuntimeError("OSError: [Errno 116] Stale file handle: '/o/x'"), "/o/x: the network file system has lost"),
         (OSError(errno.EROFS, "x", "/o"), "/o: the file system is read-only"),
         (sqlite3.OperationalError("database or disk is full"), FULL),
         (tf.errors.ResourceExhaustedError(None, None, "/o/variables.data; No space left on device"), None),
@@ -35,6 +39,25 @@ def test_a_disk_that_takes_no_more_is_known_however_it_is_reported(error, fault)
     expected = f"/o/variables.data: {FULL}" if fault is None else fault
     assert disk_fault(error).startswith(expected)
     assert disk_fault(wrapped(wrapped(error))) == disk_fault(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[64,9999,9999,3]"),
+        tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate 9876543210 bytes."),
+        RuntimeError("std::bad_alloc [while running 'Decode']"),
+    ],
+)
+def test_memory_that_ran_out_is_known_however_it_is_reported(error):
+    assert memory_fault(error)
+    assert memory_fault(wrapped(error))
+    assert disk_fault(error) is None
+    outcome = Outcome.of_error(wrapped(error), run_id="1")
+    assert (outcome.status, outcome.error_code, outcome.exit_code) == ("failed", "memory-exhausted", 1)
+    assert "\n" not in outcome.sentence
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from models import user_files
 from models.errors import UserError
 from models.export.inference import read_image
 from models.export.manifest import FILE, ModelManifest
-from models.user_files import create_text, described, open_regular, read_bytes, read_text
+from models.user_files import create_text, described, open_regular, read_bytes, read_text, replacing
 from pipeline.config import load_config
 from pipeline.runners.kubeflow.check import file_findings
 from pipeline.runners.kubeflow.compile.compiled_file import read_compiled
@@ -138,6 +138,41 @@ def test_names_that_are_not_utf8_work(tmp_path):
         assert file.read() == b"text\xe9"
     with pytest.raises(UserError, match=r"caf\\udce9\.txt: cannot be read: line 1 is not UTF-8"):
         read_text(path, "data-not-utf8", 100)
+
+
+def half(path, error):
+    with replacing(path) as staging:
+        staging.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("name", ["a.npz", "é" * 125 + ".csv", "b" * 255, "link"])
+def test_a_file_is_replaced_entirely_or_not_at_all(tmp_path, name):
+    (tmp_path / "link").symlink_to("target")
+    path = tmp_path / name
+    with pytest.raises(OSError, match="No space"):
+        half(path, OSError(28, "No space left on device"))
+    assert not path.exists()
+    with replacing(path) as staging:
+        assert staging.suffix == path.suffix
+        staging.write_text("all")
+    path.chmod(0o640)
+    with pytest.raises(KeyboardInterrupt):
+        half(path, KeyboardInterrupt())
+    assert path.read_text() == "all"
+    with replacing(path) as staging:
+        staging.write_text("new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+    assert (tmp_path / "link").is_symlink()
+    assert {one.name for one in tmp_path.iterdir()} <= {name, "link", "target"}
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "pipe"])
+def test_what_cannot_be_replaced_is_written_to(tmp_path, path):
+    if path == "pipe":
+        os.mkfifo(tmp_path / path)
+    with replacing(tmp_path / path) as staging:
+        assert staging == tmp_path / path
 
 
 def test_an_output_that_is_a_pipe_nobody_reads(tmp_path):

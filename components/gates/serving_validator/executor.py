@@ -11,8 +11,8 @@ from tfx.utils import path_utils
 from components.artifact_types import Artifacts
 from components.gates.serving_validator.answers import refusal
 from components.gates.serving_validator.canary_pairs import choose, read_canaries
-from components.gates.serving_validator.canary_requests import Refused
-from components.gates.serving_validator.process import run_smoke_test
+from components.gates.serving_validator.canary_requests import Answers, CanaryRequests, Refused
+from components.gates.serving_validator.process import Killed, run_smoke_test
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.pair_scores.table import read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
@@ -40,15 +40,27 @@ class Executor(base_executor.BaseExecutor):
         chosen = choose(read_scores(scores.uri), settings.canaries)
         canaries = read_canaries(artifact_utils.get_split_uri([examples], features.TEST), chosen)
         model_dir = Path(path_utils.serving_model_path(model.uri))
-        with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
-            try:
-                answers = run_smoke_test(model_dir, canaries.requests, Path(folder), settings.timeout)
-                manifest = ModelManifest.read(model_dir)  # the smoke test has read it
-                reason = refusal(answers, canaries.pair_ids, canaries.score, manifest, settings.tolerance)
-            except Refused as refused:
-                reason = str(refused)
+        try:
+            answers = _answers(model_dir, canaries.requests, settings.timeout)
+            manifest = ModelManifest.read(model_dir)  # the smoke test has read it
+            reason = refusal(answers, canaries.pair_ids, canaries.score, manifest, settings.tolerance)
+        except Refused as refused:
+            reason = str(refused)
         passed = f"loaded in a fresh process; {len(canaries)} test pairs score as they did, by every signature"
         blessing, verdict = (artifact_utils.get_single_instance(output_dict[key]) for key in ("blessing", "verdict"))
         # The marker files are those of TFX's InfraValidator.
         write_blessing(blessing, not reason, "INFRA_BLESSED", "INFRA_NOT_BLESSED")
         write_verdict(verdict, [GateResult(name=GATE, passed=not reason, reason=reason or passed)])
+
+
+def _answers(model_dir: Path, requests: CanaryRequests, timeout: float) -> Answers:
+    """Of a second process where the first one was killed: memory may have run out for the need of another program."""
+    try:
+        return _answers_once(model_dir, requests, timeout)
+    except Killed:
+        return _answers_once(model_dir, requests, timeout)
+
+
+def _answers_once(model_dir: Path, requests: CanaryRequests, timeout: float) -> Answers:
+    with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
+        return run_smoke_test(model_dir, requests, Path(folder), timeout)

@@ -26,6 +26,10 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREF
 _SET = {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
+class Killed(Refused):
+    """The process was killed while it was at the model: for what the model needs, or by chance."""
+
+
 def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, timeout: float) -> Answers:
     """The answers of the model to the requests.
 
@@ -36,7 +40,8 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
       timeout: seconds in all.
 
     Raises:
-      Refused: the model must not serve; it also was the last thing that a killed or stuck process was at.
+      Refused: the model must not serve; it also was the last thing that a stuck process was at.
+      Killed: likewise, of a process that was killed.
       OSError: the process did not come as far as the model.
     """
     link_or_copy(model_dir, folder / MODEL)
@@ -64,7 +69,7 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
     if code is None:
         raise Refused(f"the process that tried it had not finished after {timeout:g} s, {stage or 'still starting'}")
     if code < 0 and stage:
-        raise Refused(f"the process that tried it {_ended(code)} while {stage}")
+        raise Killed(f"the process that tried it {_ended(code)} while {stage}")
     if code != 0:
         raise OSError(f"the process that tries the model {_ended(code)}: {said}")
     if refusal := _read(folder / REFUSAL):

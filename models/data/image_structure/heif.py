@@ -47,7 +47,9 @@ def decoded(data: bytes, kind: str, budget: Budget) -> Image.Image:
     numbers = (budget.max_pixels, budget.max_frames, _CORE_SECONDS, _MEMORY)
     command = [sys.executable, "-I", "-S", str(_PROGRAM), os.pathsep.join(sys.path), kind, *map(str, numbers)]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)
+        done = _done(command, data)
+        if done.returncode < 0 and done.returncode != -signal.SIGXCPU:  # perhaps by chance, as when memory runs out
+            done = _done(command, data)
     except subprocess.TimeoutExpired:  # the process was ended and waited for
         raise over_budget(f"{kind} of more than {_SECONDS} seconds") from None
     last = done.stderr.decode(errors="replace").rstrip().rpartition("\n")[2][:120]
@@ -64,3 +66,7 @@ def decoded(data: bytes, kind: str, budget: Budget) -> Image.Image:
     header, _, pixels = done.stdout.partition(b"\n")
     mode, width, height = header.decode().split()
     return Image.frombytes(mode, (int(width), int(height)), pixels)
+
+
+def _done(command: list[str], data: bytes) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(command, input=data, capture_output=True, timeout=_SECONDS, check=False)

@@ -17,6 +17,7 @@ from models.addresses import is_plain
 from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
+from pipeline.environment.leftovers import remove_unfinished, temporary_folder
 from pipeline.environment.output_folder import (
     DIGESTS,
     METADATA,
@@ -28,6 +29,7 @@ from pipeline.environment.output_folder import (
     point_latest,
     serving_address,
     writable,
+    written_metadata,
 )
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.run_environment import RunEnvironment
@@ -63,7 +65,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
     output = writable(output)
     if not is_plain(output):
         config = with_absolute_paths(config)  # the working folder will be another one
-    with locked(output):
+    with locked(output), temporary_folder(output):
         mark(output, config.data.source)
         _close_vanished(config, output)
         data_root = images_of(config, output)
@@ -175,6 +177,9 @@ def _execute(
     except (Exception, KeyboardInterrupt, Terminated) as raised:  # noqa: BLE001 - the summary has it
         error = raised
         traceback.print_exception(raised)  # into the log
+        if isinstance(raised, Exception) and not (output / "runs" / run_id / FILE).exists():
+            gone = f"--output {output}: was removed or moved while the run was in progress"
+            error = UserError(gone, code="config-output-gone")
     try:
         _fill(summary, output, run_id)
     except Exception as raised:  # noqa: BLE001 - a metadata store that cannot be read must not hide what came before
@@ -197,7 +202,8 @@ def _execute(
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:
     check_metadata(output)
-    with plain_name(output) as plain:
+    _remove_unfinished(output)
+    with written_metadata(output), plain_name(output) as plain:
         environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
         from pipeline.runners.local import runner
 
@@ -207,6 +213,15 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
             if cause_of(error, NotEnoughNewData):
                 stages.finish()  # the node did its work
             raise
+
+
+def _remove_unfinished(output: Path) -> None:
+    from pipeline.runs.metadata import unfinished
+
+    try:
+        remove_unfinished(output / "artifacts", unfinished(output / METADATA))
+    except Exception as error:  # noqa: BLE001 - what is left does no harm
+        traceback.print_exception(error)
 
 
 def load_environment(

@@ -1,4 +1,4 @@
-"""Signals that end a run in order: SIGTERM and SIGHUP, beside Ctrl-C."""
+"""Signals that end a run in order: those that end a process by default, and that people and batch systems send."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ from types import FrameType
 from models.errors import Terminated
 
 _AGAIN = 5.0  # seconds after which a signal that had no effect, because a library caught the exception, is raised again
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGUSR1", "SIGUSR2")
 _INSISTING = 3  # signals, while the end of the run is being recorded, that end the process at once
 
 
@@ -42,7 +43,7 @@ def ending_in_order() -> Iterator[Ending]:
     ending = Ending()
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.Signals[name] for name in _SIGNALS):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, ending.on_signal)
     try:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from components.serving_folder import local_folder
 from components.serving_folder.push import push, roll_back
 from components.serving_folder.serving_folder import fetch_served, history, served, served_key, versions
 from components.serving_folder.storage import link_or_copy
+from models.checksums import MODEL_FILE, write_checksums
 from models.errors import UserError
 from models.export.manifest import FILE
 
@@ -134,6 +136,21 @@ def test_a_folder_without_a_model_is_refused(tmp_path, serving):
         push(tmp_path / "empty", serving)
 
     assert not serving.exists()
+
+
+def test_a_model_that_is_not_as_it_was_exported_is_neither_pushed_nor_compared_with(tmp_path, serving):
+    model = write_model(tmp_path / "model", "A")
+    write_checksums(model, model / MODEL_FILE)
+    shutil.copytree(model, serving / "7")  # by another tool: there is no record of it
+    assert fetch_served(serving, tmp_path / "copy") == 7
+    (serving / "7" / "saved_model.pb").write_text("graph B")
+    with pytest.raises(UserError, match=r"7: the model that serves is damaged: .*saved_model\.pb: has changed"):
+        fetch_served(serving, tmp_path / "another")
+    (model / "saved_model.pb").write_text("graph B")
+    with pytest.raises(UserError, match=r"was not pushed: .*/model/saved_model\.pb: has changed") as error:
+        push(model, tmp_path / "elsewhere")
+    assert error.value.code == "model-damaged"
+    assert versions(tmp_path / "elsewhere") == []
 
 
 def test_a_failing_copy_is_an_error_and_keeps_what_served(tmp_path, serving, monkeypatch):

@@ -4,6 +4,7 @@ import io
 import os
 import resource
 import struct
+import subprocess
 import time
 import zlib
 from contextlib import suppress
@@ -168,6 +169,21 @@ def test_heic_and_avif_are_read(kind):
     assert has_image_magic(data[:32])
     assert refusal(data, max_pixels=100).startswith("too many pixels: 32x24")
     assert refusal(data[: len(data) // 2]).startswith(("damaged", "truncated"))
+
+
+@pytest.mark.parametrize(("signals", "read"), [([9], True), ([15], True), ([9, 9], False), ([11, 11], False)])
+def test_a_decoder_that_is_killed_by_chance_costs_no_image(monkeypatch, signals, read):
+    data, left, run = encoded("HEIF"), list(signals), subprocess.run
+
+    def killed(command, **options):
+        return subprocess.CompletedProcess(command, -left.pop(0), b"", b"") if left else run(command, **options)
+
+    monkeypatch.setattr(heif.subprocess, "run", killed)
+    if read:
+        assert normalise(data).format == "HEIC"
+    else:
+        assert refusal(data)
+    assert left == []
 
 
 def test_without_its_package_the_reason_names_the_extra(monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 from tiny_model import CALIBRATION, GREY, patterns, png
 
+from models.checksums import MODEL_FILE, write_checksums
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
 
@@ -79,6 +81,19 @@ def test_a_model_without_its_graph_is_refused(exported, tmp_path):
     (tmp_path / name).write_bytes((exported.path / name).read_bytes())
     with pytest.raises(UserError, match=f"{tmp_path}: [^\n]+$") as error:
         LoadedModel(tmp_path)
+    assert error.value.code == "model-damaged"
+
+
+def test_a_model_with_a_flipped_bit_is_refused_by_the_name_of_its_file(exported, tmp_path):
+    shutil.copytree(exported.path, tmp_path / "model")
+    write_checksums(tmp_path / "model", tmp_path / "model" / MODEL_FILE)
+    assert LoadedModel(tmp_path / "model").signatures
+    graph = tmp_path / "model" / "saved_model.pb"
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 3] ^= 1
+    graph.write_bytes(content)
+    with pytest.raises(UserError, match=r"saved_model\.pb: has changed") as error:
+        LoadedModel(tmp_path / "model")
     assert error.value.code == "model-damaged"
 
 

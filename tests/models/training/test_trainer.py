@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.checksums import checksum
 from models.data.dataset import ImageTable, PairTable
-from models.data.pairs_artifact import MANIFEST, checksum, images_part, manifest_text
+from models.data.pairs_artifact import MANIFEST, images_part, manifest_text
 from models.errors import TrainingFailed, UserError
 from models.network.encoders import build_encoder
 from models.settings import (

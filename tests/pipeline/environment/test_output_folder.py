@@ -1,5 +1,7 @@
 """The output folder: any name works, it is known by a marker, and it is not that of the images."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,15 @@ from models.addresses import by_plain_name, is_plain
 from models.errors import UserError
 from pipeline.config import load_config
 from pipeline.config.configuration import with_absolute_paths
-from pipeline.environment.output_folder import mark, name_to_read, own_name, plain_name, writable
+from pipeline.environment.output_folder import (
+    check_metadata,
+    mark,
+    name_to_read,
+    own_name,
+    plain_name,
+    writable,
+    written_metadata,
+)
 
 NAMES = [
     *("out[1]", "q?r", "a*b", "**", "[!x]", "[", "]", "{a,b}", "{SPAN}", "{0}", "%s", "100%", "\\", "a\\*", "$HOME"),
@@ -57,6 +67,36 @@ def test_paths_of_the_configuration_outlive_a_change_of_the_working_folder(tmp_p
     assert config.data.source == str(tmp_path / "images")
     assert config.data.schema_file == str(tmp_path / "s.pbtxt")
     assert config.pairs.protocol.test == str(tmp_path / "pairs.txt")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A metadata store as a run leaves it."""
+    with written_metadata(tmp_path), closing(sqlite3.connect(tmp_path / "metadata.sqlite")) as connection:
+        connection.execute("create table t (a text)")
+        connection.execute("insert into t values ('the address of an artifact')")
+        connection.commit()
+    check_metadata(tmp_path)
+    return tmp_path / "metadata.sqlite"
+
+
+def test_a_bit_of_the_metadata_store_that_sqlite_takes_for_a_value_counts(tmp_path, store):
+    store.write_bytes(store.read_bytes().replace(b"address", b"addrers"))
+    with pytest.raises(UserError, match=r"metadata\.sqlite: has changed since the last run") as refused:
+        check_metadata(tmp_path)
+    assert refused.value.code == "config-damaged-metadata"
+    store.rename(tmp_path / "metadata.sqlite.damaged")  # as the message says
+    check_metadata(tmp_path)
+    with written_metadata(tmp_path):
+        store.write_bytes(b"")
+    check_metadata(tmp_path)
+
+
+def test_a_killed_run_leaves_a_metadata_store_without_a_checksum(tmp_path, store):
+    killed = written_metadata(tmp_path)
+    killed.__enter__()
+    store.write_bytes(store.read_bytes().replace(b"address", b"addrers"))
+    check_metadata(tmp_path)
 
 
 def test_the_folder_of_the_images_is_no_output_folder(tmp_path):

@@ -4,6 +4,8 @@ The launcher copies ``minio://bucket/key`` from and to ``/minio/bucket/key``: ``
 backend/src/v2/component/launcher_v2.go of kubeflow/pipelines. TFX looks at URIs alone, and does not know these folders.
 """
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -16,8 +18,11 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
 from tfx.types.artifact import Artifact
 from tfx.types.value_artifact import ValueArtifact
 
+from models.checksums import checksums
+
 ABSENT = "absent"  # metadata key of a placeholder for no artifact: every output of the backend is one artifact
 PLACEHOLDER = ".empty"
+CHECKSUM = "checksum"  # metadata key
 
 MOUNT_ROOT = "SIAMESE_MOUNT_ROOT"  # environment: above the folders below; "/" in a pod
 _FOLDERS = {"gs://": "gcs", "s3://": "s3", "minio://": "minio"}
@@ -93,6 +98,33 @@ def make_room(outputs: Artifacts) -> None:
         else:
             path.unlink(missing_ok=True)
         (path.parent if isinstance(artifact, ValueArtifact) else path).mkdir(parents=True, exist_ok=True)
+
+
+def add_checksums(outputs: Artifacts) -> None:
+    """Adds to the metadata of each output what its files are: they cross an object store on their way to an input."""
+    for artifact in (one for several in outputs.values() for one in several):
+        artifact.set_string_custom_property(CHECKSUM, _checksum(Path(artifact.uri)))
+
+
+def check_inputs(inputs: Artifacts, uris: LocalUris) -> None:
+    """Compares each input with what the node that wrote it has recorded; older ones have no record.
+
+    Raises:
+      RuntimeError: one has changed; another attempt downloads it again.
+    """
+    for key, several in inputs.items():
+        for artifact in several:
+            written = artifact.get_string_custom_property(CHECKSUM)
+            if written and (found := _checksum(Path(artifact.uri))) != written:
+                raise RuntimeError(
+                    f"the input {key} is damaged: {uris.restore(artifact.uri)} has {found}, but {written} were written"
+                )
+
+
+def _checksum(path: Path) -> str:
+    files = checksums(path)
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    return f"{sum(one.bytes for one in files.values())} bytes with the checksum {digest[:16]}"
 
 
 def fill_empty(outputs: Artifacts, folders: Mapping[str, str]) -> None:

@@ -62,6 +62,7 @@ def run_step(step: Step, events: Events) -> None:
     )
     properties = {name: value for name, value in properties.items() if not name.startswith(CONDITION)}
     folders = {key: one[0].uri for key, one in outputs.items()}
+    artifacts.check_inputs(inputs, uris)
     artifacts.make_room(outputs)
 
     executor = import_utils.import_class_by_path(step.executor_class)
@@ -72,6 +73,7 @@ def run_step(step: Step, events: Events) -> None:
         blessing = artifact_utils.get_single_instance(outputs[standard_component_specs.BLESSING_KEY])
         tfx_side.refactor_model_blessing(blessing, names)
     artifacts.fill_empty(outputs, folders)
+    artifacts.add_checksums(outputs)
 
     output = artifacts.executor_output(outputs, folders, names, uris)
     _add_parameters(output, executor_input.outputs.parameters, outputs)

@@ -9,8 +9,10 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifact_types import GateVerdict, PairScores
+from components.gates.serving_validator import executor
 from components.gates.serving_validator.component import ServingValidator, serving_validator
 from components.gates.serving_validator.executor import Executor
+from components.gates.serving_validator.process import Killed, run_smoke_test
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.run_outcome.artifacts import read_verdict
 from models.code_digest import code_digest
@@ -53,6 +55,29 @@ def test_the_whole_model_is_blessed(run):
     assert gate.reason == "loaded in a fresh process; 5 test pairs score as they did, by every signature"
     assert blessing.get_int_custom_property("blessed") == 1
     assert files(blessing) == ["INFRA_BLESSED"]
+
+
+def test_a_process_that_is_killed_by_chance_is_no_refusal(run, monkeypatch):
+    tried = []
+
+    def killed_once(*arguments):
+        tried.append(arguments)
+        if len(tried) == 1:
+            raise Killed("the process that tried it was killed by SIGKILL")
+        return run_smoke_test(*arguments)
+
+    monkeypatch.setattr(executor, "run_smoke_test", killed_once)
+    assert run()[1].passed
+    assert len(tried) == 2
+
+
+def test_a_model_at_which_every_process_is_killed_is_refused(run, monkeypatch):
+    def killed(*_):
+        raise Killed("the process that tried it was killed by SIGKILL")
+
+    monkeypatch.setattr(executor, "run_smoke_test", killed)
+    gate = run()[1]
+    assert (gate.passed, gate.reason) == (False, "the process that tried it was killed by SIGKILL")
 
 
 def test_a_model_without_its_weights_is_refused_not_an_error(run, model):

@@ -16,7 +16,9 @@ from tfx.types.standard_artifacts import Examples
 
 from models.errors import UserError
 from pipeline.config import load_config
+from pipeline.environment.leftovers import remove_unfinished
 from pipeline.runners.local import runner
+from pipeline.runs.metadata import unfinished
 
 
 @component
@@ -53,6 +55,12 @@ def FolderWriter(file: Parameter[str], line: Parameter[str], made: OutputArtifac
     with Path(file).open("a", encoding="utf-8") as lines:
         lines.write(f"{line}\n")
     (Path(made.uri) / "value").write_text(line)
+
+
+@component
+def Interrupted(made: OutputArtifact[Examples]):  # noqa: N802
+    (Path(made.uri) / "half").write_text("half")
+    raise KeyboardInterrupt
 
 
 def written(folder: Path) -> list[Path]:
@@ -118,6 +126,20 @@ def test_nothing_of_a_run_that_the_store_does_not_know_becomes_part_of_an_artifa
     (new,) = written(tmp_path)
     assert new == old
     assert [path.name for path in new.parent.iterdir()] == ["value"]
+
+
+def test_what_an_interrupted_node_had_written_is_known_to_be_unfinished(tmp_path):
+    launch(tmp_path, [FolderWriter(file=str(tmp_path / "lines"), line="1").with_id("One")], "first")
+    interrupted = Interrupted().with_id("Two")
+    with pytest.raises(KeyboardInterrupt):
+        launch(tmp_path, [FolderWriter(file=str(tmp_path / "lines"), line="1").with_id("One"), interrupted], "second")
+    (rest,) = (tmp_path / "artifacts" / "Two" / "made").glob("[0-9]*")
+    ids = unfinished(tmp_path / "m.sqlite")
+    assert ids == {int(rest.name)}
+    remove_unfinished(tmp_path / "artifacts", ids)
+    assert not rest.exists()
+    assert len(written(tmp_path)) == 1
+    assert unfinished(tmp_path / "none") == set()
 
 
 def test_an_unknown_beam_runner_is_the_users_error(tmp_path):

@@ -267,6 +267,18 @@ def test_a_run_that_was_killed_after_its_push_is_known_to_have_pushed(data, tmp_
 FULL = OSError(28, "No space left on device", "/x")
 
 
+def test_an_output_folder_that_is_gone_is_named(data, tmp_path, monkeypatch, capfd):
+    def graph(_, output, *__):
+        output.rename(tmp_path / "moved")
+        raise RuntimeError("unable to open database file")
+
+    monkeypatch.setattr(run_module, "_run_graph", graph)
+    assert run(data, tmp_path / "out") == 2
+    shown = " ".join(capfd.readouterr().out.split())
+    assert f"--output {tmp_path}/out: was removed or moved while the run was in progress [config-output-gone]" in shown
+    assert [one.status for one in read_summaries(tmp_path / "moved")] == ["interrupted"]
+
+
 def test_a_disk_that_is_full_is_one_line_and_keeps_the_verdict(data, tmp_path, monkeypatch, capfd):
     ending(monkeypatch, FULL)
     assert run(data, tmp_path / "out") == 2

@@ -15,7 +15,7 @@ def received(number):
     signal.pause()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
 def test_a_signal_raises_once_and_a_second_one_does_not_disturb_the_end(number):
     before = signal.getsignal(number)
     with ending_in_order() as ending:

@@ -108,6 +108,25 @@ def test_a_node_runs_on_local_files_and_answers_in_uris(tmp_path, mount, log):
     assert lines(log.getvalue())[-1]["artifacts"]["log"] == f"{BUCKET}/log"
 
 
+def test_what_an_object_store_returns_must_be_what_was_written(tmp_path, mount, log):
+    run_step(step(tmp_path, "Copier", version=7.0), Events("Node", log))
+    model = output(tmp_path)["model"]["artifacts"][0]
+    model["type"] = {"instanceSchema": ""}
+    (mount / "model" / "data").symlink_to("saved_model.pb")  # what Copier reads
+    one = step(tmp_path, "Copier")
+    given = json.loads(one.executor_input)
+    given["inputs"]["artifacts"]["source"]["artifacts"] = [model]
+    given["outputs"]["artifacts"] = {"model": runtime("next"), "log": runtime("log")}
+    one = dataclasses.replace(one, executor_input=json.dumps(given))
+    with pytest.raises(RuntimeError, match=f"the input source is damaged: {BUCKET}/model has 12 bytes .*, but 6 bytes"):
+        run_step(one, Events("Node", log))
+    (mount / "model" / "data").unlink()
+    (mount / "model" / "saved_model.pb").write_text("abaBab")
+    with pytest.raises(RuntimeError, match=r"has 6 bytes with the checksum .*, but 6 bytes with the checksum"):
+        run_step(one, Events("Node", log))
+    assert not (mount / "next").exists()
+
+
 def test_a_boolean_becomes_a_parameter_and_a_conditions_own_is_not_passed_on(tmp_path, mount, log):
     one = step(tmp_path, "ParameterCheck")
     given = json.loads(one.executor_input)
