@@ -3,7 +3,8 @@
     python -m benchmarks serving_hostile --model output/serving --images output/data/digits
 
 Rounds alternate: 200 requests of the honest client alone, then 200 beside 600 connections that stop in mid-body, 4 that
-send a body without an end to a path that does not exist, 2 that send the largest images and 2 that send nonsense.
+send a body without an end to a path that does not exist, 2 that send the largest images, in pixels and in bytes, and 2
+that send nonsense. All of them share the machine with the server.
 """
 
 import argparse
@@ -72,7 +73,10 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="a folder of images such as it was trained on")
     options = parser.parse_args()
     images = [{"b64": base64.b64encode(image).decode()} for image in photographs(large=True)[-5:]]
-    body = json.dumps({"signature_name": "embed", "instances": images[:3]}).encode()
+    pixels, length = (
+        json.dumps({"signature_name": "embed", "instances": some}).encode() for some in (images[:3], images[3:])
+    )
+    hostile_clients = (*[(endless, b"")] * 4, (huge, pixels), (huge, length), *[(malformed, b"")] * 2)
     command = [sys.executable, "-W", "ignore", "-m", "pipeline", "serve", "--model", str(options.model), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -91,7 +95,7 @@ def main() -> None:
                     end = threading.Event()
                     hostile = [
                         threading.Thread(target=repeated, args=(one, address, body, end), daemon=True)
-                        for one in (endless, endless, endless, endless, huge, huge, malformed, malformed)
+                        for one, body in hostile_clients
                     ]
                     for thread in hostile:
                         thread.start()
@@ -101,6 +105,8 @@ def main() -> None:
                     thread.join(30)
             for name, ms in (("alone", alone), ("beside", beside)):
                 print(f"{name:<8}p50 {percentile(ms, 0.5):8.2f} ms   p99 {percentile(ms, 0.99):8.2f} ms   of {len(ms)}")
+            ratios = [percentile(beside, share) / percentile(alone, share) for share in (0.5, 0.99)]
+            print(f"ratio   p50 {ratios[0]:8.2f}      p99 {ratios[1]:8.2f}")
         finally:
             server.terminate()
 

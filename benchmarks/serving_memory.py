@@ -1,8 +1,9 @@
 """Memory of a server under a mixed load: images of many sizes, in requests of many sizes, from many clients.
 
-    python -m benchmarks serving_memory --model output/serving [--minutes 5] [--clients 24]
+    python -m benchmarks serving_memory --model output/serving [--requests 5000] [--clients 24]
 
-Starts ``siamese serve`` and prints its resident memory every ten seconds, then for a minute without load. Clients come
+Starts ``siamese serve`` and prints its resident memory after each tenth of the requests, with the highest within that
+tenth, and after a minute without load. Clients come
 and go, and the images (smooth as photographs are, JPEG and PNG, 20 to 4,000 pixels a side) are embedded in requests of
 1 to 32, so that neither the shapes nor the number of bytes repeat. ``--large`` adds the largest images that are
 accepted, in pixels (7,000 a side) and in bytes (PNGs of noise); ``--worst`` sends nothing else.
@@ -31,7 +32,7 @@ _SIDES = (20, 60, 150, 400, 900, 1600, 2500, 4000)
 _LARGE = (4000, 7000)
 _NOISE = (1500, 2300)
 _EACH = 3
-_STEP = 10.0
+_STEP = 0.2
 _QUIET = 60.0
 
 
@@ -57,11 +58,11 @@ def photographs(large: bool, seed: int = 0) -> list[bytes]:
     return found
 
 
-def client(address: str, images: list[bytes], worst: bool, seed: int, until: float, answers: "Counter[int]") -> None:
-    """Requests one after another until then, each over a connection of its own or the last one."""
+def client(address: str, images: list[bytes], worst: bool, seed: int, count: int, answers: "Counter[int]") -> None:
+    """Requests one after another until all clients have sent ``count``, each over a new connection or the last one."""
     chance = random.Random(seed)
     connection = http.client.HTTPConnection(address, timeout=120)
-    while time.monotonic() < until:
+    while sum(answers.values()) < count:
         if chance.random() < 0.3:
             connection.close()
         few = images[: 3 * _EACH] if chance.random() < 0.6 else images
@@ -84,7 +85,7 @@ def main() -> None:
     """Prints a table: seconds, resident memory, requests answered by status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a serving folder or one SavedModel")
-    parser.add_argument("--minutes", type=float, default=5.0, help="duration of the load")
+    parser.add_argument("--requests", type=int, default=5000, help="of all clients")
     parser.add_argument("--clients", type=int, default=24, help="at once")
     parser.add_argument("--large", action="store_true", help="the largest images as well")
     parser.add_argument("--worst", action="store_true", help="nothing but the largest images, four in a request")
@@ -98,21 +99,28 @@ def main() -> None:
             address = server.stdout.readline().rpartition("http://")[2].strip()
             answers: Counter[int] = Counter()
             started = time.monotonic()
-            end = started + 60 * options.minutes
             clients = [
-                threading.Thread(target=client, args=(address, images, options.worst, seed, end, answers))
+                threading.Thread(target=client, args=(address, images, options.worst, seed, options.requests, answers))
                 for seed in range(options.clients)
             ]
-            print(f"{'s':>6}{'MB':>8}  answers by status")
-            print(f"{0:>6}{resident_mb(server.pid):>8.0f}", flush=True)
+            print(f"{'s':>6}{'requests':>10}{'MB':>8}{'highest':>9}  answers by status")
+            print(f"{0:>6}{0:>10}{resident_mb(server.pid):>8.0f}", flush=True)
             for one in clients:
                 one.start()
-            while time.monotonic() < end + _QUIET:
-                time.sleep(_STEP)
-                row = f"{time.monotonic() - started:>6.0f}{resident_mb(server.pid):>8.0f}  {dict(answers)}"
-                print(row + ("" if time.monotonic() < end else "  no load"), flush=True)
+            for tenth in range(1, 11):
+                highest = 0.0
+                while sum(answers.values()) < tenth * options.requests // 10:
+                    time.sleep(_STEP)
+                    highest = max(highest, resident_mb(server.pid))
+                seconds, sent = time.monotonic() - started, sum(answers.values())
+                print(
+                    f"{seconds:>6.0f}{sent:>10}{resident_mb(server.pid):>8.0f}{highest:>9.0f}  {dict(answers)}",
+                    flush=True,
+                )
             for one in clients:
                 one.join()
+            time.sleep(_QUIET)
+            print(f"without load for a minute{resident_mb(server.pid):>8.0f}")
             peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
             print(f"peak {int(peak[1]) * 1024 / 1e6:.0f} MB" if peak else "")
         finally:

@@ -127,6 +127,22 @@ def _fetched(storage: ServingStorage, version: int, folder: Path) -> str:
     return (publication.damage(file_digests(files), added) if added else "") or model_damage(folder) or ""
 
 
+def damage(serving_dir: Path, version: int) -> str:
+    """What of a version in a folder is not as it was pushed, in a phrase.
+
+    Empty if nothing is, or if its push was not recorded: another program may have copied it there.
+    """
+    storage = LocalFolder(serving_dir)
+    try:
+        added = ServingHistory.of(storage.records(), [version]).added(version)
+        if added is None:
+            return ""
+        regular = [name for name in added.files if (storage.path(version) / name).is_file()]
+        return publication.damage(file_digests(storage.files(version), regular), added)
+    except OSError as error:
+        return str(error)
+
+
 def check_writable(serving_dir: Path | str) -> None:
     """Checks before a run that a push is possible; of an object store only the URL is checked.
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -75,9 +75,9 @@ def is_saved_model(files: ModelFiles) -> bool:
     return any(name in SAVED_MODEL for name in files.sizes())
 
 
-def file_digests(files: ModelFiles) -> dict[str, str]:
-    """SHA-256 by name."""
-    return {name: _sha256(files, name) for name in files.sizes()}
+def file_digests(files: ModelFiles, names: Iterable[str] | None = None) -> dict[str, str]:
+    """SHA-256 by name, of all files or of those with these names."""
+    return {name: _sha256(files, name) for name in (files.sizes() if names is None else names)}
 
 
 def model_digest(files: ModelFiles) -> str:

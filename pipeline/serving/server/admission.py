@@ -21,8 +21,11 @@ class RequestError(Exception):
     """
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(status, message)
         self.status, self.message = status, message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def bad_request(message: str) -> RequestError:
@@ -41,6 +44,9 @@ class Limits:
       max_batch: instances in one call of the model, from one request or several.
       max_waiting: requests at a time whose bodies have arrived; others are answered with 429.
       upload_seconds: time for a body to arrive.
+      small_body: bytes of a request that costs little.
+      small_pixels: of all images of a request that costs little.
+      large_body: bytes beyond which a request is prepared by a process of its own, one at a time.
     """
 
     max_body: int = 2 * (MAX_BYTES * 4 // 3) + 8 * 1024**2
@@ -49,6 +55,9 @@ class Limits:
     max_batch: int = 32
     max_waiting: int = 512
     upload_seconds: float = 60.0
+    small_body: int = 1024**2
+    small_pixels: int = 2_000_000
+    large_body: int = 12 * 1024**2
 
     @property
     def max_bytes_waiting(self) -> int:
@@ -61,14 +70,9 @@ class Limits:
         return 4 * self.max_pixels
 
     @property
-    def large_body(self) -> int:
-        """Bytes beyond which a request is prepared one at a time."""
-        return self.max_body // 8
-
-    @property
     def large_pixels(self) -> int:
         """Pixels of one call of the model; an instance of more is answered one at a time."""
-        return self.max_pixels // 2
+        return max(self.max_pixels // 2, 1)
 
     @property
     def max_json_values(self) -> int:
@@ -147,7 +151,7 @@ class Reservation:
         self, limits: Limits, take: Callable[["Reservation", int], None], arriving: set["Reservation"]
     ) -> None:
         self._limits, self._take, self._arriving = limits, take, arriving
-        self._reading: asyncio.Task[bytes] | None = None
+        self._reading: asyncio.Task[bytearray] | None = None
         self._revoked = False
         self.size = 0
 
@@ -158,7 +162,7 @@ class Reservation:
         if self._reading is not None:
             self._reading.cancel()
 
-    async def read(self, chunks: AsyncIterator[bytes]) -> bytes:
+    async def read(self, chunks: AsyncIterator[bytes]) -> bytearray:
         """Reads a body as it arrives, within the limits of size and time.
 
         Raises:
@@ -174,27 +178,27 @@ class Reservation:
                 raise
             raise RequestError(429, _TOO_MANY_BYTES) from None
 
-    async def _collect(self, chunks: AsyncIterator[bytes]) -> bytes:
-        body = []
+    async def _collect(self, chunks: AsyncIterator[bytes]) -> bytearray:
+        body = bytearray()  # grows in place: joining the parts at the end would hold up the event loop
         self._arriving.add(self)
         try:
             async for chunk in chunks:
                 if self.size + len(chunk) > self._limits.max_body:
                     raise RequestError(413, f"the body is too long: more than {self._limits.max_body} bytes")
                 self._take(self, len(chunk))
-                body.append(chunk)
+                body += chunk
         finally:
             self._arriving.discard(self)
-        return b"".join(body)
+        return body
 
 
-async def read_body(request: Request, reservation: Reservation, limits: Limits) -> bytes:
+async def read_body(request: Request, reservation: Reservation, limits: Limits) -> bytearray:
     """Reads the body of a request, within bounds of size and time.
 
     Raises:
       RequestError: 400, 408, 413, 415 or 429.
     """
-    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+    if (encoding := request.headers.get("content-encoding", "")).lower() not in ("", "identity"):
         raise RequestError(415, f"Content-Encoding {encoding[:40]!r} is not supported; send the body uncompressed")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:19]) > limits.max_body:

@@ -6,7 +6,6 @@ malformed body with a 500, and pins other versions of FastAPI and uvicorn than T
 
 import asyncio
 import gc
-import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -21,9 +20,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.batching import Batcher, checked
 from pipeline.serving.server.endpoints import Metrics, Route, application
-from pipeline.serving.server.instances import Prepared
+from pipeline.serving.server.lanes import Lane, in_cheapest, lanes_of
 from pipeline.serving.server.memory import trim
-from pipeline.serving.server.protocol import PredictRequest, metadata_json, prediction_json, status_json
+from pipeline.serving.server.protocol import metadata_json, prediction_json, status_json
 from pipeline.serving.server.served_version import ServedVersion
 from pipeline.serving.server.versions import Versions
 
@@ -43,10 +42,7 @@ class ModelServer:
         self._name, self._versions, self._limits, self._metrics = name, versions, limits, metrics
         self._poll_seconds = poll_seconds
         self._admission = Admission(limits)
-        self._threads = min(os.cpu_count() or 1, 8)
-        self._preparing = ThreadPoolExecutor(self._threads, "prepare")
-        self._answering = ThreadPoolExecutor(self._threads + 1, "answer")
-        self._large = ThreadPoolExecutor(1, "large")  # so that large images take memory, and time of others, once
+        self._lanes = lanes_of(limits)
         self._watching = ThreadPoolExecutor(1, "versions")
         self._stopping = False
         self._page = resources.files(__package__).joinpath("page.html").read_text("utf-8").replace("@MODEL@", name)
@@ -69,37 +65,25 @@ class ModelServer:
         with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
             with self._admission.place():
-                answer = await self._answer(version, body)
+                answer = await in_cheapest(self._lanes, len(body), lambda lane: self._answer(lane, version, body))
         headers = {VERSION_HEADER: str(version.number)}
         return Response(answer, media_type="application/json", headers=headers)
 
-    async def _answer(self, version: ServedVersion, body: bytes) -> bytes:
+    async def _answer(self, lane: Lane, version: ServedVersion, body: bytes | bytearray) -> bytes:
         loop = asyncio.get_running_loop()
-        preparing = self._large if len(body) > self._limits.large_body else self._preparing
-        if self._admission.alone:  # in one thread: each change of threads costs a fraction of a millisecond
-            answer, asked, prepared = await loop.run_in_executor(self._answering, self._answer_alone, version, body)
-            if answer is not None:
-                return answer
-        else:
-            asked, prepared = await loop.run_in_executor(preparing, version.prepare, body)
-        rows = await self._batcher(version, asked.signature, self._is_large(prepared)).submit(prepared)
+        if lane is self._lanes[0] and self._admission.alone:
+            # In one thread: each change of threads costs a fraction of a millisecond.
+            return await loop.run_in_executor(lane.answering, self._answer_alone, lane, version, body)
+        asked, prepared = await loop.run_in_executor(lane.preparing, version.prepare, body, lane)
+        rows = await self._batcher(version, asked.signature, lane).submit(prepared)
         if len(rows) > _MANY:
-            return await loop.run_in_executor(preparing, prediction_json, rows, asked.columnar)
+            return await loop.run_in_executor(lane.preparing, prediction_json, rows, asked.columnar)
         return prediction_json(rows, asked.columnar)
 
-    def _answer_alone(self, version: ServedVersion, body: bytes) -> tuple[bytes | None, PredictRequest, Prepared]:
-        """The answer unless images are large, and what it is for."""
-        asked, prepared = version.prepare(body)
-        if self._is_large(prepared):
-            return None, asked, prepared
-        rows: list[dict[str, Any]] = []
-        for batch in prepared.batches(self._limits.max_batch, self._limits.large_pixels):
-            self._metrics.batch(asked.signature, len(batch))
-            rows += checked(version.answer(asked.signature, batch), len(rows))
-        return prediction_json(rows, asked.columnar), asked, prepared
-
-    def _is_large(self, prepared: Prepared) -> bool:
-        return max(prepared.pixels) > self._limits.large_pixels
+    def _answer_alone(self, lane: Lane, version: ServedVersion, body: bytes | bytearray) -> bytes:
+        asked, prepared = version.prepare(body, lane)
+        self._metrics.batch(asked.signature, len(prepared.rows))
+        return prediction_json(checked(version.answer(asked.signature, prepared.rows)), asked.columnar)
 
     async def no_method(self, request: Request) -> Response:
         """Classify and regress, which no signature of this model supports."""
@@ -149,17 +133,17 @@ class ModelServer:
         if (name := request.path_params["name"]) != self._name:
             raise RequestError(404, f"Servable not found for request: Latest({name[:40]}); there is {self._name}")
 
-    def _batcher(self, version: ServedVersion, signature: str, large: bool) -> Batcher:
-        if (signature, large) not in version.batchers:
-            version.batchers[signature, large] = Batcher(
+    def _batcher(self, version: ServedVersion, signature: str, lane: Lane) -> Batcher:
+        if (signature, lane.name) not in version.batchers:
+            version.batchers[signature, lane.name] = Batcher(
                 partial(version.answer, signature),
-                self._large if large else self._answering,
-                1 if large else self._threads,
+                lane.answering,
+                lane.calls,
                 self._limits.max_batch,
                 self._limits.large_pixels,
                 partial(self._metrics.batch, signature),
             )
-        return version.batchers[signature, large]
+        return version.batchers[signature, lane.name]
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -168,8 +152,9 @@ class ModelServer:
         yield
         self._stopping = True
         watcher.cancel()
-        for executor in (self._watching, self._preparing, self._answering, self._large):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._watching.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes:
+            lane.close()
 
     async def _watch(self) -> None:
         """Polls the folder in a thread of its own: a version may take seconds to load."""

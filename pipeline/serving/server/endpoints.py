@@ -116,7 +116,9 @@ def application(
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _no_such)
+    app.add_exception_handler(MemoryError, _no_memory)
     app.add_exception_handler(Exception, _failed)
+    app.router.redirect_slashes = False  # a path with a slash too many does not exist, as any other
     shared: list[Route] = [("/healthz", healthz, ["GET"]), *((path, metrics, ["GET"]) for path in metrics_paths)]
     for path, endpoint, methods in (*shared, *routes):
         app.router.add_route(path, endpoint, methods)
@@ -132,6 +134,11 @@ async def _no_such(request: Request, error: Exception) -> Response:
     code = error.status_code if isinstance(error, HTTPException) else 404
     message = f"Malformed request: {request.method} {request.url.path[:200]}"
     return _error(code, message, getattr(error, "headers", None) or {})
+
+
+async def _no_memory(request: Request, _: Exception) -> Response:
+    _log.error("%s: not enough memory for the request", request.url.path[:200])
+    return _error(503, "not enough memory for the request; try again")
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -4,16 +4,38 @@ Image formats are normalised as at ingest (``models.data.image_formats``), so th
 an answer, with the same result.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from models.data import features
 from models.data.image_formats import UnreadableImage, normalise
+from models.data.image_structure import heif
 from pipeline.serving.server.admission import Limits, RequestError, bad_request
 from pipeline.serving.server.examples import MAX_FIELDS, few_fields
 from pipeline.serving.server.protocol import PredictRequest
 
+_TOO_MANY_PIXELS = "too many pixels"  # the reason of whatever checks them
 IMAGE_INPUTS = {"compare": frozenset({"image_a", "image_b"}), "embed": frozenset({"image"})}
+
+
+class TooCostly(Exception):
+    """A request of more work than the caller asked for, known before it is done."""
+
+
+class Bounds(NamedTuple):
+    """The work that a request may be.
+
+    Attributes:
+      rows: instances.
+      pixels: of one image; None: as many as the server allows.
+      all_pixels: of all images.
+      processes: whether HEIC and AVIF may be decoded, by a process each.
+    """
+
+    rows: int
+    pixels: int | None
+    all_pixels: int
+    processes: bool
 
 
 class Prepared(NamedTuple):
@@ -22,26 +44,22 @@ class Prepared(NamedTuple):
     rows: list[tuple[bytes, ...]]
     pixels: list[int]
 
-    def batches(self, max_batch: int, max_pixels: int) -> Iterator[list[tuple[bytes, ...]]]:
-        """The rows in batches for one call of the model each, of at least one row."""
-        batch: list[tuple[bytes, ...]] = []
-        total = 0
-        for row, pixels in zip(self.rows, self.pixels, strict=True):
-            if batch and (len(batch) == max_batch or total + pixels > max_pixels):
-                yield batch
-                batch, total = [], 0
-            batch.append(row)
-            total += pixels
-        if batch:
-            yield batch
 
-
-def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], None] = lambda _: None) -> Prepared:
+def prepare(
+    request: PredictRequest,
+    limits: Limits,
+    refused: Callable[[str], None] = lambda _: None,
+    bounds: Bounds | None = None,
+) -> Prepared:
     """Normalises the images of a request; ``refused`` is called with the kind of error of one that is refused.
 
     Raises:
       RequestError: 400 or 413; names the instance.
+      TooCostly: the request is beyond ``bounds``.
     """
+    bounds = bounds or Bounds(limits.max_instances, None, limits.max_request_pixels, processes=True)
+    if len(request.rows) > bounds.rows:
+        raise TooCostly
     images = IMAGE_INPUTS.get(request.signature, frozenset())
     rows, pixels = [], []
     for number, row in enumerate(request.rows):
@@ -49,10 +67,15 @@ def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], No
         for column, name in enumerate(request.inputs):
             if name not in images:
                 continue
+            if not bounds.processes and heif.kind_of(row[column]):
+                raise TooCostly
             try:
-                image = normalise(row[column], max_pixels=limits.max_pixels)
+                image = normalise(row[column], max_pixels=min(bounds.pixels or limits.max_pixels, limits.max_pixels))
             except UnreadableImage as error:
-                refused(error.reason.partition(":")[0].partition(" (")[0])
+                kind = error.reason.partition(":")[0].partition(" (")[0]
+                if kind == _TOO_MANY_PIXELS and bounds.pixels:
+                    raise TooCostly from None
+                refused(kind)
                 raise bad_request(f"{request.value_name(number, column)}: {error.reason}") from None
             values[column] = image.data
             count += image.width * image.height
@@ -62,6 +85,8 @@ def prepare(request: PredictRequest, limits: Limits, refused: Callable[[str], No
             raise RequestError(
                 413, f"instance {number}: the images of one request have more than {limits.max_request_pixels} pixels"
             )
+        if sum(pixels) > bounds.all_pixels:
+            raise TooCostly
     return Prepared(rows, pixels)
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import re
 import signal
 import socket
 import sys
@@ -14,11 +13,14 @@ from starlette.types import ASGIApp
 
 from models.errors import UserError
 from models.export.inference import import_tensorflow
+from models.user_files import shown
 from pipeline.serving.server.admission import Limits
 from pipeline.serving.server.connections import BoundedProtocol
 from pipeline.serving.server.memory import bound_arenas
+from pipeline.serving.server.versions import PATH_NAME, Versions
 
 _DRAIN_SECONDS = 25  # less than the 30 s after which Kubernetes kills
+_SWITCH_SECONDS = 0.001  # for which a thread that computes may hold up others; 0.005 unless set
 _NO_MODEL = "neither a SavedModel nor a serving folder with versions of one"
 
 _log = logging.getLogger("siamese.server")
@@ -34,21 +36,25 @@ def serve_model(
     """
     if not model.is_dir():
         raise UserError(f"--model {model}: {_NO_MODEL}", code="model-not-found")
-    if not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
-        raise UserError(f"--name {name}: must be letters, digits, '.', '-' and '_'", code="config-invalid-option")
+    if not PATH_NAME.fullmatch(name):
+        raise UserError(
+            f"--name {shown(name)}: must be letters, digits, '.', '-' and '_'", code="config-invalid-option"
+        )
     listener = bind(host, port)
     bound_arenas()
     _log.addHandler(logging.NullHandler())  # errors of the first versions are printed below
     _log.propagate = False
     from pipeline.serving.server.app import ModelServer
     from pipeline.serving.server.endpoints import Metrics
+    from pipeline.serving.server.lanes import concurrent_calls
     from pipeline.serving.server.served_version import ServedVersion
-    from pipeline.serving.server.versions import Versions
 
-    # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image.
+    # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image. With a
+    # thread for each call, none waits for the decoding of another one's large image.
     threading = import_tensorflow().config.threading
     threading.set_intra_op_parallelism_threads(1)
-    threading.set_inter_op_parallelism_threads(1)
+    threading.set_inter_op_parallelism_threads(concurrent_calls())
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()  # the libraries stay: collecting an old version then takes no time
     metrics = Metrics()
     versions = Versions(model, labels, lambda number, path: ServedVersion(number, path, limits, metrics))
@@ -94,9 +100,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # a name that cannot be one of DNS
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"--host {host} --port {port}: {reason}", code="serve-port-unavailable") from None
+        raise UserError(f"--host {shown(host)} --port {port}: {reason}", code="serve-port-unavailable") from None
     return listener
 
 

@@ -13,6 +13,7 @@ from pipeline.serving.server.admission import Limits, RequestError, bad_request
 
 DEFAULT_SIGNATURE = "serving_default"
 _SHOWN = 40
+_AT_A_TIME = 512 * 1024  # characters of base64, so a multiple of four
 
 
 class PredictRequest(NamedTuple):
@@ -38,7 +39,7 @@ class PredictRequest(NamedTuple):
         return f"instance {row}, {name}" if len(self.inputs) > 1 else f"instance {row}"
 
 
-def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: Limits) -> PredictRequest:
+def parse_predict(body: bytes | bytearray, signatures: Mapping[str, Sequence[str]], limits: Limits) -> PredictRequest:
     """Parses the body of a predict request, JSON in UTF-8; ``signatures`` has the inputs of each signature.
 
     Raises:
@@ -66,13 +67,13 @@ def parse_predict(body: bytes, signatures: Mapping[str, Sequence[str]], limits: 
     return PredictRequest(signature, inputs, rows, columnar)
 
 
-def parse_json(body: bytes, limits: Limits) -> dict[str, Any]:
+def parse_json(body: bytes | bytearray, limits: Limits) -> dict[str, Any]:
     """Parses a body that must be a JSON object.
 
     Raises:
       RequestError: 400 or 413.
     """
-    values = sum(body.count(sign) for sign in (b",", b"[", b"{"))
+    values = sum(body.count(sign, at, at + _AT_A_TIME) for sign in (b",", b"[", b"{") for at in _steps(len(body)))
     if values > limits.max_json_values:
         raise RequestError(413, f"the body holds too many JSON values: {values} > {limits.max_json_values}")
     try:
@@ -159,7 +160,15 @@ def decode_b64(text: str) -> bytes:
     if any(space in text for space in " \n\r\t"):
         text = "".join(text.split())
     text = text.rstrip("=")
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    if "=" in text:
+        raise ValueError("padding within the text")
+    text += "=" * (-len(text) % 4)
+    return b"".join(base64.b64decode(text[at : at + _AT_A_TIME], validate=True) for at in _steps(len(text)))
+
+
+def _steps(length: int) -> range:
+    """Begins of parts: between two, the interpreter may answer other requests."""
+    return range(0, length, _AT_A_TIME)
 
 
 def _is_b64(value: Any) -> bool:
@@ -177,12 +186,20 @@ def prediction_json(rows: Sequence[Mapping[str, Any]], columnar: bool) -> bytes:
     """The answer to a predict request: ``predictions`` by row or ``outputs`` by column; one output without its name."""
     names = list(rows[0])
     if len(names) == 1:
-        answer: Any = [row[names[0]] for row in rows]
+        answer = _list_json([row[names[0]] for row in rows])
     elif columnar:
-        answer = {name: [row[name] for row in rows] for name in names}
+        answer = "{" + ",".join(f"{_json(name)}:{_list_json([row[name] for row in rows])}" for name in names) + "}"
     else:
-        answer = rows
-    return json.dumps({"outputs" if columnar else "predictions": answer}, separators=(",", ":")).encode()
+        answer = _list_json(rows)
+    return f'{{"{"outputs" if columnar else "predictions"}":{answer}}}'.encode()
+
+
+def _list_json(values: Sequence[Any]) -> str:
+    """Encoded one by one: between two, the interpreter may answer other requests."""
+    return "[" + ",".join(map(_json, values)) + "]"
+
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def status_json(states: Sequence[tuple[int, str, str]]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from models.export.inference import LoadedModel, Undecodable
 from pipeline.serving.server.admission import Limits, RequestError, bad_request
 from pipeline.serving.server.batching import Batcher
 from pipeline.serving.server.endpoints import Metrics
-from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare, prepare_examples
+from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, TooCostly, prepare, prepare_examples
+from pipeline.serving.server.lanes import Lane
+from pipeline.serving.server.large_bodies import prepare_apart
 from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_predict
 
 _WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -28,7 +30,7 @@ class ServedVersion:
 
     def __init__(self, number: int, path: Path, limits: Limits, metrics: Metrics) -> None:
         self.number, self._limits, self._metrics = number, limits, metrics
-        self.batchers: dict[tuple[str, bool], Batcher] = {}  # by signature and size: they end with the version
+        self.batchers: dict[tuple[str, str], Batcher] = {}  # by signature and lane: they end with the version
         self._model = LoadedModel(path)
         self.manifest = self._model.manifest
         self.signature_def = _signature_def(path)
@@ -40,16 +42,23 @@ class ServedVersion:
         self._example = Example
         self._warm_up(path)
 
-    def prepare(self, body: bytes) -> tuple[PredictRequest, Prepared]:
+    def prepare(self, body: bytes | bytearray, lane: Lane) -> tuple[PredictRequest, Prepared]:
         """A body to rows for the model.
 
         Raises:
           RequestError: 4xx; names the instance.
+          TooCostly: the rows are beyond the bounds of ``lane``.
         """
-        request = parse_predict(body, self.inputs, self._limits)
+        if len(body) > self._limits.large_body:
+            request, prepared = prepare_apart(body, self.inputs, self._limits, self._metrics.image_refused)
+        else:
+            request = parse_predict(body, self.inputs, self._limits)
+            prepared = prepare(request, self._limits, self._metrics.image_refused, lane.bounds)
         if request.signature == DEFAULT_SIGNATURE:
-            return request, prepare_examples(request, self._example, self._limits)
-        return request, prepare(request, self._limits, self._metrics.image_refused)
+            prepared = prepare_examples(request, self._example, self._limits)
+        if not lane.suits(prepared):
+            raise TooCostly
+        return request, prepared
 
     def answer(self, signature: str, rows: Sequence[tuple[bytes, ...]]) -> list[dict[str, Any] | Exception]:
         """The model's outputs for each row, ready for JSON, or an error for each row that it refuses."""

@@ -7,9 +7,7 @@ normalised first, exactly as in the model server and at ingest. Runs without Ten
 import asyncio
 import base64
 import json
-import os
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,7 +20,8 @@ from models.errors import UserError
 from models.http_client import RequestFailed, server_client
 from pipeline.serving.server.admission import Admission, Limits, RequestError, bad_request, read_body
 from pipeline.serving.server.endpoints import Metrics, Route, application
-from pipeline.serving.server.instances import IMAGE_INPUTS, Prepared, prepare
+from pipeline.serving.server.instances import IMAGE_INPUTS, Bounds, Prepared, prepare
+from pipeline.serving.server.lanes import Lane, in_cheapest, lanes_of
 from pipeline.serving.server.protocol import DEFAULT_SIGNATURE, PredictRequest, parse_json, parse_predict
 
 _SIGNATURES = {name: tuple(inputs) for name, inputs in IMAGE_INPUTS.items()}
@@ -38,7 +37,7 @@ class Transformer:
     def __init__(self, predictor: str, name: str, limits: Limits, metrics: Metrics) -> None:
         self._name, self._limits, self._metrics = name, limits, metrics
         self._admission = Admission(limits)
-        self._preparing = ThreadPoolExecutor(os.cpu_count() or 1, "prepare")
+        self._lanes = lanes_of(limits)
         try:
             self._predictor = server_client(
                 predictor, seconds=_SECONDS, most_bytes=_BYTES, connections=limits.max_waiting
@@ -57,8 +56,8 @@ class Transformer:
         with self._admission.reservation() as reservation:
             body = await read_body(request, reservation, self._limits)
             with self._admission.place():
-                body = await asyncio.get_running_loop().run_in_executor(self._preparing, self._normalised, body)
-                return await self._forward(request, body)
+                normalised = await in_cheapest(self._lanes, len(body), lambda lane: self._normalised_in(lane, body))
+                return await self._forward(request, normalised)
 
     async def other(self, request: Request) -> Response:
         """Forwards any other request unchanged."""
@@ -78,14 +77,17 @@ class Transformer:
             raise RequestError(503, "the predictor has no version available")
         return JSONResponse({"status": "ready"})
 
-    def _normalised(self, body: bytes) -> bytes:
+    async def _normalised_in(self, lane: Lane, body: bytes | bytearray) -> bytes | bytearray:
+        return await asyncio.get_running_loop().run_in_executor(lane.preparing, self._normalised, body, lane.bounds)
+
+    def _normalised(self, body: bytes | bytearray, bounds: Bounds) -> bytes | bytearray:
         signature = parse_json(body, self._limits).get("signature_name", DEFAULT_SIGNATURE)
         if not isinstance(signature, str) or signature not in _SIGNATURES:
             return body  # the predictor answers
         asked = parse_predict(body, _SIGNATURES, self._limits)
-        return _encoded(asked, prepare(asked, self._limits, self._metrics.image_refused))
+        return _encoded(asked, prepare(asked, self._limits, self._metrics.image_refused, bounds))
 
-    async def _forward(self, request: Request, body: bytes) -> Response:
+    async def _forward(self, request: Request, body: bytes | bytearray) -> Response:
         query = b"?" + request.scope["query_string"] if request.scope["query_string"] else b""
         headers = {"Content-Type": "application/json"} if body else {}
         try:  # the path as it came: decoded, it may hold what no URL may
@@ -93,7 +95,7 @@ class Transformer:
         except (httpx.InvalidURL, ValueError):
             raise bad_request("Malformed request: its path is not that of a URL") from None
         try:
-            answering = self._predictor.request(request.method, url, content=body, headers=headers)
+            answering = self._predictor.request(request.method, url, content=bytes(body), headers=headers)
             answer = await asyncio.wait_for(answering, _SECONDS)
         except (httpx.HTTPError, asyncio.TimeoutError) as error:
             raise RequestError(503, f"the predictor does not answer: {type(error).__name__}") from None
@@ -104,7 +106,8 @@ class Transformer:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         yield
         await self._predictor.aclose()
-        self._preparing.shutdown(wait=False, cancel_futures=True)
+        for lane in self._lanes:
+            lane.close()
 
 
 def _encoded(asked: PredictRequest, prepared: Prepared) -> bytes:

@@ -1,12 +1,15 @@
 """The loaded versions: the highest one of a serving folder that loads, and those that labels name."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from components.serving_folder.serving_folder import damage
 from components.serving_folder.serving_folder import versions as complete_versions
 from models.errors import UserError
+from models.user_files import shown
 from pipeline.serving.server.admission import RequestError, bad_request
 
 STABLE = "stable"
@@ -14,6 +17,7 @@ AVAILABLE, LOADING, END = "AVAILABLE", "LOADING", "END"
 
 _log = logging.getLogger("siamese.server")
 _HIGHEST = 2**63 - 1
+PATH_NAME = re.compile(r"[\w.-]{1,200}", re.ASCII)  # of a model or a label
 
 
 class Numbered(Protocol):
@@ -127,6 +131,8 @@ class Versions:
             return None
         self._loading = number
         try:
+            if not self._single and (what := damage(self._model, number)):
+                raise UserError(f"{found[number]}: the model is damaged: {what}", "model-damaged")
             loaded = self._load(number, found[number])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one serves
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -164,8 +170,8 @@ def parse_labels(options: Iterable[str]) -> dict[str, int]:
     labels = {}
     for one in options:
         label, _, number = one.partition("=")
-        if not label or not _is_number(number):
-            raise UserError(f"--label {one}: must be LABEL=VERSION, such as canary=3", code="config-invalid-option")
+        if not PATH_NAME.fullmatch(label) or not _is_number(number):
+            raise UserError(f"--label {shown(one)}: must be LABEL=VERSION, such as canary=3", "config-invalid-option")
         labels[label] = int(number)
     return labels
 

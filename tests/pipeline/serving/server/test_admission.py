@@ -56,7 +56,7 @@ def test_the_largest_body_that_arrives_gives_way_to_a_smaller_one():
     assert [len(body) for body in small] == [20] * 5
     assert len(gone) == 1
     assert [one.status for one in results if isinstance(one, RequestError)] == [429]
-    assert [type(one) for one in large] == [bytes]  # in the room that the stalled one left
+    assert [type(one) for one in large] == [bytearray]  # in the room that the stalled one left
 
 
 def test_no_byte_of_a_body_that_is_worked_on_is_taken_away():

@@ -104,9 +104,3 @@ def test_a_client_that_left_is_not_answered(model):
 
     asyncio.run(asked())
     assert model.batches == [[b"a"], [b"c"]]
-
-
-def test_a_lone_request_is_cut_into_the_same_batches():
-    prepared = Prepared([(bytes([n]),) for n in range(7)], [1, 1, 1, 60, 60, 500, 1])
-    assert [len(batch) for batch in prepared.batches(max_batch=2, max_pixels=100)] == [2, 2, 1, 1, 1]
-    assert [row for batch in prepared.batches(3, 100) for row in batch] == prepared.rows

@@ -282,3 +282,13 @@ def test_the_server_stops_though_clients_hang(monkeypatch):
     assert time.monotonic() - started < GUARD
     for client in clients:
         client.close()
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_that_is_not_compressed(url, coding):
+    assert httpx.post(f"{url}/read", content=b"abc", headers={"Content-Encoding": coding}).text == "3"
+
+
+def test_a_slash_too_many_is_not_a_redirect(url):
+    answer = httpx.get(f"{url}/healthz/")
+    assert (answer.status_code, answer.json().keys()) == (404, {"error"})

@@ -16,6 +16,7 @@ import pytest
 from components.serving_folder.storage import link_or_copy
 from models.errors import UserError
 from pipeline.serving.client import compare_at
+from pipeline.serving.server.process import bind
 
 
 @pytest.fixture
@@ -87,6 +88,13 @@ def test_a_port_in_use_is_reported_at_once(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert "[serve-port-unavailable]" in refused("serve", "--model", tmp_path, "--port", port)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300, "256.1.1.1", "no such host", "a\nb"])
+def test_a_host_that_is_none(host):
+    with pytest.raises(UserError, match=r"^--host \S[^\n]* --port 0: ") as error:
+        bind(host, 0)
+    assert error.value.code == "serve-port-unavailable"
 
 
 def test_a_name_that_does_not_fit_in_a_path(tmp_path):

@@ -1,6 +1,7 @@
 """Which version serves: of folders with stand-ins for the loading, then of a server under load."""
 
 import base64
+import os
 import shutil
 import threading
 import time
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from running_server import serving
 
+from components.serving_folder.push import push
 from components.serving_folder.storage import link_or_copy
 from models.errors import UserError
 from pipeline.serving.server.admission import RequestError
@@ -93,6 +95,30 @@ def test_a_damaged_version_is_left_aside_until_its_files_change(folder, watched,
     assert states(versions) == {4: "AVAILABLE"}
 
 
+def test_a_version_that_is_not_as_it_was_pushed_does_not_serve(folder, watched, loads, tmp_path_factory):
+    source = tmp_path_factory.mktemp("source")
+    pushed = []
+    for content in (b"first", b"second"):
+        (source / "saved_model.pb").write_bytes(content)
+        (source / "weights").write_bytes(content)
+        pushed.append(push(source, folder).version)
+    good, bad = pushed
+    weights = folder / str(bad) / "weights"
+    weights.unlink()
+    weights.write_bytes(b"sekond")
+    versions = watched()
+    assert (versions.current.number, loads) == (good, [good])
+    assert versions.states(str(bad))[0][2] == f"{folder}/{bad}: the model is damaged: weights is not as it was pushed"
+    weights.unlink()
+    os.mkfifo(weights)  # which nobody writes to
+    versions.refresh()
+    assert "weights is missing" in versions.states(str(bad))[0][2]
+    weights.unlink()
+    weights.write_bytes(b"second")
+    versions.refresh()
+    assert (versions.current.number, loads) == (bad, [good, bad])
+
+
 def test_at_the_start_the_highest_good_one_serves(folder, watched):
     add(folder, 1)
     add(folder, 2, content=b"bad")
@@ -152,7 +178,7 @@ def test_an_empty_folder_has_no_version(folder, watched):
 
 def test_labels_are_read():
     assert parse_labels(["canary=3", "old=12"]) == {"canary": 3, "old": 12}
-    for wrong in ("canary", "=3", "canary=x"):
+    for wrong in ("canary", "=3", "canary=x", "a/b=3", "=", "canary=-1", "a\nb=1"):
         with pytest.raises(UserError, match="must be LABEL=VERSION"):
             parse_labels([wrong])
 
