@@ -137,7 +137,7 @@ class Place:
         """Checks the artifacts of complete executions, whose number is returned, and that nothing else is left."""
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-        from components.storage.checksums import damage
+        from components.storage.artifact_checksums import damage
         from pipeline.environment.output_folder import METADATA
         from pipeline.runs.metadata import _store
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.run_outcome.summary import FILE
-from components.storage.checksums import checksums_file, damage, write_checksums
+from components.storage.artifact_checksums import checksums_file, damage, write_checksums
 from components.storage.folder_lock import held
 from components.storage.skips import OUTPUT_MARKER
 from models.addresses import is_address, is_plain

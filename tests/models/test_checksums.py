@@ -1,4 +1,4 @@
-"""Checksums within a SavedModel; those of artifacts are tested beside ``components.storage.checksums``."""
+"""Checksums within a SavedModel; those of artifacts are tested beside ``components.storage.artifact_checksums``."""
 
 import os
 import subprocess

@@ -10,7 +10,7 @@ from typing import Any
 from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types.artifact import Artifact
 
-from components.storage.checksums import checksums_file, damage, write_checksums
+from components.storage.artifact_checksums import checksums_file, damage, write_checksums
 
 progress = logging.getLogger("siamese.progress")
 

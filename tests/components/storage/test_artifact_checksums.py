@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from components.storage.checksums import checksums_file, damage, write_checksums
+from components.storage.artifact_checksums import checksums_file, damage, write_checksums
 
 
 @pytest.fixture
