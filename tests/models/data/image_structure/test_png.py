@@ -126,6 +126,19 @@ def test_data_of_another_length_does_not_pass_as_it_is():
     assert refusal(around(zlib.compress(rows)[:-200], 8, 2)) == "truncated"
 
 
+def test_surplus_data_is_not_inflated(monkeypatch):
+    real, lengths = zlib.decompressobj(), []
+
+    class Counted:
+        def decompress(self, data: memoryview) -> bytes:
+            lengths.append(len(inflated := real.decompress(data)))
+            return inflated
+
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    assert not png.is_exact(around(zlib.compress(bytes(100_000_000)), 8, 2))
+    assert sum(lengths) < 20_000_000
+
+
 @pytest.mark.parametrize(("kind", "array"), [(0, GREY), (2, RGB)])
 @pytest.mark.parametrize("width", [1, 3, 32])
 def test_an_interlaced_image_passes_as_it_is(kind, array, width):

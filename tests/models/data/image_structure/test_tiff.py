@@ -67,6 +67,8 @@ def test_what_is_read(order, big):
     planes = [np.ascontiguousarray(RGB[..., band]).tobytes() for band in range(3)]
     colours = {"t258": (3, [8] * 3), "t262": (3, [2]), "t277": (3, [3]), "t284": (3, [2])}
     np.testing.assert_array_equal(pixels(file(planes, order, big, **colours)), RGB)
+    lines = [line.tobytes() for band in range(3) for line in RGB[..., band]]
+    np.testing.assert_array_equal(pixels(file(lines, order, big, **colours, t278=(4, [1]))), RGB)
 
 
 def test_white_may_be_zero():

@@ -30,6 +30,7 @@ FORMATS = {
     "gif": (UPRIGHT, "GIF", {}),
     "tiff": (UPRIGHT, "TIFF", {"compression": "tiff_lzw"}),
     "webp": (UPRIGHT.convert("RGB"), "WEBP", {"lossless": True}),
+    "avif": (UPRIGHT.convert("RGB"), "AVIF", {"quality": 95}),
     "pgm": (UPRIGHT, "PPM", {}),
     "ppm": (UPRIGHT.convert("RGB"), "PPM", {}),
 }
@@ -78,3 +79,22 @@ def test_embeddings_too(server, model):
     from models.data.image_formats import normalise
 
     np.testing.assert_allclose(found, model.embed(normalise(encoded(name)).data for name in names), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xff\xd8" + b"\xff\xd8" * 200_000, "over budget: more than 100000 JPEG segments"),
+        (encoded("jpeg")[:-2] + b"\xff" * 5000 + b"\xff\xd9", "over budget: JPEG fill bytes"),
+        (b"P1 300 300\n" + b"1 #\n" * 150_000, "over budget: more than 100000 PPM comments"),
+        (b"P5 1 1000001 255\n", "too many pixels: 1x1000001 has a side of more than 1000000"),
+        (encoded("avif")[:300], "damaged"),
+    ],
+)
+def test_an_image_over_its_budget_is_a_400_and_the_next_one_is_answered(server, transformer, images, data, reason):
+    for value, status in ((data, 400), (images[0], 200)):
+        body = {"signature_name": "embed", "instances": [{"b64": base64.b64encode(value).decode()}]}
+        through = server.client.post(f"{transformer}/v1/models/siamese:predict", json=body)
+        for found in (server.predict(body), through):
+            assert found.status_code == status, found.text
+            assert status == 200 or reason in found.json()["error"]
