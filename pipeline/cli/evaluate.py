@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.user_files import shown
 from pipeline.cli.app import MODELS, AsJson, Model, app
 
 
@@ -32,14 +33,14 @@ def evaluate(
     from pipeline.serving.offline import model_folder, read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
-    for note in protocol.notes:
-        print(f"warning: {pairs}: {note}", file=sys.stderr)
     loaded = LoadedModel(model_folder(model))
     distance, score = score_pairs(loaded, protocol)
     usual = MeasureSettings()
     metrics = verification_metrics(
         protocol.same, distance, loaded.manifest.threshold, score, fars=usual.fars, genuine_prior=usual.genuine_prior
     )
+    for note in protocol.notes:
+        print(f"warning: {shown(pairs)}: {note}", file=sys.stderr)
     if scores:
         write_scores(scores, protocol, distance, score)
     if as_json:

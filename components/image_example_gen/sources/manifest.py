@@ -49,8 +49,9 @@ class ManifestSource:
         self._max_bytes = max_bytes  # of a longer file, which is never read, only the beginning counts
 
     def list(self) -> Listing:
+        rows = read_rows(self._address, read_file(self._address))
         files = self._files()
-        rows = _on_disk(read_rows(self._address, read_file(self._address)), files)
+        rows = _on_disk(rows, files)
         found: list[Found] = []
         set_aside: list[SetAside] = []
         errors = LineErrors(self._address, _CODE)
