@@ -3,7 +3,8 @@
 import shutil
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -54,7 +55,7 @@ def run(config: Config, output: Path) -> int:
     with ending_in_order() as ending:
         try:
             return _run(config, output, ending)
-        except (UserError, OSError, Terminated) as error:  # the run has no folder and no summary yet
+        except (UserError, OSError, Terminated, KeyboardInterrupt) as error:  # the graph did not begin
             ending.record()
             _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
             raise
@@ -75,9 +76,10 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
         run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
-        _begun(config, run_id).model_copy(update={"status": "running"}).write(run_dir)
+        begun = _begun(config, run_id)
+        begun.model_copy(update={"status": "running"}).write(run_dir)
         started = time.monotonic()
-        with quiet(run_dir / LOG) as console:
+        with _ended_if_not_executed(begun, run_dir, ending), quiet(run_dir / LOG) as console:
             console.print(
                 f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
@@ -98,6 +100,19 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
             if not recorded:
                 console.print(f"[yellow]{escape(str(run_dir / FILE))}: could not be written; its verdict is above[/]")
     return summary.exit_code
+
+
+@contextmanager
+def _ended_if_not_executed(begun: RunSummary, run_dir: Path, ending: Ending) -> Iterator[None]:
+    """Records the end of a run that a signal, or a full disk, ends before the graph is at work."""
+    try:
+        yield
+    except (Terminated, KeyboardInterrupt, OSError) as error:
+        if not ending.recording:
+            ending.record()
+            begun.conclude(Outcome.of_error(error, **begun.known()))
+            _recorded(begun, run_dir)
+        raise
 
 
 def _begun(config: Config, run_id: str) -> RunSummary:

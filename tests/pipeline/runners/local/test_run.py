@@ -10,7 +10,7 @@ import pytest
 from webhook_receiver import webhook_server
 
 from components.run_outcome.settings import AlertSettings
-from components.run_outcome.summary import RunSummary, read_summaries
+from components.run_outcome.summary import RunSummary, read_summaries, recorded_summaries
 from components.run_outcome.verdict import DataRefused, GateResult
 from components.serving_folder.push import Provenance, push
 from components.storage.folder_lock import held
@@ -216,6 +216,19 @@ def test_a_signal_before_the_run_has_begun_is_reported_too(data, tmp_path, monke
         run(alerting(data, receiver), tmp_path / "out")
     assert len(receiver.received) == 1
     assert read_summaries(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("raised", [Terminated(15), KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_run_that_ends_between_its_begin_and_its_graph_has_an_end(data, tmp_path, monkeypatch, receiver, raised):
+    def announced(*_):
+        raise raised
+
+    monkeypatch.setattr(run_module, "announced_run", announced)
+    with pytest.raises(type(raised)):
+        run(alerting(data, receiver), tmp_path / "out")
+    (summary,) = recorded_summaries(tmp_path / "out")
+    assert summary.status == ("failed" if isinstance(raised, OSError) else "interrupted")
+    assert len(receiver.received) == 1
 
 
 def test_a_run_is_recorded_when_it_begins(data, tmp_path, monkeypatch):
