@@ -79,10 +79,10 @@ def siamese(arguments: list[str], log: Path, temporary: Path | None = None) -> t
             sys.stderr.flush()
             os._exit(code)
     until = time.monotonic() + _LONGEST
-    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+    while not (waited := os.waitpid(child, os.WNOHANG))[0]:
         require(time.monotonic() < until, f"the command ends: {arguments}")
         time.sleep(0.05)
-    return os.waitstatus_to_exitcode(ended[1]), log.read_text(encoding="utf-8", errors="replace")
+    return os.waitstatus_to_exitcode(waited[1]), log.read_text(encoding="utf-8", errors="replace")
 
 
 def require(holds: object, what: str) -> None:

@@ -1,6 +1,9 @@
 """One local run from the command line's arguments to its exit code."""
 
+import errno
+import os
 import shutil
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, history, served_key
 from components.storage.digests import Digests
 from models.addresses import is_plain
-from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError
+from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError, disk_fault
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
 from pipeline.environment.leftovers import remove_unfinished, temporary_folder
@@ -40,6 +43,7 @@ from pipeline.runners.local.signals import Ending, ending_in_order
 from pipeline.terminal import Stages, quiet, show_summary
 
 LOG = "log.txt"
+_FULL = 1 << 16  # bytes that are free on a full disk, at most
 
 
 def run(config: Config, output: Path) -> int:
@@ -190,7 +194,7 @@ def _execute(
         with stages.progress():
             _run_graph(config, output, data_root, data_digest, run_id, stages)
     except (Exception, KeyboardInterrupt, Terminated) as raised:  # noqa: BLE001 - the summary has it
-        error = raised
+        error = _on_full_disk(raised, output)
         traceback.print_exception(raised)  # into the log
         if isinstance(raised, Exception) and not (output / "runs" / run_id / FILE).exists():
             gone = f"--output {output}: was removed or moved while the run was in progress"
@@ -213,6 +217,17 @@ def _execute(
         except OSError as raised:  # the verdict says more than it
             traceback.print_exception(raised)
     return summary
+
+
+def _on_full_disk(error: BaseException, output: Path) -> BaseException:
+    """An error that does not say so, but that was raised while a disk was full: what it is then."""
+    if isinstance(error, Exception) and not disk_fault(error):
+        for folder in (output, Path(tempfile.gettempdir())):
+            if folder.is_dir() and shutil.disk_usage(folder).free < _FULL:
+                full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+                full.__cause__ = error
+                return full
+    return error
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:

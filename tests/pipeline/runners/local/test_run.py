@@ -5,6 +5,7 @@ import re
 import signal
 import sqlite3
 import stat
+from types import SimpleNamespace
 
 import pytest
 from webhook_receiver import webhook_server
@@ -278,6 +279,20 @@ def test_a_run_that_was_killed_after_its_push_is_known_to_have_pushed(data, tmp_
 
 
 FULL = OSError(28, "No space left on device", "/x")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (RuntimeError("a library's own words"), "disk-full"),
+        (UserError("the schema", "data-anomalies"), "data-anomalies"),
+    ],
+)
+def test_an_error_on_a_full_disk_that_does_not_say_so_is_one_of_the_disk(data, tmp_path, monkeypatch, raised, code):
+    ending(monkeypatch, raised)
+    monkeypatch.setattr(run_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert run(data, tmp_path / "out") == 2
+    assert read_summaries(tmp_path / "out")[0].error_code == code
 
 
 def test_an_output_folder_that_is_gone_is_named(data, tmp_path, monkeypatch, capfd):
