@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--places", nargs="+", choices=_PLACES, default=list(_PLACES))
     parser.add_argument("--step", type=int, default=5, help="per cent")
+    parser.add_argument("--first", type=int, default=0, help="per cent to begin with")
     arguments = parser.parse_args()
     if os.geteuid():
         os.execvp("unshare", ["unshare", "-Urm", sys.executable, "-m", "benchmarks", "disk_sweep", *sys.argv[1:]])
@@ -38,10 +39,10 @@ def main() -> None:
         folder = Path(name)
         write_images(folder / "images")
         for place in arguments.places:
-            _sweep(folder, place, arguments.step)
+            _sweep(folder, place, arguments.first or arguments.step, arguments.step)
 
 
-def _sweep(folder: Path, place: str, step: int) -> None:
+def _sweep(folder: Path, place: str, first: int, step: int) -> None:
     with _disk(folder / place, _LARGE):
         code, said = _run(folder, place)
         require(code == 0, f"the run with space ends with {code}: {said}")
@@ -49,7 +50,7 @@ def _sweep(folder: Path, place: str, step: int) -> None:
         need = shutil.disk_usage(folder / place).used - sum(path.stat().st_size for path in late)
     need = max(need, 1 << 17)  # temporary files come and go
     print(f"{place}: {need / 1e3:,.0f} kB", flush=True)
-    for per_cent in range(step, 101, step):
+    for per_cent in range(first, 101, step):
         if place != "serving":  # whose runs need only push
             shutil.rmtree(folder / "output", ignore_errors=True)
         with _disk(folder / place, need * per_cent // 100):

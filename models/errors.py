@@ -116,6 +116,8 @@ _DISK_TEXTS = {
     **{os.strerror(number): reason for number, reason in _DISK.items()},
     "database or disk is full": _DISK[errno.ENOSPC],
     "disk I/O error": "a file cannot be read or written",
+    # SQLite has rolled back by itself, and ML Metadata reports its own attempt to commit.
+    "cannot commit - no transaction is active": "the metadata store cannot be written: the disk is full, or fails",
 }
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 _FILE = r"(?:(/[^;:'\"\n]+)[;:] ?(?:\[Errno \d+\] )?%s|%s: '([^'\n]+)')"

@@ -25,6 +25,10 @@ def wrapped(error: BaseException) -> RuntimeError:
         (OSError(errno.EDQUOT, "x"), "the quota of the disk is used up"),
         (OSError(errno.EFBIG, "x", b"/o/\xff"), "/o/\udcff: the file would exceed the limit on the size of a file"),
         (OSError(errno.ENOSPC, "x", "/from", None, "/to"), f"/to: {FULL}"),
+        (
+            RuntimeError("Error when executing query: cannot commit - no transaction is active query: COMMIT;"),
+            "the metadata store cannot be written: the disk is full, or fails",
+        ),
         (OSError(errno.EIO, "x", "/o"), "/o: the disk reports an error of input or output"),
         (RuntimeError("OSError: [Errno 116] Stale file handle: '/o/x'"), "/o/x: the network file system has lost"),
         (OSError(errno.EROFS, "x", "/o"), "/o: the file system is read-only"),

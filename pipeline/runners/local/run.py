@@ -1,9 +1,13 @@
 """One local run from the command line's arguments to its exit code."""
 
+import errno
+import os
 import shutil
+import tempfile
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +18,7 @@ from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, history, served_key
 from components.storage.digests import Digests
 from models.addresses import is_plain
-from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError
+from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError, disk_fault
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
 from pipeline.environment.leftovers import remove_unfinished, temporary_folder
@@ -39,6 +43,7 @@ from pipeline.runners.local.signals import Ending, ending_in_order
 from pipeline.terminal import Stages, quiet, show_summary
 
 LOG = "log.txt"
+_FULL = 1 << 16  # bytes that are free on a full disk, at most
 
 
 def run(config: Config, output: Path) -> int:
@@ -54,7 +59,7 @@ def run(config: Config, output: Path) -> int:
     with ending_in_order() as ending:
         try:
             return _run(config, output, ending)
-        except (UserError, OSError, Terminated) as error:  # the run has no folder and no summary yet
+        except (UserError, OSError, Terminated, KeyboardInterrupt) as error:  # the graph did not begin
             ending.record()
             _alert(config, Outcome.of_error(error, name=config.name, run_id=""), None)
             raise
@@ -75,9 +80,10 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
         run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
-        _begun(config, run_id).model_copy(update={"status": "running"}).write(run_dir)
+        begun = _begun(config, run_id)
+        begun.model_copy(update={"status": "running"}).write(run_dir)
         started = time.monotonic()
-        with quiet(run_dir / LOG) as console:
+        with _ended_if_not_executed(begun, run_dir, ending), quiet(run_dir / LOG) as console:
             console.print(
                 f"[bold]{config.name}[/]  images in {escape(data_root)}, output in {escape(str(output))}",
                 soft_wrap=True,
@@ -98,6 +104,19 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
             if not recorded:
                 console.print(f"[yellow]{escape(str(run_dir / FILE))}: could not be written; its verdict is above[/]")
     return summary.exit_code
+
+
+@contextmanager
+def _ended_if_not_executed(begun: RunSummary, run_dir: Path, ending: Ending) -> Iterator[None]:
+    """Records the end of a run that a signal, or a full disk, ends before the graph is at work."""
+    try:
+        yield
+    except (Terminated, KeyboardInterrupt, OSError) as error:
+        if not ending.recording:
+            ending.record()
+            begun.conclude(Outcome.of_error(error, **begun.known()))
+            _recorded(begun, run_dir)
+        raise
 
 
 def _begun(config: Config, run_id: str) -> RunSummary:
@@ -175,7 +194,7 @@ def _execute(
         with stages.progress():
             _run_graph(config, output, data_root, data_digest, run_id, stages)
     except (Exception, KeyboardInterrupt, Terminated) as raised:  # noqa: BLE001 - the summary has it
-        error = raised
+        error = _on_full_disk(raised, output)
         traceback.print_exception(raised)  # into the log
         if isinstance(raised, Exception) and not (output / "runs" / run_id / FILE).exists():
             gone = f"--output {output}: was removed or moved while the run was in progress"
@@ -198,6 +217,17 @@ def _execute(
         except OSError as raised:  # the verdict says more than it
             traceback.print_exception(raised)
     return summary
+
+
+def _on_full_disk(error: BaseException, output: Path) -> BaseException:
+    """An error that does not say so, but that was raised while a disk was full: what it is then."""
+    if isinstance(error, Exception) and not disk_fault(error):
+        for folder in (output, Path(tempfile.gettempdir())):
+            if folder.is_dir() and shutil.disk_usage(folder).free < _FULL:
+                full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+                full.__cause__ = error
+                return full
+    return error
 
 
 def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages) -> None:

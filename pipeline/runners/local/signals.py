@@ -16,19 +16,23 @@ _INSISTING = 3  # signals, while the end of the run is being recorded, that end 
 
 
 class Ending:
-    """Raises ``Terminated``, or ``KeyboardInterrupt``, at the first signal; a second one does not disturb the end."""
+    """Raises ``Terminated``, or ``KeyboardInterrupt``, at the first signal; a second one does not disturb the end.
+
+    Attributes:
+      recording: the run has ended, and its end is being recorded.
+    """
 
     def __init__(self) -> None:
-        self._recording, self._ignored = False, 0
+        self.recording, self._ignored = False, 0
         self._raised: float | None = None
 
     def record(self) -> None:
         """The run has ended: from now on signals do not interrupt what records it, unless they are many."""
-        self._recording = True
+        self.recording = True
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The handler."""
-        if self._recording or (self._raised is not None and time.monotonic() - self._raised < _AGAIN):
+        if self.recording or (self._raised is not None and time.monotonic() - self._raised < _AGAIN):
             self._ignored += 1
             if self._ignored >= _INSISTING:
                 os._exit(128 + number)

@@ -5,12 +5,13 @@ import re
 import signal
 import sqlite3
 import stat
+from types import SimpleNamespace
 
 import pytest
 from webhook_receiver import webhook_server
 
 from components.run_outcome.settings import AlertSettings
-from components.run_outcome.summary import RunSummary, read_summaries
+from components.run_outcome.summary import RunSummary, read_summaries, recorded_summaries
 from components.run_outcome.verdict import DataRefused, GateResult
 from components.serving_folder.push import Provenance, push
 from components.storage.folder_lock import held
@@ -218,6 +219,19 @@ def test_a_signal_before_the_run_has_begun_is_reported_too(data, tmp_path, monke
     assert read_summaries(tmp_path / "out") == []
 
 
+@pytest.mark.parametrize("raised", [Terminated(15), KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_run_that_ends_between_its_begin_and_its_graph_has_an_end(data, tmp_path, monkeypatch, receiver, raised):
+    def announced(*_):
+        raise raised
+
+    monkeypatch.setattr(run_module, "announced_run", announced)
+    with pytest.raises(type(raised)):
+        run(alerting(data, receiver), tmp_path / "out")
+    (summary,) = recorded_summaries(tmp_path / "out")
+    assert summary.status == ("failed" if isinstance(raised, OSError) else "interrupted")
+    assert len(receiver.received) == 1
+
+
 def test_a_run_is_recorded_when_it_begins(data, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(run_module, "_run_graph", lambda *_: seen.extend(read_summaries(tmp_path / "out")))
@@ -265,6 +279,20 @@ def test_a_run_that_was_killed_after_its_push_is_known_to_have_pushed(data, tmp_
 
 
 FULL = OSError(28, "No space left on device", "/x")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (RuntimeError("a library's own words"), "disk-full"),
+        (UserError("the schema", "data-anomalies"), "data-anomalies"),
+    ],
+)
+def test_an_error_on_a_full_disk_that_does_not_say_so_is_one_of_the_disk(data, tmp_path, monkeypatch, raised, code):
+    ending(monkeypatch, raised)
+    monkeypatch.setattr(run_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert run(data, tmp_path / "out") == 2
+    assert read_summaries(tmp_path / "out")[0].error_code == code
 
 
 def test_an_output_folder_that_is_gone_is_named(data, tmp_path, monkeypatch, capfd):
