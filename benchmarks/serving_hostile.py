@@ -2,9 +2,9 @@
 
     python -m benchmarks serving_hostile --model output/serving --images output/data/digits
 
-Rounds alternate: 200 requests of the honest client alone, then 200 beside 600 connections that stop in mid-body, 4 that
-send a body without an end to a path that does not exist, 2 that send the largest images, in pixels and in bytes, and 2
-that send nonsense. All of them share the machine with the server.
+Kinds of hostile clients: 600 connections that stop in mid-body; 4 that send a body without an end to a path that does
+not exist; 2 that send the largest images, in pixels and in bytes; 2 that send nonsense, without a pause; all of them.
+For each kind, 200 requests of the honest client alone and 200 beside them take turns. All share the machine.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.serving import clients_process, percentile
@@ -66,6 +66,26 @@ def repeated(
             one(connection, body)
 
 
+Client = tuple[Callable[[socket.socket, bytes], None], bytes]
+
+
+@contextmanager
+def hostile(address: tuple[str, int], slow: int, others: Sequence[Client]) -> Iterator[None]:
+    """Hostile clients for the duration of the block."""
+    end = threading.Event()
+    threads = [threading.Thread(target=repeated, args=(one, address, body, end), daemon=True) for one, body in others]
+    with ExitStack() as opened:
+        for _ in range(slow):
+            connection = opened.enter_context(socket.create_connection(address, timeout=10))
+            connection.sendall(_PREDICT + b"Content-Length: 100\r\n\r\n{")
+        for thread in threads:
+            thread.start()
+        yield
+        end.set()
+    for thread in threads:
+        thread.join(30)
+
+
 def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -76,7 +96,13 @@ def main() -> None:
     pixels, length = (
         json.dumps({"signature_name": "embed", "instances": some}).encode() for some in (images[:3], images[3:])
     )
-    hostile_clients = (*[(endless, b"")] * 4, (huge, pixels), (huge, length), *[(malformed, b"")] * 2)
+    kinds: dict[str, tuple[int, list[Client]]] = {
+        "slow": (_SLOW, []),
+        "endless": (0, [(endless, b"")] * 4),
+        "huge": (0, [(huge, pixels), (huge, length)]),
+        "malformed": (0, [(malformed, b"")] * 2),
+    }
+    kinds["all"] = _SLOW, [client for _, clients in kinds.values() for client in clients]
     command = [sys.executable, "-W", "ignore", "-m", "pipeline", "serve", "--model", str(options.model), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -84,29 +110,19 @@ def main() -> None:
             at = server.stdout.readline().rpartition("http://")[2].strip()
             address = at.partition(":")[0], int(at.partition(":")[2])
             clients_process(at, options.images, 1, _REQUESTS)  # warms up
-            alone: list[float] = []
-            beside: list[float] = []
-            for _ in range(_ROUNDS):
-                alone += clients_process(at, options.images, 1, _REQUESTS)["ms"]
-                with ExitStack() as opened:
-                    for _ in range(_SLOW):
-                        connection = opened.enter_context(socket.create_connection(address, timeout=10))
-                        connection.sendall(_PREDICT + b"Content-Length: 100\r\n\r\n{")
-                    end = threading.Event()
-                    hostile = [
-                        threading.Thread(target=repeated, args=(one, address, body, end), daemon=True)
-                        for one, body in hostile_clients
-                    ]
-                    for thread in hostile:
-                        thread.start()
-                    beside += clients_process(at, options.images, 1, _REQUESTS)["ms"]
-                    end.set()
-                for thread in hostile:
-                    thread.join(30)
-            for name, ms in (("alone", alone), ("beside", beside)):
-                print(f"{name:<8}p50 {percentile(ms, 0.5):8.2f} ms   p99 {percentile(ms, 0.99):8.2f} ms   of {len(ms)}")
-            ratios = [percentile(beside, share) / percentile(alone, share) for share in (0.5, 0.99)]
-            print(f"ratio   p50 {ratios[0]:8.2f}      p99 {ratios[1]:8.2f}")
+            print(f"{'':<10}{'p50 ms alone':>14}{'beside':>8}{'ratio':>7}{'p99 ms alone':>14}{'beside':>8}{'ratio':>7}")
+            for name, clients in kinds.items():
+                alone: list[float] = []
+                beside: list[float] = []
+                for _ in range(_ROUNDS):
+                    alone += clients_process(at, options.images, 1, _REQUESTS)["ms"]
+                    with hostile(address, *clients):
+                        beside += clients_process(at, options.images, 1, _REQUESTS)["ms"]
+                row = f"{name:<10}"
+                for share in (0.5, 0.99):
+                    ms = percentile(alone, share), percentile(beside, share)
+                    row += f"{ms[0]:>14.2f}{ms[1]:>8.2f}{ms[1] / ms[0]:>7.2f}"
+                print(row, flush=True)
         finally:
             server.terminate()
 

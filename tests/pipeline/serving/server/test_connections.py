@@ -35,7 +35,11 @@ def application_of_a_test():
     async def big(_):
         return Response(bytes(BIG))
 
-    return application(Metrics(), lifespan, [("/read", read, ["POST"]), ("/big", big, ["GET"])])
+    async def no_memory(_):
+        raise MemoryError
+
+    routes = [("/read", read, ["POST"]), ("/big", big, ["GET"]), ("/no_memory", no_memory, ["GET"])]
+    return application(Metrics(), lifespan, routes)
 
 
 @pytest.fixture(scope="module")
@@ -292,3 +296,10 @@ def test_a_body_that_is_not_compressed(url, coding):
 def test_a_slash_too_many_is_not_a_redirect(url):
     answer = httpx.get(f"{url}/healthz/")
     assert (answer.status_code, answer.json().keys()) == (404, {"error"})
+
+
+def test_memory_that_runs_out(url):
+    answer = httpx.get(f"{url}/no_memory")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "not enough memory" in answer.json()["error"]
+    assert httpx.get(f"{url}/healthz").is_success

@@ -247,6 +247,19 @@ def test_versions_change_under_load_and_no_request_fails(server, crowd, exported
     assert crowd[-1][1] == 2
 
 
+def test_a_version_that_is_copied_bit_by_bit_serves_once_it_is_whole(server, crowd, exported, tmp_path):
+    files = [path for path in exported.path.rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: (path.name != "saved_model.pb", path.name == "siamese.json")):
+        copy, content = tmp_path / "2" / path.relative_to(exported.path), path.read_bytes()
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        for part in (content[: len(content) // 2], content):
+            assert server.serving() == 1
+            copy.write_bytes(part)
+            time.sleep(0.1)  # in which the folder is looked at
+    eventually(lambda: server.serving() == 2)
+    assert {code for code, _ in crowd} == {200}
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
