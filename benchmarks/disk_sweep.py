@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks._small_runs import load_libraries, require, run_arguments, siamese, write_images
 
 _PLACES = ("output", "tmp", "serving")
-_FULL = re.compile(r"no space|MB free|GB are free|could not be written|no usable temporary", re.IGNORECASE)
+_FULL = re.compile(r"\[(model-|train-)?disk-full\]|\[data-disk-space\]|no usable temporary", re.IGNORECASE)
 _LARGE = 1 << 30
 _AFTER_THE_PUSH = ("report.html",)  # 5 MB each, whatever the images
 
