@@ -58,11 +58,11 @@ def photographs(large: bool, seed: int = 0) -> list[bytes]:
     return found
 
 
-def client(address: str, images: list[bytes], worst: bool, seed: int, count: int, answers: "Counter[int]") -> None:
-    """Requests one after another until all clients have sent ``count``, each over a new connection or the last one."""
+def client(address: str, images: list[bytes], worst: bool, seed: int, total: int, answers: "Counter[int]") -> None:
+    """Requests one after another until all clients have sent ``total``, each over a new connection or the last one."""
     chance = random.Random(seed)
     connection = http.client.HTTPConnection(address, timeout=120)
-    while sum(answers.values()) < count:
+    while sum(answers.values()) < total:
         if chance.random() < 0.3:
             connection.close()
         few = images[: 3 * _EACH] if chance.random() < 0.6 else images
