@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from crafted_images import GREY, RGB, chunk, encoded, exif, pixels, refusal
 
+from models.data import image_formats
 from models.data.image_formats import normalise
 from models.data.image_structure import png
 from models.data.image_structure.budget import Budget
@@ -71,6 +72,14 @@ def test_a_transparent_colour_of_sixteen_bits():
     colour = chunk(b"tRNS", struct.pack(">HHH", *wide[3, 4]))
     shown = np.where((RGB[3, 4] == RGB).all(axis=-1, keepdims=True), 255, RGB)
     np.testing.assert_array_equal(pixels(made(16, 2, wide, colour)), shown)
+
+
+@pytest.mark.parametrize("band", [1, 100, 2**20])
+def test_transparency_is_composited_in_parts(monkeypatch, band):
+    monkeypatch.setattr(image_formats, "_BAND", band)
+    shown = np.where(GREY[..., None] < 128, RGB, 255)
+    see_through = np.dstack([RGB, np.where(GREY < 128, 255, 0)]).astype(np.uint8)
+    np.testing.assert_array_equal(pixels(made(8, 6, see_through)), shown)
 
 
 def test_only_what_the_pixels_need_goes_on():

@@ -1,6 +1,7 @@
 """WebP: the canvas of each of its forms, frames and chunks."""
 
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -53,6 +54,15 @@ def test_orientation_is_undone_where_a_block_has_many_tags_of_the_same_bytes():
     turned = np.ascontiguousarray(np.rot90(RGB))
     data = encoded("WEBP", turned, lossless=True, exif=exif(4000, 60_000).ljust(200_000, b"\0"))
     np.testing.assert_array_equal(pixels(data), RGB)
+
+
+def test_a_longer_block_is_not_read_to_its_end():
+    data = encoded("WEBP", lossless=True, exif=exif(300, 900_000, orientation=1).ljust(1_000_000, b"\0"))
+    tracemalloc.start()
+    np.testing.assert_array_equal(pixels(data), RGB)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50_000_000
 
 
 def test_an_animation_is_its_first_frame():
