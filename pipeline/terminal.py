@@ -39,7 +39,7 @@ def quiet(log: Path) -> Iterator[Console]:
     try:
         with _into(log) as screen, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield Console(file=screen, highlight=False)
+            yield Console(file=screen, highlight=False, emoji=False)
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

@@ -37,6 +37,6 @@ def compare(
         return
     verdict = "[bold green]the same[/]" if answer.same else "[bold red]different[/]"
     below = "" if threshold is None else f" (same below {threshold:.4f})"
-    Console(highlight=False).print(
+    Console(highlight=False, emoji=False).print(
         f"{verdict}   score {answer.score:.4f} (same above 0.5), distance {answer.distance:.4f}{below}"
     )

@@ -33,7 +33,7 @@ def show_configuration(
     if as_yaml:
         print(config_yaml(user_values, section), end="")
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for one in sections(user_values, section):
         console.print(f"[bold cyan]{one.name or 'configuration'}[/]  {escape(one.meaning)}")
         console.print(_table(one))

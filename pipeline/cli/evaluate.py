@@ -53,4 +53,4 @@ def evaluate(
     table.add_column("", justify="right")
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4f}")
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)

@@ -74,7 +74,9 @@ def _fail(message: str, code: str) -> NoReturn:
         message = f"{message} [{code}]"
     message = "\n".join(shown(line, _LONGEST_LINE) for line in message.split("\n"))  # it may quote a file's content
     with suppress(OSError):  # the exit code says it where standard error cannot
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(message)}")
+        Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(
+            f"[bold red]error:[/] {escape(message)}"
+        )
     sys.exit(ExitCode.USER_ERROR)
 
 

@@ -38,7 +38,7 @@ def rollback(
     if as_json:
         print(json.dumps(asdict(done)))
         return
-    Console(highlight=False, soft_wrap=True).print(
+    Console(highlight=False, emoji=False, soft_wrap=True).print(
         f"[bold green]Rolled back[/]: version {done.version} serves, the model of version {done.restored}; "
         f"it replaced {done.replaced}\n{escape(done.address)}\n"
         f"[dim]No run pushes the model of version {done.replaced} again until you roll back to it.[/]"

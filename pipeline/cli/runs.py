@@ -41,7 +41,7 @@ def runs(
     if as_json:
         print(json.dumps([summary.model_dump(mode="json") for summary in summaries]))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     show_runs(console, summaries, output)
     try:
         _show_history(output, serving_dir, as_json=False, last=10)
@@ -76,7 +76,7 @@ def show(
         return
     summary = next((one for one in read_summaries(output) if one.run_id == asked), None)
     serves = found.serving if arrival and arrival.run_id == asked else None
-    show_lineage(Console(highlight=False), lineage, summary, serves)
+    show_lineage(Console(highlight=False, emoji=False), lineage, summary, serves)
 
 
 def _refuse_options_before(command: str, context: typer.Context) -> None:
@@ -99,7 +99,7 @@ def _show_history(output: Path, serving_dir: str | None, as_json: bool, last: in
     if as_json:
         print(json.dumps(history_as_json(address, found)))
     elif found.events or last is None:
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
         if last:
             console.print()
         show_history(console, address, found, last)

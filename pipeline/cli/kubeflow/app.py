@@ -196,9 +196,9 @@ def _check(pipeline: Path, pipeline_root: str | None) -> None:
 
 def stdout() -> Console:
     """Where results go."""
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 def stderr() -> Console:
     """Where errors and warnings go."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)

@@ -36,7 +36,7 @@ def compile_file(
     parameters = ", ".join(f"{name}={parameter['defaultValue']}" for name, parameter in sorted(definitions.items()))
     nodes = len(compiled.spec["root"]["dag"]["tasks"])
     warnings = "".join(f"\n{escape(line)}" for line in lines(compiled.findings()))
-    Console(highlight=False, soft_wrap=True).print(
+    Console(highlight=False, emoji=False, soft_wrap=True).print(
         f"{escape(str(output))}: {nodes} nodes, artifacts in {compiled.spec['defaultPipelineRoot']}\n"
         f"parameters of a run: {escape(parameters)}{warnings}"
     )

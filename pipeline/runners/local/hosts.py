@@ -77,7 +77,7 @@ def join(output: Path) -> int:
     """
     here = _this_host(output)
     prepare_native_libraries()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     console.print(
         f"[bold]host {here.number}[/] of {here.count}, the chief is {here.addresses[0]}; {escape(str(output))}"
     )
@@ -96,7 +96,9 @@ def join(output: Path) -> int:
     if ended.code == ExitCode.USER_ERROR:
         raise UserError(ended.reason, code="train-worker-failed")
     if ended.code:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(ended.reason)}")
+        Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(
+            f"[bold red]error:[/] {escape(ended.reason)}"
+        )
     elif ended.reason:
         console.print(f"run {first.run}: {escape(ended.reason)}")
     return ended.code
