@@ -18,9 +18,11 @@ def few_fields(serialized: bytes) -> bool:
     """Whether a serialized Example holds at most ``MAX_FIELDS`` fields and numbers.
 
     Raises:
-      ValueError: not a message.
+      ValueError: not a message; none that is too short for as many is looked at.
     """
     left = MAX_FIELDS
+    if len(serialized) <= left:  # each takes a byte at least
+        return True
     parts = [(0, len(serialized), 0, True)]  # (begin, end, depth, whether values are strings)
     while parts:
         at, end, depth, strings = parts.pop()

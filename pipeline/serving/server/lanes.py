@@ -93,10 +93,5 @@ async def in_cheapest(lanes: Iterable[Lane], size: int, work: Callable[[Lane], A
     raise RuntimeError("the last lane takes every request")
 
 
-def concurrent_calls() -> int:
-    """Calls of the model at a time, in all lanes."""
-    return 2 * _threads() + 1
-
-
 def _threads() -> int:
     return min(os.cpu_count() or 1, 8)

@@ -46,14 +46,13 @@ def serve_model(
     _log.propagate = False
     from pipeline.serving.server.app import ModelServer
     from pipeline.serving.server.endpoints import Metrics
-    from pipeline.serving.server.lanes import concurrent_calls
     from pipeline.serving.server.served_version import ServedVersion
 
-    # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image. With a
-    # thread for each call, none waits for the decoding of another one's large image.
+    # Concurrent calls on one core each rather than one call on all cores: also the fastest for one image. A second
+    # thread of operations, as one of the large lane decodes for long; each further one costs every call a little.
     threading = import_tensorflow().config.threading
     threading.set_intra_op_parallelism_threads(1)
-    threading.set_inter_op_parallelism_threads(concurrent_calls())
+    threading.set_inter_op_parallelism_threads(2)
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()  # the libraries stay: collecting an old version then takes no time
     metrics = Metrics()

@@ -49,16 +49,23 @@ def test_bombs(name):
     assert not few_fields(BOMBS[name])
 
 
-@pytest.mark.parametrize("serialized", [b"\xff" * 20, b"\x0a\x05ab", b"\x0b", EXAMPLE[:-3]])
+LONG = example(field(1, field(1, bytes(2 * MAX_FIELDS))))
+
+
+@pytest.mark.parametrize("serialized", [b"\xff" * 2 * MAX_FIELDS, b"\x0b" + LONG, LONG[:-3]])
 def test_no_message(serialized):
     with pytest.raises(ValueError, match=r"."):
         few_fields(serialized)
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes(serialized):
+def test_any_bytes(beginning):
     with suppress(ValueError):
-        assert few_fields(serialized) in (True, False)
+        assert few_fields(beginning + LONG) in (True, False)
+
+
+def test_what_is_too_short_for_as_many_is_not_looked_at():
+    assert few_fields(b"\xff" * MAX_FIELDS)
 
 
 def test_the_bound_is_far_from_a_pair():
