@@ -56,6 +56,38 @@ def test_the_form_follows_from_all_lines_so_that_numbered_images_are_paths(text,
     assert [pair[1:] for pair in parse_pairs("pairs.txt", text.encode())] == pairs
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 5 0\n0 6 1\n",
+        "0 7 1",
+        "1\t5\t1\n0\t9\t+1\n",
+        "\nyes b no\n",
+        "-1 0 1\n1 1 1",
+        "0 5 2\n1 6 3\n",
+        "match x 0.0",
+    ],
+)
+def test_a_list_that_two_forms_fit_with_different_labels_needs_a_first_line(text):
+    with pytest.raises(
+        UserError, match=r"line \d: the label of .* write 'image_a image_b same' or 'same image"
+    ) as caught:
+        parse_pairs("x", text.encode())
+    assert caught.value.code == "data-pair-list"
+
+
+def test_a_first_line_says_where_the_label_is():
+    text = b"1 5 0\n0 6 1\n"
+    assert parse_pairs("x", b"image_a image_b same\n" + text) == [(2, "1", "5", 0), (3, "0", "6", 1)]
+    assert parse_pairs("x", b"Same image_a image_b\n" + text) == [(2, "5", "0", 1), (3, "6", "1", 0)]
+    assert parse_pairs("x", b"same\timage_a\timage_b\n" + text.replace(b" ", b"\t")) == [
+        (2, "5", "0", 1),
+        (3, "6", "1", 0),
+    ]
+    assert parse_pairs("x", text + b"1 5 7\n")[0] == (1, "5", "0", 1)  # a line that only one form fits
+    assert parse_pairs("x", b"1 5 1\n0 6 0\n") == [(1, "1", "5", 1), (2, "0", "6", 0)]  # the same either way
+
+
 def test_csv_is_known_by_its_name_or_by_its_first_line():
     text = b"same,image_a,image_b\n1,a b.png,c.png\n"
     assert parse_pairs("x.csv", text) == parse_pairs("x.txt", text) == [LabelledPair(2, "a b.png", "c.png", 1)]
