@@ -144,7 +144,7 @@ class Folders(NamedTuple):
         if self.repeated:
             yield (
                 f"taken as different identities in each group, though they have the same name: {len(self.repeated):,} "
-                f"({_first(self.repeated)}); put all images of an identity into one folder"
+                f"({_first(self.repeated)}); put the images of those that are one identity into one folder"
             )
 
     def _notes_on_splits(self) -> Iterator[str]:

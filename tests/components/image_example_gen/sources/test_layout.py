@@ -189,8 +189,11 @@ def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_f
 @pytest.mark.parametrize(
     ("paths", "notes"),
     [
-        (["cam1/ann/1.png", "cam2/ann/1.png", "cam2/bob/1.png"], ["they have the same name: 1 (ann); put"]),
-        (["Greek/01/a.png", "Latin/01/b.png", "Latin/02/c.png", "Thai/02/d.png"], ["the same name: 2 (01, 02); put"]),
+        (["cam1/ann/1.png", "cam2/ann/1.png", "cam2/bob/1.png"], ["they have the same name: 1 (ann); put the"]),
+        (
+            ["Greek/01/a.png", "Latin/01/b.png", "Latin/02/c.png", "Thai/02/d.png"],
+            ["the same name: 2 (01, 02); put the"],
+        ),
         (["train/g/ann/1.png", "train/h/ann/1.png", "test/g/bob/1.png"], ["train = train", "same name: 1 (ann)"]),
         (["train/g/ann/1.png", "test/g/ann/1.png"], ["train = train; test = test"]),
         (
