@@ -1,4 +1,4 @@
-"""Folders named after splits, in any spelling and above any layout; hints that hold for the names that were found."""
+"""Folders named after splits, in many spellings and above any layout; hints that hold for the names that were found."""
 
 import tarfile
 import zipfile
@@ -224,6 +224,7 @@ def test_a_few_folders_called_like_splits_among_many_are_identities(tmp_path):
         (["train/ann/1.png", "train/bob/1.png"], "identity", "/data/train"),
         (["test/ann/1.png", "val/bob/1.png"], "identity", "test, val look like splits"),
         (["a/ann/1.png", "b/ann/1.png"], "identity", "(ann) repeat in several of a, b"),
+        (["seen/ann/1.png", "unseen/bob/1.png"], "identity", "lie 2 folders deep"),
         (["train/1.png", "bob/1.png"], "group/identity", "train"),
         (["set/train/a/1.png", "set/val/2.png", "set/test/2.png"], "identity", "deep; point at"),
         (["train/images/1.png", "valid/images/2.png"], "identity", "train, valid look like splits"),
