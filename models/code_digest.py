@@ -14,6 +14,9 @@ them. A module depends on
 
 An ``__init__`` of nothing but ``from ... import`` lines is a table of contents: whoever imports a name from it depends
 on the module that defines the name, not on the table nor on what else it lists.
+
+Libraries count with their versions, Pillow also with the formats that it was built for. One that may be missing, as
+pillow-heif may, counts where the closure imports it, present or not: what it could not read before, it can read now.
 """
 
 import ast
@@ -22,12 +25,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import features
+
 _PACKAGES = ("components", "models", "pipeline")
 _LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
+_WHERE_IMPORTED = frozenset(("pillow_heif", "imagehash"))  # modules
 _NAMED = re.compile(rf"(?<![\w.])(?:{'|'.join(_PACKAGES)})(?:\.[a-zA-Z_]\w*)+")
 
 
@@ -45,10 +52,12 @@ class _Source(NamedTuple):
     Attributes:
       references: what it depends on.
       contents: of an ``__init__`` of imports alone: what each of its names refers to; None of any other module.
+      libraries: of the libraries that count where they are imported, those that it imports.
     """
 
     references: list[_Reference]
     contents: dict[str, _Reference] | None
+    libraries: frozenset[str] = frozenset()
 
 
 @cache
@@ -67,7 +76,16 @@ def code_digest(*code: Any) -> str:
 
 @cache
 def _library_versions() -> list[str]:
-    return [version(library) for library in _LIBRARIES]
+    formats = (name for name in ("avif", "webp", *features.codecs) if features.check(name))
+    return [*map(version, _LIBRARIES), *formats]
+
+
+def _version_of_module(module: str) -> str:
+    """Of a library, which may be missing: ""."""
+    try:
+        return version(module) if find_spec(module) else ""
+    except PackageNotFoundError:
+        return "unknown"
 
 
 @cache
@@ -90,7 +108,9 @@ class SourceTree:
     def digest(self, *names: str) -> str:
         """SHA-256 over the closure and the versions of libraries."""
         modules, taken = self._followed(names)
-        digest = hashlib.sha256(json.dumps([_library_versions(), sorted(taken)]).encode())
+        libraries = sorted(frozenset[str]().union(*(self._source(module).libraries for module in modules)))
+        versions = [*_library_versions(), *((name, _version_of_module(name)) for name in libraries)]
+        digest = hashlib.sha256(json.dumps([versions, sorted(taken)]).encode())
         for file in self._files(modules):
             content = self._read(file)
             digest.update(f"{file.relative_to(self._root).as_posix()} {len(content)}\n".encode())
@@ -174,14 +194,17 @@ class SourceTree:
         package = module if is_package else module.rpartition(".")[0]
         references: list[_Reference] = []
         imported: dict[str, _Reference] = {}
+        libraries: set[str] = set()
         discovers = False
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 references += [_Reference(one.name) for one in node.names if self._file(one.name)]
+                libraries |= {one.name.partition(".")[0] for one in node.names}
                 discovers |= any(one.name == "pkgutil" for one in node.names)
             elif isinstance(node, ast.ImportFrom):
                 imported |= self._imported(node, package)
                 references += self._imported(node, package).values()
+                libraries.add((node.module or "").partition(".")[0])
                 discovers |= node.module == "pkgutil"
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 references += self._named(node.value)
@@ -192,7 +215,7 @@ class SourceTree:
             packages = {package, *(one.module for one in references)}
             references += [_Reference(one, None, True) for one in packages]
         is_listing = is_package and not discovers and all(map(_only_lists, tree.body))
-        return _Source(references, imported if is_listing else None)
+        return _Source(references, imported if is_listing else None, _WHERE_IMPORTED & libraries)
 
     def _imported(self, node: ast.ImportFrom, package: str) -> dict[str, _Reference]:
         """What the names of ``from ... import`` refer to, as far as that is of the project."""

@@ -78,8 +78,8 @@ class Executor(BaseBeamExecutor):
         _write_text(f"{report.uri}/{COUNTS}", json.dumps(figures, indent=2) + "\n")
         _write_text(f"{report.uri}/{QUARANTINE}", unused)
         try:
-            quarantine.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
             quarantine.check_conflicts(dropped, root, settings.conflicts)
+            quarantine.check_quarantined(figures, root, settings.max_quarantined, listing.hint)
             splits.check_splits(kept, settings.split, seed)
             splits.check_genuine(kept, settings.split, seed)
         except UserError as error:  # TFX removes the outputs of a node that fails

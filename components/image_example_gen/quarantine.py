@@ -102,11 +102,12 @@ def check_conflicts(dropped: dict[str, str], root: str, policy: str) -> None:
 
 
 def check_quarantined(counts: dict, root: str, limit: float, hint: str = "") -> None:
-    """Raises UserError, with the commonest reasons, if too large a share is unreadable or misplaced."""
-    unusable, read = counts["unreadable"] + counts["misplaced"], counts["images_read"]
+    """Raises UserError, with the commonest reasons, if too large a share is unreadable, misplaced or of two labels."""
+    unusable = counts["unreadable"] + counts["misplaced"] + counts["conflicts"]
+    read = counts["images_read"]
     if unusable <= limit * read:
         return
-    apart = (STRAY, DUPLICATE, CONFLICT)
+    apart = (STRAY, DUPLICATE)
     commonest = Counter({reason: times for reason, times in counts["reasons"].items() if reason not in apart})
     shown = ", ".join(f"{reason} ({times})" for reason, times in commonest.most_common(_REASONS_SHOWN))
     message = (

@@ -4,7 +4,8 @@ Three forms:
 
 * CSV with the columns ``image_a,image_b,same``, in any case, others beside them; any separator that ``read_csv`` finds.
 * Lines of ``image_a image_b 1``, or with the label first, as VoxCeleb's lists have it; separated by tabs where a line
-  has one, else by blanks; ``image_a image_b same`` may be the first.
+  has one, else by blanks; ``image_a image_b same`` or ``same image_a image_b`` may be the first line, and
+  must be where two forms fit every line with different labels, as they fit ``1 5 0``.
 * LFW's ``pairs.txt`` and ``pairsDevTest.txt`` (Huang et al. 2007): one or two numbers in the first line (folds, pairs
   of each kind in one), then ``name n1 n2`` for two images of one person and ``name1 n1 name2 n2`` for images of two;
   image n is ``name/name_000n``, of any ending. The first line may be missing where no line could be of another form.
@@ -265,15 +266,29 @@ def _parse_csv(text: str, header: list[str], errors: LineErrors) -> list[Labelle
 def _parse_lines(text: str, errors: LineErrors) -> list[LabelledPair]:
     lines = list(_split_lines(text))
     has_header = bool(lines) and _is_lfw_header(lines[0][1], [fields for _, fields in lines[1:]])
-    has_names = bool(lines) and [field.lower() for field in lines[0][1]] == list(COLUMNS)
-    forms = [_lfw] if has_header else [_label_last] if has_names else [_label_last, _label_first, _lfw]
-    lines = lines[has_header or has_names :]
+    named = _NAMED_FORMS.get(" ".join(lines[0][1]).lower()) if lines else None
+    forms = [_lfw] if has_header else [named] if named else [_label_last, _label_first, _lfw]
+    lines = lines[has_header or named is not None :]
     read = [[form(line, fields) for line, fields in lines] for form in forms]
+    _check_one_meaning(errors.name, lines, [pairs for pairs in read if None not in pairs])
     best = min(read, key=lambda pairs: pairs.count(None))  # the first of equals
     for (line, fields), pair in zip(lines, best, strict=True):
         if pair is None:
             errors.add(line, f"{' '.join(fields)[:80]!r} {_EXPECTED}")
     return [pair for pair in best if pair is not None]
+
+
+def _check_one_meaning(
+    name: str, lines: list[tuple[int, list[str]]], readings: list[list[LabelledPair | None]]
+) -> None:
+    """Checks that no list can be read in two forms with other labels."""
+    for (line, fields), *pairs in zip(lines, *readings, strict=True):
+        if len({pair.same for pair in pairs if pair}) > 1:
+            message = (
+                f"{name} line {line}: the label of {' '.join(fields)[:80]!r} may be first or last, as that of "
+                f"all lines; write {' or '.join(map(repr, _NAMED_FORMS))} above"
+            )
+            raise UserError(message, code="data-pair-list")
 
 
 def _split_lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -290,6 +305,9 @@ def _label_last(line: int, fields: list[str]) -> LabelledPair | None:
 
 def _label_first(line: int, fields: list[str]) -> LabelledPair | None:
     return _label_last(line, fields[1:] + fields[:1])
+
+
+_NAMED_FORMS = {"image_a image_b same": _label_last, "same image_a image_b": _label_first}
 
 
 def _lfw(line: int, fields: list[str]) -> LabelledPair | None:

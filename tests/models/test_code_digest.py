@@ -1,4 +1,7 @@
+import re
 import shutil
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -6,6 +9,11 @@ import pytest
 from models import code_digest as module
 from models.code_digest import SourceTree, code_digest
 from models.data import image_formats
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(module.__file__).parents[1]
 
@@ -139,6 +147,35 @@ def test_the_versions_of_libraries_count(project, monkeypatch):
     assert SourceTree(project).digest(COMPONENT) != before
 
 
+def test_the_formats_that_pillow_was_built_for_count(project, monkeypatch):
+    before = {SourceTree(project).digest(COMPONENT)}
+    check = module.features.check
+    for missing in ("webp", "avif", "libtiff"):
+        monkeypatch.setattr(module.features, "check", lambda name, missing=missing: name != missing and check(name))
+        module._library_versions.cache_clear()
+        before.add(SourceTree(project).digest(COMPONENT))
+    monkeypatch.undo()
+    module._library_versions.cache_clear()
+    assert len(before) == 3 + check("avif")
+
+
+@pytest.mark.parametrize("name", ["pillow_heif", "imagehash"])
+def test_a_library_that_may_be_missing_counts_where_it_is_imported(project, monkeypatch, name):
+    (project / "models/far.py").write_text(f"def read():\n    import {name}\n    from models import farther\n")
+    digests = set()
+    for version in ("", "1.0", "1.1"):
+        monkeypatch.setattr(module, "_version_of_module", lambda name, version=version: version)
+        digests.add((SourceTree(project).digest(COMPONENT), SourceTree(project).digest("models.trainer")))
+    assert [len(set(each)) for each in zip(*digests, strict=True)] == [3, 1]
+
+
+def test_a_hidden_library_is_missing(monkeypatch):
+    assert module._version_of_module("imagehash")
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    assert not module._version_of_module("imagehash")
+    assert not module._version_of_module("no_such_library_at_all")
+
+
 @pytest.mark.parametrize("name", ["models.no_such_module.at_all", "numpy.random", "models_of_another"])
 def test_what_is_not_of_the_project_is_an_error(name):
     with pytest.raises(ModuleNotFoundError, match=name):
@@ -151,6 +188,28 @@ def test_a_class_stands_for_its_module():
 
 class TestThisProject:
     TRAINER = "models.training.trainer.run_fn"
+
+    def test_every_library_that_may_be_missing_counts(self):
+        """What a component reads with the libraries of an extra, or asks for with find_spec."""
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        required = {"tensorflow", "pillow"}  # always installed: an extra asks for another variant
+        optional = {re.split(r"[\[>=<]", one)[0] for some in extras.values() for one in some} - required
+        modules = {one.replace("-", "_") for one in optional}
+        imported = set()
+        for file in (path for package in ("components", "models") for path in (ROOT / package).rglob("*.py")):
+            text = file.read_text()
+            imported |= set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.MULTILINE)) & modules
+            imported |= set(re.findall(r"""(?:find_spec|import_module)\(["'](\w+)""", text))
+        assert "pillow_heif" in imported
+        assert imported <= module._WHERE_IMPORTED
+
+    @pytest.mark.skipif(not find_spec("pillow_heif"), reason="an optional library")
+    def test_heic_counts_for_ingest_and_not_for_the_trainer(self, monkeypatch):
+        names = ("components.image_example_gen.component", self.TRAINER)
+        before = [SourceTree(ROOT).digest(name) for name in names]
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+        changed = [SourceTree(ROOT).digest(name) != one for name, one in zip(names, before, strict=True)]
+        assert changed == [True, False]
 
     @pytest.fixture
     def scratch(self, tmp_path):

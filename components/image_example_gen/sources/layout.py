@@ -1,6 +1,7 @@
 """What the folders above images say: their identity, group and split; and what is said where images lie elsewhere."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -15,44 +16,65 @@ FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": 
 DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
 MISPLACED = "misplaced"  # what reasons begin with
 
-_AROUND = r"(?:images?|data|sets?|split|folder)*"
+EVAL = "eval"  # val or test: which one, no name says
+
+_AROUND = r"(?:images?|imgs?|data|daten|bilder|sets?|split|folder|集)*"
 _SPLIT_NAME = re.compile(
-    rf"{_AROUND}(?:(train|training|trn)|(val|valid|validation|validate|dev|development)|(test|testing|tst)){_AROUND}"
+    rf"{_AROUND}(?:(train|trainings?|trn|trainval|entrainement|entrenamiento|treino|treinamento|addestramento|训练)"
+    r"|(val|valid|validation|validate|validating|dev|development|validierungs?|validacion|validacao|验证)"
+    r"|(test|testing|tst|teste?s|teste|pruebas?|测试)"
+    rf"|(eval|evals|evaluation|evaluate|evaluating)){_AROUND}"
 )
+_SHORT = {"tr": SPLITS[0], "te": SPLITS[2], "ts": SPLITS[2]}  # imagesTr and imagesTs
 _OTHER_PART = re.compile(
-    r"query|queries|gallery|probes?|k?folds?|unlabell?ed|unsup|pred|predict|holdout|genuine|forged|forger(?:y|ies)|forg|org"
+    "query|queries|gallery|probes?|k?folds?|unlabell?ed|unsup|pred|predict|holdout|heldout|genuine|forged|forger(?:y|ies)"
+    "|forg|org|background|seen|unseen|support|references?|enrol(?:l(?:ed|ment)?)?|verify|verification"
 )
+_NUMBERED_PART = re.compile(r"(?:data|images?|imgs?)?[\W_]*(?:split|subset|partition|shard|chunk)s?[\W_]*\d+")
 _AROUND_WORD = re.compile(r"images?|imgs?|data|dataset|sets?|split|folder|stage|stg|part")
 # Folders around images that are no identities: train/images, test/unknown.
 _NOBODY = re.compile(r"images?|imgs?|jpe?gs?|pngs?|photos?|pictures?|data|dataset|all|unknown|unlabell?ed|none")
 _SHOWN = 3
 
+_SPLITS_NAMED = (*SPLITS, EVAL)
+
 Parts = Sequence[str]  # of a path: folders, then the file
 
 
 def split_named(name: str) -> str:
-    """The split that a folder or a manifest means by a name, in any usual spelling; "" for any other name."""
-    match = _SPLIT_NAME.fullmatch(re.sub(r"[\W_]+", "", name.casefold()))
-    return SPLITS[match.lastindex - 1] if match and match.lastindex else ""
+    """The split that a folder or a manifest means by a name, in many spellings; "" for any other name, also eval."""
+    named = _like_split(name)
+    return named if named != EVAL else ""
+
+
+@cache
+def _like_split(name: str) -> str:
+    """The split, or ``EVAL``, that a name means; "" for any other name."""
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    match = _SPLIT_NAME.fullmatch(re.sub(r"[\W_]+", "", plain.casefold()))
+    return _SPLITS_NAMED[match.lastindex - 1] if match and match.lastindex else ""
 
 
 @cache
 def _part_named(name: str) -> tuple[str, str]:
     """The part of a data set that a folder is called after, and the other words of its name."""
-    if split := split_named(name):
+    if split := _like_split(name):
         return split, ""
+    if _NUMBERED_PART.fullmatch(name.casefold()):
+        return "split", ""
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())
-    parts = {word: split_named(word) or (word if _OTHER_PART.fullmatch(word) else "") for word in words}
-    named = [part for part in parts.values() if part]
-    others = [word for word in words if not parts[word] and not _AROUND_WORD.fullmatch(word)]
-    return (named[0], " ".join(others)) if len(named) == 1 else ("", "")
+    splits = {word: _like_split(word) or _SHORT.get(word, "") for word in words}
+    others = {word: word for word in words if _OTHER_PART.fullmatch(word)}
+    named = [part for part in splits.values() if part] or list(others)
+    rest = [word for word in words if not splits[word] and word not in others and not _AROUND_WORD.fullmatch(word)]
+    return (named[0], " ".join(rest)) if len(named) == 1 else ("", "")
 
 
 def parts_among(names: Iterable[str]) -> dict[str, str]:
     """The folders among some beside each other that are called like parts of a data set, each with its part.
 
-    A part is a split, or a word such as query, gallery or fold. Also train2017 and val2017, test_stg1, fold_1, or
-    cars_train and cars_test: the other words of a name are those of another part's.
+    A part is a split, ``EVAL``, or a word such as query, gallery or fold. Also train2017 and val2017, test_stg1,
+    fold_1, or cars_train and cars_test: the other words of a name are those of another part's.
     """
     named = {name: _part_named(name) for name in names}
     sharing = Counter(others for part, others in named.values() if part)
@@ -66,13 +88,15 @@ class Folders(NamedTuple):
       layout: below the folders of splits, where there are some.
       splits: the split of each folder of images that is one; empty where the images have no such folders.
       unlabelled: parts of the data set that hold no folders of identities.
-      doubtful: folders that are taken as identities and called like a split.
+      doubtful: folders that are taken as identities, or as groups, and called like parts of a data set.
+      repeated: names of identities that several groups have.
     """
 
     layout: Layout
     splits: dict[str, str]
     unlabelled: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
 
     @property
     def divided(self) -> tuple[str, ...]:
@@ -112,9 +136,18 @@ class Folders(NamedTuple):
     def notes(self) -> Iterator[str]:
         """What is read into the names of folders, a sentence each."""
         if self.doubtful:
-            yield f"taken as identities, though called like splits: {', '.join(self.doubtful[:_SHOWN])}"
-        if not self.splits:
-            return
+            kind = "splits" if all(map(_like_split, self.doubtful)) else "parts of a data set"
+            taken = "identities" if self.layout == "identity" else "groups"
+            yield f"taken as {taken}, though called like {kind}: {', '.join(self.doubtful[:_SHOWN])}"
+        if self.splits:
+            yield from self._notes_on_splits()
+        if self.repeated:
+            yield (
+                f"taken as different identities in each group, though they have the same name: {len(self.repeated):,} "
+                f"({_first(self.repeated)}); put the images of those that are one identity into one folder"
+            )
+
+    def _notes_on_splits(self) -> Iterator[str]:
         by_split = defaultdict(list)
         for name, split in sorted(self.splits.items()):
             by_split[split].append(name)
@@ -133,13 +166,30 @@ def read_folders(address: str, images: Iterable[Parts], layout: Layout) -> Folde
     """
     images = list(images)
     depth = DEPTHS[layout]
+    _check_not_ambiguous(address, images)
     splits, unlabelled = split_folders(images, depth)
     if splits:
-        return Folders(layout, splits, unlabelled)
+        folders = Folders(layout, splits, unlabelled)
+        return folders._replace(repeated=_repeated(map(folders.below_split, images), layout))
     for level in range(depth - 1):
         _check_no_parts(address, images, layout, level)
-    identities = sorted({parts[-2] for parts in images if len(parts) == depth})
-    return Folders(layout, {}, doubtful=tuple(name for name in identities if split_named(name)))
+    names = {parts[0] for parts in images if len(parts) == depth}
+    named = {name for name in names if _like_split(name)} | parts_among(names).keys()
+    return Folders(layout, {}, doubtful=tuple(sorted(named)), repeated=_repeated(images, layout))
+
+
+def _repeated(images: Iterable[Parts], layout: Layout) -> tuple[str, ...]:
+    return tuple(repeated_identities(images)) if layout == "group/identity" else ()
+
+
+def _check_not_ambiguous(address: str, images: Sequence[Parts]) -> None:
+    """Checks that no folder beside one for train may be val as well as test, where most images lie in such folders."""
+    parts = parts_among({one[0] for one in images if len(one) > 1})
+    labelled = Counter(one[0] for one in images if len(one) > 2 and one[0] in parts)
+    ambiguous = sorted(name for name, part in parts.items() if part == EVAL and labelled[name])
+    if ambiguous and SPLITS[0] in parts.values() and 2 * labelled.total() > len(images):
+        message = f"{address}: {_first(ambiguous)} may be for {SPLITS[1]} or for {SPLITS[2]}: rename it to one of them"
+        raise UserError(message, code="data-split-folders")
 
 
 def split_folders(images: Iterable[Parts], depth: int) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -194,6 +244,11 @@ def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level
         elif SPLITS[0] in parts.values() and any(part in SPLITS[1:] for part in parts.values()):
             remedy = "set data.layout: identity, which takes them as given splits"
             message = f"its folders {shown} are splits, not groups: {remedy}"
+        elif len({*parts.values()} & {*_SPLITS_NAMED}) > 1:
+            message = (
+                f"its folders {shown} are splits, not groups; given splits are folders for {SPLITS[0]} and for "
+                f"{SPLITS[1]} or {SPLITS[2]}, with data.layout: identity"
+            )
         elif repeated := repeated_identities(inside):
             message = (
                 f"its folders {shown} are parts of a data set, not groups, and {len(repeated)} names of identities "
@@ -208,12 +263,13 @@ def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level
 def fitting_layout(images: Iterable[Parts], layout: Layout) -> tuple[Layout, int] | None:
     """The other layout, if it fits some images, with their number; None where its labels would be doubtful.
 
-    They would be where splits are among its groups or identities, or where identities of several groups share a name.
+    They would be where parts of a data set are among its groups or identities, or where identities of several groups share a name.
     """
     other: Layout = "identity" if layout == "group/identity" else "group/identity"
     fitting = [parts for parts in images if len(parts) == DEPTHS[other]]
     folders = {folder for parts in fitting for folder in parts[:-1]}
-    divided = any(map(split_named, folders)) or any(part in SPLITS for part in parts_among(folders).values())
+    parts = parts_among(folders)
+    divided = any(map(_like_split, folders)) or any(part in SPLITS for part in parts.values()) or len(parts) > 1
     if not fitting or divided or repeated_identities(fitting):
         return None
     return other, len(fitting)
@@ -226,6 +282,10 @@ def repeated_identities(images: Iterable[Parts]) -> list[str]:
         if len(parts) == DEPTHS["group/identity"]:
             groups[parts[1]].add(parts[0])
     return sorted(name for name, several in groups.items() if len(several) > 1)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def nothing_found(address: str, images: Sequence[Parts], layout: Layout, others: Counter[str]) -> str:
@@ -248,7 +308,7 @@ def nothing_found(address: str, images: Sequence[Parts], layout: Layout, others:
         return f"{expected}: its {most} images lie in no identity's folder; make one folder for each identity"
     if depth > DEPTHS[layout] and len(tops) == 1:
         return f"{expected}: {most} images lie {depth - 1} folders deep; point at {address}/{tops[0]}"
-    if splits := [top for top in tops if split_named(top)]:
+    if splits := [top for top in tops if _like_split(top)]:
         return (
             f"{expected}: {most} images lie {depth - 1} folders deep, and {', '.join(splits)} look like splits; given "
             f"splits are folders for {SPLITS[0]} and for {SPLITS[1]} or {SPLITS[2]}, each with folders of identities"

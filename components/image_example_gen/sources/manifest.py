@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layout import parts_among, split_named
+from components.image_example_gen.sources.layout import EVAL, parts_among, split_named
 from components.image_example_gen.sources.source import (
     FolderReader,
     Found,
@@ -242,8 +242,9 @@ def _problem(row: dict[str, str]) -> str:
     if not row["identity"] and not row["impostor_of"]:
         return "identity is empty; name whom or what the image shows"
     if row["split"] and not split_named(row["split"]):
-        near = difflib.get_close_matches(row["split"].lower(), SPLITS, n=1, cutoff=0.4)
-        return f"split {row['split']!r} is unknown; {f'did you mean {near[0]}?' if near else 'train, val or test'}"
+        near = difflib.get_close_matches(row["split"].lower(), SPLITS, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"write {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
+        return f"split {row['split']!r} is unknown; {hint}"
     if row["impostor_of"] and row["impostor_of"] == row["identity"]:
         return (
             f"impostor_of is the row's own identity {row['identity']!r}; in a forgery's row identity is who made it, "
@@ -274,7 +275,7 @@ def _check_together(rows: list[ManifestRow], errors: LineErrors) -> None:
 def _notes(rows: list[ManifestRow]) -> tuple[str, ...]:
     """Says that folders named after splits mean nothing here."""
     tops = {row.path.partition("/")[0] for row in rows if "/" in row.path}
-    splits = {name: part for name, part in parts_among(tops).items() if part in SPLITS}
+    splits = {name: part for name, part in parts_among(tops).items() if part in (*SPLITS, EVAL)}
     if any(row.split for row in rows) or len(set(splits.values())) < 2:
         return ()
     names = " and ".join(sorted(splits))

@@ -95,14 +95,26 @@ def test_figures_add_up():
 
 def test_only_unusable_images_count_towards_the_limit():
     counts, _ = figures()
-    check_quarantined(counts, "data", limit=3 / 11)
+    check_quarantined(counts, "data", limit=4 / 11)
     with pytest.raises(UserError) as caught:
         check_quarantined(counts, "data", limit=0.1, hint="; a hint")
     assert caught.value.code == "data-too-many-unusable"
-    assert caught.value.message.startswith("data: 3 of 11 images are unusable")
+    assert caught.value.message.startswith("data: 4 of 11 images are unusable")
     assert caught.value.message.endswith(
-        "too many pixels (2), misplaced (1); 3 identities lose all their images: a, b, z; a hint"
+        "too many pixels (2), label conflict (1), misplaced (1); 3 identities lose all their images: a, b, z; a hint"
     )
+
+
+def test_images_of_two_labels_count_towards_the_limit_and_copies_under_one_do_not():
+    rows = [row(f"{identity}/{number}", identity, f"{number}") for identity in "abc" for number in range(4)]
+    rows += [row(f"d/{number}", "d", "same") for number in range(8)]
+    dropped = find_dropped(rows)
+    counts = count([one for one in rows if one.image_id not in dropped], quarantine(rows, dropped, ()), {})
+    assert (counts["conflicts"], counts["duplicates"], counts["images_read"]) == (12, 7, 20)
+    check_quarantined(counts, "photos", limit=0.6)
+    with pytest.raises(UserError, match=r"12 of 20 images are unusable.*: label conflict \(12\); 3 identities lose"):
+        check_quarantined(counts, "photos", limit=0.59)
+    check_quarantined({**counts, "conflicts": 0}, "photos", limit=0)
 
 
 def test_csv_quotes_what_needs_it():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.storage import pair_lists
 from components.storage.pair_lists import ImagesOnDisk, KnownImages, LabelledPair, parse_pairs, repeated, resolve
 from models.errors import UserError
 
@@ -54,6 +55,38 @@ def test_lfws_form(head):
 )
 def test_the_form_follows_from_all_lines_so_that_numbered_images_are_paths(text, pairs):
     assert [pair[1:] for pair in parse_pairs("pairs.txt", text.encode())] == pairs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 5 0\n0 6 1\n",
+        "0 7 1",
+        "1\t5\t1\n0\t9\t+1\n",
+        "\nyes b no\n",
+        "-1 0 1\n1 1 1",
+        "0 5 2\n1 6 3\n",
+        "match x 0.0",
+    ],
+)
+def test_a_list_that_two_forms_fit_with_different_labels_needs_a_first_line(text):
+    with pytest.raises(
+        UserError, match=r"line \d: the label of .* write 'image_a image_b same' or 'same image"
+    ) as caught:
+        parse_pairs("x", text.encode())
+    assert caught.value.code == "data-pair-list"
+
+
+def test_a_first_line_says_where_the_label_is():
+    text = b"1 5 0\n0 6 1\n"
+    assert parse_pairs("x", b"image_a image_b same\n" + text) == [(2, "1", "5", 0), (3, "0", "6", 1)]
+    assert parse_pairs("x", b"Same image_a image_b\n" + text) == [(2, "5", "0", 1), (3, "6", "1", 0)]
+    assert parse_pairs("x", b"same\timage_a\timage_b\n" + text.replace(b" ", b"\t")) == [
+        (2, "5", "0", 1),
+        (3, "6", "1", 0),
+    ]
+    assert parse_pairs("x", text + b"1 5 7\n")[0] == (1, "5", "0", 1)  # a line that only one form fits
+    assert parse_pairs("x", b"1 5 1\n0 6 0\n") == [(1, "1", "5", 1), (2, "0", "6", 0)]  # the same either way
 
 
 def test_csv_is_known_by_its_name_or_by_its_first_line():
@@ -163,7 +196,8 @@ PATHS = st.text(st.characters(exclude_categories=("Cs", "C", "Z")), min_size=1)
 @given(st.lists(st.tuples(PATHS, PATHS, st.integers(0, 1)), min_size=1, unique_by=lambda pair: frozenset(pair[:2])))
 def test_what_is_written_is_read(pairs):
     pairs = [pair for pair in pairs if pair[0] != pair[1]] or [("a", "b", 1)]
-    text = "".join(f"{a}\t{b}\t{same}\n" for a, b, same in pairs)
+    head = "image_a image_b same\n" if all(a.lower() in pair_lists._LABELS for a, _, _ in pairs) else ""  # 0 a 1
+    text = head + "".join(f"{a}\t{b}\t{same}\n" for a, b, same in pairs)
     read = parse_pairs("pairs", text.encode())
     assert [(pair.a, pair.b, pair.same) for pair in read] == [(a.strip(), b.strip(), same) for a, b, same in pairs]
 

@@ -1,4 +1,4 @@
-"""Folders named after splits, in any spelling and above any layout; hints that hold for the names that were found."""
+"""Folders named after splits, in many spellings and above any layout; hints that hold for the names that were found."""
 
 import tarfile
 import zipfile
@@ -50,6 +50,10 @@ def refusal(root: Path, paths: list[str], layout="identity") -> UserError:
     ("names", "split"),
     [
         (["train", "Train", "TRAIN", "training", "train_set", "Training Set", "train-images", "images.train"], "train"),
+        (["trainval", "train_val", "Trainingsdaten", "entra\u00eenement", "train_imgs", "\u8bad\u7ec3\u96c6"], "train"),
+        (["Validierung", "validaci\u00f3n"], "val"),
+        (["Testdaten", "test_images", "tests", "\u6d4b\u8bd5\u96c6"], "test"),
+        (["eval", "Evaluation", "images_evaluation", "evaline", "training_ann", "tr", "medieval", "dateneval x"], ""),
         (["val", "valid", "validation", "Validation_Data", "dev", "VAL"], "val"),
         (["test", "testing", "Test Set", "TEST"], "test"),
         (["trainer", "testament", "val d'isere", "tester", "train 1", "data", "set", "", "_", "ann", "Deva"], ""),
@@ -70,6 +74,13 @@ def test_spellings_of_splits(names, split):
         (["fold_1", "fold2"], ["fold", "fold"]),
         (["train", "test tube", "bullet train", "Val Smith", "foldable", "ann"], ["train"]),
         (["train test", "ann"], []),
+        (["imagesTr", "imagesTs"], ["train", "test"]),
+        (["lfw_tr", "lfw_te", "lfw_ann"], ["train", "test"]),
+        (["train", "val_seen", "val_unseen"], ["train", "val", "val"]),
+        (["split_0", "Split 1", "data_split_2", "shard-10"], ["split"] * 4),
+        (["seen", "unseen"], ["seen", "unseen"]),
+        (["images_background", "images_evaluation"], ["background", "eval"]),
+        (["split_pea", "part_1", "batch_2", "unforeseen", "supporter", "splits"], []),
     ],
 )
 def test_folders_beside_each_other_that_are_called_like_parts_of_a_data_set(names, parts):
@@ -156,6 +167,17 @@ def test_an_identity_may_have_the_name_of_a_split(tmp_path):
         (["set/train/1.png", "set/val/2.png"], "group/identity", "point at"),
         (["set/train/a/1.png", "set/val/2.png", "set/test/2.png"], "group/identity", "point at"),
         (["genuine/1_1.png", "forged/1_1.png"], "identity", "a manifest"),
+        (["eval/1.png", "train/2.png"], "identity", "a manifest"),
+        (["imagesTr/1.png", "imagesTs/2.png"], "identity", "make a folder for each identity in each"),
+        (["Seen/1.png", "Unseen/2.png"], "identity", "a manifest"),
+        (["split-1/1.png", "split-2/1.png"], "identity", "a manifest"),
+        (["trainval/ann/1.png", "test/bob/1.png"], "group/identity", "set data.layout: identity"),
+        (["support/ann/1.png", "query/ann/1.png"], "group/identity", "(ann) repeat in them"),
+        (["val/ann/1.png", "test/bob/1.png"], "group/identity", "given splits are folders for train and for"),
+        (["train/ann/1.png", "eval/bob/1.png"], "identity", "eval may be for val or for test: rename it"),
+        (["train/ann/1.png", "eval/ann/1.png"], "group/identity", "eval may be for val or for test: rename it"),
+        (["train/a/1.png", "test/b/1.png", "Evaluation_Data/a/1.png"], "identity", "Evaluation_Data may be for"),
+        (["tr/g/ann/1.png", "te/g/bob/1.png", "evaluation/h/ann/1.png"], "group/identity", "evaluation may be for"),
     ],
 )
 def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_fact):
@@ -165,11 +187,44 @@ def test_splits_are_neither_identities_nor_groups(tmp_path, paths, layout, key_f
 
 
 @pytest.mark.parametrize(
+    ("paths", "notes"),
+    [
+        (["cam1/ann/1.png", "cam2/ann/1.png", "cam2/bob/1.png"], ["they have the same name: 1 (ann); put the"]),
+        (
+            ["Greek/01/a.png", "Latin/01/b.png", "Latin/02/c.png", "Thai/02/d.png"],
+            ["the same name: 2 (01, 02); put the"],
+        ),
+        (["train/g/ann/1.png", "train/h/ann/1.png", "test/g/bob/1.png"], ["train = train", "same name: 1 (ann)"]),
+        (["train/g/ann/1.png", "test/g/ann/1.png"], ["train = train; test = test"]),
+        (
+            ["probe/ann/1.png", "gallery/bob/1.png"],
+            ["taken as groups, though called like parts of a data set: gallery,"],
+        ),
+        (["test/ann/1.png", "thing/bob/1.png"], ["taken as groups, though called like splits: test"]),
+        (["Greek/alpha/1.png", "Latin/a/1.png"], []),
+    ],
+)
+def test_names_that_repeat_in_groups_or_are_called_like_parts_are_noted(tmp_path, paths, notes):
+    found = list_images(as_folder(tmp_path, paths), "group/identity").notes
+    assert [part in note for note, part in zip(found, notes, strict=True)] == [True] * len(notes)
+
+
+def test_a_few_folders_called_like_splits_among_many_are_identities(tmp_path):
+    paths = ["train/ann/1.png", "test/bob/1.png", "train/1.png", *(f"p{number}/1.png" for number in range(4))]
+    listing = list_images(as_folder(tmp_path, paths))
+    assert {one.identity for one in listing.found} == {"train", "p0", "p1", "p2", "p3"}
+    assert not any(one.given_split for one in listing.found)
+    paths = ["train/ann/1.png", "eval/bob/1.png", *(f"p{number}/1.png" for number in range(4))]
+    assert len(list_images(as_folder(tmp_path / "other", paths)).set_aside) == 2
+
+
+@pytest.mark.parametrize(
     ("paths", "layout", "key_fact"),
     [
         (["train/ann/1.png", "train/bob/1.png"], "identity", "/data/train"),
         (["test/ann/1.png", "val/bob/1.png"], "identity", "test, val look like splits"),
         (["a/ann/1.png", "b/ann/1.png"], "identity", "(ann) repeat in several of a, b"),
+        (["seen/ann/1.png", "unseen/bob/1.png"], "identity", "lie 2 folders deep"),
         (["train/1.png", "bob/1.png"], "group/identity", "train"),
         (["set/train/a/1.png", "set/val/2.png", "set/test/2.png"], "identity", "deep; point at"),
         (["train/images/1.png", "valid/images/2.png"], "identity", "train, valid look like splits"),
@@ -201,3 +256,6 @@ def test_a_manifest_gives_splits_in_any_spelling_and_by_its_column_alone(tmp_pat
     listing = list_images(str(manifest))
     assert {one.given_split for one in listing.found} == {""}
     assert listing.notes[0].startswith("the folders test and train are not taken as splits")
+    manifest.write_text("path,identity,split\ntrain/1.png,ann,evaluation\n")
+    with pytest.raises(UserError, match="'evaluation' is unknown; write train, val or test"):
+        list_images(str(manifest))
