@@ -116,16 +116,16 @@ def affecting(level: Affects, section: type[BaseModel], content: Mapping[str, An
     return kept
 
 
-def change_paths(section: type[BaseModel], content: Any, change: Callable[[str], str]) -> None:
-    """Changes, in place, every value of an unchecked section that may be a path of this machine."""
+def change_paths(section: type[BaseModel], content: Any, change: Callable[[str], str], addresses: bool = False) -> None:
+    """Changes, in place, every value of an unchecked section that may be a path of this machine, or an address."""
     if not isinstance(content, dict):
         return
     for key, field in section.model_fields.items():
         value, path = content.get(key), _marker(field, IsPath, None)
         if path is None:
             for inner in sections_in(field.annotation):
-                change_paths(inner, value, change)
-        elif isinstance(value, str) and value not in path.unless and not is_address(value):
+                change_paths(inner, value, change, addresses)
+        elif isinstance(value, str) and value not in path.unless and (addresses or not is_address(value)):
             content[key] = change(value)
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import os
 import shlex
 from collections.abc import Iterable
 from importlib import resources
@@ -13,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from models.addresses import as_in_a_shell
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
 from models.user_files import read_text, shown
@@ -86,7 +88,7 @@ def read_user_values(
     if path:
         name, content = str(path), _read(str(path), path)
         _check_nothing_empty(name, content)
-        change_paths(Config, content, lambda value: str(path.parent / value))  # in a file: relative to the file
+        change_paths(Config, content, lambda value: _beside(path, value))
     elif data in (None, DIGITS):
         name, content = f"{DEFAULT}.yaml", _read(DEFAULT, Path(str(resources.files("configs"))) / f"{DEFAULT}.yaml")
     else:
@@ -100,7 +102,17 @@ def read_user_values(
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section["source"] = data
+    try:
+        change_paths(Config, content, as_in_a_shell, addresses=True)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}", code="config-invalid-value") from None
     return UserValues(name, content)
+
+
+def _beside(file: Path, value: str) -> str:
+    """A path in a configuration, relative to the file; a folder that is called ``~`` is no home."""
+    path = str(file.parent / os.path.expanduser(value))  # noqa: PTH111 - which takes ./~ for ~
+    return f"./{path}" if path.startswith("~") else path
 
 
 def _check_nothing_empty(name: str, content: Any, key: str = "") -> None:

@@ -183,6 +183,37 @@ def test_paths_are_relative_to_the_file_and_overrides_to_the_caller(write, tmp_p
     assert load_config(write(f"data: {{source: {DIGITS}}}\n")).data.source == DIGITS
 
 
+PATHS = ["data.source", "data.schema_file", "push.serving_dir", "pairs.protocol.val"]
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_a_path_is_what_a_shell_makes_of_it(write, monkeypatch, tmp_path, key):
+    monkeypatch.setenv("HOME", "/home/ann")
+    *sections, last = key.split(".")
+
+    def loaded(value, in_file):
+        text = "".join(f"{section}: {{" for section in sections) + f"{last}: '{value}'" + "}" * len(sections)
+        config = load_config(write(text)) if in_file else load_config(overrides=[f"{key}={value}"])
+        content = config.model_dump()
+        for part in key.split("."):
+            content = content[part]
+        return content
+
+    for in_file in (True, False):
+        assert loaded("~/photos", in_file) == "/home/ann/photos"
+        for value in ("$HOME/x", "$STAGE", "gs://b/${STAGE}/x", "~no-such-user/x"):
+            with pytest.raises(UserError, match="is replaced by a shell only") as refused:
+                loaded(value, in_file)
+            assert refused.value.code == "config-invalid-value"
+
+
+def test_a_folder_that_is_called_like_a_home(monkeypatch, tmp_path, write):
+    monkeypatch.chdir(tmp_path)
+    write("push: {serving_dir: serving}", "~/mine.yaml")
+    assert load_config(Path("~/mine.yaml")).push.serving_dir == "./~/serving"
+    assert load_config(data="./~/photos").data.source == "./~/photos"
+
+
 def test_the_digest_is_of_what_is_configured_not_of_where_the_images_lie():
     config = load_config()
     assert load_config(overrides=["data.source=elsewhere"]).digest() == config.digest()
