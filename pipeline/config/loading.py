@@ -2,9 +2,8 @@
 
 import difflib
 import logging
-import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from types import UnionType
@@ -14,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from models.addresses import as_in_a_shell
+from models.addresses import as_in_a_shell, is_address
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
 from models.user_files import read_text, shown
@@ -88,7 +87,7 @@ def read_user_values(
     if path:
         name, content = str(path), _read(str(path), path)
         _check_nothing_empty(name, content)
-        change_paths(Config, content, lambda value: _beside(path, value))
+        _change_paths(name, content, lambda value: _beside(path, value))
     elif data in (None, DIGITS):
         name, content = f"{DEFAULT}.yaml", _read(DEFAULT, Path(str(resources.files("configs"))) / f"{DEFAULT}.yaml")
     else:
@@ -102,16 +101,21 @@ def read_user_values(
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section["source"] = data
+    _change_paths(name, content, as_in_a_shell)
+    return UserValues(name, content)
+
+
+def _change_paths(name: str, content: dict[str, Any], change: Callable[[str], str]) -> None:
     try:
-        change_paths(Config, content, as_in_a_shell, addresses=True)
+        change_paths(Config, content, change, addresses=True)
     except ValueError as error:
         raise UserError(f"{name}: {error}", code="config-invalid-value") from None
-    return UserValues(name, content)
 
 
 def _beside(file: Path, value: str) -> str:
     """A path in a configuration, relative to the file; a folder that is called ``~`` is no home."""
-    path = str(file.parent / os.path.expanduser(value))  # noqa: PTH111 - which takes ./~ for ~
+    value = as_in_a_shell(value, file.parent)
+    path = value if is_address(value) else str(file.parent / value)
     return f"./{path}" if path.startswith("~") else path
 
 
