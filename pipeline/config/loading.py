@@ -24,6 +24,8 @@ from pipeline.config.yaml_text import parse_yaml
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 _MOST_BYTES = 1 << 20  # of a configuration
 _MOST_ERRORS = 20
+_LISTS = ("tuple_type", "list_type", "set_type", "frozen_set_type")  # types of an error of pydantic's
+_TABLES = ("model_type", "model_attributes_type", "dict_type", "mapping_type")
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +148,15 @@ def _message_of(error: ErrorDetails) -> tuple[str, str]:
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return reason if key == "the configuration" else f"{key}: {reason}", "config-invalid-value"
-    return f"{key}: got {shown(repr(error['input']))}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
+    value = error["input"]
+    got = "no value" if value is None else shown(repr(value))
+    if error["type"] in _LISTS:
+        example = f", such as [{shown(str(value))}]" if isinstance(value, (str, int, float)) else ""
+        return f"{key}: got {got}; must be a list{example}", "config-invalid-value"
+    if error["type"] in _TABLES:
+        hint = "; leave the section out for its defaults" if value is None else ""
+        return f"{key}: got {got}; must be a table of keys, such as {{key: value}}{hint}", "config-invalid-value"
+    return f"{key}: got {got}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
 
 
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:

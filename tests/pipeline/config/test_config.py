@@ -90,7 +90,7 @@ def test_an_unknown_key_is_named_with_those_that_there_are(override, hint):
         (["image.channels=2"], "image.channels", "1 or 3"),
         (["training.epochs=-1"], "training.epochs", "greater than or equal to 0"),
         (["image.height=tall"], "image.height", "a valid integer"),
-        (["image=3"], "image", "a valid dictionary"),
+        (["image=3"], "image", "a table of keys"),
         (["gates.floors={}"], "gates", "at least one"),
         (["gates.floors={speed: 1}"], "gates.floors.speed", "allowed: accuracy, precision"),
         (["gates.max_drop={auc: 5}"], "gates.max_drop.auc", "less than or equal to 1"),
@@ -117,6 +117,33 @@ def test_an_invalid_value_is_named_with_what_is_allowed(overrides, key, allowed)
     assert message.startswith(f"digits.yaml: {key}")
     assert allowed in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("alerts.on=failed", "alerts.on: got 'failed'; must be a list, such as [failed]"),
+        ("encoder.filters=8", "encoder.filters: got 8; must be a list, such as [8]"),
+        ("encoder.filters=8, 16", "encoder.filters: got '8, 16'; must be a list, such as [8, 16]"),
+        ("beam.args=--x=1", "beam.args: got '--x=1'; must be a list, such as [--x=1]"),
+        ("alerts.on=null", "alerts.on: got no value; must be a list"),
+        ("beam.args={a: 1}", "beam.args: got {'a': 1}; must be a list"),
+        ("kubeflow.env=null", "kubeflow.env: got no value; must be a table of keys"),
+        ("kubeflow.labels=[a]", "kubeflow.labels: got ['a']; must be a table of keys"),
+        (
+            "training=null",
+            "training: got no value; must be a table of keys, such as {key: value}; leave the section out",
+        ),
+        ("training.batch=null", "training.batch: got no value; must be a table of keys"),
+        ("data.split=image", "data.split: got 'image'; must be a table of keys"),
+    ],
+)
+def test_a_value_in_place_of_a_list_or_a_table(override, message):
+    assert refusal(overrides=[override]).startswith(f"digits.yaml: {message}")
+
+
+def test_an_empty_section_is_one_line(write):
+    assert "data: got no value; must be a table of keys" in refusal(write("name: a\ndata:\n"))
 
 
 def test_every_error_is_a_line_with_its_code_and_the_exception_has_the_first():
