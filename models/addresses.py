@@ -14,6 +14,24 @@ def is_address(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
+_VARIABLE = re.compile(r"\$(\{\w+\}|[A-Za-z_]\w*)")
+
+
+def as_in_a_shell(text: str, folder: str | Path = "") -> str:
+    """A path with ``~`` replaced as a shell does, for where no shell has: in a file, or after ``--option=``.
+
+    Raises:
+      ValueError: it holds a variable, or ``~`` of no user, that no file in ``folder`` is called: a folder
+        of that name would be made.
+    """
+    expanded = text if is_address(text) else os.path.expanduser(text)  # noqa: PTH111 - which takes ./~ for ~
+    for mark in (re.match("~[^/]*", expanded), _VARIABLE.search(expanded)):
+        end = mark and (expanded + "/").index("/", mark.end())
+        if mark and (is_address(text) or not os.path.lexists(Path(folder, expanded[:end]))):
+            raise ValueError(f"{text}: {mark[0]} is replaced by a shell only; write the path itself")
+    return expanded
+
+
 # What TFX, Beam and TensorFlow, which append "/*" to the address of a folder, or ask for the files that match one, take
 # for more than a character of a name: patterns, escapes, format strings, placeholders, line ends.
 _NOT_PLAIN = re.compile(r"[*?\[\]{}\\%$\x00-\x1f\x7f]")

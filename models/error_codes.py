@@ -42,6 +42,8 @@ config-no-runs: the output folder holds no metadata store
 config-not-writable: a file or folder cannot be created or written to
   -> check the path, its permissions and the free space
 config-not-yaml: the configuration file is not a YAML table of sections -> correct the YAML
+config-optimized: Python runs without docstrings (PYTHONOPTIMIZE=2, python -OO), which Apache Beam needs
+  -> unset the variable
 config-output-is-data: the output folder is the folder of the images -> choose another folder, also one among the images
 config-output-gone: the output folder was removed or moved while a run was in progress -> start the same run again
 config-output-locked: another run is in progress in the same output folder -> wait for it, or give another --output

@@ -6,8 +6,11 @@ the number of epochs. What is not listed here (threads, GPUs, log levels) is the
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
+
+from models.errors import UserError
 
 _SET = {"KERAS_BACKEND": "tensorflow"}
 _UNSET = (
@@ -22,6 +25,18 @@ _ALLOWED = {"TF_ENABLE_ONEDNN_OPTS": ("0", "1", "false", "true")}
 _KERAS_HOME = "siamese-pipeline"  # in the person's own
 
 _log = logging.getLogger(__name__)
+
+
+def check_docstrings() -> None:
+    """Checks that Python keeps docstrings, which libraries change as they are imported.
+
+    Raises:
+      UserError: it drops them.
+    """
+    if sys.flags.optimize > 1:
+        how = f"PYTHONOPTIMIZE={os.environ['PYTHONOPTIMIZE']}" if os.environ.get("PYTHONOPTIMIZE") else "python -OO"
+        message = f"{how}: drops the docstrings, without which Apache Beam cannot be imported; start without it"
+        raise UserError(message, code="config-optimized")
 
 
 def set_library_variables() -> None:

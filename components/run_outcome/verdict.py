@@ -130,8 +130,10 @@ class Outcome(BaseModel):
         """
         fields["gates"] = [*gates, *gates_on(error)]
         if interruption := cause_of(error, Terminated) or cause_of(error, KeyboardInterrupt):
-            number = getattr(interruption, "signal", None)
-            by = f"stopped by {signal.Signals(number).name}" if number else "KeyboardInterrupt: stopped by Ctrl-C"
+            number = getattr(interruption, "signal", int(signal.SIGINT))
+            by = f"stopped by {signal.Signals(number).name}"
+            if number == signal.SIGINT:
+                by = "KeyboardInterrupt: stopped by Ctrl-C"
             return cls(status="interrupted", error=by, signal=number, **fields)
         if skipped := cause_of(error, NotEnoughNewData):
             return cls.of_skip(str(skipped), **{**fields, "failed_component": None})

@@ -9,7 +9,7 @@ A marker declares, at the field, what another value changes and whether it may b
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -26,6 +26,15 @@ class Settings(BaseModel):
     """Base of every section: frozen, an unknown key is an error, and no value is too large for what it goes through."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = set() if any(sections_in(annotation)) else set(_kinds_in(annotation))
+        if kinds & {int, float} and bool not in kinds and _holds_truth_value(value):
+            raise ValueError(f"must be a number, not {str(value).lower()}")
+        return value
 
     @field_validator("*")
     @classmethod
@@ -74,6 +83,23 @@ def _check_representable(value: Any, bounded: bool = False) -> None:
             _check_representable(one)
 
 
+def _kinds_in(annotation: Any) -> Iterator[Any]:
+    """The types that a field takes; of a choice, those of its values."""
+    if get_origin(annotation) is Literal:
+        yield from map(type, get_args(annotation))
+    elif inner := get_args(annotation):
+        for one in inner:
+            yield from _kinds_in(one)
+    else:
+        yield annotation
+
+
+def _holds_truth_value(value: Any) -> bool:
+    if isinstance(value, (tuple, list, dict)):
+        return any(map(_holds_truth_value, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
 def affecting(level: Affects, section: type[BaseModel], content: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a dumped section that affects ``level`` or something narrower, by the markers of all fields in it.
 
@@ -90,16 +116,16 @@ def affecting(level: Affects, section: type[BaseModel], content: Mapping[str, An
     return kept
 
 
-def change_paths(section: type[BaseModel], content: Any, change: Callable[[str], str]) -> None:
-    """Changes, in place, every value of an unchecked section that may be a path of this machine."""
+def change_paths(section: type[BaseModel], content: Any, change: Callable[[str], str], addresses: bool = False) -> None:
+    """Changes, in place, every value of an unchecked section that may be a path of this machine, or an address."""
     if not isinstance(content, dict):
         return
     for key, field in section.model_fields.items():
         value, path = content.get(key), _marker(field, IsPath, None)
         if path is None:
             for inner in sections_in(field.annotation):
-                change_paths(inner, value, change)
-        elif isinstance(value, str) and value not in path.unless and not is_address(value):
+                change_paths(inner, value, change, addresses)
+        elif isinstance(value, str) and value not in path.unless and (addresses or not is_address(value)):
             content[key] = change(value)
 
 

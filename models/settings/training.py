@@ -17,7 +17,7 @@ _RATES = ", ".join(f"{name}: {one.rate:g}" for name, one in OPTIMIZERS.items())
 
 
 def _as_written(value: Any) -> Any:
-    """YAML reads on and off as true and false."""
+    """True and false are as clear as on and off."""
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 

@@ -9,18 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from models.addresses import is_address
+from models.addresses import as_in_a_shell, is_address
 from models.errors import UserError
 
 # Options that are paths of this machine; of an address they would make a local folder that is called "gs:".
 _PATHS = frozenset(("--config", "--file", "--images", "--output", "--pairs", "--root", "--scores", "--to"))
+_PATHS_OR_ADDRESSES = frozenset(("--data", "--model", "--serving-dir"))
 
 
 class _Arguments(TyperGroup):
     """Checks what holds for every argument of every command, before any of them is read."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for before, argument in zip(["", *args], args, strict=False):
+        args = list(args)
+        for number, (before, argument) in enumerate(zip(["", *args], args, strict=False)):
             name = argument.partition("=")[0] if argument.startswith("--") else before if before[:1] == "-" else ""
             value = argument.partition("=")[2] if argument.startswith("--") and "=" in argument else argument
             if not value.strip():
@@ -33,6 +35,11 @@ class _Arguments(TyperGroup):
             if name in _PATHS and is_address(value):
                 message = f"{name} {value}: is an address; this takes a path of this machine"
                 raise UserError(message, code="config-invalid-option")
+            if name in _PATHS | _PATHS_OR_ADDRESSES and argument != name:
+                try:
+                    args[number] = argument[: len(argument) - len(value)] + as_in_a_shell(value)
+                except ValueError as error:
+                    raise UserError(f"{name} {error}", code="config-invalid-option") from None
         return super().parse_args(ctx, args)
 
 

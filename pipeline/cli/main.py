@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from components.run_outcome.verdict import DISK_CODE
 from models.errors import ExitCode, UserError, disk_fault
-from models.library_environment import set_library_variables
+from models.library_environment import check_docstrings, set_library_variables
 from models.user_files import described, shown
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
@@ -42,6 +42,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # names of files hold what the terminal cannot show
     set_library_variables()
     try:
+        check_docstrings()
         try:
             app()
         finally:

@@ -34,7 +34,7 @@ def run(
     """Train, gate and push a model.
 
     Exit code 0: pushed, or the identical model already serves. 3: refused by a gate. 2: the input is wrong. 1: failed.
-    143: ended by SIGTERM.
+    130: Ctrl-C. 143: ended by SIGTERM.
     """
     from pipeline.config import load_config
     from pipeline.runners.local.run import run as run_pipeline

@@ -3,7 +3,7 @@
 import difflib
 import logging
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from types import UnionType
@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from models.addresses import as_in_a_shell, is_address
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
 from models.user_files import read_text, shown
@@ -23,6 +24,8 @@ from pipeline.config.yaml_text import parse_yaml
 DEFAULT = "digits"  # the embedded configuration of a run without arguments
 _MOST_BYTES = 1 << 20  # of a configuration
 _MOST_ERRORS = 20
+_LISTS = ("tuple_type", "list_type", "set_type", "frozen_set_type")  # types of an error of pydantic's
+_TABLES = ("model_type", "model_attributes_type", "dict_type", "mapping_type")
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ def read_user_values(
     if path:
         name, content = str(path), _read(str(path), path)
         _check_nothing_empty(name, content)
-        change_paths(Config, content, lambda value: str(path.parent / value))  # in a file: relative to the file
+        _change_paths(name, content, lambda value: _beside(path, value))
     elif data in (None, DIGITS):
         name, content = f"{DEFAULT}.yaml", _read(DEFAULT, Path(str(resources.files("configs"))) / f"{DEFAULT}.yaml")
     else:
@@ -100,7 +103,22 @@ def read_user_values(
         section = content.setdefault("data", {})
         if isinstance(section, dict):
             section["source"] = data
+    _change_paths(name, content, as_in_a_shell)
     return UserValues(name, content)
+
+
+def _change_paths(name: str, content: dict[str, Any], change: Callable[[str], str]) -> None:
+    try:
+        change_paths(Config, content, change, addresses=True)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}", code="config-invalid-value") from None
+
+
+def _beside(file: Path, value: str) -> str:
+    """A path in a configuration, relative to the file; a folder that is called ``~`` is no home."""
+    value = as_in_a_shell(value, file.parent)
+    path = value if is_address(value) else str(file.parent / value)
+    return f"./{path}" if path.startswith("~") else path
 
 
 def _check_nothing_empty(name: str, content: Any, key: str = "") -> None:
@@ -130,7 +148,15 @@ def _message_of(error: ErrorDetails) -> tuple[str, str]:
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return reason if key == "the configuration" else f"{key}: {reason}", "config-invalid-value"
-    return f"{key}: got {shown(repr(error['input']))}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
+    value = error["input"]
+    got = "no value" if value is None else shown(repr(value))
+    if error["type"] in _LISTS:
+        example = f", such as [{shown(str(value))}]" if isinstance(value, (str, int, float)) else ""
+        return f"{key}: got {got}; must be a list{example}", "config-invalid-value"
+    if error["type"] in _TABLES:
+        hint = "; leave the section out for its defaults" if value is None else ""
+        return f"{key}: got {got}; must be a table of keys, such as {{key: value}}{hint}", "config-invalid-value"
+    return f"{key}: got {got}; {reason[0].lower()}{reason[1:]}", "config-invalid-value"
 
 
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:

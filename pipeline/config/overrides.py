@@ -9,7 +9,7 @@ import yaml
 from models.errors import UserError
 from models.settings.option_groups import impossible, orphaned
 from models.user_files import shown
-from pipeline.config.yaml_text import parse_yaml
+from pipeline.config.yaml_text import parse_argument
 
 Path = tuple[str, ...]
 
@@ -66,7 +66,7 @@ def _put(content: dict[str, Any], override: str) -> Path:
         if not isinstance(section, dict):
             raise UserError(f"--set {override}: {part} is {section!r}, not a section", code="config-invalid-override")
     try:
-        section[last] = parse_yaml(value)
+        section[last] = parse_argument(value)
     except yaml.YAMLError as error:
         why = " ".join(str(error).split())[:300]
         raise UserError(f"--set {shown(override)}: the value is not YAML: {why}", "config-invalid-override") from None

@@ -15,6 +15,7 @@ from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
 from pipeline.config.configuration import Config
 from pipeline.config.loading import UserValues, checked
+from pipeline.config.yaml_text import dump_yaml
 
 
 class Row(NamedTuple):
@@ -57,7 +58,7 @@ def config_yaml(user_values: UserValues, part: str | None = None) -> str:
         content = _at(content, part)
         for name in reversed(part.split(".")):
             content = {name: content}
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    return dump_yaml(content)
 
 
 def _sections(kind: type[BaseModel], name: str, user_values: UserValues, values: dict[str, Any]) -> Iterator[Section]:

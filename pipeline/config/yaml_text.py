@@ -1,5 +1,6 @@
 """YAML that a person wrote, without what its parser would pass over in silence."""
 
+import re
 from typing import Any
 
 import yaml
@@ -8,36 +9,76 @@ _DEEPEST = 100
 _MOST_NODES = 100_000  # once every alias is replaced by what it stands for
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads keys such as ``on`` and ``yes`` as text; in YAML 1.1 they are truth values."""
+_TAG = "tag:yaml.org,2002:"
+_ZERO = _TAG + "leading-zero"
+# The core schema of YAML 1.2. In YAML 1.1, which PyYAML reads, yes is 1, 010 is 8, 1:30 is 90, and 1e1 is a text.
+_PLAIN = {
+    _TAG + "null": r"~|null|Null|NULL|",
+    _TAG + "bool": r"true|True|TRUE|false|False|FALSE",
+    _ZERO: r"[-+]?0[0-9_]+(\.[0-9_]*)?([eE][-+]?[0-9]+)?",
+    _TAG + "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    _TAG + "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    _TAG + "merge": "<<",
+}
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:bool":
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
+
+class _Loader(yaml.SafeLoader):
+    """Reads what a person wrote, by the core schema of YAML 1.2."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - the base class has it so
+
+    def leading_zero(self, node: yaml.ScalarNode) -> Any:
+        """Refuses the number: 8 to some parsers, 10 to others."""
+        number = re.sub("0[0_]*(?=[0-9])", "", node.value, count=1)
+        message = (
+            f"{_line(node)}: {node.value[:80]} begins with 0; write {number[:80]}, or as a text '{node.value[:80]}'"
+        )
+        raise yaml.YAMLError(message)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        text = str(self.construct_scalar(node))
+        return int(text, 8 if text.startswith("0o") else 16 if text.startswith("0x") else 10)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what ``_Loader`` would not read as the text that it is."""
+
+
+for _tag, _pattern in _PLAIN.items():
+    for _kind in (_Loader, _Dumper):
+        _kind.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)
+_Loader.add_constructor(_ZERO, _Loader.leading_zero)
+_Loader.add_constructor(_TAG + "int", _Loader.construct_yaml_int)
+
+
+def dump_yaml(content: Any) -> str:
+    """The text that ``parse_yaml`` reads as ``content``."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def parse_yaml(text: str) -> Any:
     """Parses one document; None of a text without one.
 
     Raises:
-      yaml.YAMLError: as ``parse_documents``, or there are several.
+      yaml.YAMLError: as ``parse_documents``, there are several, or a number begins with 0.
     """
-    documents = parse_documents(text)
+    documents = _parsed(_Loader(text))
     if len(documents) > 1:
         raise yaml.YAMLError(f"{len(documents)} documents (after ---), where one is expected")
     return documents[0] if documents else None
 
 
 def parse_documents(text: str) -> list[Any]:
-    """Parses all documents.
+    """Parses all documents of a file that a program wrote, by YAML 1.1 as PyYAML does.
 
     Raises:
       yaml.YAMLError: it is not YAML, has a key twice, is nested deeper than anything that is meant, or has aliases that
         expand to far more than was written.
     """
-    loader = _Loader(text)
+    return _parsed(yaml.SafeLoader(text))
+
+
+def _parsed(loader: yaml.SafeLoader) -> list[Any]:
     documents = []
     try:
         while loader.check_node() and (node := loader.get_node()):
@@ -50,6 +91,23 @@ def parse_documents(text: str) -> list[Any]:
     finally:
         loader.dispose()
     return documents
+
+
+def parse_argument(text: str) -> Any:
+    """Parses the value of an option; YAML would cut it at `` #``, and pass over what stands before it.
+
+    Raises:
+      yaml.YAMLError: as ``parse_yaml``, or a part of it would not count.
+    """
+    value = parse_yaml(text)
+    node, written = yaml.compose(text, Loader=_Loader), re.sub(r"\n\.\.\.\s*\Z", "", text).strip()
+    used = text[node.start_mark.index : node.end_mark.index].strip() if node else ""
+    if used != written or (isinstance(node, yaml.ScalarNode) and node.style is None and node.value != written):
+        counted = node.value if isinstance(node, yaml.ScalarNode) else used
+        raise yaml.YAMLError(
+            f"only {counted[:80]!r} would count; a text with # & ! or --- in it needs quotes of its own"
+        )
+    return value
 
 
 def _check(node: yaml.Node, above: list[yaml.Node], sizes: dict[int, int]) -> int:

@@ -98,3 +98,32 @@ def test_a_choice_that_is_the_persons_stays(environment):
     environment["TF_ENABLE_ONEDNN_OPTS"] = "perhaps"
     prepare_native_libraries()
     assert environment["TF_ENABLE_ONEDNN_OPTS"] == library_environment._NATIVE["TF_ENABLE_ONEDNN_OPTS"]
+
+
+@pytest.mark.parametrize("module", ["pipeline", "pipeline.runners.kubeflow.entrypoint"])
+@pytest.mark.parametrize(("variable", "option"), [("2", "-B"), ("3", "-B"), ("", "-OO")])
+def test_a_python_without_docstrings_is_one_line(module, variable, option, tmp_path):
+    arguments = ["runs", "--output", str(tmp_path)]
+    if module != "pipeline":
+        required = ("--executor_class_path", "--json_serialized_invocation_args", "--artifact_types")
+        arguments = ["--node", "Trainer", *(one for name in required for one in (name, "{}"))]
+    done = subprocess.run(
+        [sys.executable, option, "-m", module, *arguments],
+        env={**os.environ, "PYTHONOPTIMIZE": variable},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2, done.stderr
+    how = f"PYTHONOPTIMIZE={variable}" if variable else "python -OO"
+    assert f"{how}: drops the docstrings" in done.stderr + done.stdout
+    if module == "pipeline":
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_python_that_drops_assertions_only_is_one_to_run_with():
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "pipeline", "config", "data.split"], check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0

@@ -62,8 +62,10 @@ def announced_run(output: Path, run_id: str) -> Iterator[Callable[[RunSummary], 
 
 def _end(summary: RunSummary) -> Ended:
     """How the workers of a run end that came to no training."""
-    failed = summary.exit_code in (ExitCode.FAILED, ExitCode.USER_ERROR)
-    return Ended(summary.exit_code if failed else 0, summary.error or summary.skipped or "nothing had to be trained")
+    interrupted = summary.status == "interrupted"
+    failed = interrupted or summary.exit_code in (ExitCode.FAILED, ExitCode.USER_ERROR)
+    code = ExitCode.FAILED if interrupted else summary.exit_code if failed else 0
+    return Ended(code, summary.error or summary.skipped or "nothing had to be trained")
 
 
 def join(output: Path) -> int:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import tempfile
 import time
 import traceback
@@ -94,7 +95,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
                 announce_end(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             recorded = _recorded(summary, run_dir)
-            if recorded and not summary.signal:  # whoever sent a signal may not wait for a report
+            if recorded and summary.signal in (None, signal.SIGINT):  # whoever sent another may not wait for a report
                 _report(output, run_dir)
             failed = summary.status in ("failed", "interrupted")
             if not_sent := failed and _alert(config, summary.outcome, run_dir):

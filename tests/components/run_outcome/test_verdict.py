@@ -43,7 +43,7 @@ CASES = {
         1,
         "collapsed",
     ),
-    "interrupted": (outcome(KeyboardInterrupt()), "failed", 1, "KeyboardInterrupt"),
+    "interrupted": (outcome(KeyboardInterrupt()), "failed", 130, "KeyboardInterrupt"),
 }
 
 

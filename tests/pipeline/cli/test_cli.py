@@ -360,6 +360,20 @@ def test_an_address_where_a_path_is_meant_is_an_error(refused, arguments, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("option", sorted(app_module._PATHS | app_module._PATHS_OR_ADDRESSES))
+def test_an_option_that_is_a_path_is_what_a_shell_makes_of_it(refused, monkeypatch, tmp_path, option):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "ann"))
+    for value in ("$HOME/x", "~no-such-user/x"):
+        for arguments in ((option, value), (f"{option}={value}",)):
+            line, code = refused("run", *arguments)
+            assert code == "config-invalid-option"
+            assert line.startswith(f"{option} {value}: ")
+    line, _ = refused("runs", "--output=~/none")
+    assert str(tmp_path / "ann" / "none") in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_option_that_is_a_path_is_known():
     found = set()
     for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):

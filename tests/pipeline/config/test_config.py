@@ -90,7 +90,7 @@ def test_an_unknown_key_is_named_with_those_that_there_are(override, hint):
         (["image.channels=2"], "image.channels", "1 or 3"),
         (["training.epochs=-1"], "training.epochs", "greater than or equal to 0"),
         (["image.height=tall"], "image.height", "a valid integer"),
-        (["image=3"], "image", "a valid dictionary"),
+        (["image=3"], "image", "a table of keys"),
         (["gates.floors={}"], "gates", "at least one"),
         (["gates.floors={speed: 1}"], "gates.floors.speed", "allowed: accuracy, precision"),
         (["gates.max_drop={auc: 5}"], "gates.max_drop.auc", "less than or equal to 1"),
@@ -117,6 +117,33 @@ def test_an_invalid_value_is_named_with_what_is_allowed(overrides, key, allowed)
     assert message.startswith(f"digits.yaml: {key}")
     assert allowed in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("alerts.on=failed", "alerts.on: got 'failed'; must be a list, such as [failed]"),
+        ("encoder.filters=8", "encoder.filters: got 8; must be a list, such as [8]"),
+        ("encoder.filters=8, 16", "encoder.filters: got '8, 16'; must be a list, such as [8, 16]"),
+        ("beam.args=--x=1", "beam.args: got '--x=1'; must be a list, such as [--x=1]"),
+        ("alerts.on=null", "alerts.on: got no value; must be a list"),
+        ("beam.args={a: 1}", "beam.args: got {'a': 1}; must be a list"),
+        ("kubeflow.env=null", "kubeflow.env: got no value; must be a table of keys"),
+        ("kubeflow.labels=[a]", "kubeflow.labels: got ['a']; must be a table of keys"),
+        (
+            "training=null",
+            "training: got no value; must be a table of keys, such as {key: value}; leave the section out",
+        ),
+        ("training.batch=null", "training.batch: got no value; must be a table of keys"),
+        ("data.split=image", "data.split: got 'image'; must be a table of keys"),
+    ],
+)
+def test_a_value_in_place_of_a_list_or_a_table(override, message):
+    assert refusal(overrides=[override]).startswith(f"digits.yaml: {message}")
+
+
+def test_an_empty_section_is_one_line(write):
+    assert "data: got no value; must be a table of keys" in refusal(write("name: a\ndata:\n"))
 
 
 def test_every_error_is_a_line_with_its_code_and_the_exception_has_the_first():
@@ -181,6 +208,37 @@ def test_paths_are_relative_to_the_file_and_overrides_to_the_caller(write, tmp_p
     assert load_config(path, ["data.source=photos"]).data.source == "photos"
     assert load_config(write(f"data: {{source: {tmp_path}}}\n")).data.source == str(tmp_path)
     assert load_config(write(f"data: {{source: {DIGITS}}}\n")).data.source == DIGITS
+
+
+PATHS = ["data.source", "data.schema_file", "push.serving_dir", "pairs.protocol.val"]
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_a_path_is_what_a_shell_makes_of_it(write, monkeypatch, tmp_path, key):
+    monkeypatch.setenv("HOME", "/home/ann")
+    *sections, last = key.split(".")
+
+    def loaded(value, in_file):
+        text = "".join(f"{section}: {{" for section in sections) + f"{last}: '{value}'" + "}" * len(sections)
+        config = load_config(write(text)) if in_file else load_config(overrides=[f"{key}={value}"])
+        content = config.model_dump()
+        for part in key.split("."):
+            content = content[part]
+        return content
+
+    for in_file in (True, False):
+        assert loaded("~/photos", in_file) == "/home/ann/photos"
+        for value in ("$HOME/x", "$STAGE", "gs://b/${STAGE}/x", "~no-such-user/x"):
+            with pytest.raises(UserError, match="is replaced by a shell only") as refused:
+                loaded(value, in_file)
+            assert refused.value.code == "config-invalid-value"
+
+
+def test_a_folder_that_is_called_like_a_home(monkeypatch, tmp_path, write):
+    monkeypatch.chdir(tmp_path)
+    write("push: {serving_dir: serving}", "~/mine.yaml")
+    assert load_config(Path("~/mine.yaml")).push.serving_dir == "./~/serving"
+    assert load_config(data="./~/photos").data.source == "./~/photos"
 
 
 def test_the_digest_is_of_what_is_configured_not_of_where_the_images_lie():

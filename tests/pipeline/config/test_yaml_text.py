@@ -5,7 +5,7 @@ import yaml
 
 from models.errors import UserError
 from pipeline.config import load_config
-from pipeline.config.yaml_text import parse_documents, parse_yaml
+from pipeline.config.yaml_text import dump_yaml, parse_argument, parse_documents, parse_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
@@ -29,12 +29,19 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: &a [*a]", "an anchor that contains itself"),
         ("a: &a {b: *a}", "an anchor that contains itself"),
         ("a: *b", "undefined alias"),
-        ("when: 2001-99-99", "month"),
+        ("when: !!timestamp 2001-99-99", "month"),
         ("a: !!int x", "int"),
         (f"a: {'9' * 5000}", "digits"),
         ("a: !!python/object:os.system x", "could not determine a constructor"),
         ("{[a]: 1}", "unhashable"),
         ("a: 'unclosed", "quoted"),
+        ("a: 010", "line 1: 010 begins with 0; write 10, or as a text '010'"),
+        ("a: [-007]", "write -7,"),
+        ("a:\n  b: 08", "line 2: 08 begins"),
+        ("a: 00.5", "write 0.5"),
+        ("a: 0_7", "write 7"),
+        ("a: 00", "write 0"),
+        ("01: a", "write 1"),
         ("a: \x00", "special characters"),
         ("a: \x1b", "special characters"),
     ],
@@ -93,3 +100,97 @@ def test_an_override_that_another_replaces_is_reported(caplog):
     assert "--set training.epochs=2 replaces --set training.epochs=1" in caplog.text
     load_config(overrides=["training.epochs=1", "training={patience: 3}"])
     assert "--set training={patience: 3} replaces --set training.epochs=1" in caplog.text
+
+
+TEXTS = ["yes", "No", "ON", "off", "y", "1:30", "0:0.5", "190:20:30", "1_000", "2001-01-01", "0b11", "=", "1e", "."]
+NUMBERS = {"1e1": 10.0, "2E-3": 0.002, "+7": 7, "-0": 0, "0x1F": 31, "0o17": 15, ".5": 0.5, "5.": 5.0, "0.05": 0.05}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_only_yaml_1_1_takes_for_something_else_is_a_text(text):
+    assert parse_yaml(f"a: {text}") == {"a": text}
+    assert parse_yaml(f"{text}: 1") == {text: 1}
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_a_number_is_what_it_looks_like(text):
+    assert parse_yaml(f"[{text}]") == [NUMBERS[text]]
+    assert type(parse_yaml(text)) is type(NUMBERS[text])
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *NUMBERS, "010", "00", "0_7", "true", "Null", "~", "", "<<", "-.inf", "a #b"])
+def test_what_is_written_out_is_read_as_it_was(text):
+    content = {"a": [text, {text: text}], "b": 1e-05, "c": True, "d": None, "e": 1e20, "f": -3}
+    assert parse_yaml(dump_yaml(content)) == content
+    assert parse_documents(dump_yaml(content)) == [content]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("training.epochs=yes", "training.epochs=true", "training.epochs=1:30", "seed=0777", "seed=False"),
+        *("encoder.dropout=0:0.5", "encoder.dropout=false", "encoder.filters=[4, true]", "image.channels=true"),
+        *(
+            "gates.floors={accuracy: true}",
+            "data.split={test: on}",
+            "tuner.dropout=[false, 0.5]",
+            "training.drops=[no]",
+        ),
+    ],
+)
+def test_a_number_that_was_not_written_is_refused(tmp_path, override):
+    with pytest.raises(UserError) as refused:
+        load_config(overrides=[override])
+    assert refused.value.code in ("config-invalid-value", "config-invalid-override")
+    assert "\n" not in str(refused.value)
+    key, _, value = override.partition("=")
+    section, _, last = key.rpartition(".")
+    (tmp_path / "c.yaml").write_text(f"{section}: {{{last}: {value}}}" if section else f"{key}: {value}")
+    with pytest.raises(UserError):
+        load_config(tmp_path / "c.yaml")
+
+
+def test_numbers_and_truth_values_in_their_spellings():
+    found = load_config(
+        overrides=["training.epochs=1e1", "seed=0x10", "gates.beats_pixels=TRUE", "training.in_memory=on"]
+    )
+    assert (found.training.epochs, found.seed, found.gates.beats_pixels, found.training.in_memory) == (
+        10,
+        16,
+        True,
+        "on",
+    )
+    assert load_config(overrides=["training.in_memory=false"]).training.in_memory == "off"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("/x/serve #2", "#2", "/x # y", "'/x' # y", "[a, b] # c", "null # none", "3 #", "&x /x", "--- /x", "!!str /x"),
+        *("/x\n/y", "%YAML 1.2\n--- /x", "{a: 1} #"),
+    ],
+)
+def test_a_value_of_which_yaml_would_drop_a_part_is_refused(value):
+    with pytest.raises(yaml.YAMLError, match="would count"):
+        parse_argument(value)
+    with pytest.raises(UserError) as refused:
+        load_config(overrides=[f"push.serving_dir={value}"])
+    assert refused.value.code == "config-invalid-override"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        *(("/x/serve#2", "/x/serve#2"), ("'/x/serve #2'", "/x/serve #2"), ('"a # b"', "a # b"), (" 3 ", 3)),
+        *(
+            ("[a#, '#b']", ["a#", "#b"]),
+            ("{a: '#'}", {"a": "#"}),
+            ("null", None),
+            ("a b", "a b"),
+            ("[]", []),
+            ("a\n...\n", "a"),
+        ),
+    ],
+)
+def test_the_value_of_an_option(value, read):
+    assert parse_argument(value) == read

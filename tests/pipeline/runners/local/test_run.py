@@ -5,6 +5,8 @@ import re
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -119,7 +121,11 @@ def test_data_that_ingest_rejects_leaves_its_listing_and_counts(data, tmp_path, 
 
 @pytest.mark.parametrize(
     ("raised", "code"),
-    [(ImportError("no TFX"), 1), (KeyboardInterrupt(), 1), (UserError("serving is a file", "config-not-writable"), 2)],
+    [
+        (ImportError("no TFX"), 1),
+        (KeyboardInterrupt(), 130),
+        (UserError("serving is a file", "config-not-writable"), 2),
+    ],
 )
 def test_a_fault_before_the_first_node_leaves_a_summary_too(data, tmp_path, monkeypatch, raised, code):
     ending(monkeypatch, raised)
@@ -200,15 +206,41 @@ def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of
     assert (skipped.status, skipped.skipped, skipped.gates) == ("skipped", "3 new images", [few])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_in_order(data, tmp_path, monkeypatch, receiver, number):
     monkeypatch.setattr(run_module, "_run_graph", lambda *_: (os.kill(os.getpid(), number), signal.pause()))
     assert run(alerting(data, receiver), tmp_path / "out") == 128 + number
     (summary,) = read_summaries(tmp_path / "out")
     assert (summary.status, summary.signal, summary.exit_code) == ("interrupted", number, 128 + number)
-    assert signal.Signals(number).name in summary.error
+    assert ("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name) in summary.error
     ((_, body),) = receiver.received
     assert body["outcome"]["status"] == "interrupted"
+
+
+_INTERRUPTED = """
+import os, signal, sys, time
+from pipeline.cli.main import main
+from pipeline.runners.local import run
+number, where = int(sys.argv.pop()), sys.argv.pop()
+def interrupted(*_):
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+setattr(run, where, interrupted)
+main()
+"""
+
+
+@pytest.mark.parametrize("where", ["_run_graph", "data_fingerprint"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_process_of_an_interrupted_run_ends_with_the_code_of_its_signal(data, tmp_path, where, number):
+    arguments = ["run", "--data", data.data.source, "--output", str(tmp_path / "out"), where, str(int(number))]
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, *arguments], capture_output=True, check=False, timeout=300
+    )
+    assert done.returncode == 128 + number, done.stderr
+    summaries = read_summaries(tmp_path / "out")
+    begun = where == "_run_graph"
+    assert [(one.status, one.exit_code) for one in summaries] == [("interrupted", 128 + number)] * begun
 
 
 def test_a_signal_before_the_run_has_begun_is_reported_too(data, tmp_path, monkeypatch, receiver):
