@@ -96,15 +96,18 @@ def read_file(address: str) -> bytes:
     return content
 
 
-def find_images(folder: Folder) -> tuple[list[File], list[tuple[File, str]]]:
+def find_images(folder: Folder, skips: Skips | None = None) -> tuple[list[File], list[tuple[File, str]]]:
     """The images below a folder, sorted by path, and the other files with the reason why each is not one.
+
+    Args:
+      skips: counts what is passed over.
 
     Raises:
       UserError: there is no such folder, or it may not be read.
     """
     images: list[File] = []
     others: list[tuple[File, str]] = []
-    for file in folder.files():
+    for file in folder.files(skips):
         reason = why_not_an_image(file, beginning_of(folder, file))
         if reason:
             others.append((file, reason))
@@ -139,9 +142,9 @@ class LocalFolder:
             raise UserError(message, code="data-folder-missing")
         try:
             return sorted(walk(folder, skips or Skips()))
-        except PermissionError as error:
-            path = printable(str(error.filename))
-            raise UserError(f"{path}: may not be read (permission denied)", code="data-unreadable") from None
+        except OSError as error:
+            why = "may not be read (permission denied)" if isinstance(error, PermissionError) else error.strerror
+            raise UserError(f"{printable(str(error.filename))}: {why}", code="data-unreadable") from None
 
     def names(self) -> list[str]:
         try:

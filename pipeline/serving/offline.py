@@ -18,6 +18,7 @@ from components.serving_folder.serving_folder import fetch_served, served
 from components.storage.folders import LocalFolder, find_images
 from components.storage.image_walk import printable
 from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list, repeated, resolve
+from components.storage.skips import Skips
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -62,8 +63,13 @@ def _downloaded(address: str) -> Path:
     return folder / "model"
 
 
-def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:
+def embed_folder(
+    model_dir: Path, images: Path, output: Path, skips: Skips | None = None
+) -> tuple[int, list[tuple[str, str]]]:
     """Embeds every image below ``images`` into ``output``: ``embeddings`` float32 [n, d] and ``paths`` [n].
+
+    Args:
+      skips: counts what is passed over.
 
     Returns:
       The number of embeddings, and (path, reason) of each file without one.
@@ -75,7 +81,7 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
         raise UserError(f"--images {images}: not a folder", code="data-not-found")
     if output.suffix != ".npz" or not output.absolute().parent.is_dir() or (output.exists() and not output.is_file()):
         raise UserError(f"--output {output}: must be an .npz file in an existing folder", code="config-invalid-option")
-    files, others = find_images(LocalFolder(str(images)))
+    files, others = find_images(LocalFolder(str(images)), skips)
     paths: list[str] = []
     unreadable = [(printable(file.path), reason) for file, reason in others]
     model = LoadedModel(model_dir)
