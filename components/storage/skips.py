@@ -77,15 +77,3 @@ class Skips:
 
     def _add(self, kind: str, path: str) -> None:
         self._found.setdefault(kind, set()).add(path)
-
-
-class NoSkips(Skips):
-    """Passes nothing over: for files that somebody listed by name."""
-
-    def skips(self, path: str) -> bool:
-        del path
-        return False
-
-    def skips_output(self, folder: str, names: Container[str]) -> bool:
-        del folder, names
-        return False

@@ -24,7 +24,6 @@ from components.image_example_gen.sources.source import (
 from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name, read_file
 from components.storage.image_walk import File
-from components.storage.skips import NoSkips
 from components.storage.text_files import LineErrors, decode_text, header_of, one_text, read_csv
 from models.data.features import SPLITS
 from models.errors import UserError
@@ -50,7 +49,7 @@ class ManifestSource:
 
     def list(self) -> Listing:
         rows = read_rows(self._address, read_file(self._address))
-        files = self._files()
+        files = self._files(rows)
         rows = _on_disk(rows, files)
         found: list[Found] = []
         set_aside: list[SetAside] = []
@@ -79,8 +78,10 @@ class ManifestSource:
         return Listing(count_identities(found), set_aside, linked=linked, notes=_notes(rows))
 
     def fingerprint(self, digests: Digests | None = None) -> str:
-        data, files = read_file(self._address), self._files()
-        paths = sorted(row.path for row in _on_disk(read_rows(self._address, data), files))
+        data = read_file(self._address)
+        rows = read_rows(self._address, data)
+        files = self._files(rows)
+        paths = sorted(row.path for row in _on_disk(rows, files))
         known = [files[path] for path in paths if path in files]
         contents = (digests or Digests()).of(self._folder, known, self._max_bytes)
         facts = [(file.path, file.bytes, one) for file, one in zip(known, contents, strict=True)]
@@ -94,8 +95,8 @@ class ManifestSource:
     def _address(self) -> str:
         return posixpath.join(self._folder.address, self._name)
 
-    def _files(self) -> dict[str, File]:
-        return {file.path: file for file in self._folder.files(NoSkips())}  # what is listed is meant
+    def _files(self, rows: Iterable["ManifestRow"]) -> dict[str, File]:
+        return {file.path: file for file in self._folder.named([row.path for row in rows])}  # hidden ones too
 
 
 @register_source("a manifest (.csv, .jsonl or .ndjson)", has_suffix(".csv", ".jsonl", ".ndjson"))
