@@ -5,7 +5,7 @@ import csv
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,8 +143,13 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same, tuple(notes))
 
 
-def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:
+def score_pairs(
+    model: LoadedModel, protocol: Protocol, look: Callable[[bytes], None] = lambda _: None
+) -> tuple[Floats, Floats]:
     """Distances [n] and scores [n]; every image is embedded once, however many pairs it is in.
+
+    Args:
+      look: is called with each image, as the model's signatures take it.
 
     Raises:
       UserError: an image cannot be read.
@@ -153,8 +158,14 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
     row_of = {name: row for row, name in enumerate(names)}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("images", total=len(names))
-        encoded = (read_image(protocol.root / name) for name in names)
-        embeddings = model.embed(encoded, lambda count: progress.advance(task, count))
+
+        def encoded() -> Iterator[bytes]:
+            for name in names:
+                image = read_image(protocol.root / name)
+                look(image)
+                yield image
+
+        embeddings = model.embed(encoded(), lambda count: progress.advance(task, count))
     damaged = np.isnan(embeddings).any(axis=1)
     if damaged.any():
         raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}", code="data-unreadable-image")
