@@ -91,7 +91,7 @@ def read_file(address: str) -> bytes:
       UserError: it cannot be read.
     """
     try:
-        if "://" not in address:
+        if not is_address(address):
             return read_bytes(address)
         folder, name = folder_and_name(address)
         with folder.open(name) as file:

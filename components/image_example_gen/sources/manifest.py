@@ -25,6 +25,7 @@ from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name, read_file
 from components.storage.image_walk import File
 from components.storage.text_files import LineErrors, decode_text, header_of, one_text, read_csv
+from models.addresses import is_address
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -232,7 +233,7 @@ def _problem(row: dict[str, str]) -> str:
     path = row["path"]
     if not path:
         return "path is empty"
-    if path.startswith("/") or "://" in path or _DRIVE.match(path):
+    if path.startswith("/") or is_address(path) or _DRIVE.match(path):
         return f"{path!r} is absolute; paths are relative to the manifest's folder"
     if ".." in path.split("/"):
         return f"{path!r} leaves the manifest's folder"
