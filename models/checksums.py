@@ -6,7 +6,7 @@ reading does.
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,8 +46,7 @@ def checksums(folder: Path, without: Path | None = None) -> dict[str, PartFile]:
 def write_checksums(folder: Path, path: Path) -> None:
     """Writes the checksums of a folder that is complete into the file ``path``, which may be one of the folder."""
     staging = path.with_name(f".{path.name}")
-    found = {name: one._asdict() for name, one in checksums(folder, path).items()}
-    staging.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    staging.write_text(_text(checksums(folder, path)), encoding="utf-8")
     staging.replace(path)
 
 
@@ -68,7 +67,7 @@ def damage(folder: Path, path: Path, may_grow: bool = False) -> str | None:
       may_grow: added files are no damage.
     """
     try:
-        declared = {name: PartFile(**one) for name, one in json.loads(path.read_text(encoding="utf-8")).items()}
+        declared = _declared(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return f"{path}: is missing"
     except (OSError, ValueError, TypeError, AttributeError):
@@ -89,6 +88,26 @@ def damage(folder: Path, path: Path, may_grow: bool = False) -> str | None:
     # A hidden file that a file manager has left is no part of a folder, and nothing reads it.
     added = sorted(name for name in found - declared.keys() if not Path(name).name.startswith("."))
     return f"{folder / added[0]}: was added" if added else None
+
+
+def _text(declared: Mapping[str, PartFile]) -> str:
+    files = {name: one._asdict() for name, one in declared.items()}
+    own = checksum("", [json.dumps(files).encode()]).crc32c
+    return json.dumps({"files": files, "crc32c": own}, indent=1) + "\n"
+
+
+def _declared(text: str) -> dict[str, PartFile]:
+    """The checksums that a text holds.
+
+    Raises:
+      ValueError, TypeError or AttributeError: it is not as it was written.
+    """
+    content = json.loads(text)
+    own = isinstance(content, dict) and content.keys() == {"files", "crc32c"}  # not so before it had one of its own
+    declared = {name: PartFile(**one) for name, one in (content["files"] if own else content).items()}
+    if own and text != _text(declared):
+        raise ValueError("the checksums differ from their own")
+    return declared
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
 from components.storage.tfrecords import encode_example
+from models.addresses import is_address
 from models.data import features
 from models.data.image_formats import Normalised
 from models.errors import UserError
@@ -144,7 +145,7 @@ def check_space(uri: str, needed: int) -> None:
     Raises:
       UserError: there is too little.
     """
-    if "://" in uri:
+    if is_address(uri):
         return
     folder = Path(uri).absolute()
     while not folder.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import ImageFile
 
 from components.run_report.pictures import ShownPair, data_url
+from models.addresses import is_address
 from models.data.image_formats import opened
 
 EACH = 12  # near-duplicate pairs of a kind
@@ -35,9 +36,10 @@ class ExcludedFile:
 
 def folder_of(data_root: str | None) -> Path | None:
     """The folder that image paths are relative to; None if the images are not in a local folder."""
-    path = Path((data_root or "").removeprefix("file://"))
-    if not data_root or "://" in str(path):
+    address = (data_root or "").removeprefix("file://")
+    if not address or is_address(address):
         return None
+    path = Path(address)
     if path.is_dir():
         return path
     return path.parent if path.is_file() and path.suffix.lower() in (".csv", ".jsonl") else None

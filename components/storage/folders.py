@@ -4,12 +4,15 @@ import errno
 import glob
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from components.storage.image_walk import File, is_skipped, local_file, printable, walk, why_not_an_image
+from components.storage.named_files import NamedFiles
 from components.storage.skips import Skips
+from components.storage.text_files import one_text
 from models.addresses import is_address
 from models.data.image_formats import MAGIC_BYTES
 from models.errors import UserError, first_line
@@ -40,6 +43,13 @@ class Folder(Protocol):
         Raises:
           OSError: there is none, or it may not be seen.
           UserError: the store cannot be read.
+        """
+
+    def named(self, paths: Iterable[str]) -> list[File]:
+        """The files at some paths, or at the same paths in another normal form of Unicode, sorted by path.
+
+        Raises:
+          UserError: the folder cannot be read there.
         """
 
     def open(self, path: str) -> BinaryIO:
@@ -81,7 +91,7 @@ def read_file(address: str) -> bytes:
       UserError: it cannot be read.
     """
     try:
-        if "://" not in address:
+        if not is_address(address):
             return read_bytes(address)
         folder, name = folder_and_name(address)
         with folder.open(name) as file:
@@ -96,15 +106,18 @@ def read_file(address: str) -> bytes:
     return content
 
 
-def find_images(folder: Folder) -> tuple[list[File], list[tuple[File, str]]]:
+def find_images(folder: Folder, skips: Skips | None = None) -> tuple[list[File], list[tuple[File, str]]]:
     """The images below a folder, sorted by path, and the other files with the reason why each is not one.
+
+    Args:
+      skips: counts what is passed over.
 
     Raises:
       UserError: there is no such folder, or it may not be read.
     """
     images: list[File] = []
     others: list[tuple[File, str]] = []
-    for file in folder.files():
+    for file in folder.files(skips):
         reason = why_not_an_image(file, beginning_of(folder, file))
         if reason:
             others.append((file, reason))
@@ -123,6 +136,15 @@ def beginning_of(folder: Folder, file: File) -> Callable[[], bytes]:
     return read
 
 
+@contextmanager
+def _user_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "may not be read (permission denied)" if isinstance(error, PermissionError) else error.strerror
+        raise UserError(f"{printable(str(error.filename))}: {why}", code="data-unreadable") from None
+
+
 class LocalFolder:
     """A folder of this machine."""
 
@@ -137,11 +159,8 @@ class LocalFolder:
         if folder.resolve() == Path("/"):
             message = f"{self.address}: is the root of all files; is a variable of the shell not set?"
             raise UserError(message, code="data-folder-missing")
-        try:
+        with _user_errors():
             return sorted(walk(folder, skips or Skips()))
-        except PermissionError as error:
-            path = printable(str(error.filename))
-            raise UserError(f"{path}: may not be read (permission denied)", code="data-unreadable") from None
 
     def names(self) -> list[str]:
         try:
@@ -154,6 +173,10 @@ class LocalFolder:
     def file(self, path: str) -> File:
         file = Path(self.address, path)
         return local_file(path, file.stat(), file.is_symlink())
+
+    def named(self, paths: Iterable[str]) -> list[File]:
+        with _user_errors():
+            return NamedFiles(self.address).find(paths)
 
     def open(self, path: str) -> BinaryIO:
         return open_regular(os.path.join(self.address, path))  # noqa: PTH118 - of many files
@@ -180,11 +203,8 @@ class RemoteFolder:
         self.address = address
 
     def files(self, skips: Skips | None = None) -> list[File]:
-        found = self._match("/**")
-        if not found:
-            raise UserError(f"{self.address}: no such folder, or it is empty", code="data-folder-missing")
-        files = {file.path: file for file in map(self._file, found) if file.path and not file.path.endswith("/")}
-        return [files[path] for path in (skips or Skips()).kept(sorted(files))]
+        files = {file.path: file for file in self._all()}
+        return [files[path] for path in (skips or Skips()).kept(files)]
 
     def names(self) -> list[str]:
         start = len(self.address) + 1
@@ -195,6 +215,12 @@ class RemoteFolder:
             if one.path == f"{self.address}/{path}":
                 return self._file(one)
         raise FileNotFoundError(errno.ENOENT, "no such file")
+
+    def named(self, paths: Iterable[str]) -> list[File]:
+        texts = {one_text(path) for path in paths}
+        return [
+            file for file in self._all() if one_text(file.path) in texts
+        ]  # a listing costs less than asking for each
 
     def open(self, path: str) -> BinaryIO:
         from apache_beam.io.filesystem import CompressionTypes
@@ -213,6 +239,12 @@ class RemoteFolder:
 
     def leads_out(self, file: File) -> bool:
         return file.linked  # there are no links
+
+    def _all(self) -> list[File]:
+        found = self._match("/**")
+        if not found:
+            raise UserError(f"{self.address}: no such folder, or it is empty", code="data-folder-missing")
+        return sorted(file for file in map(self._file, found) if file.path and not file.path.endswith("/"))
 
     def _file(self, one: Any) -> File:
         return File(one.path[len(self.address) + 1 :], one.size_in_bytes, str(int(one.last_updated_in_seconds * 10**9)))

@@ -1,8 +1,10 @@
 """The one walk over a folder of images: what ``run``, ``embed`` and ``evaluate`` take for an image.
 
-* **Links** are followed, to files and to folders, also out of the folder; but not into a folder that they lie in. The
-  images that are reached through links are counted. (A manifest refuses links that lead out of its folder, an archive
-  follows none: either may be someone else's.)
+* **Links** are followed, to files and to folders, also out of the folder; but not into a folder that they lie in, and
+  each link to a folder once, where it lies nearest to the top: links to each other's folders would have no end. Two
+  links to one folder are both followed. The images that are reached through links are counted, and the links that are
+  not followed. (A manifest refuses links that lead out of its folder, an archive follows none: either may be someone
+  else's.)
 * **Hidden** files and folders, what systems put beside images, and this product's own output are passed over and
   counted: ``components.storage.skips``.
 * **An image** is a regular file with the ending of an image format, or one whose first bytes are those of an image
@@ -86,37 +88,70 @@ def local_file(path: str, status: os.stat_result, linked: bool) -> File:
     return File(path, status.st_size, changed, stat.S_ISREG(status.st_mode), linked)
 
 
-def walk(
-    folder: Path,
-    skips: Skips,
-    prefix: str = "",
-    above: frozenset[tuple[int, int]] = frozenset(),
-    linked: bool = False,
-) -> Iterator[File]:
-    """All files below a local folder that ``skips`` does not pass over, in no order.
+class _Way(NamedTuple):
+    """A folder on the walk: its path with a slash, and the device and inode of all folders that it lies in."""
 
-    The other arguments are of the recursion: the folder's path with a slash, the folders that it lies in, whether a
-    link led into it.
-    """
-    status = folder.stat()
+    prefix: str
+    above: frozenset[tuple[int, int]]
+
+
+def walk(folder: Path, skips: Skips) -> Iterator[File]:
+    """All files below a local folder that ``skips`` does not pass over, in no order."""
+    outer = [one.stat() for one in folder.resolve().parents if os.path.exists(one)]  # noqa: PTH110 - False if unseen
+    ways = [_Way("", frozenset((one.st_dev, one.st_ino) for one in outer))]
+    followed: set[tuple[int, int, str]] = set()  # links: the device and inode of the folder that they lie in, the name
+    linked = False
+    while ways:  # the folder itself, then what its links lead to, then what links in those lead to
+        links: list[tuple[_Way, tuple[int, int, str]]] = []
+        for way in ways:
+            yield from _walk_between_links(folder, skips, way, linked, links)
+        ways, linked = [], True
+        for way, link in sorted(links):
+            if link in followed:
+                skips.add_link(way.prefix[:-1])
+            else:
+                followed.add(link)
+                ways.append(way)
+
+
+def _walk_between_links(
+    folder: Path, skips: Skips, way: _Way, linked: bool, links: list[tuple[_Way, tuple[int, int, str]]]
+) -> Iterator[File]:
+    """The files below ``way`` that no link to a folder leads to; adds those links to ``links``."""
+    path = folder / way.prefix
+    status = path.stat()
     here = (status.st_dev, status.st_ino)
-    if here in above:  # a link to a folder that it lies in
+    if here in way.above:
+        skips.add_link(way.prefix[:-1])
         return
-    with os.scandir(folder) as scanned:
+    with os.scandir(path) as scanned:
         entries = list(scanned)
-    if prefix and skips.skips_output(prefix[:-1], {entry.name for entry in entries}):
+    if way.prefix and skips.skips_output(way.prefix[:-1], {entry.name for entry in entries}):
         return
     for entry in entries:
-        path = prefix + entry.name
-        if skips.skips(path):
+        name = way.prefix + entry.name
+        if skips.skips(name):
             continue
-        link = linked or entry.is_symlink()
-        if entry.is_dir():
-            yield from walk(folder / entry.name, skips, path + "/", above | {here}, link)
+        is_link = entry.is_symlink()
+        if _is_folder(entry):
+            below = _Way(f"{name}/", way.above | {here})
+            if is_link:
+                links.append((below, (*here, entry.name)))
+            else:
+                yield from _walk_between_links(folder, skips, below, linked, links)
             continue
         try:
             status = entry.stat()
         except OSError:  # a link to nowhere
-            yield File(path, 0, regular=False, linked=link)
+            yield File(name, 0, regular=False, linked=linked or is_link)
         else:
-            yield local_file(path, status, link)
+            yield local_file(name, status, linked or is_link)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except PermissionError:
+        raise
+    except OSError:  # a link to itself, or one behind more links than the system follows
+        return False

@@ -1,12 +1,13 @@
 """What is passed over in a folder of images, because a system, an editor or this product put it there.
 
-Three kinds, each counted, whatever lies below it counted once:
+Four kinds, each counted, whatever lies below it counted once:
 
 * **Hidden** files and folders: their names begin with a dot (``.git``, ``.DS_Store``, ``.ipynb_checkpoints``,
   QNAP's ``.@__thumb``, macOS's ``._1.jpg``).
 * **Names of systems** (``SYSTEM_NAMES``, or the names of ``data.skip`` instead), in any case.
 * **Output folders** of this product, which hold a file ``OUTPUT_MARKER``, or, of a release before it, what each run
   leaves; and serving folders.
+* **Links** to folders that the walk is in, or was led to by them before.
 """
 
 from collections.abc import Container, Iterable
@@ -20,7 +21,8 @@ SYSTEM_NAMES = (
     *("__MACOSX", "$RECYCLE.BIN", "RECYCLER", "System Volume Information", "FOUND.000", "__pycache__"),
 )
 OUTPUT_MARKER = ".siamese-output"
-HIDDEN, OUTPUT = "hidden", "output of siamese"  # what is counted, beside the names
+# What is counted, beside the names.
+HIDDEN, OUTPUT, LINKS = "hidden", "output of siamese", "links to folders walked already"
 
 _OF_OUTPUT = ({OUTPUT_MARKER}, {"metadata.sqlite", "artifacts", "runs"}, {".history", ".lock"})
 
@@ -53,6 +55,10 @@ class Skips:
             return True
         return False
 
+    def add_link(self, path: str) -> None:
+        """Counts a link to a folder that is not followed."""
+        self._add(LINKS, path)
+
     def kept(self, paths: Iterable[str]) -> list[str]:
         """The paths of files, of all below a folder, that are not passed over; in their order."""
         paths = list(paths)
@@ -71,15 +77,3 @@ class Skips:
 
     def _add(self, kind: str, path: str) -> None:
         self._found.setdefault(kind, set()).add(path)
-
-
-class NoSkips(Skips):
-    """Passes nothing over: for files that somebody listed by name."""
-
-    def skips(self, path: str) -> bool:
-        del path
-        return False
-
-    def skips_output(self, folder: str, names: Container[str]) -> bool:
-        del folder, names
-        return False

@@ -1,4 +1,4 @@
-"""The images that a model was trained on, ``assets.extra/images.npy``, so that a later run can count new ones.
+"""The images that a model was trained on, ``assets.extra/images.npy``, so that later ones are told from them.
 
 The first 64 bits of the digest of each image of train and val, as sorted unique uint64: 8 bytes an image. With a
 million images, a new one is mistaken for one of them with probability 5e-14.
@@ -25,11 +25,12 @@ def keys_in(files: Iterable[str]) -> Keys:
     spec = {IMAGE_DIGEST: tf.io.FixedLenFeature([], tf.string)}
     records = tf.data.TFRecordDataset(list(files)).batch(_BATCH)
     digests = records.map(lambda batch: tf.io.parse_example(batch, spec)[IMAGE_DIGEST]).prefetch(2)
-    found = [_keys(batch) for batch in digests.as_numpy_iterator()]
+    found = [keys_of(batch) for batch in digests.as_numpy_iterator()]
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
 
 
-def _keys(digests: NDArray[np.object_]) -> Keys:
+def keys_of(digests: NDArray[np.object_]) -> Keys:
+    """The key of each digest, which is in hex."""
     return np.array([int(digest[:16], 16) for digest in digests], np.uint64)
 
 

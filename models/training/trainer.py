@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.addresses import is_address
 from models.checksums import MODEL_FILE, write_checksums
 from models.data import features
 from models.data.batches import Normalise, batches_of
@@ -97,7 +98,7 @@ def scratch_folder(near: str, patterns: Iterable[str], settings: ModelSettings) 
     if where == "on" or (where == "auto" and 4 * need <= available_memory()):
         yield None
         return
-    local = None if "://" in near else near
+    local = None if is_address(near) else near
     with tempfile.TemporaryDirectory(prefix=".pixels-", dir=local) as folder:
         free = shutil.disk_usage(folder).free
         if free < need:

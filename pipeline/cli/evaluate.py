@@ -33,20 +33,27 @@ def evaluate(
     from pipeline.serving.offline import model_folder, read_protocol, score_pairs, write_scores
 
     protocol = read_protocol(pairs, root or pairs.parent)
-    loaded = LoadedModel(model_folder(model))
-    distance, score = score_pairs(loaded, protocol)
+    folder = model_folder(model)
+    loaded = LoadedModel(folder)
+    from models.export.training_images import TrainingImages  # after the model, which imports TensorFlow without Keras
+
+    training = TrainingImages(folder, loaded.manifest.image)
+    distance, score = score_pairs(loaded, protocol, training.look)
+    seen = training.seen()
     usual = MeasureSettings()
     metrics = verification_metrics(
         protocol.same, distance, loaded.manifest.threshold, score, fars=usual.fars, genuine_prior=usual.genuine_prior
     )
-    for note in protocol.notes:
+    for note in (*protocol.notes, *seen.notes()):
         print(f"warning: {shown(pairs)}: {note}", file=sys.stderr)
     if scores:
         write_scores(scores, protocol, distance, score)
     if as_json:
         # JSON has no NaN: a metric that is undefined for these pairs is null.
         defined = {name: None if math.isnan(value) else value for name, value in metrics.items()}
-        print(json.dumps({"pairs": len(distance), "threshold": loaded.manifest.threshold, "metrics": defined}))
+        images = {"images": seen.images, "images_in_training": seen.in_training}
+        threshold = loaded.manifest.threshold
+        print(json.dumps({"pairs": len(distance), **images, "threshold": threshold, "metrics": defined}))
         return
     table = Table(title=f"{len(distance):,} pairs at threshold {loaded.manifest.threshold:.4f}", box=None)
     table.add_column("", justify="left")

@@ -5,7 +5,7 @@ import csv
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from components.serving_folder.serving_folder import fetch_served, served
 from components.storage.folders import LocalFolder, find_images
 from components.storage.image_walk import printable
 from components.storage.pair_lists import COLUMNS, ImagesOnDisk, read_pair_list, repeated, resolve
+from components.storage.skips import Skips
 from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
@@ -62,8 +63,13 @@ def _downloaded(address: str) -> Path:
     return folder / "model"
 
 
-def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list[tuple[str, str]]]:
+def embed_folder(
+    model_dir: Path, images: Path, output: Path, skips: Skips | None = None
+) -> tuple[int, list[tuple[str, str]]]:
     """Embeds every image below ``images`` into ``output``: ``embeddings`` float32 [n, d] and ``paths`` [n].
+
+    Args:
+      skips: counts what is passed over.
 
     Returns:
       The number of embeddings, and (path, reason) of each file without one.
@@ -75,7 +81,7 @@ def embed_folder(model_dir: Path, images: Path, output: Path) -> tuple[int, list
         raise UserError(f"--images {images}: not a folder", code="data-not-found")
     if output.suffix != ".npz" or not output.absolute().parent.is_dir() or (output.exists() and not output.is_file()):
         raise UserError(f"--output {output}: must be an .npz file in an existing folder", code="config-invalid-option")
-    files, others = find_images(LocalFolder(str(images)))
+    files, others = find_images(LocalFolder(str(images)), skips)
     paths: list[str] = []
     unreadable = [(printable(file.path), reason) for file, reason in others]
     model = LoadedModel(model_dir)
@@ -137,8 +143,13 @@ def read_protocol(path: Path, root: Path) -> Protocol:
     return Protocol(root, [found[pair.a] for pair in pairs], [found[pair.b] for pair in pairs], same, tuple(notes))
 
 
-def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]:
+def score_pairs(
+    model: LoadedModel, protocol: Protocol, look: Callable[[bytes], None] = lambda _: None
+) -> tuple[Floats, Floats]:
     """Distances [n] and scores [n]; every image is embedded once, however many pairs it is in.
+
+    Args:
+      look: is called with each image, as the model's signatures take it.
 
     Raises:
       UserError: an image cannot be read.
@@ -147,8 +158,14 @@ def score_pairs(model: LoadedModel, protocol: Protocol) -> tuple[Floats, Floats]
     row_of = {name: row for row, name in enumerate(names)}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("images", total=len(names))
-        encoded = (read_image(protocol.root / name) for name in names)
-        embeddings = model.embed(encoded, lambda count: progress.advance(task, count))
+
+        def encoded() -> Iterator[bytes]:
+            for name in names:
+                image = read_image(protocol.root / name)
+                look(image)
+                yield image
+
+        embeddings = model.embed(encoded(), lambda count: progress.advance(task, count))
     damaged = np.isnan(embeddings).any(axis=1)
     if damaged.any():
         raise UserError(f"{protocol.root / names[int(damaged.argmax())]}: {DAMAGED}", code="data-unreadable-image")

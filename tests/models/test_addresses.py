@@ -1,8 +1,16 @@
 """Paths and addresses."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
+from components.image_example_gen.image_records import check_space
+from components.run_report.source_images import folder_of
+from components.storage.folders import read_file
 from models.addresses import as_in_a_shell, is_address
+from models.errors import UserError
+from models.training.hosts import worker
 
 
 @pytest.mark.parametrize("text", ["gs://bucket/a", "s3://b", "https://x/y?z", "my-store+1://x"])
@@ -43,3 +51,42 @@ def test_other_paths_and_folders_that_there_are_stay(home, text):
 def test_what_only_a_shell_replaces_makes_no_folder(home, text):
     with pytest.raises(ValueError, match="is replaced by a shell only"):
         as_in_a_shell(text)
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """A folder whose name, written with a second slash, holds ``://``."""
+    (tmp_path / "x:/y").mkdir(parents=True)
+    return f"{tmp_path}/x://y"
+
+
+def test_a_path_that_holds_the_characters_further_on_is_a_path_everywhere(odd, monkeypatch):
+    Path(odd, "list.csv").write_text("text")
+    assert read_file(f"{odd}/list.csv") == b"text"
+    assert folder_of(f"{odd}/list.csv") == folder_of(odd) == folder_of(f"file://{odd}") == Path(odd)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    with pytest.raises(UserError, match="0\\.0 GB free"):
+        check_space(odd, 1)
+
+
+def test_the_rule_is_in_one_place():
+    urls = {  # what is one in any case: with a scheme, or without
+        "models/http_client.py",
+        "pipeline/serving/server/process.py",
+        "pipeline/runners/kubeflow/client/connection.py",
+    }
+    root = Path(__file__).parents[2]
+    files = [file for room in ("components", "models", "pipeline") for file in (root / room).rglob("*.py")]
+    raw = {str(file.relative_to(root)) for file in files if '"://" ' in file.read_text("utf-8")}
+    assert len(files) > 200
+    assert raw == urls
+
+
+@pytest.mark.parametrize("name", ["[1]", "a?b", "*", "{a,b}", "plain"])
+def test_a_name_is_no_pattern_where_it_is_a_file(tmp_path, name):
+    visible = worker._is_visible
+    assert not visible(tmp_path / name)
+    (tmp_path / name).mkdir()
+    assert visible(tmp_path / name)
+    assert visible(tmp_path / "*")  # the shards of a split
+    assert not visible(tmp_path / name / "*")

@@ -1,5 +1,6 @@
 """Checksums within a SavedModel; those of artifacts are tested beside ``components.storage.artifact_checksums``."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,8 +27,30 @@ def test_one_bit_of_any_file_of_a_model_counts(model, name):
     content = bytearray((model / name).read_bytes())
     content[len(content) // 2] ^= 4
     (model / name).write_bytes(content)
-    assert model_damage(model)
-    assert name in model_damage(model) or name == str(MODEL_FILE)
+    assert f"/{name}: " in model_damage(model)
+
+
+def test_every_bit_of_the_checksums_counts_and_they_are_named(model):
+    path = model / MODEL_FILE
+    content = path.read_bytes()
+    for bit in range(len(content) * 8):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        assert model_damage(model) == f"{path}: is damaged", (bit, bytes(flipped))
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        assert model_damage(model) == f"{path}: is damaged"
+    path.write_bytes(content)
+    assert model_damage(model) is None
+
+
+def test_checksums_without_one_of_their_own_are_read(model):
+    path = model / MODEL_FILE
+    path.write_text(json.dumps(json.loads(path.read_text())["files"]))
+    assert model_damage(model) is None
+    (model / FILES[0]).write_bytes(b"other")
+    assert FILES[0] in model_damage(model)
 
 
 @pytest.mark.parametrize("name", FILES)

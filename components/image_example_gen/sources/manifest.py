@@ -24,8 +24,8 @@ from components.image_example_gen.sources.source import (
 from components.storage.digests import Digests
 from components.storage.folders import Folder, folder_and_name, read_file
 from components.storage.image_walk import File
-from components.storage.skips import NoSkips
 from components.storage.text_files import LineErrors, decode_text, header_of, one_text, read_csv
+from models.addresses import is_address
 from models.data.features import SPLITS
 from models.errors import UserError
 
@@ -50,7 +50,7 @@ class ManifestSource:
 
     def list(self) -> Listing:
         rows = read_rows(self._address, read_file(self._address))
-        files = self._files()
+        files = self._files(rows)
         rows = _on_disk(rows, files)
         found: list[Found] = []
         set_aside: list[SetAside] = []
@@ -79,8 +79,10 @@ class ManifestSource:
         return Listing(count_identities(found), set_aside, linked=linked, notes=_notes(rows))
 
     def fingerprint(self, digests: Digests | None = None) -> str:
-        data, files = read_file(self._address), self._files()
-        paths = sorted(row.path for row in _on_disk(read_rows(self._address, data), files))
+        data = read_file(self._address)
+        rows = read_rows(self._address, data)
+        files = self._files(rows)
+        paths = sorted(row.path for row in _on_disk(rows, files))
         known = [files[path] for path in paths if path in files]
         contents = (digests or Digests()).of(self._folder, known, self._max_bytes)
         facts = [(file.path, file.bytes, one) for file, one in zip(known, contents, strict=True)]
@@ -94,8 +96,8 @@ class ManifestSource:
     def _address(self) -> str:
         return posixpath.join(self._folder.address, self._name)
 
-    def _files(self) -> dict[str, File]:
-        return {file.path: file for file in self._folder.files(NoSkips())}  # what is listed is meant
+    def _files(self, rows: Iterable["ManifestRow"]) -> dict[str, File]:
+        return {file.path: file for file in self._folder.named([row.path for row in rows])}  # hidden ones too
 
 
 @register_source("a manifest (.csv, .jsonl or .ndjson)", has_suffix(".csv", ".jsonl", ".ndjson"))
@@ -231,7 +233,7 @@ def _problem(row: dict[str, str]) -> str:
     path = row["path"]
     if not path:
         return "path is empty"
-    if path.startswith("/") or "://" in path or _DRIVE.match(path):
+    if path.startswith("/") or is_address(path) or _DRIVE.match(path):
         return f"{path!r} is absolute; paths are relative to the manifest's folder"
     if ".." in path.split("/"):
         return f"{path!r} leaves the manifest's folder"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from models.addresses import is_address
 from models.errors import ExitCode, UserError
 from models.training.hosts.cluster import Hosts
 from models.training.hosts.process import Ended, train
@@ -116,8 +117,8 @@ class Worker:
         """A file or folder of the arguments that is not visible here; a network disk may take a while to show it."""
         arguments = first.arguments or {}
         named = [*arguments["train_files"], *arguments["eval_files"], arguments["transform_output"]]
-        local = (Path(name) for name in named if "://" not in name)
-        unseen = next((str(path) for path in local if not any(path.parent.glob(path.name))), None)
+        local = (Path(name) for name in named if not is_address(name))
+        unseen = next((str(path) for path in local if not _is_visible(path)), None)
         if unseen:
             self._report(f"run {first.run} calls its workers; {unseen} is not visible here yet")
         if self._called != first.nonce:
@@ -138,3 +139,8 @@ class Worker:
         if what != self._reported:
             self._report_to(what)
             self._reported = what
+
+
+def _is_visible(path: Path) -> bool:
+    """Whether there is a file or folder of this name, or, the name being a pattern of shards, one that matches it."""
+    return path.exists() or any(path.parent.glob(path.name))

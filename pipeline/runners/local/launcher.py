@@ -11,6 +11,7 @@ from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types.artifact import Artifact
 
 from components.storage.artifact_checksums import checksums_file, damage, write_checksums
+from models.addresses import is_address
 
 progress = logging.getLogger("siamese.progress")
 
@@ -64,4 +65,4 @@ def _verified_cache() -> Iterator[None]:
 
 
 def _folders(artifacts: Mapping[str, Sequence[Artifact]]) -> list[Path]:
-    return [Path(one.uri) for several in artifacts.values() for one in several if one.uri and "://" not in one.uri]
+    return [Path(one.uri) for several in artifacts.values() for one in several if one.uri and not is_address(one.uri)]

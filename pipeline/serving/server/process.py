@@ -59,7 +59,7 @@ def serve_model(
     versions = Versions(model, labels, lambda number, path: ServedVersion(number, path, limits, metrics))
     versions.refresh()
     if versions.empty:
-        raise UserError(f"--model {model}: {versions.errors() or _NO_MODEL}", code="model-not-found")
+        raise UserError(f"--model {model}: {versions.errors() or _NO_MODEL}", code=versions.code())
     _log_to_terminal()
     if errors := versions.errors():
         _log.warning("not loaded: %s", errors)

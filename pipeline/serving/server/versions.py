@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from components.serving_folder.serving_folder import damage
 from components.serving_folder.serving_folder import versions as complete_versions
@@ -13,6 +13,7 @@ from models.user_files import shown
 from pipeline.serving.server.admission import RequestError, bad_request
 
 STABLE = "stable"
+NOT_FOUND = "model-not-found"
 AVAILABLE, LOADING, END = "AVAILABLE", "LOADING", "END"
 
 _log = logging.getLogger("siamese.server")
@@ -25,6 +26,19 @@ class Numbered(Protocol):
 
     @property
     def number(self) -> int: ...
+
+
+class _Refusal(NamedTuple):
+    """Why a version is not loaded, and the error's code, while its files are in this state."""
+
+    state: object
+    reason: str
+    code: str
+
+    @classmethod
+    def of(cls, error: Exception, state: object = None) -> "_Refusal":
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return cls(state, reason, error.code if isinstance(error, UserError) else NOT_FOUND)
 
 
 class Versions:
@@ -45,7 +59,8 @@ class Versions:
         self._loaded: dict[int, Numbered] = {}  # replaced, never changed: read by other threads
         self._current: Numbered | None = None
         self._loading: int | None = None
-        self._refused: dict[int, tuple[object, str]] = {}  # version: (state of its files, error)
+        self._refused: dict[int, _Refusal] = {}
+        self._unreadable: _Refusal | None = None  # of the folder itself
 
     @property
     def current(self) -> Numbered:
@@ -96,7 +111,7 @@ class Versions:
             return self.current
         number = self._number(version)
         if number not in self._loaded:
-            reason = f" ({self._refused[number][1]})" if number in self._refused else ""
+            reason = f" ({self._refused[number].reason})" if number in self._refused else ""
             raise RequestError(404, f"Servable not found for request: Specific({number}){reason}")
         return self._loaded[number]
 
@@ -106,7 +121,7 @@ class Versions:
         Raises:
           RequestError: 404, there is no such version.
         """
-        known = {number: (number, END, reason) for number, (_, reason) in self._refused.items()}
+        known = {number: (number, END, one.reason) for number, one in self._refused.items()}
         if (loading := self._loading) is not None:
             known[loading] = (loading, LOADING, "")
         known |= {number: (number, AVAILABLE, "") for number in self._loaded}
@@ -120,14 +135,22 @@ class Versions:
         return [known[number]]
 
     def errors(self) -> str:
-        """The errors of versions that did not load, in one line."""
-        return "; ".join(reason for _, reason in self._refused.values())
+        """The errors of versions that did not load, or of the folder, in one line."""
+        return "; ".join(one.reason for one in self._refusals())
+
+    def code(self) -> str:
+        """The code of the error of the highest version that did not load."""
+        return next((one.code for one in self._refusals()), NOT_FOUND)
+
+    def _refusals(self) -> list[_Refusal]:
+        refused = [self._refused[number] for number in sorted(self._refused, reverse=True)]
+        return refused or [one for one in [self._unreadable] if one]
 
     def _loadable(self, number: int, found: Mapping[int, Path]) -> Numbered | None:
         if number in self._loaded:
             return self._loaded[number]
         state = _state_of(found[number])
-        if number in self._refused and self._refused[number][0] == state:
+        if number in self._refused and self._refused[number].state == state:
             return None
         self._loading = number
         try:
@@ -135,9 +158,8 @@ class Versions:
                 raise UserError(f"{found[number]}: the model is damaged: {what}", "model-damaged")
             loaded = self._load(number, found[number])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a new version, the old one serves
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self._refused[number] = state, reason
-            _log.warning("version %d not loaded: %s", number, reason)
+            self._refused[number] = _Refusal.of(error, state)
+            _log.warning("version %d not loaded: %s", number, self._refused[number].reason)
             return None
         finally:
             self._loading = None
@@ -151,8 +173,10 @@ class Versions:
             complete = set(complete_versions(self._model))
             numbered = {int(path.name): path for path in self._model.iterdir() if _is_number(path.name)}
         except (OSError, UserError) as error:
+            self._unreadable = _Refusal.of(error)
             _log.warning("%s: %s", self._model, error)
             return {}
+        self._unreadable = None
         return {number: path for number, path in numbered.items() if number in complete}
 
     def _number(self, text: str) -> int:

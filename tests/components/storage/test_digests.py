@@ -126,3 +126,20 @@ def test_a_pipe_is_not_opened_and_of_a_long_file_only_the_beginning(images, read
         file.seek(4000)
         file.write(b"x")
     assert fingerprint(images, max_bytes=1024) == first
+
+
+def test_the_digest_of_a_beginning_is_not_that_of_the_whole(images, tmp_path, reads):
+    long = images / "a/1.png"
+    long.write_bytes(b"b" * 3000)
+    os.utime(long, TIME)
+    folder, store = LocalFolder(str(images)), tmp_path / "store"
+    files = [folder.file("a/1.png"), folder.file("a/2.png")]
+    whole = Digests().of(folder, files)
+    for longest in (1024, None, 2999, 3000):
+        digests = Digests(store)
+        cut = longest is not None and longest < 3000
+        assert [one == two for one, two in zip(digests.of(folder, files, longest), whole, strict=True)] == [
+            not cut,
+            True,
+        ]
+        digests.write()

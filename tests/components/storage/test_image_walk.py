@@ -7,6 +7,7 @@ import pytest
 
 from components.storage.folders import LocalFolder, find_images
 from components.storage.image_walk import File, is_skipped, why_not_an_image
+from components.storage.skips import LINKS, Skips
 
 GIF = b"GIF89a" + bytes(26)
 BMP = b"BM" + bytes(12) + (40).to_bytes(4, "little") + bytes(14)
@@ -31,6 +32,79 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert list(files) == ["a/1.png", "b/2.png"]
     assert [file.linked for file in files.values()] == [False, True]
     assert LocalFolder(str(tmp_path / "data")).leads_out(files["b/2.png"])
+
+
+def walked(root: Path) -> tuple[list[str], int]:
+    skips = Skips()
+    return [file.path for file in LocalFolder(str(root)).files(skips)], skips.counts().get(LINKS, 0)
+
+
+def test_the_walk_is_as_long_as_what_each_link_leads_to(tmp_path):
+    names = "abcdefghij"
+    write(tmp_path, *(f"{name}/1.png" for name in names))
+    for name in names:
+        for other in names.replace(name, ""):
+            (tmp_path / name / f"to {other}").symlink_to(f"../{other}")
+    paths, not_followed = walked(tmp_path)
+    assert len(paths) == 10 + 10 * 9
+    assert paths[:3] == ["a/1.png", "a/to b/1.png", "a/to c/1.png"]
+    assert not_followed == 90 * 9  # each in the folder that it leads to
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+def test_a_chain_that_doubles_at_each_step_ends(tmp_path, below):
+    root = tmp_path / below
+    write(root, *(f"{step:02}/1.png" for step in range(30)))
+    for step in range(29):
+        for name in ("x", "y"):
+            (root / f"{step:02}" / name).symlink_to(root / f"{step + 1:02}")
+    if below:  # the chain lies elsewhere, and only its beginning is linked
+        root = tmp_path / "linked"
+        root.mkdir()
+        (root / "a").symlink_to(tmp_path / "data/00")
+    paths, not_followed = walked(root)
+    assert len(paths) == (1 + 2 * 29 if below else 30 + 2 * 29)
+    assert not_followed == (2 * 28 if below else 4 * 28)
+
+
+def test_a_link_that_the_system_does_not_follow_is_broken(tmp_path):
+    write(tmp_path, *(f"chain/{step:02}/1.png" for step in range(60)))
+    for step in range(59):
+        (tmp_path / f"chain/{step:02}/x").symlink_to(f"../{step + 1:02}")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a").symlink_to("../chain/00")
+    (tmp_path / "data/itself").symlink_to("itself")
+    images, others = find_images(LocalFolder(str(tmp_path / "data")))
+    assert 30 < len(images) < 60
+    assert {reason for _, reason in others} == {"broken link"}
+    assert len(others) == 2
+
+
+def test_two_links_to_one_folder_and_links_behind_links_are_followed(tmp_path):
+    write(tmp_path / "pool", "p/1.png", "q/2.png")
+    (tmp_path / "pool/train").mkdir()
+    for name in ("ann", "ben"):
+        (tmp_path / "pool/train" / name).symlink_to("../p")
+    (tmp_path / "pool/p/more").symlink_to("../q")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/train").symlink_to("../pool/train")
+    paths, not_followed = walked(tmp_path / "data")
+    assert paths == ["train/ann/1.png", "train/ann/more/2.png", "train/ben/1.png"]
+    assert not_followed == 1
+
+
+def test_a_link_in_the_folder_is_followed_there_and_not_behind_another(tmp_path):
+    write(tmp_path, "elsewhere/1.png", "data/z/2.png")
+    (tmp_path / "data/z/more").symlink_to("../../elsewhere")
+    (tmp_path / "data/a").symlink_to("z")
+    assert walked(tmp_path / "data") == (["a/2.png", "z/2.png", "z/more/1.png"], 1)
+
+
+@pytest.mark.parametrize("target", ["/", "..", "../..", "."])
+def test_a_link_to_a_folder_that_it_lies_in_is_not_followed(tmp_path, target):
+    write(tmp_path, "data/a/1.png", "other/2.png")
+    (tmp_path / "data/a/z:").symlink_to(target)
+    assert walked(tmp_path / "data") == (["a/1.png"], 1)
 
 
 def test_hidden_and_system_folders_are_skipped(tmp_path):

@@ -292,7 +292,7 @@ def test_undefined_metrics_are_null_in_json(monkeypatch, tmp_path):
         (tmp_path / name).touch()
 
     class Manifest:
-        threshold = 0.5
+        threshold, image = 0.5, None
 
     class Model:
         manifest = Manifest()

@@ -12,6 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from components.run_outcome.settings import FailureAlerts
+from models.addresses import is_address
 from models.errors import UserError
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.kubeflow import DEFAULT, KubeflowSettings
@@ -83,7 +84,7 @@ def compile_pipeline(config: Config, image: str | None = None, pipeline_root: st
             code="kubeflow-serving-validator",
         )
     for split, address in config.pairs.protocol.given().items():
-        if "://" not in address:
+        if not is_address(address):
             _visible(f"pairs.protocol.{split}", address, settings, "ImageExampleGen", "PairGenerator")
     alerts = FailureAlerts(pipeline=config.name, attempts=settings.retries.attempts + 1, alerts=config.alerts)
     compiled = compile_tfx(pipeline, settings, image, root, defaults, alerts)
@@ -155,7 +156,7 @@ def _data_root(config: Config) -> str:
     if source is None or source == DIGITS:
         message = "data.source: must be gs://, s3://, or a folder of a volume (kubeflow.volumes) that the pods mount"
         raise UserError(message, code="kubeflow-data-source")
-    return source if "://" in source else _visible("data.source", source, config.kubeflow, "ImageExampleGen")
+    return source if is_address(source) else _visible("data.source", source, config.kubeflow, "ImageExampleGen")
 
 
 def _serving_dir(config: Config) -> str:
@@ -163,7 +164,7 @@ def _serving_dir(config: Config) -> str:
     if folder is None:
         message = "no serving folder: set push.serving_dir to gs://, s3://, or a folder of a volume"
         raise UserError(message, code="kubeflow-no-serving-folder")
-    return folder if "://" in folder else _visible("push.serving_dir", folder, config.kubeflow, "Baseline", "Pusher")
+    return folder if is_address(folder) else _visible("push.serving_dir", folder, config.kubeflow, "Baseline", "Pusher")
 
 
 def _checkpoints(config: Config) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from components.run_outcome.settings import FailureAlerts
 from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE, GateResult, Outcome, gate_results
+from models.addresses import is_address
 from models.errors import ExitCode
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
@@ -128,7 +129,7 @@ def open_root(uri: str) -> tuple[Any, str]:
     """
     import fsspec
 
-    scheme, _, path = uri.partition("://") if "://" in uri else ("file", "", uri)
+    scheme, _, path = uri.partition("://") if is_address(uri) else ("file", "", uri)
     options: dict[str, Any] = {}
     if scheme == "minio":  # the backend's own name for an object store that speaks S3
         scheme = "s3"

@@ -81,6 +81,25 @@ def test_a_link_may_not_leave_the_folder(tmp_path):
     ]
 
 
+def test_nothing_that_is_not_listed_is_looked_at(tmp_path, monkeypatch):
+    source = write(tmp_path, "path,identity\na/1.png,a\n.hidden/2.png,b\n", "a/1.png", ".hidden/2.png", "c/3.png")
+    (tmp_path / "c" / "z:").symlink_to("/")
+    (tmp_path / "a" / "z:").symlink_to("/")
+    before = source.fingerprint()
+
+    def refuse(path="."):
+        raise PermissionError(13, "denied", path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    monkeypatch.setattr("os.listdir", refuse)
+    assert [one.image_id for one in source.list().found] == [".hidden/2.png", "a/1.png"]
+    assert source.fingerprint() == before
+    missing = write(tmp_path, "path,identity\na/9.png,a\n")
+    with pytest.raises(UserError, match=r"may not be read \(permission denied\)$") as caught:
+        missing.list()
+    assert caught.value.code == "data-unreadable"
+
+
 @pytest.mark.parametrize(
     ("row", "key_fact"),
     [

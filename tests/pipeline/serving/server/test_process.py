@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from components.serving_folder.storage import link_or_copy
+from models.checksums import MODEL_FILE, write_checksums
 from models.errors import UserError
 from pipeline.serving.client import compare_at
 from pipeline.serving.server.process import bind
@@ -107,6 +109,28 @@ def test_no_model(tmp_path):
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "saved_model.pb").write_bytes(b"")
     assert f"{tmp_path}/3: " in refused("serve", "--model", tmp_path, "--port", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "pushed"),
+    [
+        ("saved_model.pb", False),
+        ("variables/variables.index", False),
+        ("assets.extra/checksums.json", False),
+        ("saved_model.pb", True),
+        ("assets.extra/checksums.json", True),
+    ],
+)
+def test_a_damaged_model_is_named_by_its_file(exported, tmp_path, name, pushed):
+    model = tmp_path / "1"
+    shutil.copytree(exported.path, model)
+    write_checksums(model, model / MODEL_FILE)
+    content = bytearray((model / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (model / name).write_bytes(content)
+    said = refused("serve", "--model", tmp_path if pushed else model, "--port", 0)
+    assert said.endswith("[model-damaged]\n")
+    assert name in said
 
 
 def test_the_transformer_starts_without_tensorflow(started):

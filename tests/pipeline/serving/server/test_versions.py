@@ -300,3 +300,22 @@ def test_a_released_version_is_freed(server, exported, tmp_path):
         return old() is None
 
     eventually(gone)
+
+
+def test_the_error_of_the_highest_version_has_its_code(folder, watched):
+    assert watched().code() == "model-not-found"
+    add(folder, 3, content=b"bad")
+    versions = watched()
+    assert (versions.code(), versions.errors()) == ("model-damaged", f"{folder}/3: bad")
+
+
+def test_a_folder_that_cannot_be_read_is_said(folder, watched, monkeypatch):
+    def refuse(_):
+        raise UserError(f"{folder}: cannot be read", "model-unreadable")
+
+    monkeypatch.setattr("pipeline.serving.server.versions.complete_versions", refuse)
+    versions = watched()
+    assert (versions.code(), versions.errors()) == ("model-unreadable", f"{folder}: cannot be read")
+    monkeypatch.undo()
+    versions.refresh()
+    assert versions.errors() == ""
