@@ -263,7 +263,8 @@ def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level
 def fitting_layout(images: Iterable[Parts], layout: Layout) -> tuple[Layout, int] | None:
     """The other layout, if it fits some images, with their number; None where its labels would be doubtful.
 
-    They would be where parts of a data set are among its groups or identities, or where identities of several groups share a name.
+    They would be where parts of a data set are among its groups or identities, or where identities of several groups
+    share a name.
     """
     other: Layout = "identity" if layout == "group/identity" else "group/identity"
     fitting = [parts for parts in images if len(parts) == DEPTHS[other]]
