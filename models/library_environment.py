@@ -22,6 +22,7 @@ _FLAGS = {"TF_XLA_FLAGS": (), "XLA_FLAGS": ("--xla_gpu_cuda_data_dir=",)}  # var
 # oneDNN halves the time of a training step also on CPUs where it is off by default.
 _NATIVE = {"TF_CPP_MIN_LOG_LEVEL": "2", "GRPC_VERBOSITY": "ERROR", "TF_ENABLE_ONEDNN_OPTS": "1"}
 _ALLOWED = {"TF_ENABLE_ONEDNN_OPTS": ("0", "1", "false", "true")}
+_OWN = ("components", "models", "pipeline", "siamese")  # names of loggers
 _KERAS_HOME = "siamese-pipeline"  # in the person's own
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,33 @@ def set_library_variables() -> None:
     for name, allowed in _ALLOWED.items():
         if os.environ.get(name, allowed[0]).lower() not in allowed:
             del os.environ[name]
+
+
+class _OwnMessages(logging.Handler):
+    """Prints what this project logs where nothing else handles it, as Python does by itself; not libraries."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in _OWN and not self._handled_elsewhere(record.name):
+            with suppress(OSError, ValueError):  # standard error that is full or closed
+                print(self.format(record), file=sys.stderr)
+
+    def _handled_elsewhere(self, name: str) -> bool:
+        logger: logging.Logger | None = logging.getLogger(name)
+        while logger:
+            if any(handler is not self for handler in logger.handlers):
+                return True
+            logger = logger.parent if logger.propagate else None
+        return False
+
+
+def silence_libraries() -> None:
+    """Keeps off the terminal what libraries log, such as each attempt to reach a store; the error says what came of it.
+
+    Call it before one of them is loaded: they print by themselves where nobody handles the log.
+    """
+    root = logging.getLogger()
+    if not any(isinstance(handler, _OwnMessages) for handler in root.handlers):
+        root.addHandler(_OwnMessages(logging.WARNING))
 
 
 def prepare_native_libraries() -> None:

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from components.run_outcome.verdict import DISK_CODE
 from models.errors import ExitCode, UserError, disk_fault
-from models.library_environment import check_docstrings, set_library_variables
+from models.library_environment import check_docstrings, set_library_variables, silence_libraries
 from models.user_files import described, shown
 from pipeline import cli
 from pipeline.cli.app import PANELS, app
@@ -40,6 +40,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files hold what the terminal cannot show
+    silence_libraries()
     set_library_variables()
     try:
         check_docstrings()

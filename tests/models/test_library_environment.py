@@ -127,3 +127,36 @@ def test_a_python_that_drops_assertions_only_is_one_to_run_with():
         [sys.executable, "-O", "-m", "pipeline", "config", "data.split"], check=False, cwd=Path(__file__).parents[2]
     )
     assert done.returncode == 0
+
+
+_LOGS = """
+import logging
+from models.library_environment import silence_libraries
+silence_libraries()
+silence_libraries()
+for name in (None, "apache_beam.utils.retry", "google.auth", "urllib3.connectionpool", "botocore", "modelsx"):
+    logging.getLogger(name).error("noise of %s", name, exc_info=ValueError("x"))
+logging.warning("noise that would set up the log of its own")
+own = logging.getLogger("pipeline.config.loading")
+own.info("too small")
+own.warning("own message")
+logging.getLogger("siamese.server").addHandler(logging.NullHandler())
+logging.getLogger("siamese.server").warning("handled elsewhere")
+if library:
+    import absl.logging, tensorflow as tf
+    tf.get_logger().warning("noise of TensorFlow")
+    absl.logging.warning("noise of absl")
+    logging.getLogger("models").warning("own again")
+"""
+
+
+@pytest.mark.parametrize("library", [False, True])
+def test_what_libraries_log_is_not_printed(library):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"library = {library}\n{_LOGS}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines() == ["own message", "own again"][: 1 + library]
