@@ -74,8 +74,9 @@ def _gather(source: Path, target: Path, limit: int, longer_side: int | None) -> 
     drawn = sorted(paths, key=lambda path: hashlib.sha256(str(path.relative_to(source)).encode()).digest())[:limit]
     if not drawn:
         raise SystemExit(f"{source}: no images")
+    numbers = {folder: str(number) for number, folder in enumerate(sorted({path.parent for path in drawn}))}
     for path in drawn:
-        folder = target / "-".join(path.relative_to(source).parts[:-1])
+        folder = target / numbers[path.parent]  # its own name may be that of a part of a data set, such as train
         folder.mkdir(parents=True, exist_ok=True)
         if longer_side is None:
             (folder / path.name).symlink_to(path.resolve())
