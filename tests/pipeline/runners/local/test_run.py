@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -208,7 +209,7 @@ def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_in_order(data, tmp_path, monkeypatch, receiver, number):
-    monkeypatch.setattr(run_module, "_run_graph", lambda *_: (os.kill(os.getpid(), number), signal.pause()))
+    monkeypatch.setattr(run_module, "_run_graph", lambda *_: (os.kill(os.getpid(), number), time.sleep(60)))
     assert run(alerting(data, receiver), tmp_path / "out") == 128 + number
     (summary,) = read_summaries(tmp_path / "out")
     assert (summary.status, summary.signal, summary.exit_code) == ("interrupted", number, 128 + number)
