@@ -10,13 +10,13 @@ def checksums_file(artifact: Path) -> Path:
 
     Not within it, as TFX counts the files of some artifacts, and not beside it, where only artifacts are listed.
     """
-    return artifact.parents[1] / ".checksums" / f"{artifact.parent.name}-{artifact.name}.json"
+    return artifact.parents[1] / ".checksums" / artifact.parent.name / f"{artifact.name}.json"
 
 
 def write_checksums(artifact: Path) -> None:
     """Writes the checksums of an artifact that is complete."""
     path = checksums_file(artifact)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     checksums.write_checksums(artifact, path)
 
 

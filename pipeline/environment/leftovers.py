@@ -43,8 +43,8 @@ def temporary_folder(output: Path) -> Iterator[Path]:
 
 def remove_unfinished(artifacts: Path, executions: Collection[int]) -> None:
     """Removes the artifacts of executions that did not end, and the working folders of all."""
-    # <node>/<output>/<execution>, <execution>.checksums.json, and <node>/.system/<kind>/<execution>
-    for path in (*artifacts.glob("*/*/*"), *artifacts.glob("*/.system/*/*")):
+    # <node>/<output>/<execution>, <node>/.checksums/<output>/<execution>.json, <node>/.system/<kind>/<execution>
+    for path in (*artifacts.glob("*/*/*"), *artifacts.glob("*/.*/*/*")):
         number = path.name.lstrip(".").partition(".")[0]
         if path.parent.name == "stateful_working_dir" or (number.isdecimal() and int(number) in executions):
             if path.is_dir() and not path.is_symlink():

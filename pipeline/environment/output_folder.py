@@ -12,14 +12,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.run_outcome.summary import FILE
-from components.storage.artifact_checksums import checksums_file, damage, write_checksums
 from components.storage.folder_lock import held
 from components.storage.skips import OUTPUT_MARKER
 from models.addresses import is_address, is_plain
+from models.checksums import damage, write_checksums
 from models.errors import UserError
 from models.user_files import read_bytes
 
 METADATA, DIGESTS = "metadata.sqlite", "digests.json"  # under the output folder
+_METADATA_CHECKSUM = ".metadata.checksums.json"
 
 WORKING_FOLDER = "/proc/self/cwd"  # this process's, and of each one that it starts
 
@@ -114,12 +115,12 @@ def check_metadata(output: Path) -> None:
     Raises:
       UserError: it is damaged, or cannot be read.
     """
-    store = output / METADATA
+    store, checksum = output / METADATA, output / _METADATA_CHECKSUM
     if not os.path.lexists(store):
-        checksums_file(store).unlink(missing_ok=True)
+        checksum.unlink(missing_ok=True)
         return
-    if checksums_file(store).exists() and (changed := damage(store)):
-        replaced = f"if it was replaced on purpose, remove {checksums_file(store)}"
+    if checksum.exists() and (changed := damage(store, checksum)):
+        replaced = f"if it was replaced on purpose, remove {checksum}"
         raise damaged_metadata(store, f"{changed} since the last run; {replaced}")
     try:
         # Writable: SQLite may have to undo what a killed run had begun to write.
@@ -134,14 +135,14 @@ def check_metadata(output: Path) -> None:
 @contextmanager
 def written_metadata(output: Path) -> Iterator[None]:
     """Within it the metadata store is written to; afterwards it has a checksum."""
-    store = output / METADATA
-    checksums_file(store).unlink(missing_ok=True)
+    store, checksum = output / METADATA, output / _METADATA_CHECKSUM
+    checksum.unlink(missing_ok=True)
     try:
         yield
     finally:
         if store.is_file():
             with suppress(OSError):  # of a full disk
-                write_checksums(store)
+                write_checksums(store, checksum)
 
 
 def damaged_metadata(store: Path, why: str) -> UserError:

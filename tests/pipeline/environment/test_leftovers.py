@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from components.storage.artifact_checksums import checksums_file
 from pipeline.environment.leftovers import remove_unfinished, temporary_folder
 
 
@@ -56,12 +57,12 @@ def test_a_name_that_another_user_has_taken_is_not_used(tmp_path, kind):
 def test_artifacts_of_executions_that_did_not_end_are_removed_with_their_checksums(tmp_path):
     names = {
         "Trainer/model/7": False,
-        "Trainer/model/7.checksums.json": False,
-        "Trainer/model/.7.checksums.json": False,
+        "Trainer/.checksums/model/7.json": False,
+        "Trainer/.checksums/model/.7.json": False,
         "Trainer/.system/executor_execution/7": False,
         "Trainer/.system/stateful_working_dir/0d9f": False,
         "Trainer/model/70": True,
-        "Trainer/model/70.checksums.json": True,
+        "Trainer/.checksums/model/70.json": True,
         "Trainer/.system/executor_execution/70": True,
         "Trainer/model/mine": True,
     }
@@ -73,6 +74,7 @@ def test_artifacts_of_executions_that_did_not_end_are_removed_with_their_checksu
         else:
             path.mkdir()
             (path / "file").write_text("")
+    assert checksums_file(tmp_path / "Trainer/model/7") == tmp_path / "Trainer/.checksums/model/7.json"
     remove_unfinished(tmp_path, {7, 8})
     assert {name: (tmp_path / name).exists() for name in names} == names
     remove_unfinished(tmp_path / "none", {7})

@@ -92,6 +92,14 @@ def test_a_bit_of_the_metadata_store_that_sqlite_takes_for_a_value_counts(tmp_pa
     check_metadata(tmp_path)
 
 
+def test_the_checksum_lies_in_the_output_folder(tmp_path):
+    output = tmp_path / "work" / "out"
+    output.mkdir(parents=True)
+    with written_metadata(output):
+        sqlite3.connect(output / "metadata.sqlite").close()
+    assert {path.name for path in tmp_path.rglob("*")} == {"work", "out", "metadata.sqlite", ".metadata.checksums.json"}
+
+
 def test_a_killed_run_leaves_a_metadata_store_without_a_checksum(tmp_path, store):
     killed = written_metadata(tmp_path)
     killed.__enter__()
