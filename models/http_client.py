@@ -1,21 +1,19 @@
-"""Every HTTP request that this process sends: bounded in time and bytes, through proxies by convention.
+"""Every HTTP request that this process sends: bounded in time and bytes, through the proxies of the environment.
 
-The conventions: ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``, in either case; hosts in ``no_proxy``
-may be CIDR blocks; a loopback address never goes through a proxy. ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name the
-certificates to trust.
+``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name the certificates to trust.
 """
 
-import ipaddress
 import os
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
+
+from models.proxies import UnsupportedProxy, proxy_of
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
@@ -180,54 +178,6 @@ class _Exchange:
             raise TimeoutError
 
 
-def proxy_of(scheme: str, host: str, port: int | None = None) -> str | None:
-    """The proxy for a host by the environment; None: it is connected to directly.
-
-    Raises:
-      RequestFailed: the proxy is of a kind that is not supported.
-    """
-    if _is_loopback(host) or _is_exempt(host, port):
-        return None
-    proxies = urllib.request.getproxies()
-    name = next((name for name in (scheme, "all") if proxies.get(name)), None)
-    if name is None:
-        return None
-    proxy = proxies[name] if "://" in proxies[name] else f"http://{proxies[name]}"
-    kind = proxy.partition("://")[0].lower()
-    if kind not in ("http", "https"):
-        raise RequestFailed(
-            f"{name}_proxy is a {kind} proxy, which is not supported; set an http:// proxy, or no_proxy"
-        )
-    return proxy
-
-
-def _is_loopback(host: str) -> bool:
-    if host.rstrip(".").lower() == "localhost" or host.rstrip(".").lower().endswith(".localhost"):
-        return True
-    address = _ip(host)
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return mapped is not None and (mapped.is_loopback or mapped.is_unspecified)
-
-
-def _is_exempt(host: str, port: int | None) -> bool:
-    """Whether ``no_proxy`` has the host: by name, domain, ``*``, ``host:port``, address or CIDR block."""
-    if urllib.request.proxy_bypass(host if port is None else f"{host}:{port}") or urllib.request.proxy_bypass(host):
-        return True
-    address = _ip(host)
-    for one in urllib.request.getproxies().get("no", "").split(",") if address else ():
-        with suppress(ValueError):
-            if address in ipaddress.ip_network(one.strip().strip("[]"), strict=False):
-                return True
-    return False
-
-
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-
-
 def _verify(scheme: str) -> ssl.SSLContext | bool:
     """The certificates to trust; those of the environment are not looked at where none is needed."""
     if scheme == "http":
@@ -241,7 +191,7 @@ def _verify(scheme: str) -> ssl.SSLContext | bool:
 
 
 def _phrase(error: Exception, seconds: float) -> str:
-    if isinstance(error, RequestFailed):
+    if isinstance(error, (RequestFailed, UnsupportedProxy)):
         return str(error)
     if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):
         return "no connection in time"

@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import kfp.client
 import kfp_server_api
@@ -236,7 +234,7 @@ def connect(
     client = Client(
         host=host,
         kube_context=kube_context,
-        proxy=proxy or _proxy_of(host or os.environ.get("KF_PIPELINES_ENDPOINT") or ""),
+        proxy=proxy,
         ssl_ca_cert=ca_file,
         verify_ssl=None if verify_tls else False,
         **_credentials(bool(host or os.environ.get("KF_PIPELINES_ENDPOINT"))),
@@ -248,31 +246,6 @@ def connect(
         message = f"{client.address}: a multi-user server needs a namespace: set --namespace or kubeflow.namespace"
         raise Refused(message, code="kubeflow-no-namespace")
     return client
-
-
-def _proxy_of(address: str) -> str | None:
-    """The proxy by the environment, as of every other request of this program: none for a loopback address.
-
-    Raises:
-      Refused: it is of a kind that is not supported.
-    """
-    try:
-        parts = urlsplit(address)
-        name = parts.hostname or ""
-    except ValueError:  # the client reports it
-        return None
-    if not name or name in {"localhost", "::1"} or name.startswith("127.") or proxy_bypass(name):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if proxy and not proxy.startswith(("http://", "https://")):
-        if "://" in proxy:
-            message = (
-                f"{address}: all_proxy is a {proxy.partition('://')[0]} proxy, which is not supported: set no_proxy"
-            )
-            raise Refused(message, code="kubeflow-no-connection")
-        return f"http://{proxy}"
-    return proxy
 
 
 def _credentials(named: bool) -> dict[str, Any]:

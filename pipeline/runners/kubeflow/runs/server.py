@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import urlsplit
 
 from models.errors import UserError
+from models.proxies import UnsupportedProxy, proxy_of
 from pipeline.config.kubeflow_client import ConnectionSettings
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -36,7 +38,8 @@ class Cluster:
           ClusterError: anything else.
           KeyboardInterrupt: Ctrl-C; the process has finished what must not be interrupted.
         """
-        request = {"operation": operation, "connection": self._connection, **arguments}
+        connection = {**self._connection, "proxy": self._connection["proxy"] or _proxy(self._connection["host"])}
+        request = {"operation": operation, "connection": connection, **arguments}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log, _started(request, log) as process:
             for line in cast("IO[str]", process.stdout):
                 event = json.loads(line)
@@ -51,6 +54,22 @@ class Cluster:
             log.seek(0)
             why = "".join(f": {line}" for line in log.read().strip().splitlines()[-1:])
             raise ClusterError(f"the client process ended (exit code {process.returncode}){why}")
+
+
+def _proxy(host: str | None) -> str | None:
+    """The proxy by the environment for the server; None where the SDK finds the server by itself.
+
+    Raises:
+      UserError: it is of a kind that is not supported.
+    """
+    address = host or os.environ.get("KF_PIPELINES_ENDPOINT") or ""
+    try:
+        parts = urlsplit(address)
+        return proxy_of(parts.scheme, parts.hostname, parts.port) if parts.hostname else None
+    except UnsupportedProxy as error:
+        raise UserError(f"{address}: {error}", code="kubeflow-no-connection") from None
+    except ValueError:  # a malformed address, which the client reports
+        return None
 
 
 @contextmanager

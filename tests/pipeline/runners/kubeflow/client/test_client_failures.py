@@ -157,22 +157,6 @@ def test_a_proxy_is_used(ask, server):
     assert server.calls()[0]["headers"]["Host"] == "pipelines.invalid"
 
 
-def test_a_proxy_of_the_environment_is_used_except_for_this_machine(ask, server):
-    variables = {"http_proxy": server.address, "ALL_PROXY": "", "NO_PROXY": ""}
-    nowhere = {**variables, "http_proxy": "http://127.0.0.1:9"}
-    none = dict.fromkeys(variables, "")
-    outside = {"host": "http://pipelines.invalid"}
-    try:
-        assert ask("schedules", variables, connection=outside) == (0, {"result": {"schedules": []}})
-        assert refused(ask("schedules", {**variables, "NO_PROXY": ".invalid"}, connection=outside))[0]
-        assert ask("schedules", nowhere) == (0, {"result": {"schedules": []}})
-        socks = {**variables, "http_proxy": "", "ALL_PROXY": "socks5://127.0.0.1:9"}
-        code, message = refused(ask("schedules", socks, connection=outside))
-        assert (code, "socks5 proxy" in message) == ("kubeflow-no-connection", True)
-    finally:
-        assert ask("schedules", none)[0] == 0
-
-
 @pytest.mark.parametrize(
     ("header", "variables"),
     [
