@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_VARIABLE = re.compile(r"\$(\{\w+\}|[A-Za-z_]\w*)")
+# What TFX, Beam and TensorFlow, which append "/*" to the address of a folder, or ask for the files that match one, take
+# for more than a character of a name: patterns, escapes, format strings, placeholders, line ends.
+_NOT_PLAIN = re.compile(r"[*?\[\]{}\\%$\x00-\x1f\x7f]")
 
 
 def is_address(text: str) -> bool:
     """Whether it begins with ``scheme://``; a path may hold those characters further on."""
     return _SCHEME.match(text) is not None
-
-
-_VARIABLE = re.compile(r"\$(\{\w+\}|[A-Za-z_]\w*)")
 
 
 def as_in_a_shell(text: str, folder: str | Path = "") -> str:
@@ -30,11 +31,6 @@ def as_in_a_shell(text: str, folder: str | Path = "") -> str:
         if mark and (is_address(text) or not os.path.lexists(Path(folder, expanded[:end]))):
             raise ValueError(f"{text}: {mark[0]} is replaced by a shell only; write the path itself")
     return expanded
-
-
-# What TFX, Beam and TensorFlow, which append "/*" to the address of a folder, or ask for the files that match one, take
-# for more than a character of a name: patterns, escapes, format strings, placeholders, line ends.
-_NOT_PLAIN = re.compile(r"[*?\[\]{}\\%$\x00-\x1f\x7f]")
 
 
 def is_plain(path: str | Path) -> bool:

@@ -70,7 +70,7 @@ def damage(folder: Path, path: Path, may_grow: bool = False) -> str | None:
         declared = _declared(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return f"{path}: is missing"
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, LookupError, ValueError, TypeError, AttributeError):
         return f"{path}: is damaged"
     found = {name for name in _names(folder) if folder / name != path}
     for name, expected in declared.items():
@@ -100,12 +100,10 @@ def _declared(text: str) -> dict[str, PartFile]:
     """The checksums that a text holds.
 
     Raises:
-      ValueError, TypeError or AttributeError: it is not as it was written.
+      LookupError, ValueError, TypeError or AttributeError: it is not as it was written.
     """
-    content = json.loads(text)
-    own = isinstance(content, dict) and content.keys() == {"files", "crc32c"}  # not so before it had one of its own
-    declared = {name: PartFile(**one) for name, one in (content["files"] if own else content).items()}
-    if own and text != _text(declared):
+    declared = {name: PartFile(**one) for name, one in json.loads(text)["files"].items()}
+    if text != _text(declared):
         raise ValueError("the checksums differ from their own")
     return declared
 

@@ -217,10 +217,8 @@ class RemoteFolder:
         raise FileNotFoundError(errno.ENOENT, "no such file")
 
     def named(self, paths: Iterable[str]) -> list[File]:
-        texts = {one_text(path) for path in paths}
-        return [
-            file for file in self._all() if one_text(file.path) in texts
-        ]  # a listing costs less than asking for each
+        texts = {one_text(path) for path in paths}  # a listing costs less than asking for each
+        return [file for file in self._all() if one_text(file.path) in texts]
 
     def open(self, path: str) -> BinaryIO:
         from apache_beam.io.filesystem import CompressionTypes

@@ -48,11 +48,8 @@ _BY_ENDING = {
     for name, _, endings in (line.partition(": ") for line in _FORMATS.strip().split("\n"))
     for ending in endings.split()
 }
-_BY_BRAND = {  # of ISO base media files; any other is of a video
-    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
-    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
-    b"crx ": "RAW",
-}
+_BY_BRAND = {b"crx ": "RAW"}  # of ISO base media files that are read here neither; any other is of a video
+_FILM = "film"
 _BY_MAGIC = {
     b"8BPS": "Photoshop",
     b"%PDF-": "PDF",
@@ -120,9 +117,6 @@ def why_not_read(path: str, size: int, beginning: bytes) -> str:
     if _is_text(beginning):
         return f"{NOT_AN_IMAGE}: {suffix or 'by its content'}"
     return f"unknown format {suffix}".rstrip()
-
-
-_FILM = "film"
 
 
 def _kind_by_content(beginning: bytes) -> str:

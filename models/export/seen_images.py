@@ -1,4 +1,4 @@
-"""The images that a model was trained on, ``assets.extra/images.npy``, so that later ones are told from them.
+"""The images that a model was trained on, ``assets.extra/images.npy``, by which later ones are known.
 
 The first 64 bits of the digest of each image of train and val, as sorted unique uint64: 8 bytes an image. With a
 million images, a new one is mistaken for one of them with probability 5e-14.

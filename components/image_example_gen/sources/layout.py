@@ -1,13 +1,11 @@
 """What the folders above images say: their identity, group and split; and what is said where images lie elsewhere."""
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import NamedTuple
 
 from components.image_example_gen.settings import Layout
+from components.image_example_gen.sources.part_names import EVAL, SPLITS_NAMED, is_somebody, like_split, parts_among
 from components.storage.text_files import one_text
 from models.data.features import SPLITS
 from models.errors import UserError
@@ -16,69 +14,9 @@ FORMS: dict[Layout, str] = {"identity": "<identity>/<image>", "group/identity": 
 DEPTHS: dict[Layout, int] = {"identity": 2, "group/identity": 3}
 MISPLACED = "misplaced"  # what reasons begin with
 
-EVAL = "eval"  # val or test: which one, no name says
-
-_AROUND = r"(?:images?|imgs?|data|daten|bilder|sets?|split|folder|集)*"
-_SPLIT_NAME = re.compile(
-    rf"{_AROUND}(?:(train|trainings?|trn|trainval|entrainement|entrenamiento|treino|treinamento|addestramento|训练)"
-    r"|(val|valid|validation|validate|validating|dev|development|validierungs?|validacion|validacao|验证)"
-    r"|(test|testing|tst|teste?s|teste|pruebas?|测试)"
-    rf"|(eval|evals|evaluation|evaluate|evaluating)){_AROUND}"
-)
-_SHORT = {"tr": SPLITS[0], "te": SPLITS[2], "ts": SPLITS[2]}  # imagesTr and imagesTs
-_OTHER_PART = re.compile(
-    "query|queries|gallery|probes?|k?folds?|unlabell?ed|unsup|pred|predict|holdout|heldout|genuine|forged|forger(?:y|ies)"
-    "|forg|org|background|seen|unseen|support|references?|enrol(?:l(?:ed|ment)?)?|verify|verification"
-)
-_NUMBERED_PART = re.compile(r"(?:data|images?|imgs?)?[\W_]*(?:split|subset|partition|shard|chunk)s?[\W_]*\d+")
-_AROUND_WORD = re.compile(r"images?|imgs?|data|dataset|sets?|split|folder|stage|stg|part")
-# Folders around images that are no identities: train/images, test/unknown.
-_NOBODY = re.compile(r"images?|imgs?|jpe?gs?|pngs?|photos?|pictures?|data|dataset|all|unknown|unlabell?ed|none")
 _SHOWN = 3
 
-_SPLITS_NAMED = (*SPLITS, EVAL)
-
 Parts = Sequence[str]  # of a path: folders, then the file
-
-
-def split_named(name: str) -> str:
-    """The split that a folder or a manifest means by a name, in many spellings; "" for any other name, also eval."""
-    named = _like_split(name)
-    return named if named != EVAL else ""
-
-
-@cache
-def _like_split(name: str) -> str:
-    """The split, or ``EVAL``, that a name means; "" for any other name."""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    match = _SPLIT_NAME.fullmatch(re.sub(r"[\W_]+", "", plain.casefold()))
-    return _SPLITS_NAMED[match.lastindex - 1] if match and match.lastindex else ""
-
-
-@cache
-def _part_named(name: str) -> tuple[str, str]:
-    """The part of a data set that a folder is called after, and the other words of its name."""
-    if split := _like_split(name):
-        return split, ""
-    if _NUMBERED_PART.fullmatch(name.casefold()):
-        return "split", ""
-    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())
-    splits = {word: _like_split(word) or _SHORT.get(word, "") for word in words}
-    others = {word: word for word in words if _OTHER_PART.fullmatch(word)}
-    named = [part for part in splits.values() if part] or list(others)
-    rest = [word for word in words if not splits[word] and word not in others and not _AROUND_WORD.fullmatch(word)]
-    return (named[0], " ".join(rest)) if len(named) == 1 else ("", "")
-
-
-def parts_among(names: Iterable[str]) -> dict[str, str]:
-    """The folders among some beside each other that are called like parts of a data set, each with its part.
-
-    A part is a split, ``EVAL``, or a word such as query, gallery or fold. Also train2017 and val2017, test_stg1,
-    fold_1, or cars_train and cars_test: the other words of a name are those of another part's.
-    """
-    named = {name: _part_named(name) for name in names}
-    sharing = Counter(others for part, others in named.values() if part)
-    return {name: part for name, (part, others) in named.items() if part and (sharing[others] > 1 or not others)}
 
 
 class Folders(NamedTuple):
@@ -136,7 +74,7 @@ class Folders(NamedTuple):
     def notes(self) -> Iterator[str]:
         """What is read into the names of folders, a sentence each."""
         if self.doubtful:
-            kind = "splits" if all(map(_like_split, self.doubtful)) else "parts of a data set"
+            kind = "splits" if all(map(like_split, self.doubtful)) else "parts of a data set"
             taken = "identities" if self.layout == "identity" else "groups"
             yield f"taken as {taken}, though called like {kind}: {', '.join(self.doubtful[:_SHOWN])}"
         if self.splits:
@@ -174,7 +112,7 @@ def read_folders(address: str, images: Iterable[Parts], layout: Layout) -> Folde
     for level in range(depth - 1):
         _check_no_parts(address, images, layout, level)
     names = {parts[0] for parts in images if len(parts) == depth}
-    named = {name for name in names if _like_split(name)} | parts_among(names).keys()
+    named = {name for name in names if like_split(name)} | parts_among(names).keys()
     return Folders(layout, {}, doubtful=tuple(sorted(named)), repeated=_repeated(images, layout))
 
 
@@ -203,19 +141,13 @@ def split_folders(images: Iterable[Parts], depth: int) -> tuple[dict[str, str], 
     images = list(images)
     parts = parts_among({one[0] for one in images if len(one) in (2, depth + 1)})
     inside = [one for one in images if one[0] in parts and len(one) in (2, depth + 1)]
-    labels = Counter(one[0] for one in inside if len(one) == depth + 1 and _is_somebody(one[1], parts[one[0]]))
+    labels = Counter(one[0] for one in inside if len(one) == depth + 1 and is_somebody(one[1], parts[one[0]]))
     others = Counter(one[0] for one in inside) - labels
     splits = {top: part for top, part in parts.items() if part in SPLITS and labels[top] > others[top]}
     unlabelled = tuple(sorted(top for top in parts if not labels[top]))
     most = 2 * sum(labels[top] + others[top] for top in (*splits, *unlabelled)) > len(images)
     several = len({*splits.values(), *unlabelled}) > 1
     return (splits, unlabelled) if SPLITS[0] in splits.values() and several and most else ({}, ())
-
-
-@cache
-def _is_somebody(name: str, part: str) -> bool:
-    """Whether a folder of a part may be an identity: not images, unknown, or test in test."""
-    return not _NOBODY.fullmatch(name.casefold()) and _part_named(name)[0] != part
 
 
 def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level: int) -> None:
@@ -231,7 +163,7 @@ def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level
         concerned = len(inside) if layout == "identity" else sum(names[name] for name in parts)
         if len(parts) < 2 or not inside or 2 * concerned <= len(images):
             continue
-        shown = ", ".join(sorted(parts)[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
+        shown = _first(sorted(parts))
         if above:
             message = (
                 f"its folders {shown} in {above} are parts of a data set, not identities: point at {address}/{above}"
@@ -244,7 +176,7 @@ def _check_no_parts(address: str, images: Sequence[Parts], layout: Layout, level
         elif SPLITS[0] in parts.values() and any(part in SPLITS[1:] for part in parts.values()):
             remedy = "set data.layout: identity, which takes them as given splits"
             message = f"its folders {shown} are splits, not groups: {remedy}"
-        elif len({*parts.values()} & {*_SPLITS_NAMED}) > 1:
+        elif len({*parts.values()} & {*SPLITS_NAMED}) > 1:
             message = (
                 f"its folders {shown} are splits, not groups; given splits are folders for {SPLITS[0]} and for "
                 f"{SPLITS[1]} or {SPLITS[2]}, with data.layout: identity"
@@ -270,7 +202,7 @@ def fitting_layout(images: Iterable[Parts], layout: Layout) -> tuple[Layout, int
     fitting = [parts for parts in images if len(parts) == DEPTHS[other]]
     folders = {folder for parts in fitting for folder in parts[:-1]}
     parts = parts_among(folders)
-    divided = any(map(_like_split, folders)) or any(part in SPLITS for part in parts.values()) or len(parts) > 1
+    divided = any(map(like_split, folders)) or any(part in SPLITS for part in parts.values()) or len(parts) > 1
     if not fitting or divided or repeated_identities(fitting):
         return None
     return other, len(fitting)
@@ -309,15 +241,14 @@ def nothing_found(address: str, images: Sequence[Parts], layout: Layout, others:
         return f"{expected}: its {most} images lie in no identity's folder; make one folder for each identity"
     if depth > DEPTHS[layout] and len(tops) == 1:
         return f"{expected}: {most} images lie {depth - 1} folders deep; point at {address}/{tops[0]}"
-    if splits := [top for top in tops if _like_split(top)]:
+    if splits := [top for top in tops if like_split(top)]:
         return (
             f"{expected}: {most} images lie {depth - 1} folders deep, and {', '.join(splits)} look like splits; given "
             f"splits are folders for {SPLITS[0]} and for {SPLITS[1]} or {SPLITS[2]}, each with folders of identities"
         )
     if depth == DEPTHS["group/identity"] and (names := repeated_identities(images)):
-        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         return (
-            f"{expected}: {most} images lie one folder deeper, and {len(names)} names of folders ({shown}) repeat in "
-            f"several of {', '.join(tops[:_SHOWN])}: put all images of an identity into one folder"
+            f"{expected}: {most} images lie one folder deeper, and {len(names)} names of folders "
+            f"({_first(names)}) repeat in several of {', '.join(tops[:_SHOWN])}: put all images of an identity into one folder"
         )
     return f"{expected}: {most} images lie {depth - 1} folders deep; point at a folder further down"

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.layout import EVAL, parts_among, split_named
+from components.image_example_gen.sources.part_names import EVAL, parts_among, split_named
 from components.image_example_gen.sources.source import (
     FolderReader,
     Found,

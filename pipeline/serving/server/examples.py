@@ -6,7 +6,7 @@ number, of one to four bytes each, into an object, so their number is bounded fi
 
 MAX_FIELDS = 2048
 
-_LENGTH, _GROUPS = 2, (3, 4)
+_LENGTH = 2  # the wire type of fields with a length
 _SKIPPED = {1: 8, 5: 4}  # bytes of a fixed value by its wire type
 # The numbers of the fields that are messages: of Example, Features, an entry of its map, Feature, and of the lists.
 _MESSAGES: tuple[tuple[int, ...], ...] = ((1,), (1,), (2,), (1, 2, 3), ())

@@ -1,4 +1,4 @@
-"""Images that a model has learned from, told by their pixels."""
+"""Images that a model has learned from, known by their pixels."""
 
 import io
 
