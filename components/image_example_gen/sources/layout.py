@@ -248,7 +248,7 @@ def nothing_found(address: str, images: Sequence[Parts], layout: Layout, others:
         )
     if depth == DEPTHS["group/identity"] and (names := repeated_identities(images)):
         return (
-            f"{expected}: {most} images lie one folder deeper, and {len(names)} names of folders "
-            f"({_first(names)}) repeat in several of {', '.join(tops[:_SHOWN])}: put all images of an identity into one folder"
+            f"{expected}: {most} images lie one folder deeper, and {len(names)} names of folders ({_first(names)}) "
+            f"repeat in several of {', '.join(tops[:_SHOWN])}: put all images of an identity into one folder"
         )
     return f"{expected}: {most} images lie {depth - 1} folders deep; point at a folder further down"

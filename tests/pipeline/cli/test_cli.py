@@ -1,12 +1,8 @@
 import csv
 import fcntl
-import importlib
-import inspect
 import json
-import os
 import pkgutil
 import re
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -20,40 +16,11 @@ from components.run_outcome.summary import Metric, RunSummary
 from components.run_outcome.verdict import GateResult
 from models.errors import UserError
 from pipeline import cli
-from pipeline.cli import app as app_module
 from pipeline.cli import main
 
 COMMANDS = sorted(get_command(main.app).commands)
 ROOT = Path(cli.__path__[0]).parents[1]
 HEAVY = {"tensorflow", "tfx", "keras", "apache_beam", "sklearn", "numpy", "PIL"}
-
-
-@pytest.fixture
-def siamese(monkeypatch, capfd):
-    """The command as a user runs it: exit code, standard output, standard error."""
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        capture = capfd.readouterr()
-        return ended.value.code, capture.out, capture.err
-
-    return called
-
-
-@pytest.fixture
-def refused(siamese):
-    """The message and the code of the one line that a user error is."""
-
-    def called(*arguments) -> tuple[str, str]:
-        status, out, err = siamese(*arguments)
-        assert (status, out) == (2, "")
-        line = re.fullmatch(r"error: ([^\n]+) \[([a-z-]+)\]\n", err)
-        assert line, err
-        return line[1], line[2]
-
-    return called
 
 
 @pytest.fixture
@@ -104,16 +71,16 @@ def test_help_imports_no_heavy_library():
     assert not HEAVY & set(done.stderr.split())
 
 
-def test_an_unknown_command_or_option_is_exit_code_2(siamese):
+def test_an_unknown_command_or_option_is_exit_code_2(command_line):
     for arguments in (["trian"], ["run", "--epochs", "3"], ["compare"]):
-        code, _, err = siamese(*arguments)
+        code, _, err = command_line(*arguments)
         assert code == 2
         assert "Traceback" not in err
 
 
-def test_a_message_of_several_errors_has_the_code_of_each_once(siamese, tmp_path):
+def test_a_message_of_several_errors_has_the_code_of_each_once(command_line, tmp_path):
     changes = ("--set", "training.epoch=3", "--set", "image.channels=2")
-    status, _, err = siamese("run", *changes, "--output", tmp_path)
+    status, _, err = command_line("run", *changes, "--output", tmp_path)
     assert status == 2
     assert [line.rpartition(" ")[2] for line in err.splitlines()] == ["[config-invalid-value]", "[config-unknown-key]"]
 
@@ -146,12 +113,12 @@ class TestRun:
         line, _ = refused("run", "--data", tmp_path / "[bold]", "--output", tmp_path / "out")
         assert f"--data {tmp_path}/[bold]: " in line
 
-    def test_arguments_reach_the_run_and_its_code_is_the_commands(self, siamese, monkeypatch, tmp_path):
+    def test_arguments_reach_the_run_and_its_code_is_the_commands(self, command_line, monkeypatch, tmp_path):
         asked = []
         monkeypatch.setattr(
             "pipeline.runners.local.run.run", lambda config, output: asked.append((config, output)) or 3
         )
-        code, _, _ = siamese(
+        code, _, _ = command_line(
             *("run", "--set", "seed=9", "--set", "data.source=x", "--data", "a: b #c", "--output", tmp_path)
         )
         ((config, output),) = asked
@@ -199,12 +166,12 @@ class TestModels:
         assert line.startswith(f"{tmp_path}/p.csv line 2: ")
 
 
-def test_servers_listen_on_this_machine_alone_by_default(siamese, monkeypatch, tmp_path):
+def test_servers_listen_on_this_machine_alone_by_default(command_line, monkeypatch, tmp_path):
     asked = []
     for name in ("serve_model", "serve_transformer"):
         monkeypatch.setattr(f"pipeline.serving.server.process.{name}", lambda _, host, *__: asked.append(host))
-    siamese("serve", "--model", tmp_path)
-    siamese("transform", "--predictor", "127.0.0.1:9")
+    command_line("serve", "--model", tmp_path)
+    command_line("transform", "--predictor", "127.0.0.1:9")
     assert asked == ["127.0.0.1"] * 2
 
 
@@ -311,164 +278,3 @@ def test_undefined_metrics_are_null_in_json(monkeypatch, tmp_path):
     assert answer["metrics"]["accuracy"] == 0.5
     with (tmp_path / "s.csv").open() as file:
         assert [row["score"] for row in csv.DictReader(file)] == ["0.900000", "0.100000"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (("run", "--data", ""), "--data"),
-        (("run", "--data", "images", "--output="), "--output"),
-        (("run", "--config", " "), "--config"),
-        (("run", "--set", "data.schema_file="), "--set data.schema_file="),
-        (("embed", "--model", "", "--images", ".", "--output", "x.npz"), "--model"),
-        (("compare", "", "b.png", "--model", "m"), "an argument"),
-        (("kubeflow", "compile", "--config", ""), "--config"),
-    ],
-)
-def test_an_empty_argument_is_an_error(refused, arguments, named):
-    line, code = refused(*arguments)
-    assert code == "config-empty"
-    assert line.startswith(named)
-
-
-def test_an_argument_that_is_no_text_is_an_error(refused):
-    line, code = refused("run", "--data", "im\udcffages")
-    assert code == "config-not-text"
-    assert line.startswith("im\\udcffages: is not UTF-8")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("run", "--output", "gs://bucket/out"),
-        ("run", "--config=s3://bucket/c.yaml"),
-        ("schema", "--file", "file:///tmp/x.pbtxt"),
-        ("runs", "show", "--output", "gs://bucket/out"),
-        ("rollback", "--output", "gs://bucket/out"),
-        ("report", "--to", "gs://bucket/r.html"),
-        ("join", "--output", "http://host/out"),
-        ("embed", "--model", "gs://b/m", "--images", "gs://b/i", "--output", "x.npz"),
-        ("evaluate", "--model", "m", "--pairs", "l.csv", "--scores=gs://bucket/s.csv"),
-        ("kubeflow", "compile", "--output", "gs://b/p.yaml"),
-    ],
-)
-def test_an_address_where_a_path_is_meant_is_an_error(refused, arguments, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    line, code = refused(*arguments)
-    assert code == "config-invalid-option"
-    assert line.endswith(": is an address; this takes a path of this machine")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("option", sorted(app_module._PATHS | app_module._PATHS_OR_ADDRESSES))
-def test_an_option_that_is_a_path_is_what_a_shell_makes_of_it(refused, monkeypatch, tmp_path, option):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "ann"))
-    for value in ("$HOME/x", "~no-such-user/x"):
-        for arguments in ((option, value), (f"{option}={value}",)):
-            line, code = refused("run", *arguments)
-            assert code == "config-invalid-option"
-            assert line.startswith(f"{option} {value}: ")
-    line, _ = refused("runs", "--output=~/none")
-    assert str(tmp_path / "ann" / "none") in line
-    assert not list(tmp_path.iterdir())
-
-
-def test_every_option_that_is_a_path_is_known():
-    found = set()
-    for module in pkgutil.walk_packages(cli.__path__, "pipeline.cli."):
-        for name, function in vars(importlib.import_module(module.name)).items():
-            if inspect.isfunction(function) and function.__module__ == module.name and not name.startswith("_"):
-                for option, one in inspect.signature(function).parameters.items():
-                    if "pathlib.Path" in str(one.annotation) and "OptionInfo" in str(one.annotation):
-                        found.add(f"--{option}")
-    assert "--scores" in found
-    assert found - {"--model"} <= app_module._PATHS
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["--version", "config data.split"])
-def test_closed_standard_streams(closed, command, tmp_path):
-    line = f"{sys.executable} -m pipeline {command} {closed}"
-    done = run_process(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (0, "")
-    done = run_process(
-        ["bash", "-c", f"{sys.executable} -m pipeline runs --output {tmp_path}/none {closed}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == ("2>" not in closed)
-
-
-def test_standard_error_that_takes_nothing(tmp_path):
-    line = f"{sys.executable} -m pipeline runs --output {tmp_path}/none 2>/dev/full"
-    assert run_process(["bash", "-c", line], check=False, cwd=ROOT).returncode == 2
-
-
-@pytest.mark.parametrize("columns", ["0", "00", "", "-5", "x"])
-def test_any_width_of_a_terminal(siamese, monkeypatch, columns):
-    monkeypatch.setenv("COLUMNS", columns)
-    code, out, _ = siamese("config", "data.split")
-    assert code == 0
-    assert "train" in out
-
-
-def test_addresses_elsewhere_are_values():
-    command = get_command(main.app)
-    for arguments in (
-        ["run", "--data", "gs://b/i", "--set", "push.serving_dir=gs://b/s", "--beam", "--temp_location=gs://b/t"],
-        ["compare", "a.png", "b.png", "--model", "http://host:8501"],
-        ["embed", "--model", "gs://b/m", "--images", "i", "--output", "x.npz"],
-        ["rollback", "--serving-dir", "gs://b/s"],
-    ):
-        assert command.make_context("siamese", arguments)
-
-
-def test_what_a_message_quotes_cannot_steer_the_terminal(refused, tmp_path):
-    (tmp_path / "l.csv").write_text("image_a,image_b,same\n\x1b[2J,[red]b,\x07\n")
-    line, code = refused("evaluate", "--model", tmp_path, "--pairs", tmp_path / "l.csv")
-    assert code == "data-pair-list"
-    assert r"\x1b[2J,[red]b,\x07" in line
-
-
-@pytest.mark.parametrize("error", [OSError(95, "Not supported", "/a/b"), MemoryError(), RecursionError("deep")])
-def test_an_error_that_no_command_expects(refused, monkeypatch, error):
-    def fails(*_):
-        raise error
-
-    monkeypatch.setattr("pipeline.config.read_user_values", fails)
-    line, code = refused("config")
-    assert code == "system-error"
-    assert line in ("/a/b: Not supported", "out of memory", "nested too deep")
-
-
-def test_output_that_nobody_reads():
-    command = [sys.executable, "-m", "pipeline", "config"]
-    read, write = os.pipe()
-    os.close(read)
-    done = run_process(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(write)
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 1
-
-
-def test_no_variable_changes_a_command(tmp_path):
-    hostile = {
-        "PYTHONWARNINGS": "error",
-        "PYTHONIOENCODING": "ascii",
-        "LC_ALL": "C",
-        "HOME": "/proc/no",
-        "TERM": "odd",
-        "COLUMNS": "x",
-        "TMPDIR": str(tmp_path / "gone"),
-        "KERAS_BACKEND": "torch",
-        "TF_XLA_FLAGS": "--odd",
-    }
-    command = [sys.executable, "-m", "pipeline", "config", "model_card", "--set", "model_card.licence=gemeinfrei ü"]
-    done = run_process(command, env={**os.environ, **hostile}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "gemeinfrei \\xfc" in done.stdout
-    assert done.stderr == "TF_XLA_FLAGS: --odd: not supported, and not used\n"
