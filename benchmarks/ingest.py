@@ -76,7 +76,7 @@ def _gather(source: Path, target: Path, limit: int, longer_side: int | None) -> 
         raise SystemExit(f"{source}: no images")
     numbers = {folder: str(number) for number, folder in enumerate(sorted({path.parent for path in drawn}))}
     for path in drawn:
-        folder = target / numbers[path.parent]  # its own name may be that of a part of a data set, such as train
+        folder = target / numbers[path.parent]  # not by its own name, which may mean a part of a data set
         folder.mkdir(parents=True, exist_ok=True)
         if longer_side is None:
             (folder / path.name).symlink_to(path.resolve())
