@@ -1,6 +1,6 @@
 # Every target sets up .venv the first time, and after requirements.lock or pyproject.toml changed.
 #   make run ARGS="--data photos"   passes arguments on
-#   make test PYTHON=3.13           uses another Python than 3.10 (3.11-3.13: the current stack, needs glibc 2.39)
+#   make test PYTHON=3.12           uses another Python than the newest that suits this machine
 # make itself exits with 2 when a command fails; `.venv/bin/siamese run` keeps its own exit codes.
 
 .DEFAULT_GOAL := help
@@ -9,7 +9,7 @@ CLIENT := .venv-kubeflow
 # Without its compiled modules TensorFlow's import takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 # Absolute names last: the PATH may have only a pyenv shim, which fails where its version is missing.
-PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.10 python3.11 python3.12 python3.13 python3.9 \
+PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.13 python3.12 python3.11 python3.10 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
 .PHONY: help setup run test test-fast test-fuzz check format lock kubeflow-client bench reference picture clean
@@ -23,7 +23,7 @@ setup: ## Make or repair .venv only
 	  if "$$python" -S -c 'import shutil, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
 	    exec "$$python" -IS "$(CURDIR)/scripts/bootstrap.py"; \
 	  fi; \
-	done; echo "error: no Python 3.9 or later with its standard library on the PATH" >&2; exit 2
+	done; echo "error: no python3 with its standard library on the PATH: install your system's" >&2; exit 2
 
 run: setup ## Run the pipeline here, by default on the digits that ship with scikit-learn (ARGS="--data DIR ...")
 	@$(BIN)/siamese run $(ARGS)

@@ -1,8 +1,9 @@
 """Sets up ``.venv``: a Python, the packages of ``requirements.lock``, this project. Every ``make`` target calls it.
 
 Runs on any Python 3.9+ with only the standard library; pip and ensurepip are optional (a minimal Debian has neither).
-When the stamp in ``.venv`` matches the lock, it returns at once. ``PYTHON`` in the environment (``3.13``,
-``python3.13`` or a path) selects another Python than 3.10.
+When the stamp in ``.venv`` matches the lock, it returns at once. The machine decides the stack: TFX 1.21 on Python 3.11
+to 3.13 where its wheels run (glibc 2.39 or later), TFX 1.16 on Python 3.10 elsewhere. ``PYTHON`` in the environment
+(``3.12``, ``python3.12`` or a path) selects a Python.
 
 Exit codes: 0 ready; 2 this machine lacks something that its owner must install (one clear line); 1 anything else.
 """
@@ -30,9 +31,11 @@ VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".installed"  # written at the end of an installation
 UNFINISHED = VENV / ".installing"  # exists during an installation, and after an interrupted one
 
-DEFAULT_PYTHON = "3.10"
-# Required by the wheels of TensorFlow and TFX, by Python.
-OLDEST_GLIBC = {"3.10": (2, 28), "3.11": (2, 39), "3.12": (2, 39), "3.13": (2, 39)}
+CURRENT = ("3.13", "3.12", "3.11")  # in the order of choice
+OLDER = "3.10"
+PYTHONS = (*CURRENT, OLDER)
+TFX = {**dict.fromkeys(CURRENT, "1.21"), OLDER: "1.16"}
+OLDEST_GLIBC = {**dict.fromkeys(CURRENT, (2, 39)), OLDER: (2, 28)}  # of the wheels of TensorFlow and TFX
 
 
 class Interpreter(NamedTuple):
@@ -66,17 +69,48 @@ def main() -> int:
 
 
 def wanted_python(choice: str) -> str:
-    """The version that ``PYTHON`` selects; default: that of a working ``.venv``, or ``DEFAULT_PYTHON``."""
+    """The version that ``PYTHON`` selects; default: that of a working ``.venv``, or what suits this machine."""
     if not choice:
         found = probe(VENV_PYTHON)
-        return found.version if found and found.version in OLDEST_GLIBC else DEFAULT_PYTHON
+        if found and found.version in PYTHONS:
+            return found.version
+        if not runs_here(CURRENT[0]):
+            return OLDER
+        return next(filter(find_python, CURRENT), CURRENT[0])
     named = re.search(r"(?:^|/|python)(3\.\d+)$", choice)
     found = probe(choice)
     version = found.version if found else named[1] if named else ""
-    if version not in OLDEST_GLIBC:
-        versions = ", ".join(OLDEST_GLIBC)
-        raise SetupError(f"PYTHON={choice} is {version or 'no Python that runs'}; this project runs on {versions}.")
+    if version not in PYTHONS:
+        ours = CURRENT if runs_here(CURRENT[0]) else (OLDER,)
+        raise SetupError(f"PYTHON={choice} is {version or 'no Python that runs'}; here it can be {', '.join(ours)}.")
     return version
+
+
+def runs_here(version: str) -> bool:
+    """Whether the wheels of TFX for a Python run with this machine's C library, unless it is another one than glibc."""
+    return not glibc() or glibc() >= OLDEST_GLIBC[version]
+
+
+def glibc() -> tuple[int, ...]:
+    """The version of this machine's glibc; empty if it has another C library."""
+    library, version = platform.libc_ver()
+    return tuple(map(int, version.split(".")[:2])) if library == "glibc" else ()
+
+
+def reason(version: str) -> str:
+    """Why this Python, and with it this TFX."""
+    stack, here = f"Python {version} with TFX {TFX[version]}", written(glibc()) or "unknown"
+    needed = written(OLDEST_GLIBC[CURRENT[0]])
+    if os.environ.get("PYTHON"):
+        return f"{stack}: PYTHON={os.environ['PYTHON']}"
+    if version == OLDER:
+        return f"{stack}, the older stack: TFX {TFX[CURRENT[0]]} needs glibc {needed} or later, this machine has {here}"
+    return f"{stack}, the current stack: this machine has glibc {here}, {needed} is enough"
+
+
+def written(version: tuple[int, ...]) -> str:
+    """A version as text."""
+    return ".".join(map(str, version))
 
 
 def is_ready(wanted: str) -> bool:
@@ -94,6 +128,7 @@ def stamp() -> str:
 def install(wanted: str) -> None:
     """Makes or repairs ``.venv``."""
     check_machine(wanted)
+    announce(reason(wanted))
     with tempfile.TemporaryDirectory(prefix="siamese-setup-") as folder:
         uv = find_uv(Path(folder))
         if not is_sound(wanted):
@@ -102,7 +137,9 @@ def install(wanted: str) -> None:
         STAMP.unlink(missing_ok=True)
         announce("Installing requirements.lock (about 3 GB the first time) ...")
         pip_install = (uv, "pip", "install", "--python", str(VENV_PYTHON))
-        run(*pip_install, "--require-hashes", "--requirements", str(LOCK), **compilers(uv, Path(folder)))
+        # The lock is complete, and has newer packages than some of its others ask for (pyproject.toml).
+        locked = ("--no-deps", "--require-hashes", "--requirements", str(LOCK))
+        run(*pip_install, *locked, **(compilers(uv, Path(folder)) if wanted == OLDER else {}))
         run(*pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         UNFINISHED.unlink()
         STAMP.write_text(stamp())
@@ -112,12 +149,10 @@ def check_machine(wanted: str) -> None:
     """Raises SetupError where no wheels exist for this machine."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise SetupError(f"TFX has wheels for x86-64 Linux only, not for {platform.system()} {platform.machine()}.")
-    library, version = platform.libc_ver()
-    oldest = OLDEST_GLIBC[wanted]
-    if library == "glibc" and tuple(map(int, version.split(".")[:2])) < oldest:
-        needed = ".".join(map(str, oldest))
-        hint = "" if wanted == DEFAULT_PYTHON else f" Python {DEFAULT_PYTHON} (the default) needs only 2.28."
-        raise SetupError(f"TFX for Python {wanted} needs glibc {needed} or later; this machine has {version}.{hint}")
+    if not runs_here(wanted):
+        needs = f"TFX for Python {wanted} needs glibc {written(OLDEST_GLIBC[wanted])} or later"
+        hint = f"; Python {OLDER} is what runs here" if runs_here(OLDER) else ""
+        raise SetupError(f"{needs}, this machine has {written(glibc())}{hint}.")
 
 
 def is_sound(wanted: str) -> bool:
@@ -142,21 +177,23 @@ def create(uv: str, wanted: str) -> None:
     made = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode:
         print(made.stderr, file=sys.stderr, end="")
+        older = wanted == OLDER
+        package, with_headers = (f"python{wanted}-dev", " with its headers") if older else ("python3", "")
         raise SetupError(
-            f"no Python {wanted} with its headers in pyenv's versions, on the PATH or through uv. Install it (pyenv "
-            f"install {wanted}, or your system's python{wanted}-dev), or name one: make PYTHON=/path/to/python{wanted}."
+            f"no Python {wanted}{with_headers} in pyenv's versions, on the PATH or through uv. Install it (your "
+            f"system's {package}, or pyenv install {wanted}), or name one: make PYTHON=/path/to/python{wanted}."
         )
 
 
 def find_python(wanted: str) -> str | None:
     """An interpreter of that version: PYTHON's, pyenv's, the PATH's or the current one; None if uv must find one.
 
-    One without its C headers (a system's python3.10 without python3.10-dev) is skipped: some packages of the lock are
-    compiled here.
+    One of the older stack without its C headers (python3.10 without python3.10-dev) is skipped: some of its packages
+    are compiled here.
     """
     for candidate in python_candidates(wanted):
         found = probe(candidate)
-        if found and found.version == wanted and found.has_headers:
+        if found and found.version == wanted and (found.has_headers or wanted != OLDER):
             return found.path
     return None
 
@@ -254,7 +291,7 @@ def download_uv(entry: str, folder: Path) -> str:
 def output_of(*command: str) -> str:
     """The output of a command; empty if it cannot be run or fails."""
     try:
-        # From /: in this folder .python-version makes pyenv's shims fail where pyenv has no 3.10.
+        # From /: a .python-version of this folder's parents makes pyenv's shims fail where pyenv has no such Python.
         done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs a command in a fresh Debian 13, in a fresh clone of the last commit, as a user without rights:
+#   scripts/in_debian13.sh make run
+# The system has its own Python, git, make and a compiler, nothing else. Needs root and debootstrap. DEBIAN_ROOT names
+# a folder to build it in and keep it for the next call (4 GB); DEBIAN_MIRROR another mirror than Debian's.
+set -euo pipefail
+
+fail() { echo "error: $1" >&2; exit 2; }
+[ $# -gt 0 ] || fail "no command: scripts/in_debian13.sh COMMAND..."
+[ "$(id -u)" = 0 ] || fail "building a Debian 13 root needs root"
+command -v debootstrap >/dev/null || fail "no debootstrap: apt-get install debootstrap"
+
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ -n "${DEBIAN_ROOT:-}" ]; then
+  mkdir -p "$DEBIAN_ROOT"
+  root=$(cd "$DEBIAN_ROOT" && pwd)
+else
+  root=$(mktemp -d "${TMPDIR:-/tmp}/debian13-XXXXXX")
+  trap 'rm -rf --one-file-system "$root"' EXIT
+fi
+
+if [ ! -e "$root/.complete" ]; then
+  echo "Building Debian 13 in $root ..."
+  debootstrap --variant=minbase --include=ca-certificates,g++,git,make,python3 trixie "$root" \
+    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" > "$root.log" || { cat "$root.log" >&2; exit 1; }
+  rm "$root.log"
+  chroot "$root" useradd --create-home user
+  touch "$root/.complete"
+fi
+
+# How this machine reaches its registries: names, certificates, proxies, indexes.
+cp --dereference /etc/resolv.conf /etc/hosts "$root/etc/"
+for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt "${SSL_CERT_FILE:-}"; do
+  [ ! -f "$file" ] || install -D --mode=644 "$file" "$root$file"
+done
+for folder in .config/pip .config/uv; do
+  [ ! -d "$HOME/$folder" ] || { mkdir -p "$root/home/user/.config" && cp -r "$HOME/$folder" "$root/home/user/.config/"; }
+done
+mapfile -t variables < <(env | grep -E '^(CI|SSL_CERT_FILE|(PIP|UV)_\w+|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY)=' || true)
+
+rm -rf "$root/home/user/project"
+git clone --quiet --no-hardlinks "$source" "$root/home/user/project"
+chroot "$root" chown --recursive user:user /home/user
+# Mounts and processes end with the command.
+unshare --mount --pid --fork --kill-child bash -c '
+  root=$1; shift
+  mount -t proc proc "$root/proc"
+  mount --rbind /dev "$root/dev"
+  mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+  exec chroot --userspec=user:user "$root" env --ignore-environment --chdir=/home/user/project HOME=/home/user USER=user \
+    LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin "$@"
+' bash "$root" ${variables[@]+"${variables[@]}"} "$@"
