@@ -4,13 +4,16 @@ A person's settings for other programs must change nothing: not the backend of K
 the number of epochs. What is not listed here (threads, GPUs, log levels) is the person's to choose.
 """
 
+import gc
 import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from models.errors import UserError
+from models.postponed_packages import postpone
 
 _SET = {"KERAS_BACKEND": "tensorflow"}
 _UNSET = (
@@ -83,6 +86,22 @@ def silence_libraries() -> None:
         root.addHandler(_OwnMessages(logging.WARNING))
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """For the time in which libraries are loaded, whose objects stay: the garbage collector never looks at them.
+
+    It would go through a million of them again and again, and once more as the process ends.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
 def prepare_native_libraries() -> None:
     """Prepares a process that trains or evaluates; call it before TensorFlow loads.
 
@@ -90,6 +109,7 @@ def prepare_native_libraries() -> None:
     the person's ``keras.json``; downloaded weights are shared.
     """
     set_library_variables()
+    postpone()
     for key, value in _NATIVE.items():
         os.environ.setdefault(key, value)
     home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()

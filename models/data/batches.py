@@ -220,6 +220,7 @@ def batch_dataset(batches: Batches, steps: range, normalise: Normalise, share: S
         step, replica = divmod(number, share.here)
         return batches.step(steps[step], share.first + replica, share.parts)
 
+    @tf.autograph.experimental.do_not_convert  # which takes seconds, and converts the layer of Transform too
     def batch(number: tf.Tensor) -> tuple[Any, tf.Tensor]:
         parts = tf.numpy_function(lambda n: part(int(n)), [number], list(batches.signature), stateful=False)
         for one in parts:

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
 from models.data import features
 
@@ -33,3 +34,19 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     square = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
     deviation = tf.sqrt(tf.maximum(square - tf.square(mean), 1e-6))
     return {IMAGE: (pixels - mean) / deviation}
+
+
+class Normalisation(tf.Module):
+    """The graph that Transform fitted, as a function: raw pixels, string [n] -> float32 [n, height, width, channels].
+
+    TFT's own layer does the same; but TensorFlow takes seconds to trace and to save it, since it is a Keras 2 model.
+    """
+
+    def __init__(self, transform: tft.TFTransformOutput) -> None:
+        super().__init__(name="normalisation")
+        loader = SavedModelLoader(transform.transform_savedmodel_dir)
+        self._loaded = vars(loader)["_imported"]  # whose variables and tables, if it has any, are saved with this
+        self._apply = loader.apply_transform_model
+
+    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
+        return self._apply({features.PIXELS: raw})[IMAGE]

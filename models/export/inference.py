@@ -16,7 +16,7 @@ from models.checksums import model_damage
 from models.data.image_formats import DAMAGED, MAX_BYTES, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
-from models.library_environment import set_library_variables
+from models.library_environment import loading, set_library_variables
 from models.user_files import open_regular, shown
 from models.verification.calibration import Calibration
 from models.verification.rates import Floats
@@ -127,7 +127,7 @@ def import_tensorflow() -> Any:
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
     sys.modules.update(absent)  # type: ignore[arg-type]  # TensorFlow then takes it as not installed
     try:
-        with _muted():
+        with _muted(), loading():
             import tensorflow as tf
     finally:
         for name in absent:

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.data import canonical_pixels, features
-from models.data.preprocessing import IMAGE
+from models.data.preprocessing import Normalisation
 from models.export.manifest import CalibrationReport, ModelManifest
 from models.network.distances import DISTANCES
 from models.settings import ImageSettings, ModelSettings
@@ -45,12 +45,12 @@ class ServedModel(tf.Module):
         # copy alone is restored while signatures read the original ("Could not find variable", tensorflow#72963).
         object.__setattr__(self, "_encoder", encoder)
         self._weights = [weight.value for weight in encoder.weights]
-        self._transform = transform.transform_features_layer()
+        self._normalise = Normalisation(transform)
         self._distance, self._image = distance, image
         self._threshold = tf.constant(calibration.threshold, tf.float32)
         self._slope = tf.constant(calibration.slope, tf.float32)
 
-    @tf.function(input_signature=_strings("examples"))
+    @tf.function(input_signature=_strings("examples"), autograph=False)
     def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized pair Examples with pixels of any size [n] -> ``score`` and ``distance``, float32 [n]."""
         strings, numbers = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.int64)
@@ -62,13 +62,13 @@ class ServedModel(tf.Module):
         a, b = map(self._embed_raw, map(self._own_size, raw, sizes))
         return self._score(a, b)
 
-    @tf.function(input_signature=_strings("image_a", "image_b"))
+    @tf.function(input_signature=_strings("image_a", "image_b"), autograph=False)
     def compare(self, image_a: tf.Tensor, image_b: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded images (JPEG, PNG, BMP, GIF bytes) [n], [n] -> ``score``, ``distance`` and ``same`` (bool), [n]."""
         scores = self._score(self._embed_encoded(image_a), self._embed_encoded(image_b))
         return {**scores, "same": scores["score"] > 0.5}
 
-    @tf.function(input_signature=_strings("image"))
+    @tf.function(input_signature=_strings("image"), autograph=False)
     def embed(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encoded images [n] -> ``embedding``, float32 [n, d]."""
         return {"embedding": self._embed_encoded(image)}
@@ -87,7 +87,7 @@ class ServedModel(tf.Module):
             digest.update(np.ascontiguousarray(weights).tobytes())
         size = self._image.height * self._image.width * self._image.channels
         extremes = tf.constant([bytes(size), b"\xff" * size])
-        digest.update(self._transform({features.PIXELS: extremes})[IMAGE].numpy().tobytes())
+        digest.update(self._normalise(extremes).numpy().tobytes())
         digest.update(np.array([self._threshold, self._slope], np.float32).tobytes())
         return digest.hexdigest()
 
@@ -102,7 +102,7 @@ class ServedModel(tf.Module):
         return self._embed_raw(tf.map_fn(canonical, encoded, fn_output_signature=tf.string))
 
     def _embed_raw(self, raw: tf.Tensor) -> tf.Tensor:
-        image = self._transform({features.PIXELS: raw})[IMAGE]
+        image = self._normalise(raw)
         return self._encoder(tf.ensure_shape(image, self._encoder.input_shape), training=False)
 
     def _own_size(self, raw: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:

@@ -32,7 +32,7 @@ class TrainingImages:
 
     def __init__(self, model_dir: Path, image: ImageSettings) -> None:
         self._known = seen_images.read(model_dir)
-        self._decode = tf.function(partial(canonical_pixels.decode, image=image))
+        self._decode = tf.function(partial(canonical_pixels.decode, image=image), autograph=False)
         self._digests: list[bytes] = []
         self._images = 0
 

@@ -132,7 +132,7 @@ class SharedStatistics(keras.callbacks.Callback):
 
 def over_all(strategy: tf.distribute.Strategy, values: Any) -> list[tf.Tensor]:
     """The means over all replicas of the tensors that ``values()`` gives in each; returns when all have called it."""
-    each = tf.function(lambda: strategy.run(values))()
+    each = tf.function(lambda: strategy.run(values), autograph=False)()
     return [strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in each]
 
 

@@ -15,11 +15,10 @@ import tensorflow_transform as tft
 
 from models.addresses import is_address
 from models.checksums import MODEL_FILE, write_checksums
-from models.data import features
 from models.data.batches import Normalise, batches_of
 from models.data.dataset import ImageTable, PairTable, read_images, read_pairs
 from models.data.pairs_artifact import check_images, split_files
-from models.data.preprocessing import IMAGE
+from models.data.preprocessing import Normalisation
 from models.errors import TrainingFailed, UserError
 from models.export import seen_images
 from models.export.saved_model import ServedModel, export
@@ -73,7 +72,7 @@ def run_fn(fn_args: Any) -> None:
     with scratch_folder(fn_args.model_run_dir, patterns, settings) as scratch:
         train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
         checkpoints = kept_in(fn_args.custom_config, patterns, tuned)
-        encoder, calibration = fit(settings, normaliser(transform), train, val, fn_args.model_run_dir, checkpoints)
+        encoder, calibration = fit(settings, Normalisation(transform), train, val, fn_args.model_run_dir, checkpoints)
     with once(strategy) as chief:
         if chief:
             served = ServedModel(encoder, transform, settings.loss.distance, calibration, settings.image)
@@ -115,12 +114,6 @@ def load_split(pattern: str, settings: ModelSettings, scratch: Path | None) -> t
     check_images(pattern)
     images = read_images(image_files, settings.image, scratch)
     return images, read_pairs(pair_files, images)
-
-
-def normaliser(transform: tft.TFTransformOutput) -> Normalise:
-    """The graph of Transform as a function: raw pixels, string [n] -> float32 [n, height, width, channels]."""
-    layer = transform.transform_features_layer()
-    return lambda raw: layer({features.PIXELS: raw})[IMAGE]
 
 
 def fit(

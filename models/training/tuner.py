@@ -17,6 +17,7 @@ import tensorflow_transform as tft
 from keras_tuner.errors import FailedTrialError, FatalError
 from tfx.components.tuner.component import TunerFnResult
 
+from models.data.preprocessing import Normalisation
 from models.errors import TrainingFailed, UserError
 from models.settings import CalibrationSettings, ModelSettings
 from models.settings.base import Affects, affecting
@@ -25,7 +26,7 @@ from models.training.checkpoints import kept_in
 from models.training.hosts.cluster import hosts
 from models.training.search_space import own_values, with_values
 from models.training.tensorboard import write_trial
-from models.training.trainer import fit, load_split, normaliser, scratch_folder
+from models.training.trainer import fit, load_split, scratch_folder
 from models.verification.calibration import check_measurable
 
 progress = logging.getLogger("siamese.progress")
@@ -62,7 +63,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
 
     @contextmanager
     def opened() -> Iterator[Fit]:
-        normalise = normaliser(tft.TFTransformOutput(fn_args.transform_graph_path))
+        normalise = Normalisation(tft.TFTransformOutput(fn_args.transform_graph_path))
         with scratch_folder(str(passing), patterns, settings) as scratch:
             train, val = (load_split(pattern, settings, scratch) for pattern in patterns)
             check_measurable(settings.calibration, val[1].same)

@@ -40,7 +40,9 @@ class PairDistances:
         self.rows: Ints = np.unique(np.concatenate([pairs.a, pairs.b]))
         self._between = DISTANCES[distance].paired
         spec = [tf.TensorSpec([None], tf.string)]
-        self._embed = tf.function(lambda raw: encoder(normalise(raw), training=False), input_signature=spec)
+        self._embed = tf.function(
+            lambda raw: encoder(normalise(raw), training=False), input_signature=spec, autograph=False
+        )
 
     def __call__(self) -> Floats:
         """[pairs] distances."""

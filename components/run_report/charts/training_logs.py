@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from components.run_report.pictures import data_url
 from models.export.inference import import_tensorflow
@@ -78,7 +79,8 @@ def read_map(logs: Path, seed: int) -> EmbeddingMap | None:
         return None
     kept = np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)
     perplexity = min(30.0, (len(kept) - 1) / 3)
-    points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings[kept])
+    with threadpool_limits(1, "openmp"):  # its threads wait for each other by spinning: six times the CPU time
+        points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings[kept])
     columns = int(np.ceil(np.sqrt(len(kept))))
     sprite = Image.new("RGB", (columns * _SIDE, -(-len(kept) // columns) * _SIDE), "white")
     before = int(np.ceil(np.sqrt(len(rows))))

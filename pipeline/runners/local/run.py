@@ -20,6 +20,7 @@ from components.serving_folder.serving_folder import check_writable, history, se
 from components.storage.digests import Digests
 from models.addresses import is_plain
 from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError, disk_fault
+from models.library_environment import loading
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
 from pipeline.environment.leftovers import remove_unfinished, temporary_folder
@@ -260,8 +261,8 @@ def load_environment(
 ) -> RunEnvironment:
     """The environment of a run under ``output``; loads TFX, which takes ten seconds and is shown as a stage."""
     stages.start("load TFX")
-    from pipeline.runners.local import runner
-
+    with loading():
+        from pipeline.runners.local import runner
     stages.finish()
     serving = serving_address(config.push.serving_dir, output)
     return RunEnvironment(

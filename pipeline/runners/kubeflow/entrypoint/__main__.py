@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from components.run_outcome.verdict import Outcome, cause_of
 from models.errors import ExitCode, GateRefusal, RejectedData, Terminated
-from models.library_environment import check_docstrings, prepare_native_libraries
+from models.library_environment import check_docstrings, loading, prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.alerts import alert, record_attempt
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     record_attempt(arguments.node, *alerts)
     try:
         check_docstrings()
-        from pipeline.runners.kubeflow.entrypoint.step import Step, run_step  # ten seconds
+        with loading():
+            from pipeline.runners.kubeflow.entrypoint.step import Step, run_step  # seconds
 
         step = Step(
             node=arguments.node,
