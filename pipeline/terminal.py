@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -102,34 +103,39 @@ class Stages:
 
     def __init__(self, console: Console) -> None:
         self._console, self._status = console, Status("", console=console)
-        self._since = 0.0
-        self._name: str | None = None
+        self._since: dict[str, float] = {}  # of the stages that run
+        self._changing = Lock()
         self.peak_memory_mb: dict[str, float] = {}
 
     def start(self, name: str) -> None:
-        """A stage begins."""
-        self._name, self._since = name, time.monotonic()
-        _reset_peak_memory()
-        self._status.update(f"{name} ...")
-        self._status.start()
+        """A stage begins, perhaps beside others."""
+        with self._changing:
+            self._since[name] = time.monotonic()
+            _reset_peak_memory()
+            self._show()
 
-    def finish(self, failed: bool = False) -> None:
-        """The stage that runs has ended; does nothing where none runs."""
-        if not self._name:
-            return
-        self._status.stop()
-        mark = "[red]✗[/]" if failed else "[green]✓[/]"
-        self._console.print(f"{mark} {self._name:<18} {time.monotonic() - self._since:6.1f} s")
-        if peak := _peak_memory_mb():
-            self.peak_memory_mb[self._name] = peak
-        self._name = None
+    def finish(self, name: str | None = None, failed: bool = False) -> None:
+        """A stage has ended, or all that run have."""
+        with self._changing:
+            for one in [name] if name else list(self._since):
+                self._status.stop()
+                mark = "[red]✗[/]" if failed else "[green]✓[/]"
+                self._console.print(f"{mark} {one:<18} {time.monotonic() - self._since.pop(one):6.1f} s")
+                if peak := _peak_memory_mb():
+                    self.peak_memory_mb[one] = peak
+            self._show()
 
     def on_node(self, node: str, finished: bool) -> None:
         """Callback of the runner: a node starts, or has finished."""
         if finished:
-            self.finish()
+            self.finish(node)
         else:
             self.start(node)
+
+    def _show(self) -> None:
+        if self._since:
+            self._status.update(f"{', '.join(self._since)} ...")
+            self._status.start()
 
     @contextmanager
     def progress(self) -> Iterator[None]:

@@ -65,10 +65,10 @@ class BeamSettings(Settings):
         """The arguments of each Beam pipeline.
 
         Unless an image or a dependency is named, TFX packages its own sources for each component (5 s each), which a
-        runner in this process never installs.
+        runner in this process never installs. Cloudpickle is Beam's default from 2.66 on, and the quicker one.
         """
-        unpackaged = ["--sdk_container_image=in-process"] if self.runner == _IN_PROCESS else []
-        return [f"--runner={self.runner}", *unpackaged, *self.args]
+        in_process = ["--sdk_container_image=in-process", "--pickle_library=cloudpickle"]
+        return [f"--runner={self.runner}", *(in_process if self.runner == _IN_PROCESS else ()), *self.args]
 
 
 class Config(Settings):

@@ -26,6 +26,8 @@ GATE = "serving"
 class Executor(base_executor.BaseExecutor):
     """A model that must not serve is refused by the outputs; only a broken environment raises."""
 
+    in_another_process = True  # the local runner need not wait for it
+
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Reads ``model``, ``examples`` and ``scores``; writes ``blessing`` and ``verdict``.
 

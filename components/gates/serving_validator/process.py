@@ -26,6 +26,16 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "PYTHONPYCACHEPREF
 _SET = {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
+_running: set["subprocess.Popen[bytes]"] = set()
+
+
+def end_running() -> None:
+    """Kills the processes that are at work, for a run that ends early."""
+    for process in list(_running):
+        _running.discard(process)
+        process.kill()
+
+
 class Killed(Refused):
     """The process was killed while it was at the model: for what the model needs, or by chance."""
 
@@ -50,19 +60,10 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
     command = [sys.executable, "-W", "ignore", "-m", _PROGRAM, str(folder)]
     # Into a file: a process that writes more than a pipe holds would wait for a reader until its time is over.
     with (folder / "log.txt").open("w+b") as log:
-        try:
-            code = subprocess.run(
-                command,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                timeout=timeout,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = None
+        with subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        ) as process:
+            code = _code(process, timeout)
         log.seek(0)
         said = log.read()[-4000:].decode(errors="replace").strip()
     stage = _read(folder / STAGE)
@@ -75,6 +76,26 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
     if refusal := _read(folder / REFUSAL):
         raise Refused(refusal)
     return read_answers(folder)
+
+
+def _code(process: "subprocess.Popen[bytes]", timeout: float) -> int | None:
+    """The exit code of a process; None if it has not ended in time, and was killed.
+
+    Raises:
+      OSError: ``end_running`` has ended it.
+    """
+    _running.add(process)
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        stopped = process not in _running
+        _running.discard(process)
+        process.kill()
+    if stopped:
+        raise InterruptedError("the process that tries the model was ended with the run")
+    return code
 
 
 def _read(path: Path) -> str:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tfx.orchestration.portable import cache_utils, launcher
@@ -21,7 +22,17 @@ class Launcher(launcher.Launcher):
 
     A damaged artifact of an earlier run is reported, and the node runs again. What lies in the folder of a new artifact
     is of a run that the metadata store does not know, and is removed.
+
+    Of the launchers of a run one at a time is at work, but for their executors: ``writing`` is locked.
     """
+
+    def __init__(self, writing: Lock, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._writing = writing
+
+    def launch(self) -> Any:
+        with self._writing:
+            return super().launch()
 
     def _prepare_execution(self) -> Any:
         with _verified_cache():
@@ -35,7 +46,11 @@ class Launcher(launcher.Launcher):
             else:
                 folder.unlink(missing_ok=True)
             checksums_file(folder).unlink(missing_ok=True)
-        result = super()._run_executor(execution_info)
+        self._writing.release()
+        try:
+            result = super()._run_executor(execution_info)
+        finally:
+            self._writing.acquire()
         for folder in folders:
             write_checksums(folder)
         return result

@@ -1,7 +1,14 @@
-"""The graph on one machine: one node after the other by TFX's launcher, sqlite metadata, Beam's in-process runner."""
+"""The graph on one machine: TFX's launcher, sqlite metadata, Beam's in-process runner.
 
-from collections.abc import Callable
+One node runs after the other, but for those whose work another process does: they begin once what they need is there,
+and run beside the nodes after it.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from apache_beam.runners.runner import create_runner
 from ml_metadata.proto import metadata_store_pb2
@@ -11,8 +18,9 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.utils import telemetry_utils
+from tfx.utils import import_utils, telemetry_utils
 
+from components.gates.serving_validator.process import end_running
 from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
 from pipeline.environment.run_environment import RunEnvironment
@@ -53,27 +61,76 @@ def run(
 def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
     """Launches the nodes of a compiled pipeline in their order, as LocalDagRunner does, which reports no progress.
 
-    ``on_node`` is called before each node, and after each that succeeded.
+    An executor with a true attribute ``in_another_process`` runs beside the nodes that do not need it. ``on_node`` is
+    called before each node, and after each that succeeded, from any thread.
 
     Raises:
-      Exception: what a node raised; the nodes after it are not launched.
+      Exception: what a node raised; the nodes that need it, and those after it, are not launched.
     """
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in pipeline.nodes}
+    launch = _launching(pipeline, on_node)
+    beside = {name for name in nodes if _in_another_process(pipeline, name)}
+    with telemetry_utils.scoped_labels({telemetry_utils.LABEL_TFX_RUNNER: "local"}), _threads(len(beside)) as start:
+        waiting, done = list(nodes), set[str]()
+        running: dict[str, Future[None]] = {}
+
+        def finish(names: set[str]) -> None:
+            for name in names & running.keys():
+                running.pop(name).result()
+                done.add(name)
+
+        while waiting:
+            for name in [one for one in waiting if one in beside and done.issuperset(nodes[one].upstream_nodes)]:
+                waiting.remove(name)
+                running[name] = start(launch, nodes[name])
+            if not waiting:
+                break
+            name = waiting.pop(0)
+            finish(set(nodes[name].upstream_nodes))
+            launch(nodes[name])
+            done.add(name)
+        finish(set(running))
+
+
+def _launching(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> Callable[[pipeline_pb2.PipelineNode], None]:
+    """What launches a node of the pipeline, and reports it."""
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     store = deployment.metadata_connection_config
     connection = getattr(store, store.WhichOneof("connection_config"))
-    with telemetry_utils.scoped_labels({telemetry_utils.LABEL_TFX_RUNNER: "local"}):
-        for node in pipeline.nodes:
-            name = node.pipeline_node.node_info.id
-            on_node(name, False)
-            Launcher(
-                pipeline_node=node.pipeline_node,
-                mlmd_connection=metadata.Metadata(connection),
-                pipeline_info=pipeline.pipeline_info,
-                pipeline_runtime_spec=pipeline.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, name),
-                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-            ).launch()
-            on_node(name, True)
+    writing = Lock()
+
+    def launch(node: pipeline_pb2.PipelineNode) -> None:
+        name = node.node_info.id
+        on_node(name, False)
+        Launcher(
+            writing,
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        ).launch()
+        on_node(name, True)
+
+    return launch
+
+
+def _in_another_process(pipeline: pipeline_pb2.Pipeline, name: str) -> bool:
+    spec = runner_utils.extract_executor_spec(runner_utils.extract_local_deployment_config(pipeline), name)
+    path = getattr(spec, "class_path", "")  # of a Python executor
+    return bool(path) and getattr(import_utils.import_class_by_path(path), "in_another_process", False)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[Callable[..., Future[None]]]:
+    """What starts a function in a thread; all have ended at the end, early if there is an error."""
+    with ThreadPoolExecutor(max(count, 1), "node") as pool:
+        try:
+            yield pool.submit
+        except BaseException:
+            end_running()
+            raise
 
 
 def _check_runner(name: str) -> None:
