@@ -6,9 +6,8 @@ import os
 import pkgutil
 import sys
 import warnings
-from contextlib import suppress
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -51,11 +50,11 @@ def main() -> None:
     except UserError as error:
         _fail(str(error), error.code)
     except BrokenPipeError:  # whoever read the output has seen enough
-        _discard_output()
+        _discard(sys.stdout)
         sys.exit(ExitCode.FAILED)
     except Exception as error:
         if fault := disk_fault(error):
-            _discard_output()
+            _discard(sys.stdout)
             _fail(fault, DISK_CODE)
         if isinstance(error, (OSError, MemoryError, RecursionError, UnicodeError)):
             _fail(described(error), "system-error")
@@ -63,29 +62,43 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Opens standard streams that are closed: a file that is opened later would be taken for one, and printed into."""
+    """Opens standard streams that are closed: a file that is opened later would be taken for one, and printed into.
+
+    Output without a buffer (PYTHONUNBUFFERED) gets one: of a write that a signal cuts short, the rest would be lost.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
         pass
     os.close(descriptor)
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = _buffered(sys.stdout)
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.RawIOBase):
+        return stream
+    binary = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - until the process ends
+    return io.TextIOWrapper(binary, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
 
 def _fail(message: str, code: str) -> NoReturn:
     if f"[{code}]" not in message:  # a message of several errors has the code of each
         message = f"{message} [{code}]"
     message = "\n".join(shown(line, _LONGEST_LINE) for line in message.split("\n"))  # it may quote a file's content
-    with suppress(OSError):  # the exit code says it where standard error cannot
+    try:
         Console(stderr=True, highlight=False, emoji=False, soft_wrap=True).print(
             f"[bold red]error:[/] {escape(message)}"
         )
+        sys.stderr.flush()
+    except OSError:  # the exit code says it where standard error cannot
+        _discard(sys.stderr)
     sys.exit(ExitCode.USER_ERROR)
 
 
-def _discard_output() -> None:
-    """What standard output still holds cannot be written; the end of the process would try it again."""
+def _discard(stream: TextIO) -> None:
+    """What a stream still holds cannot be written; the end of the process would try it again, and fail."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 

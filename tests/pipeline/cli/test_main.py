@@ -1,8 +1,10 @@
 """Whatever the terminal, the environment and the system are like, a command ends in order."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from subprocess import run as run_process
 
@@ -28,6 +30,18 @@ def test_closed_standard_streams(closed, command, tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == ("2>" not in closed)
+
+
+def test_a_long_output_without_a_buffer_is_written_whole_whatever_signals_come():
+    """A process that is stopped while it writes into a full pipe goes on after what the pipe had taken."""
+    script = "from pipeline.cli.main import _open_standard_streams as f; f(); print('ready'); print('x' * 1_000_000)"
+    child = subprocess.Popen([sys.executable, "-uc", script], stdout=subprocess.PIPE, bufsize=0, cwd=ROOT)
+    assert child.stdout.readline() == b"ready\n"
+    for number in (signal.SIGSTOP, signal.SIGCONT) * 3:
+        time.sleep(0.05)
+        child.send_signal(number)
+    out, _ = child.communicate(timeout=60)
+    assert len(out) == 1_000_001
 
 
 def test_standard_error_that_takes_nothing(tmp_path):
