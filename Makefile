@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.13 python3.12 python3.11 python3.10 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
-.PHONY: help setup run test test-fast test-fuzz check format lock kubeflow-client bench reference picture clean
+.PHONY: help setup run test test-fast test-current test-fuzz check format lock kubeflow-client bench reference picture clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -35,6 +35,9 @@ test: setup kubeflow-client ## Run all tests (ARGS="-k gate")
 
 test-fast: setup kubeflow-client ## Run the fast tests: all but those of entire pipelines
 	@$(BIN)/python -m pytest -m "not e2e" $(SPREAD) $(ARGS)
+
+test-current: ## Run the fast tests and the default run on the current stack, in a fresh Debian 13 (needs root and debootstrap)
+	@scripts/in_debian13.sh make test-fast run
 
 test-fuzz: setup ## Mutate image files for ten minutes
 	@FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/models/data/test_image_budget.py -k mutated $(ARGS)

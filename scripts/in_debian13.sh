@@ -2,11 +2,12 @@
 # Runs a command in a fresh Debian 13, in a fresh clone of the last commit, as a user without rights:
 #   scripts/in_debian13.sh make run
 # The system has its own Python, git, make and a compiler, nothing else. Needs root and debootstrap. DEBIAN_ROOT names
-# a folder to build it in and keep it for the next call (4 GB); DEBIAN_MIRROR another mirror than Debian's.
+# a folder to build it in and keep it for the next call (5 GB); DEBIAN_MIRROR another mirror than Debian's.
+# Exit codes: the command's; 75 where such a system cannot be built here.
 set -euo pipefail
 
-fail() { echo "error: $1" >&2; exit 2; }
-[ $# -gt 0 ] || fail "no command: scripts/in_debian13.sh COMMAND..."
+fail() { echo "error: $1" >&2; exit "${2:-75}"; }
+[ $# -gt 0 ] || fail "no command: scripts/in_debian13.sh COMMAND..." 2
 [ "$(id -u)" = 0 ] || fail "building a Debian 13 root needs root"
 command -v debootstrap >/dev/null || fail "no debootstrap: apt-get install debootstrap"
 
@@ -22,7 +23,7 @@ fi
 if [ ! -e "$root/.complete" ]; then
   echo "Building Debian 13 in $root ..."
   debootstrap --variant=minbase --include=ca-certificates,g++,git,make,python3 trixie "$root" \
-    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" > "$root.log" || { cat "$root.log" >&2; exit 1; }
+    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" > "$root.log" 2>&1 || { tail "$root.log" >&2; fail "debootstrap failed"; }
   rm "$root.log"
   chroot "$root" useradd --create-home user
   touch "$root/.complete"
@@ -42,9 +43,11 @@ rm -rf "$root/home/user/project"
 git clone --quiet --no-hardlinks "$source" "$root/home/user/project"
 chroot "$root" chown --recursive user:user /home/user
 # Mounts and processes end with the command.
+unshare --mount true || fail "no mounts are allowed here"
 unshare --mount --pid --fork --kill-child bash -c '
   root=$1; shift
   mount -t proc proc "$root/proc"
+  mount --rbind /sys "$root/sys"
   mount --rbind /dev "$root/dev"
   mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
   exec chroot --userspec=user:user "$root" env --ignore-environment --chdir=/home/user/project HOME=/home/user USER=user \
