@@ -78,6 +78,24 @@ def test_the_lock_satisfies_pyproject(python):
     assert unsatisfied == []
 
 
+OVERRIDDEN = {"pyfarmhash"}  # pyproject.toml has the reason
+
+
+def test_what_is_installed_has_what_it_asks_for():
+    """Since the lock is installed without looking at that."""
+    ours = {canonicalize_name(pin.name) for pin in PINS}
+    versions = {canonicalize_name(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    unsatisfied = [
+        f"{name}: {requirement}"
+        for name in ours & versions.keys()
+        for requirement in map(Requirement, metadata.requires(name) or ())
+        if (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
+        and (wanted := canonicalize_name(requirement.name)) not in OVERRIDDEN
+        and not requirement.specifier.contains(versions.get(wanted, "0.0.dev0"), prereleases=True)
+    ]
+    assert unsatisfied == []
+
+
 def test_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[1].split()
@@ -196,6 +214,16 @@ def python(path: Path, version: str, headers: bool = True) -> Path:
     return command(path, f"echo {version}; echo {path}; echo {headers}")
 
 
+GLIBC = {"3.10": "2.36", "3.13": "2.41"}  # of machines with the one stack and the other
+
+
+@pytest.fixture(params=GLIBC)
+def machine(request, monkeypatch) -> str:
+    """The version of Python that suits this machine: an older one, or a current one."""
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", GLIBC[request.param]))
+    return request.param
+
+
 def installed(bootstrap, version="3.10"):
     """A finished installation."""
     python(bootstrap.VENV_PYTHON, version)
@@ -250,9 +278,51 @@ def test_pyenv_comes_before_the_path_and_failing_shims_are_skipped(bootstrap, tm
     assert bootstrap.find_python(wanted) == str(pyenvs)
 
 
-def test_a_python_that_cannot_compile_is_skipped(bootstrap, tmp_path):
-    python(tmp_path / "bin" / f"python{OTHER_PYTHON}", OTHER_PYTHON, headers=False)
-    assert bootstrap.find_python(OTHER_PYTHON) is None
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.13"])
+def test_a_python_that_cannot_compile_will_do_for_the_current_stack(bootstrap, tmp_path, version):
+    """Whose packages are all wheels."""
+    found = python(tmp_path / "bin" / f"python{version}", version, headers=False)
+    expected = None if version == "3.10" else str(found)
+    if version == "{}.{}".format(*sys.version_info) and version == "3.10":
+        expected = bootstrap.probe(sys.executable).path  # the last candidate
+    assert bootstrap.find_python(version) == expected
+
+
+def test_the_machine_decides_the_stack_and_the_reason_is_said(bootstrap, machine):
+    assert bootstrap.wanted_python("") == machine
+    reason = bootstrap.reason(machine)
+    assert reason.startswith(f"Python {machine} with TFX {bootstrap.TFX[machine]}, the ")
+    assert f"this machine has {'glibc ' * (machine != '3.10')}{GLIBC[machine]}" in reason
+
+
+@pytest.mark.parametrize("versions", [["3.12"], ["3.11", "3.12"], ["3.10", "3.11"], ["3.10"], []])
+def test_a_current_machine_gets_the_newest_python_that_it_has(bootstrap, tmp_path, monkeypatch, versions):
+    """Never one that is past its end of life."""
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.39"))
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    for version in versions:
+        python(tmp_path / "bin" / f"python{version}", version)
+    newest = max([version for version in versions if version != "3.10"], default="3.13")
+    assert bootstrap.wanted_python("") == newest
+
+
+def test_a_chosen_python_is_the_reason(bootstrap, machine, monkeypatch):
+    monkeypatch.setenv("PYTHON", "python3.12")
+    assert bootstrap.reason("3.12") == "Python 3.12 with TFX 1.21: PYTHON=python3.12"
+
+
+def test_no_message_asks_for_a_python_past_its_end_of_life_where_a_current_one_would_do(bootstrap, monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.39"))
+    with pytest.raises(bootstrap.SetupError) as refused:
+        bootstrap.wanted_python("3.9")
+    assert str(refused.value) == "PYTHON=3.9 is 3.9; here it can be 3.13, 3.12, 3.11."
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    with pytest.raises(bootstrap.SetupError, match=r"here it can be 3\.10\.$"):
+        bootstrap.wanted_python("3.9")
+
+
+def test_the_stacks_are_those_of_the_lock(bootstrap):
+    assert {python: pinned("tfx", python).rpartition(".")[0] for python in bootstrap.PYTHONS} == bootstrap.TFX
 
 
 def test_a_compiler_is_fetched_only_where_there_is_none(bootstrap, tmp_path, monkeypatch):
@@ -273,7 +343,8 @@ def test_without_a_python_uv_is_tried_and_then_it_is_one_line_of_error(bootstrap
     command(tmp_path / "bin" / "uv", f'echo "$@" >> {tmp_path}/calls; test "$1" = --version && echo uv 1.0')
     assert bootstrap.main() == 2
     assert f"venv --quiet --python {OTHER_PYTHON}" in (tmp_path / "calls").read_text()
-    assert capsys.readouterr().err.startswith(f"error: no Python {OTHER_PYTHON} with its headers in pyenv's versions,")
+    headers = " with its headers" if OTHER_PYTHON == "3.10" else ""
+    assert capsys.readouterr().err.startswith(f"error: no Python {OTHER_PYTHON}{headers} in pyenv's versions, on the")
 
 
 @pytest.mark.parametrize("choice", ["3.9", "python2.7", "/nowhere/python"])
@@ -288,7 +359,7 @@ def test_an_unsupported_python_is_an_error(bootstrap, monkeypatch, capsys, choic
 def test_the_current_stack_is_refused_on_an_old_glibc(bootstrap, monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
     bootstrap.check_machine("3.10")
-    with pytest.raises(bootstrap.SetupError, match=r"needs glibc 2\.39 or later; this machine has 2\.36"):
+    with pytest.raises(bootstrap.SetupError, match=r"needs glibc 2\.39 or later, this machine has 2\.36; Python 3\.10"):
         bootstrap.check_machine("3.13")
 
 
