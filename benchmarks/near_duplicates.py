@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.image_example_gen.near_duplicates import find_near, perceptual_hash
+from components.image_example_gen.near_duplicates import find_near, perceptual_hashes
 from components.storage.folders import LocalFolder, find_images
 
 DISTANCES = (0, 1, 2, 3, 4, 6, 8)
@@ -37,7 +37,7 @@ def main() -> None:
 
     def hashed(image: Image.Image) -> str:
         pixels = np.asarray(image.convert(images[0].mode).resize((args.width, args.height), Image.Resampling.BILINEAR))
-        return perceptual_hash(pixels.reshape(args.height, args.width, args.channels))
+        return perceptual_hashes([pixels.reshape(args.height, args.width, args.channels)])[0]
 
     hashes = [hashed(image) for image in images]
     near = find_near(hashes, max(DISTANCES))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import repeat
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -15,7 +16,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.image_example_gen.image_records import chunk_writer, image_example
-from components.image_example_gen.near_duplicates import perceptual_hash
+from components.image_example_gen.near_duplicates import perceptual_hashes
+from components.image_example_gen.normalising import LARGE, Answer, Normalisers
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.source import Found, Reader, Source
 from components.image_example_gen.splits import final_split
@@ -27,7 +29,7 @@ __all__ = ["CHUNK", "Chunk", "Decoder", "WriteImages", "chunked"]
 CHUNK = 512  # files; fixed, so that the files do not depend on the number of workers
 
 _MOST_THREADS = 8
-_LARGE = 16_000_000  # pixels; of images with more, only one at a time is decoded
+_FEW = 3  # chunks, for which another process would hardly have started
 _BATCH = 32  # images that one call of TensorFlow decodes at most
 _BATCH_BYTES = 4 * 1024**2  # of a batch, as files or as pixels: no image is added to more
 
@@ -84,11 +86,17 @@ class _WriteChunk(beam.DoFn):
         self._large = threading.Lock()
         self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._pool = ThreadPoolExecutor(self._threads, "ingest")
+        self._limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
+        self._normalisers: Normalisers | None = None
 
     def teardown(self) -> None:
         self._pool.shutdown()
+        if self._normalisers:
+            self._normalisers.close()
 
     def process(self, chunk: Chunk) -> Iterator[Found]:
+        if chunk.of > _FEW and self._threads > 1:  # one core is this process's
+            self._normalisers = self._normalisers or Normalisers(self._threads - 1, self._limits)
         rows: list[Found] = []
         with self._source.reader() as reader, chunk_writer(self._uri, chunk.number, chunk.of) as write:
             for row, record in self._made(chunk, reader):
@@ -134,14 +142,21 @@ class _WriteChunk(beam.DoFn):
 
     def _make(self, batch: list[_Image]) -> list[tuple[Found, bytes]]:
         """The rows and records of consecutive images, from their files' bytes."""
-        groups = self._batches(map(self._normalised, batch))  # a file may be small and its pixels many
+        groups = self._batches(self._all_normalised(batch))  # a file may be small and its pixels many
         return [made for images in groups for made in self._decoded(images)]
 
-    def _normalised(self, image: _Image) -> _Image:
-        if image.row.reason:
-            return image
+    def _all_normalised(self, batch: list[_Image]) -> Iterator[_Image]:
+        answers: Iterator[Answer] = repeat(None)
+        if self._normalisers:
+            answers = iter(self._normalisers.normalise([image.data for image in batch if not image.row.reason]))
+        for image in batch:
+            yield image if image.row.reason else self._normalised(image, next(answers))
+
+    def _normalised(self, image: _Image, answer: Answer) -> _Image:
         try:
-            source = self._normalise(image.data)
+            if isinstance(answer, image_formats.UnreadableImage):
+                raise answer
+            source = answer or self._normalise(image.data)
         except image_formats.UnreadableImage as error:
             return image._replace(row=image.row._replace(reason=error.reason), data=b"")
         except Exception as error:
@@ -149,26 +164,31 @@ class _WriteChunk(beam.DoFn):
         return image._replace(data=source.data, source=source)
 
     def _normalise(self, data: bytes) -> image_formats.Normalised:
-        limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
+        most = self._limits["max_pixels"]
         try:
-            return image_formats.normalise(data, **{**limits, "max_pixels": min(limits["max_pixels"], _LARGE)})
+            return image_formats.normalise(data, **{**self._limits, "max_pixels": min(most, LARGE)})
         except image_formats.UnreadableImage as error:
-            if limits["max_pixels"] <= _LARGE or not error.reason.startswith("too many pixels"):  # by its header
+            if most <= LARGE or not error.reason.startswith("too many pixels"):  # by its header
                 raise
         with self._large:
-            return image_formats.normalise(data, **limits)
+            return image_formats.normalise(data, **self._limits)
 
     def _decoded(self, images: list[_Image]) -> Iterator[tuple[Found, bytes]]:
         """Each image's row and record."""
-        large = any(image.source and image.source.width * image.source.height > _LARGE for image in images)
+        large = any(image.source and image.source.width * image.source.height > LARGE for image in images)
         try:
             with self._large if large else nullcontext():
-                decoded = iter(self._decode([image.data for image in images if image.source]))
+                decoded = self._decode([image.data for image in images if image.source])
         except Exception as error:
             names = f"{images[0].row.image_id} to {images[-1].row.image_id}"
             raise RuntimeError(f"{names}: {error}") from error
+        hashes = [""] * len(decoded)
+        if self._settings.near_duplicates != "off":
+            made = iter(perceptual_hashes([canonical for canonical in decoded if canonical is not None]))
+            hashes = ["" if canonical is None else next(made) for canonical in decoded]
+        results = zip(decoded, hashes, strict=True)
         for listed, _, source in images:
-            canonical = next(decoded) if source else None
+            canonical, perceptual = next(results) if source else (None, "")
             if source is None:
                 yield listed, b""
             elif canonical is None:
@@ -176,7 +196,6 @@ class _WriteChunk(beam.DoFn):
             else:
                 size = self._image.height, self._image.width
                 untrimmed = self._image.trim is not None and (source.height, source.width) == size
-                perceptual = perceptual_hash(canonical) if self._settings.near_duplicates != "off" else ""
                 digest = canonical_pixels.digest(canonical)
                 row = listed._replace(digest=digest, perceptual=perceptual, untrimmed=untrimmed)
                 shown = canonical_pixels.without_padding(canonical, source.height, source.width, self._image)

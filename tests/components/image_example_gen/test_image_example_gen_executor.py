@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.artifact_types import IngestReport
-from components.image_example_gen import image_records, transforms
+from components.image_example_gen import image_records, normalising, transforms
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
@@ -155,7 +156,7 @@ def test_workers_and_order_change_nothing(data, tmp_path, monkeypatch):
 def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeypatch):
     Image.new("L", (13, 12)).save(data / "identität 1" / "too large.png")
     run(data, tmp_path / "at once", max_pixels=144)
-    monkeypatch.setattr(transforms, "_LARGE", 143)
+    monkeypatch.setattr(transforms, "LARGE", 143)
     inside, most = 0, 0
     real = image_formats.normalise
 
@@ -175,6 +176,24 @@ def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeyp
     assert most == 1
     assert reasons == {"identität 1/too large.png": "too many pixels: 13x12 > 144"}
     assert contents(tmp_path / "at once" / "examples") == contents(tmp_path / "in turns" / "examples")
+
+
+def test_other_processes_give_the_same_files(data, tmp_path, monkeypatch):
+    """Also where an image is large, damaged, or not as TensorFlow reads it."""
+    Image.new("1", (13, 12)).save(data / "identität 1" / "bilevel.tif")
+    Image.new("L", (40, 30)).save(data / "identität 1" / "large.jpg")
+    (data / "identität 2" / "damaged.png").write_bytes((data / "identität 1" / "0.png").read_bytes()[:-30])
+    run(data, tmp_path / "here", max_quarantined=0.5)
+    monkeypatch.setattr(transforms, "_FEW", 0)
+    monkeypatch.setattr(normalising, "LARGE", 1000)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    asked = []
+    real = normalising.Normalisers.normalise
+    monkeypatch.setattr(normalising.Normalisers, "normalise", lambda *args: asked.append(real(*args)) or asked[-1])
+    run(data, tmp_path / "there", max_quarantined=0.5)
+    assert sum(answer is not None for answers in asked for answer in answers) > 30
+    for name in ("examples", "report"):
+        assert contents(tmp_path / "here" / name) == contents(tmp_path / "there" / name)
 
 
 def test_copies_go_and_only_their_files_are_rewritten(data, tmp_path):

@@ -2,10 +2,12 @@
 
 import itertools
 
+import imagehash
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from components.image_example_gen.near_duplicates import (
     Near,
@@ -13,7 +15,7 @@ from components.image_example_gen.near_duplicates import (
     count,
     find_near,
     moves_to_one_split,
-    perceptual_hash,
+    perceptual_hashes,
 )
 from components.image_example_gen.sources.source import Found
 from models.errors import UserError
@@ -52,9 +54,18 @@ def test_a_lightened_copy_is_near_and_another_image_is_not():
     random = np.random.default_rng(0)
     smooth = np.kron(random.integers(60, 180, (8, 8, 1)), np.ones((8, 8, 1))).astype(np.uint8)
     lighter, other = (smooth * 1.1).astype(np.uint8), np.rot90(smooth).copy()
-    hashes = [perceptual_hash(pixels) for pixels in (smooth, lighter, other, np.repeat(smooth, 3, axis=2))]
+    hashes = perceptual_hashes([smooth, lighter, other]) + perceptual_hashes([np.repeat(smooth, 3, axis=2)])
     assert {(0, 1), (0, 3)} <= {(one.a, one.b) for one in find_near(hashes, 2)}
     assert not any(2 in (one.a, one.b) for one in find_near(hashes, 8))
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 1), (9, 70, 1), (40, 30, 3)])
+def test_the_hashes_are_those_of_imagehash(shape):
+    random = np.random.default_rng(shape[0])
+    pixels = [*random.integers(0, 256, (40, *shape), np.uint8), np.zeros(shape, np.uint8)]
+    images = [Image.fromarray(one.squeeze()) for one in pixels]
+    assert perceptual_hashes(pixels) == [str(imagehash.phash(image)) for image in images]
+    assert perceptual_hashes([]) == []
 
 
 def rows(**splits: str) -> list[Found]:
