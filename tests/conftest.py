@@ -13,10 +13,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line has it
 
-# A shell that starts the suite in the background has Ctrl-C ignored, and nohup SIGHUP; tests send both.
-for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+# A shell that starts the suite in the background has SIGINT and SIGQUIT ignored, and nohup SIGHUP; tests send them.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
-        signal.signal(number, handler)
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 # A deadline measures the machine. On CI the examples are the same every time: a red run can be had again.
 settings.register_profile("local", deadline=None)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from pipeline.runners.local.signals import ending_in_order
 
 def received(number):
     os.kill(os.getpid(), number)
-    signal.pause()
+    time.sleep(10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
