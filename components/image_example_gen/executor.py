@@ -103,7 +103,7 @@ class Executor(BaseBeamExecutor):
         rows = []
         for path in tf.io.gfile.glob(f"{folder}/rows*"):
             with tf.io.gfile.GFile(path) as file:
-                rows += [Found(*json.loads(line)) for line in file]
+                rows += [Found(*row) for line in file for row in json.loads(line)]
         tf.io.gfile.rmtree(folder)
         image_records.remove_half_written(uri)
         if len(rows) != len(found):

@@ -19,7 +19,8 @@ _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imp
 LARGE = 16_000_000  # pixels; of images with more, only one at a time is decoded, by this process
 
 Answer = Normalised | UnreadableImage | None
-_Told = tuple[bytes | None, str, int, int] | str | None  # what a process sends: (data if changed, ...), reason, or None
+# What a process sends: the fields of ``Normalised``, without data that are as they were; a reason; or None.
+_Told = tuple[bytes | None, str, int, int, int] | str | None
 
 
 class Normalisers:
@@ -27,7 +28,7 @@ class Normalisers:
 
     Args:
       count: of processes, which start with the first images.
-      limits: ``max_pixels``, ``max_bytes`` and ``max_frames`` of ``models.data.image_formats.normalise``.
+      limits: the arguments of ``models.data.image_formats.normalise``.
     """
 
     def __init__(self, count: int, limits: dict[str, int]) -> None:
@@ -64,8 +65,8 @@ class Normalisers:
         if isinstance(told, str):
             large = told.startswith("too many pixels") and not self._whole
             return None if large else UnreadableImage(told)
-        data, kind, width, height = told
-        return Normalised(image if data is None else data, kind, width, height)
+        data, kind, width, height, channels = told
+        return Normalised(image if data is None else data, kind, width, height, channels)
 
 
 class _Process:
@@ -111,7 +112,7 @@ def _told(image: bytes, limits: dict[str, int]) -> _Told:
         return error.reason
     except Exception:  # noqa: BLE001 - the other process meets it too, and knows which image it is
         return None
-    return None if found.data == image else found.data, found.format, found.width, found.height
+    return None if found.data == image else found.data, *found[1:]
 
 
 def main(connection: Connection) -> None:

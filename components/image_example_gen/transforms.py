@@ -59,15 +59,19 @@ class _Image(NamedTuple):
 
 
 @beam.typehints.with_input_types(Chunk)
-@beam.typehints.with_output_types(Found)
+@beam.typehints.with_output_types(list[Found])
 class WriteImages(beam.PTransform):
-    """Writes the images of every chunk under ``uri`` by split; returns a row for each file, unusable ones included."""
+    """Writes the images of every chunk under ``uri`` by split.
+
+    Returns the rows of each chunk, one for each file, unusable ones included: an element each would cost as much as
+    what is done with it.
+    """
 
     def __init__(self, source: Source, uri: str, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
         super().__init__()
         self._arguments = (source, uri, settings, image, seed)
 
-    def expand(self, chunks: beam.PCollection[Chunk]) -> beam.PCollection[Found]:
+    def expand(self, chunks: beam.PCollection[Chunk]) -> beam.PCollection[list[Found]]:
         return chunks | "WriteChunk" >> beam.ParDo(_WriteChunk(*self._arguments))
 
 
@@ -87,6 +91,7 @@ class _WriteChunk(beam.DoFn):
         self._threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
         self._pool = ThreadPoolExecutor(self._threads, "ingest")
         self._limits = {name: getattr(self._settings, name) for name in ("max_pixels", "max_bytes", "max_frames")}
+        self._limits["most_raw"] = _BATCH_BYTES
         self._normalisers: Normalisers | None = None
 
     def teardown(self) -> None:
@@ -94,7 +99,7 @@ class _WriteChunk(beam.DoFn):
         if self._normalisers:
             self._normalisers.close()
 
-    def process(self, chunk: Chunk) -> Iterator[Found]:
+    def process(self, chunk: Chunk) -> Iterator[list[Found]]:
         if chunk.of > _FEW and self._threads > 1:  # one core is this process's
             self._normalisers = self._normalisers or Normalisers(self._threads - 1, self._limits)
         rows: list[Found] = []
@@ -105,7 +110,7 @@ class _WriteChunk(beam.DoFn):
                 rows.append(row)
         self._images_read.inc(len(rows))
         self._images_unusable.inc(sum(bool(row.reason) for row in rows))
-        yield from rows
+        yield rows
 
     def _made(self, chunk: Chunk, reader: Reader) -> Iterator[tuple[Found, bytes]]:
         """Each image's row and record, in the chunk's order: read here, decoded by threads, a few batches ahead."""
@@ -178,7 +183,7 @@ class _WriteChunk(beam.DoFn):
         large = any(image.source and image.source.width * image.source.height > LARGE for image in images)
         try:
             with self._large if large else nullcontext():
-                decoded = self._decode([image.data for image in images if image.source])
+                decoded = self._decode([image.source for image in images if image.source])
         except Exception as error:
             names = f"{images[0].row.image_id} to {images[-1].row.image_id}"
             raise RuntimeError(f"{names}: {error}") from error
@@ -213,25 +218,31 @@ class Decoder:
     def __init__(self, image: ImageSettings) -> None:
         one = tf.TensorSpec([image.height, image.width, image.channels], tf.uint8)
 
-        def decode(encoded: tf.Tensor) -> tf.Tensor:
-            return tf.map_fn(
-                lambda data: canonical_pixels.decode(data, image),
-                encoded,
-                fn_output_signature=one,
-                parallel_iterations=1,
+        def decode(given: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            data, shape = given
+            return tf.cond(
+                shape[2] > 0,
+                lambda: canonical_pixels.resize(tf.reshape(tf.io.decode_raw(data, tf.uint8), shape), image),
+                lambda: canonical_pixels.decode(data, image),
             )
 
-        function = tf.function(decode, autograph=False)
-        self._decode = function.get_concrete_function(tf.TensorSpec([None], tf.string))
+        def decode_all(data: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
+            return tf.map_fn(decode, (data, shapes), fn_output_signature=one, parallel_iterations=1)
 
-    def __call__(self, encoded: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
+        function = tf.function(decode_all, autograph=False)
+        self._decode = function.get_concrete_function(
+            tf.TensorSpec([None], tf.string), tf.TensorSpec([None, 3], tf.int32)
+        )
+
+    def __call__(self, images: Sequence[image_formats.Normalised]) -> list[NDArray[np.uint8] | None]:
         """The result of ``canonical_pixels.decode`` for each image; None where TensorFlow cannot decode it."""
-        if not encoded:
+        if not images:
             return []
+        shapes = [(one.height, one.width, one.channels) for one in images]
         try:
-            return list(self._decode(tf.constant(encoded, tf.string)).numpy())
+            return list(self._decode(tf.constant([one.data for one in images]), tf.constant(shapes)).numpy())
         except tf.errors.InvalidArgumentError:  # of one image, which it does not name
-            if len(encoded) == 1:
+            if len(images) == 1:
                 return [None]
-            half = len(encoded) // 2
-            return self(encoded[:half]) + self(encoded[half:])
+            half = len(images) // 2
+            return self(images[:half]) + self(images[half:])

@@ -51,14 +51,20 @@ _open_lock = threading.Lock()
 class Normalised(NamedTuple):
     """An upright 8-bit grey or RGB image."""
 
-    data: bytes  # PNG or JPEG
+    data: bytes  # PNG or JPEG; with ``channels``, the pixels themselves, row-major
     format: str  # of the file, one of ``FORMATS``
     width: int
     height: int
+    channels: int = 0
 
 
 def normalise(
-    data: bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES, max_frames: int = MAX_FRAMES
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    max_frames: int = MAX_FRAMES,
+    most_raw: int = 0,
 ) -> Normalised:
     """The first frame of an image file as upright 8-bit grey or RGB.
 
@@ -71,6 +77,7 @@ def normalise(
       max_pixels: an image whose header has more is refused before it is decoded.
       max_bytes: a longer file is refused.
       max_frames: an animation of more frames, or a document of more pages, is refused; none of them is decoded.
+      most_raw: what would be encoded again is returned as pixels, if they are so many bytes at most.
 
     Raises:
       UnreadableImage: not of an allowed format, too large, truncated, damaged, or its pixels have no fixed range.
@@ -97,6 +104,9 @@ def normalise(
     width, height = image.size
     if plain:
         return Normalised(needed if kind == "PNG" else data, kind, width, height)
+    channels = len(image.getbands())
+    if width * height * channels <= most_raw:
+        return Normalised(image.tobytes(), kind, width, height, channels)
     return Normalised(_png(image), kind, width, height)
 
 

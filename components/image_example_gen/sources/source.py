@@ -178,7 +178,9 @@ class FolderReader:
         if found.bytes > limit:  # not even opened
             raise image_formats.UnreadableImage(f"too many bytes: {found.bytes} > {limit}")
         with self._folder.open(found.image_id) as file:
-            data = file.read(limit + 1)
+            data = file.read(found.bytes + 1)  # to read up to the limit, so much memory would be set aside each time
+            if len(data) > found.bytes:
+                data += file.read(limit + 1 - len(data))
         if len(data) > limit:  # it grew
             raise image_formats.UnreadableImage(f"too many bytes: {len(data)} or more > {limit}")
         return data

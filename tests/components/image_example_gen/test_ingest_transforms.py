@@ -9,6 +9,7 @@ from PIL import Image
 
 from components.image_example_gen.transforms import Decoder
 from models.data import canonical_pixels
+from models.data.image_formats import Normalised, normalise
 from models.settings import ImageSettings
 
 
@@ -28,16 +29,31 @@ def encoded(seed: int, kind: str) -> bytes:
 )
 def test_together_as_alone(image):
     files = [encoded(seed, kind) for seed in range(6) for kind in ("PNG", "JPEG")]
-    together = Decoder(image)(files)
+    together = Decoder(image)([Normalised(file, "PNG", 0, 0) for file in files])
     for data, found in zip(files, together, strict=True):
         np.testing.assert_array_equal(found, canonical_pixels.decode(tf.constant(data), image))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P", "CMYK"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_that_were_not_encoded_again_are_the_same(mode, channels):
+    image = ImageSettings(height=9, width=12, channels=channels)
+    file = io.BytesIO()
+    pixels = Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 20, 3), np.uint8))
+    pixels.convert(mode).save(file, "TIFF")
+    raw, png = normalise(file.getvalue(), most_raw=30 * 20 * 3), normalise(file.getvalue())
+    assert (raw.channels > 0, png.channels) == (True, 0)
+    assert len(raw.data) == 30 * 20 * raw.channels
+    one, other = Decoder(image)([raw, png])
+    np.testing.assert_array_equal(one, other)
+    assert normalise(file.getvalue(), most_raw=30 * 20 * raw.channels - 1) == png
 
 
 @pytest.mark.parametrize("bad", [(), (0,), (6,), (2, 3), (0, 3, 6), tuple(range(7))], ids=str)
 def test_undecodable_ones_alone_are_none(bad):
     image = ImageSettings(height=9, width=12)
     files = [b"no image" if index in bad else encoded(index, "PNG") for index in range(7)]
-    found = Decoder(image)(files)
+    found = Decoder(image)([Normalised(file, "PNG", 0, 0) for file in files])
     assert tuple(index for index, one in enumerate(found) if one is None) == bad
     for data, one in zip(files, found, strict=True):
         if one is not None:
