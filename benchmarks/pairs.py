@@ -98,7 +98,8 @@ def _make_images(root: Path, images: int, height: int, width: int, channels: int
     import numpy as np
     import tensorflow as tf
 
-    from components.storage.tfrecords import create_records, encode_example, write_record
+    from components.storage.example_encoding import encode_example
+    from components.storage.tfrecords import create_records, write_record
 
     measured = {key: tf.train.Feature(float_list={"value": [0.4]}) for key in ("brightness", "contrast")}
     same_for_all = tf.train.Example(features={"feature": measured}).SerializeToString()  # appended: protobuf merges
@@ -224,7 +225,7 @@ def _reader() -> Callable[[Path], Iterator[tuple[str, Columns]]]:
 def _writer() -> Callable[[Path, str, Columns, Any, Any], int]:
     import tensorflow as tf
 
-    from components.storage.tfrecords import encode_example
+    from components.storage.example_encoding import encode_example
 
     def write(out: Path, split: str, table: Columns, left: Any, right: Any) -> int:
         folder = out / f"Split-{split}"

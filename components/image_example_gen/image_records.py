@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from components.image_example_gen.sources.source import Found
-from components.storage.tfrecords import encode_example
+from components.storage.example_encoding import encode_example
 from models.addresses import is_address
 from models.data import features
 from models.data.image_formats import Normalised

@@ -19,9 +19,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from components.pair_generator import index
+from components.storage.example_encoding import encode_example
 from components.storage.tfrecords import (
     create_records,
-    encode_example,
     open_records,
     read_record,
     read_records,

@@ -16,10 +16,11 @@ from tiny_model import fit_transform
 
 from models.code_digest import code_digest
 from models.data import dataset
+from models.data.preprocessing import Normalisation
 from models.export.saved_model import ServedModel, export
 from models.network.encoders import build_encoder
 from models.settings import ImageSettings, ModelSettings
-from models.training.trainer import fit, load_split, normaliser
+from models.training.trainer import fit, load_split
 from models.training.validation import PairDistances
 from models.verification.calibration import Calibration, calibrate
 from models.verification.metrics import metric_value
@@ -95,7 +96,7 @@ class Nursery:
         )
         keras.utils.set_random_seed(settings.seed)
         logs = tempfile.mkdtemp(dir=self.folder)
-        return Network(*fit(settings, normaliser(self.transform), train or self.train, val or self.val, logs))
+        return Network(*fit(settings, Normalisation(self.transform), train or self.train, val or self.val, logs))
 
     def of(self, weights: Weights) -> Network:
         """A network with these weights, calibrated on the validation pairs."""
@@ -111,7 +112,7 @@ class Nursery:
 
     def distances(self, encoder: keras.Model) -> np.ndarray:
         """Of the validation pairs."""
-        return PairDistances(encoder, normaliser(self.transform), self.settings.loss.distance, *self.val)()
+        return PairDistances(encoder, Normalisation(self.transform), self.settings.loss.distance, *self.val)()
 
     def exported(
         self,
@@ -133,7 +134,7 @@ class Nursery:
         transform = fit_transform(train[0].pixels[:200], image, artifact / "normalisation")
         keras.utils.set_random_seed(settings.seed)
         short = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": 1})})
-        network = Network(*fit(short, normaliser(transform), train, val, str(artifact / "logs")))
+        network = Network(*fit(short, Normalisation(transform), train, val, str(artifact / "logs")))
         served = ServedModel(network.encoder, transform, "euclidean", network.calibration, image)
         self._export(served, settings, network.calibration, artifact)
         return artifact

@@ -17,7 +17,7 @@ from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.artifact_types import IngestReport
-from components.image_example_gen import image_records, normalising, transforms
+from components.image_example_gen import image_making, image_records, making_processes, transforms
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.executor import Executor
 from components.image_example_gen.settings import IngestSettings, SplitSettings
@@ -156,7 +156,7 @@ def test_workers_and_order_change_nothing(data, tmp_path, monkeypatch):
 def test_large_images_take_turns_and_give_the_same_files(data, tmp_path, monkeypatch):
     Image.new("L", (13, 12)).save(data / "identität 1" / "too large.png")
     run(data, tmp_path / "at once", max_pixels=144)
-    monkeypatch.setattr(transforms, "LARGE", 143)
+    monkeypatch.setattr(image_making, "LARGE", 143)
     inside, most = 0, 0
     real = image_formats.normalise
 
@@ -184,14 +184,24 @@ def test_other_processes_give_the_same_files(data, tmp_path, monkeypatch):
     Image.new("L", (40, 30)).save(data / "identität 1" / "large.jpg")
     (data / "identität 2" / "damaged.png").write_bytes((data / "identität 1" / "0.png").read_bytes()[:-30])
     run(data, tmp_path / "here", max_quarantined=0.5)
-    monkeypatch.setattr(transforms, "_FEW", 0)
-    monkeypatch.setattr(normalising, "LARGE", 1000)
+    monkeypatch.setattr(transforms, "_MANY", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
-    asked = []
-    real = normalising.Normalisers.normalise
-    monkeypatch.setattr(normalising.Normalisers, "normalise", lambda *args: asked.append(real(*args)) or asked[-1])
+    made = []
+    real = making_processes._Process.make
+    monkeypatch.setattr(making_processes._Process, "make", lambda *args: made.append(real(*args)) or made[-1])
+    start = making_processes.Makers.start
+
+    def start_and_wait(makers, count):
+        start(makers, count)
+        until = time.monotonic() + 120
+        while makers._idle.qsize() < count:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        makers._here.acquire()  # this process is busy
+
+    monkeypatch.setattr(making_processes.Makers, "start", start_and_wait)
     run(data, tmp_path / "there", max_quarantined=0.5)
-    assert sum(answer is not None for answers in asked for answer in answers) > 30
+    assert sum(len(some) for some in made) == 39
     for name in ("examples", "report"):
         assert contents(tmp_path / "here" / name) == contents(tmp_path / "there" / name)
 

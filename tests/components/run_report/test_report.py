@@ -15,7 +15,8 @@ from components.run_outcome.verdict import GateResult
 from components.run_report.content import Content
 from components.run_report.page import render
 from components.run_report.pictures import EACH, pictures, select_pairs
-from components.storage.tfrecords import create_records, encode_example, write_record
+from components.storage.example_encoding import encode_example
+from components.storage.tfrecords import create_records, write_record
 from models.data import features
 
 PASSED = GateResult(name="floors", passed=True, reason="every floor is reached")

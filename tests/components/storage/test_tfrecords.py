@@ -8,9 +8,9 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.storage.example_encoding import encode_example
 from components.storage.tfrecords import (
     create_records,
-    encode_example,
     find_shards,
     link_or_copy,
     must_copy,

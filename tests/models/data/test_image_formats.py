@@ -55,7 +55,7 @@ def test_plain_image_passes_byte_for_byte(array, container, options):
     data = encoded(Image.fromarray(array), container, **options)
     result = normalise(data)
     assert result.data is data
-    assert result[1:] == (container, SHAPE[1], SHAPE[0])
+    assert result[1:] == (container, SHAPE[1], SHAPE[0], 0)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.image_example_gen.transforms import Decoder
+from components.image_example_gen.image_making import Decoder
 from models.data import canonical_pixels
 from models.data.image_formats import Normalised, normalise
 from models.settings import ImageSettings
