@@ -25,7 +25,7 @@ from models.errors import UserError, first_line
 from pipeline.config.configuration import Config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
-from pipeline.runners.in_process_beam import disable_state_cache
+from pipeline.runners.in_process_beam import quicken
 from pipeline.runners.local.launcher import Launcher
 
 OnNode = Callable[[str, bool], None]  # (node id, whether it has finished)
@@ -50,7 +50,7 @@ def run(
       Exception: what a node raised; nothing downstream of it has run.
     """
     _check_runner(config.beam.runner)
-    disable_state_cache()
+    quicken()
     pipeline = compiler.Compiler().compile((create or create_pipeline)(config, environment))
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: environment.run_id}
