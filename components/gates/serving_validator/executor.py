@@ -12,7 +12,7 @@ from components.artifact_types import Artifacts
 from components.gates.serving_validator.answers import refusal
 from components.gates.serving_validator.canary_pairs import choose, read_canaries
 from components.gates.serving_validator.canary_requests import Answers, CanaryRequests, Refused
-from components.gates.serving_validator.process import Killed, run_smoke_test
+from components.gates.serving_validator.process import Killed, KilledEarly, run_smoke_test
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.pair_scores.table import read_scores
 from components.run_outcome.artifacts import write_blessing, write_verdict
@@ -59,7 +59,7 @@ def _answers(model_dir: Path, requests: CanaryRequests, timeout: float) -> Answe
     """Of a second process where the first one was killed: memory may have run out for the need of another program."""
     try:
         return _answers_once(model_dir, requests, timeout)
-    except Killed:
+    except (Killed, KilledEarly):
         return _answers_once(model_dir, requests, timeout)
 
 

@@ -40,6 +40,10 @@ class Killed(Refused):
     """The process was killed while it was at the model: for what the model needs, or by chance."""
 
 
+class KilledEarly(OSError):
+    """The process was killed before it came as far as the model."""
+
+
 def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, timeout: float) -> Answers:
     """The answers of the model to the requests.
 
@@ -52,7 +56,7 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
     Raises:
       Refused: the model must not serve; it also was the last thing that a stuck process was at.
       Killed: likewise, of a process that was killed.
-      OSError: the process did not come as far as the model.
+      KilledEarly, OSError: the process did not come as far as the model.
     """
     link_or_copy(model_dir, folder / MODEL)
     requests.write(folder)
@@ -72,7 +76,8 @@ def run_smoke_test(model_dir: Path, requests: CanaryRequests, folder: Path, time
     if code < 0 and stage:
         raise Killed(f"the process that tried it {_ended(code)} while {stage}")
     if code != 0:
-        raise OSError(f"the process that tries the model {_ended(code)}: {said}")
+        kind = KilledEarly if code < 0 else OSError
+        raise kind(f"the process that tries the model {_ended(code)}: {said}")
     if refusal := _read(folder / REFUSAL):
         raise Refused(refusal)
     return read_answers(folder)

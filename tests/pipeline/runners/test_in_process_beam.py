@@ -54,7 +54,7 @@ class Adder:
         functools.partial(Adder.none, only=1),
         lambda a, b=2, *c: a,
     ],
-    ids=str,
+    ids=("class", "function", "method", "class method", "static method", "object", "partial", "lambda"),
 )
 def test_a_signature_is_that_of_inspect_each_time(function):
     for _ in range(3):

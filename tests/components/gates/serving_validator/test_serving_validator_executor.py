@@ -12,7 +12,7 @@ from components.artifact_types import GateVerdict, PairScores
 from components.gates.serving_validator import executor
 from components.gates.serving_validator.component import ServingValidator, serving_validator
 from components.gates.serving_validator.executor import Executor
-from components.gates.serving_validator.process import Killed, run_smoke_test
+from components.gates.serving_validator.process import Killed, KilledEarly, run_smoke_test
 from components.gates.serving_validator.settings import ServingValidatorSettings
 from components.run_outcome.artifacts import read_verdict
 from models.code_digest import code_digest
@@ -57,13 +57,14 @@ def test_the_whole_model_is_blessed(run):
     assert files(blessing) == ["INFRA_BLESSED"]
 
 
-def test_a_process_that_is_killed_by_chance_is_no_refusal(run, monkeypatch):
+@pytest.mark.parametrize("killing", [Killed, KilledEarly])
+def test_a_process_that_is_killed_by_chance_is_no_refusal(run, monkeypatch, killing):
     tried = []
 
     def killed_once(*arguments):
         tried.append(arguments)
         if len(tried) == 1:
-            raise Killed("the process that tried it was killed by SIGKILL")
+            raise killing("the process that tried it was killed by SIGKILL")
         return run_smoke_test(*arguments)
 
     monkeypatch.setattr(executor, "run_smoke_test", killed_once)

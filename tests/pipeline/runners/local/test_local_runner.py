@@ -2,18 +2,26 @@
 
 import logging
 import shutil
+import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tfx.dsl.compiler import compiler, constants
 from tfx.dsl.component.experimental.annotations import OutputArtifact, OutputDict, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.types.channel import Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.standard_artifacts import Examples
 
+from components.gates.serving_validator import process
 from models.errors import UserError
 from pipeline.config import load_config
 from pipeline.environment.leftovers import remove_unfinished
@@ -63,6 +71,37 @@ def Interrupted(made: OutputArtifact[Examples]):  # noqa: N802
     raise KeyboardInterrupt
 
 
+class BesideSpec(ComponentSpec):
+    INPUTS = {}
+    OUTPUTS = {"made": ChannelParameter(type=Examples)}
+    PARAMETERS = {"waits_for": ExecutionParameter(type=str), "reason": ExecutionParameter(type=str)}
+
+
+class BesideExecutor(BaseExecutor):
+    """Waits for a file that a later node writes."""
+
+    in_another_process = True
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        until = time.monotonic() + 20
+        while not Path(exec_properties["waits_for"]).exists():
+            if exec_properties["reason"] == "ended" and not process._running:
+                raise InterruptedError("the process was ended with the run")
+            assert time.monotonic() < until, "nothing runs beside it"
+            time.sleep(0.01)
+        if exec_properties["reason"]:
+            raise UserError(exec_properties["reason"], "data-no-images")
+
+
+class Beside(BaseComponent):
+    SPEC_CLASS = BesideSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(BesideExecutor)
+
+    def __init__(self, waits_for: Path, reason: str = "") -> None:
+        made = Channel(type=Examples)
+        super().__init__(BesideSpec(waits_for=str(waits_for), reason=reason, made=made))
+
+
 def written(folder: Path) -> list[Path]:
     return sorted((folder / "artifacts" / "One").rglob("value"))
 
@@ -83,6 +122,63 @@ def test_a_node_that_fails_ends_the_run(tmp_path):
         launch(tmp_path, [write(tmp_path, "1", "One"), failer, write(tmp_path, "3", "Three")])
     assert error.value.reported == [("One", False), ("One", True), ("Two", False)]
     assert (tmp_path / "lines").read_text() == "1\n"
+
+
+def launch_beside(folder: Path, beside: BaseNode, *others: BaseNode, last: BaseNode) -> list[tuple[str, bool]]:
+    """``beside`` needs none of the others, and ``last`` needs it."""
+    last.add_upstream_node(beside)
+    pipeline = compiler.Compiler().compile(
+        Pipeline("small", str(folder / "artifacts"), runner.sqlite(folder / "m.sqlite"), [*others, beside, last])
+    )
+    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: "run"})
+    reported: list[tuple[str, bool]] = []
+    try:
+        runner.run_nodes(pipeline, lambda node, finished: reported.append((node, finished)))
+    except BaseException as error:
+        error.reported = reported
+        raise
+    return reported
+
+
+def test_a_node_whose_work_another_process_does_runs_beside_the_others(tmp_path):
+    """It begins before the node that it waits for; what needs it waits until it has ended."""
+    one, two = write(tmp_path, "1", "One"), write(tmp_path, "2", "Two")
+    reported = launch_beside(tmp_path, Beside(tmp_path / "lines"), one, last=two)
+    order = [
+        reported.index((name, finished)) for name, finished in (("Beside", False), ("One", True), ("Beside", True))
+    ]
+    assert order[0] < order[1]
+    assert max(order) < reported.index(("Two", False))
+    assert (tmp_path / "lines").read_text() == "1\n2\n"
+    assert sorted(reported) == sorted((name, end) for name in ("One", "Two", "Beside") for end in (False, True))
+
+
+def test_a_node_that_fails_beside_others_ends_the_run(tmp_path):
+    with pytest.raises(Exception, match="wrong") as error:
+        launch_beside(
+            tmp_path,
+            Beside(tmp_path / "lines", "wrong"),
+            write(tmp_path, "1", "One"),
+            last=write(tmp_path, "2", "Two"),
+        )
+    assert ("One", True) in error.value.reported
+    assert ("Two", False) not in error.value.reported
+    assert (tmp_path / "lines").read_text() == "1\n"
+
+
+def test_a_run_that_ends_early_ends_what_runs_beside_it(tmp_path, monkeypatch):
+    ended = SimpleNamespace(kill=lambda: None)
+    monkeypatch.setattr(process, "_running", {ended})
+    with pytest.raises(KeyboardInterrupt) as error:
+        launch_beside(
+            tmp_path,
+            Beside(tmp_path / "never", "ended"),
+            Interrupted().with_id("One"),
+            last=write(tmp_path, "2", "Two"),
+        )
+    assert ("Two", False) not in error.value.reported
+    assert process._running == set()
+    assert unfinished(tmp_path / "m.sqlite")
 
 
 def test_a_node_with_the_same_parameters_is_taken_from_the_cache(tmp_path):
