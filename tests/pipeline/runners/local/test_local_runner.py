@@ -2,10 +2,12 @@
 
 import logging
 import shutil
+import signal
+import subprocess
 import time
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from tfx.dsl.compiler import compiler, constants
@@ -72,9 +74,9 @@ def Interrupted(made: OutputArtifact[Examples]):  # noqa: N802
 
 
 class BesideSpec(ComponentSpec):
-    INPUTS = {}
-    OUTPUTS = {"made": ChannelParameter(type=Examples)}
-    PARAMETERS = {"waits_for": ExecutionParameter(type=str), "reason": ExecutionParameter(type=str)}
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {"made": ChannelParameter(type=Examples)}
+    PARAMETERS: ClassVar = {"waits_for": ExecutionParameter(type=str), "reason": ExecutionParameter(type=str)}
 
 
 class BesideExecutor(BaseExecutor):
@@ -144,11 +146,9 @@ def test_a_node_whose_work_another_process_does_runs_beside_the_others(tmp_path)
     """It begins before the node that it waits for; what needs it waits until it has ended."""
     one, two = write(tmp_path, "1", "One"), write(tmp_path, "2", "Two")
     reported = launch_beside(tmp_path, Beside(tmp_path / "lines"), one, last=two)
-    order = [
-        reported.index((name, finished)) for name, finished in (("Beside", False), ("One", True), ("Beside", True))
-    ]
-    assert order[0] < order[1]
-    assert max(order) < reported.index(("Two", False))
+    began, needed = reported.index(("Beside", False)), reported.index(("One", True))
+    assert began < needed < reported.index(("Two", False))
+    assert reported.index(("Beside", True)) < reported.index(("Two", False))
     assert (tmp_path / "lines").read_text() == "1\n2\n"
     assert sorted(reported) == sorted((name, end) for name in ("One", "Two", "Beside") for end in (False, True))
 
@@ -167,8 +167,8 @@ def test_a_node_that_fails_beside_others_ends_the_run(tmp_path):
 
 
 def test_a_run_that_ends_early_ends_what_runs_beside_it(tmp_path, monkeypatch):
-    ended = SimpleNamespace(kill=lambda: None)
-    monkeypatch.setattr(process, "_running", {ended})
+    sleeper = subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(process, "_running", {sleeper})
     with pytest.raises(KeyboardInterrupt) as error:
         launch_beside(
             tmp_path,
@@ -177,7 +177,7 @@ def test_a_run_that_ends_early_ends_what_runs_beside_it(tmp_path, monkeypatch):
             last=write(tmp_path, "2", "Two"),
         )
     assert ("Two", False) not in error.value.reported
-    assert process._running == set()
+    assert sleeper.wait(10) == -signal.SIGKILL
     assert unfinished(tmp_path / "m.sqlite")
 
 
