@@ -37,9 +37,11 @@ def run(
     130: Ctrl-C. 143: ended by SIGTERM.
     """
     from pipeline.config import load_config
-    from pipeline.runners.local.run import run as run_pipeline
 
-    code = run_pipeline(load_config(config, overrides or (), data, beam or ()), output)
+    loaded = load_config(config, overrides or (), data, beam or ())
+    from pipeline.runners.local.run import run as run_pipeline  # after it: an error is told sooner
+
+    code = run_pipeline(loaded, output)
     if code > 128:  # a signal: threads of Beam and gRPC that are still at work must not delay the end
         sys.stdout.flush()
         sys.stderr.flush()
