@@ -23,6 +23,7 @@ import ast
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -189,14 +190,14 @@ class SourceTree:
         return self._sources[module]
 
     def _parsed(self, module: str, file: Path) -> _Source:
-        tree = _Executed().visit(ast.parse(self._read(file), str(file)))
+        tree = ast.parse(self._read(file), str(file))
         is_package = file.name == "__init__.py"
         package = module if is_package else module.rpartition(".")[0]
         references: list[_Reference] = []
         imported: dict[str, _Reference] = {}
         libraries: set[str] = set()
         discovers = False
-        for node in ast.walk(tree):
+        for node in _executed(tree.body):
             if isinstance(node, ast.Import):
                 references += [_Reference(one.name) for one in node.names if self._file(one.name)]
                 libraries |= {one.name.partition(".")[0] for one in node.names}
@@ -239,20 +240,40 @@ class SourceTree:
                 yield _Reference(name, None, True)
 
 
-class _Executed(ast.NodeTransformer):
-    """Removes docstrings, and what only type checkers read."""
+def _executed(statements: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    """All nodes, as ``ast.walk`` has them, without docstrings and without what only type checkers read."""
+    waiting: deque[ast.AST] = deque(statements)
+    while waiting:
+        node = waiting.popleft()
+        if _is_docstring(node):
+            continue
+        if _is_for_type_checkers(node):
+            waiting.extend(node.orelse)  # type: ignore[attr-defined]  # of an ``if``
+            continue
+        yield node
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                waiting.append(value)
+            elif isinstance(value, list):
+                waiting.extend(one for one in value if isinstance(one, ast.AST))
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return None if isinstance(node.value, ast.Constant) else node
 
-    def visit_If(self, node: ast.If) -> Any:
-        self.generic_visit(node)
-        only_checked = "TYPE_CHECKING" in (getattr(node.test, "id", ""), getattr(node.test, "attr", ""))
-        return node.orelse if only_checked else node
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in (
+        getattr(node.test, "id", ""),
+        getattr(node.test, "attr", ""),
+    )
 
 
 def _only_lists(node: ast.stmt) -> bool:
     """Whether a statement of an ``__init__`` only says what is in the package."""
+    if _is_docstring(node) or (isinstance(node, ast.If) and _is_for_type_checkers(node) and not node.orelse):
+        return True
     return isinstance(node, ast.ImportFrom) or ast.unparse(node).startswith("__all__ = ")
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from models.errors import UserError
 from models.postponed_packages import postpone
@@ -121,3 +122,33 @@ def prepare_native_libraries() -> None:
         own.mkdir(parents=True, exist_ok=True)
         (home / "models").mkdir(exist_ok=True)
         (own / "models").symlink_to("../models")
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow without log lines and without Keras, which a SavedModel does not need and doubles the import time."""
+    set_library_variables()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run; otherwise the last digits differ
+    absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
+    sys.modules.update(absent)  # type: ignore[arg-type]  # TensorFlow then takes it as not installed
+    try:
+        with _muted(), loading():
+            import tensorflow as tf
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return tf
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Discards standard error, where TensorFlow's C++ code writes lines that no setting suppresses."""
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)

@@ -21,8 +21,7 @@ from models.settings import ImageSettings
 
 _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from
 _PROGRAM = f"""
-from models.export.inference import import_tensorflow
-from models.library_environment import loading
+from models.library_environment import import_tensorflow, loading
 with loading():
     tensorflow = import_tensorflow()
     from {__name__} import main

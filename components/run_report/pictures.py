@@ -13,7 +13,7 @@ from PIL import Image
 
 from components.pair_scores.table import ScoredPairs
 from models.data import features
-from models.export.inference import import_tensorflow
+from models.library_environment import import_tensorflow
 
 EACH = 12  # pairs under a heading
 _SIDE = 160  # pixels at most; the page enlarges small pictures

@@ -1,9 +1,6 @@
 """Inference with a pushed model in this process, without a server: ``compare``, ``evaluate``, ``embed``."""
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +13,7 @@ from models.checksums import model_damage
 from models.data.image_formats import DAMAGED, MAX_BYTES, UnreadableImage, normalise
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
-from models.library_environment import loading, set_library_variables
+from models.library_environment import import_tensorflow
 from models.user_files import open_regular, shown
 from models.verification.calibration import Calibration
 from models.verification.rates import Floats
@@ -117,36 +114,6 @@ def score_embeddings(manifest: ModelManifest, a: NDArray[np.float32], b: NDArray
 
     distance = np.asarray(DISTANCES[manifest.distance].paired(a, b), np.float64)
     return distance, Calibration(manifest.threshold, manifest.slope).score(distance)
-
-
-def import_tensorflow() -> Any:
-    """TensorFlow without log lines and without Keras, which a SavedModel does not need and doubles the import time."""
-    set_library_variables()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run; otherwise the last digits differ
-    absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
-    sys.modules.update(absent)  # type: ignore[arg-type]  # TensorFlow then takes it as not installed
-    try:
-        with _muted(), loading():
-            import tensorflow as tf
-    finally:
-        for name in absent:
-            del sys.modules[name]
-    return tf
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Discards standard error, where TensorFlow's C++ code writes lines that no setting suppresses."""
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
 
 
 def read_image(path: Path) -> bytes:

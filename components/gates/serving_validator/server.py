@@ -80,7 +80,7 @@ class Server:
     """
 
     def __init__(self, model_dir: Path, tf: Any) -> None:
-        """``tf`` is TensorFlow, as ``models.export.inference.import_tensorflow`` imports it."""
+        """``tf`` is TensorFlow, as ``models.library_environment.import_tensorflow`` imports it."""
         self._tf = tf
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)

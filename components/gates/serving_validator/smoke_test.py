@@ -29,8 +29,9 @@ from components.gates.serving_validator.canary_requests import (
 )
 from components.gates.serving_validator.server import Inputs, RequestFailed, Server, breach, contract, replay
 from models.errors import UserError, first_line
-from models.export.inference import LoadedModel, Undecodable, import_tensorflow
+from models.export.inference import LoadedModel, Undecodable
 from models.export.manifest import ModelManifest
+from models.library_environment import import_tensorflow
 
 Ask = Callable[[str, Inputs], dict[str, NDArray[Any]]]
 UNDECODABLE = b"neither an image nor an Example"

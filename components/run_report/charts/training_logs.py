@@ -11,7 +11,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from components.run_report.pictures import data_url
-from models.export.inference import import_tensorflow
+from models.library_environment import import_tensorflow
 
 MOST = 600  # images on the map, for which t-SNE takes seconds
 _SIDE = 48  # pixels of their thumbnails

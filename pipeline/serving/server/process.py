@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from models.errors import UserError
-from models.export.inference import import_tensorflow
+from models.library_environment import import_tensorflow
 from models.user_files import shown
 from pipeline.serving.server.admission import Limits
 from pipeline.serving.server.connections import BoundedProtocol
