@@ -35,7 +35,7 @@ from PIL import features
 
 _PACKAGES = ("components", "models", "pipeline")
 _LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "numpy", "pillow")
-_WHERE_IMPORTED = frozenset(("pillow_heif", "imagehash"))  # modules
+_WHERE_IMPORTED = frozenset(("pillow_heif", "scipy"))  # modules
 _NAMED = re.compile(rf"(?<![\w.])(?:{'|'.join(_PACKAGES)})(?:\.[a-zA-Z_]\w*)+")
 
 

@@ -161,3 +161,17 @@ def first_line(error: Exception) -> str:
     """The first line with content of an error of TensorFlow's, without the graph's nodes around it."""
     lines = (line.strip() for line in str(error).splitlines())
     return next((line for line in lines if line and line != "Graph execution error:"), type(error).__name__)[:300]
+
+
+def note_node(error: BaseException, node: str) -> None:
+    """Notes the node of the graph that raised an error."""
+    error.failed_node = node  # type: ignore[attr-defined]
+
+
+def node_of(error: BaseException | None) -> str | None:
+    """The node that raised an error, or what caused it; None if none did."""
+    while error:
+        if node := getattr(error, "failed_node", None):
+            return str(node)
+        error = error.__cause__
+    return None

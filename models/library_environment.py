@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,8 @@ def import_tensorflow() -> Any:
     absent = {"keras": None} if not {"keras", "tensorflow"} & sys.modules.keys() else {}
     sys.modules.update(absent)  # type: ignore[arg-type]  # TensorFlow then takes it as not installed
     try:
-        with _muted(), loading():
+        # Only the first time: what is there later, such as a model, may go again.
+        with _muted(), nullcontext() if "tensorflow" in sys.modules else loading():
             import tensorflow as tf
     finally:
         for name in absent:

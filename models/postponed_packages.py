@@ -64,6 +64,10 @@ class _Package(ModuleType):
         with _loading:
             spec = self.__spec__
             if spec and isinstance(spec.loader, _Postponed):
-                spec.loader = spec.loader.own
-                spec.loader.exec_module(self)
+                postponed, spec.loader = spec.loader, spec.loader.own
+                try:
+                    spec.loader.exec_module(self)
+                except BaseException:
+                    spec.loader = postponed  # whoever asks again gets the same error
+                    raise
         return super().__getattribute__(name)

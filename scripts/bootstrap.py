@@ -99,13 +99,15 @@ def glibc() -> tuple[int, ...]:
 
 def reason(version: str) -> str:
     """Why this Python, and with it this TFX."""
-    stack, here = f"Python {version} with TFX {TFX[version]}", written(glibc()) or "unknown"
+    stack, here = f"Python {version} with TFX {TFX[version]}", written(glibc()) or "another C library"
     needed = written(OLDEST_GLIBC[CURRENT[0]])
     if os.environ.get("PYTHON"):
         return f"{stack}: PYTHON={os.environ['PYTHON']}"
+    if version == OLDER and runs_here(CURRENT[0]):
+        return f"{stack}: .venv has it; make setup PYTHON={CURRENT[0]} makes one of the current stack"
     if version == OLDER:
         return f"{stack}, the older stack: TFX {TFX[CURRENT[0]]} needs glibc {needed} or later, this machine has {here}"
-    return f"{stack}, the current stack: this machine has glibc {here}, {needed} is enough"
+    return f"{stack}, the current stack, which needs glibc {needed}: this machine has {here}"
 
 
 def written(version: tuple[int, ...]) -> str:

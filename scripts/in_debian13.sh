@@ -23,7 +23,7 @@ fi
 if [ ! -e "$root/.complete" ]; then
   echo "Building Debian 13 in $root ..."
   debootstrap --variant=minbase --include=ca-certificates,g++,git,make,python3 trixie "$root" \
-    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" > "$root.log" 2>&1 || { tail "$root.log" >&2; fail "debootstrap failed"; }
+    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" > "$root.log" 2>&1 || { tail "$root.log" >&2; rm "$root.log"; fail "debootstrap failed"; }
   rm "$root.log"
   chroot "$root" useradd --create-home user
   touch "$root/.complete"
@@ -37,10 +37,10 @@ done
 for folder in .config/pip .config/uv; do
   [ ! -d "$HOME/$folder" ] || { mkdir -p "$root/home/user/.config" && cp -r "$HOME/$folder" "$root/home/user/.config/"; }
 done
-mapfile -t variables < <(env | grep -E '^(CI|SSL_CERT_FILE|(PIP|UV)_\w+|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY)=' || true)
+mapfile -t variables < <(env | grep -E '^(CI|SSL_CERT_FILE|(PIP|UV)_(\w*INDEX\w*|CERT|TRUSTED_HOST|INSECURE_HOST|NATIVE_TLS)|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY)=' || true)
 
 rm -rf "$root/home/user/project"
-git clone --quiet --no-hardlinks "$source" "$root/home/user/project"
+git -c safe.directory="*" clone --quiet --no-hardlinks "$source" "$root/home/user/project"
 chroot "$root" chown --recursive user:user /home/user
 # Mounts and processes end with the command.
 unshare --mount true || fail "no mounts are allowed here"

@@ -292,7 +292,14 @@ def test_the_machine_decides_the_stack_and_the_reason_is_said(bootstrap, machine
     assert bootstrap.wanted_python("") == machine
     reason = bootstrap.reason(machine)
     assert reason.startswith(f"Python {machine} with TFX {bootstrap.TFX[machine]}, the ")
-    assert f"this machine has {'glibc ' * (machine != '3.10')}{GLIBC[machine]}" in reason
+    assert f"this machine has {GLIBC[machine]}" in reason
+
+
+def test_an_environment_of_the_older_stack_is_kept_and_the_way_out_is_said(bootstrap, monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.41"))
+    installed(bootstrap, "3.10")
+    assert bootstrap.wanted_python("") == "3.10"
+    assert bootstrap.reason("3.10").endswith(".venv has it; make setup PYTHON=3.13 makes one of the current stack")
 
 
 @pytest.mark.parametrize("versions", [["3.12"], ["3.11", "3.12"], ["3.10", "3.11"], ["3.10"], []])

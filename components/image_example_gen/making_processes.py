@@ -4,7 +4,6 @@ Until they have loaded TensorFlow, this process works alone.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,10 @@ from components.image_example_gen.settings import IngestSettings
 from models.settings import ImageSettings
 
 _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from
+_MUCH = 1 << 20  # bytes of a batch whose decoding, which is no Python, takes the most time
 _PROGRAM = f"""
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the other process decides
 from models.library_environment import import_tensorflow, loading
 with loading():
     tensorflow = import_tensorflow()
@@ -35,7 +37,7 @@ class Makers:
     def __init__(self, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
         self._settings = (settings, image, seed)
         self._own = ImageMaker(*self._settings)
-        self._here = threading.Lock()  # two threads at once would wait for each other's Python
+        self._here = threading.Lock()  # two threads with small images would wait for each other's Python
         self._processes: list[_Process] = []
         self._idle: SimpleQueue[_Process] = SimpleQueue()
 
@@ -54,6 +56,10 @@ class Makers:
         Raises:
           RuntimeError: what nobody expects of an image, with its name.
         """
+        with suppress(Empty):
+            return self._made_by(self._idle.get_nowait(), batch)
+        if sum(len(image.data) for image in batch) > _MUCH:
+            return self._made_here(batch, self._own.make(batch))
         while not self._here.acquire(timeout=0.001 if self._processes else -1):
             with suppress(Empty):
                 return self._made_by(self._idle.get_nowait(), batch)
@@ -89,7 +95,7 @@ class _Process:
 
     def __init__(self, settings: tuple[IngestSettings, ImageSettings, int], idle: "SimpleQueue[_Process]") -> None:
         self._connection, other = Pipe()
-        paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
+        paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
         environment = {"PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         with other:
             number = other.fileno()
@@ -97,7 +103,11 @@ class _Process:
             self._popen: subprocess.Popen[bytes] | None = None
             with suppress(OSError):  # none can be started: this process works alone
                 self._popen = subprocess.Popen(
-                    command, env={**os.environ, **environment}, pass_fds=[number], stdin=subprocess.DEVNULL
+                    command,
+                    env={**os.environ, **environment},
+                    pass_fds=[number],
+                    stdin=subprocess.DEVNULL,
+                    cwd=_ROOT,  # from where Python imports first
                 )
         if self._popen:
             threading.Thread(target=self._ready, args=(settings, idle), daemon=True).start()
@@ -131,7 +141,6 @@ class _Process:
 def main(tf: Any) -> None:
     """Makes images until the other end of the connection is closed, whose number is the process's only argument."""
     connection = Connection(int(sys.argv[1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the other process decides
     tf.config.threading.set_intra_op_parallelism_threads(1)  # the other cores have processes of their own
     tf.config.threading.set_inter_op_parallelism_threads(1)
     with suppress(EOFError, OSError):

@@ -1,4 +1,4 @@
-"""Runs the entrypoint in processes that are forked from one with TFX loaded: its import takes ten seconds.
+"""Runs the entrypoint in processes that are forked from one with TFX loaded: its import takes seconds.
 
 Each process has its own environment, folder, output and exit code, like the command of a pod. The import itself is
 proven by the tests that start the command: those of the entrypoint, and every pod that is to be killed.

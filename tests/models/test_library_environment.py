@@ -1,9 +1,11 @@
 """The person's environment changes nothing that a model depends on."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,21 @@ from keras.src.backend import config
 print(json.dumps([keras.backend.backend(), keras.config.floatx(), keras.config.image_data_format(),
                   keras.config.epsilon(), config.max_epochs(), config.max_steps_per_epoch()]))
 """
+
+
+def test_what_is_there_when_tensorflow_is_asked_for_again_can_go():
+    """As the model of a version that served before."""
+    library_environment.import_tensorflow()
+
+    class Model:
+        pass
+
+    model = Model()
+    model.itself, gone = model, weakref.ref(model)
+    library_environment.import_tensorflow()
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.fixture

@@ -84,6 +84,14 @@ def test_what_it_does_not_have(package):
     assert ran() == 1
 
 
+def test_a_package_that_cannot_be_run_says_so_each_time(package, tmp_path):
+    (tmp_path / package / "__init__.py").write_text("raise ImportError('no such library')")
+    module = importlib.import_module(package)
+    for _ in range(2):
+        with pytest.raises(ImportError, match="no such library"):
+            _ = module.listed
+
+
 def test_a_package_that_is_not_installed(package):
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("heavy_missing")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from components.gates.serving_validator.canary_requests import (
@@ -27,10 +28,17 @@ _SET = {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEV
 
 
 _running: set["subprocess.Popen[bytes]"] = set()
+_over = threading.Event()  # the run ends early
+
+
+def allow_running() -> None:
+    """The run that ended early has ended."""
+    _over.clear()
 
 
 def end_running() -> None:
-    """Kills the processes that are at work, for a run that ends early."""
+    """Kills the processes that are at work, and allows no more: the run ends early."""
+    _over.set()
     for process in list(_running):
         _running.discard(process)
         process.kill()
@@ -90,6 +98,9 @@ def _code(process: "subprocess.Popen[bytes]", timeout: float) -> int | None:
       OSError: ``end_running`` has ended it.
     """
     _running.add(process)
+    if _over.is_set():
+        _running.discard(process)
+        process.kill()
     try:
         code = process.wait(timeout)
     except subprocess.TimeoutExpired:

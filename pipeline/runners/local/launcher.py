@@ -28,11 +28,16 @@ class Launcher(launcher.Launcher):
 
     def __init__(self, writing: Lock, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._writing = writing
+        self._writing, self._held = writing, False
 
     def launch(self) -> Any:
-        with self._writing:
+        self._writing.acquire()
+        self._held = True
+        try:
             return super().launch()
+        finally:
+            if self._held:  # a signal may have come where it was not
+                self._writing.release()
 
     def _prepare_execution(self) -> Any:
         with _verified_cache():
@@ -46,11 +51,13 @@ class Launcher(launcher.Launcher):
             else:
                 folder.unlink(missing_ok=True)
             checksums_file(folder).unlink(missing_ok=True)
+        self._held = False
         self._writing.release()
         try:
             result = super()._run_executor(execution_info)
         finally:
             self._writing.acquire()
+            self._held = True
         for folder in folders:
             write_checksums(folder)
         return result

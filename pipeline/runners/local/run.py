@@ -19,7 +19,7 @@ from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, history, served_key
 from components.storage.digests import Digests
 from models.addresses import is_plain
-from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError, disk_fault
+from models.errors import NotEnoughNewData, RejectedData, Terminated, UserError, disk_fault, node_of
 from models.library_environment import loading
 from models.training.hosts.cluster import hosts
 from pipeline.config.configuration import Config, with_absolute_paths
@@ -202,7 +202,7 @@ def _execute(
             gone = f"--output {output}: was removed or moved while the run was in progress"
             error = UserError(gone, code="config-output-gone")
     try:
-        _fill(summary, output, run_id)
+        _fill(summary, output, run_id, error)
     except Exception as raised:  # noqa: BLE001 - a metadata store that cannot be read must not hide what came before
         error = error or raised
         traceback.print_exception(raised)
@@ -259,7 +259,7 @@ def _remove_unfinished(output: Path) -> None:
 def load_environment(
     config: Config, output: Path, data_root: str, data_digest: str, run_id: str, stages: Stages
 ) -> RunEnvironment:
-    """The environment of a run under ``output``; loads TFX, which takes ten seconds and is shown as a stage."""
+    """The environment of a run under ``output``; loads TFX, which takes seconds and is shown as a stage."""
     stages.start("load TFX")
     with loading():
         from pipeline.runners.local import runner
@@ -278,8 +278,8 @@ def load_environment(
     )
 
 
-def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
-    """Adds what the metadata store has of a run."""
+def _fill(summary: RunSummary, output: Path, run_id: str, error: BaseException | None) -> None:
+    """Adds what the metadata store has of a run, which ``error`` has ended."""
     if not (output / METADATA).exists():
         return
     from pipeline.runs.metadata import nodes_of, record_of
@@ -289,7 +289,9 @@ def _fill(summary: RunSummary, output: Path, run_id: str) -> None:
     summary.timings = {node.id: round(node.seconds, 2) for node in nodes.values()}
     summary.cached = [node.id for node in nodes.values() if node.cached]
     record.fill(summary)
-    summary.failed_component = next((node.id for node in nodes.values() if not node.finished), None)
+    unfinished = [node.id for node in nodes.values() if not node.finished]
+    raised_in = node_of(error)  # a node beside it was ended for that
+    summary.failed_component = raised_in if raised_in in unfinished else next(iter(unfinished), None)
     if listing := record.quarantine():
         _keep_listing(output, f"{run_id}.csv", listing.read_text(encoding="utf-8"))
     if (listing := record.near_duplicates()) and summary.counts["images"]["near_duplicates"]["pairs"]:

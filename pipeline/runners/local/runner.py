@@ -20,8 +20,8 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import import_utils, telemetry_utils
 
-from components.gates.serving_validator.process import end_running
-from models.errors import UserError, first_line
+from components.gates.serving_validator.process import allow_running, end_running
+from models.errors import UserError, first_line, note_node
 from pipeline.config.configuration import Config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
@@ -65,7 +65,7 @@ def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
     called before each node, and after each that succeeded, from any thread.
 
     Raises:
-      Exception: what a node raised; the nodes that need it, and those after it, are not launched.
+      Exception: what a node raised; no node that needs it is launched.
     """
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in pipeline.nodes}
     launch = _launching(pipeline, on_node)
@@ -102,7 +102,7 @@ def _launching(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> Callable[[pi
     def launch(node: pipeline_pb2.PipelineNode) -> None:
         name = node.node_info.id
         on_node(name, False)
-        Launcher(
+        launcher = Launcher(
             writing,
             pipeline_node=node,
             mlmd_connection=metadata.Metadata(connection),
@@ -110,7 +110,12 @@ def _launching(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> Callable[[pi
             pipeline_runtime_spec=pipeline.runtime_spec,
             executor_spec=runner_utils.extract_executor_spec(deployment, name),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-        ).launch()
+        )
+        try:
+            launcher.launch()
+        except BaseException as error:
+            note_node(error, name)
+            raise
         on_node(name, True)
 
     return launch
@@ -125,12 +130,15 @@ def _in_another_process(pipeline: pipeline_pb2.Pipeline, name: str) -> bool:
 @contextmanager
 def _threads(count: int) -> Iterator[Callable[..., Future[None]]]:
     """What starts a function in a thread; all have ended at the end, early if there is an error."""
-    with ThreadPoolExecutor(max(count, 1), "node") as pool:
-        try:
-            yield pool.submit
-        except BaseException:
-            end_running()
-            raise
+    try:
+        with ThreadPoolExecutor(max(count, 1), "node") as pool:
+            try:
+                yield pool.submit
+            except BaseException:
+                end_running()
+                raise
+    finally:
+        allow_running()  # the next run
 
 
 def _check_runner(name: str) -> None:

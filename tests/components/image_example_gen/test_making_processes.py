@@ -121,6 +121,16 @@ def test_a_process_that_is_killed_costs_no_image(makers, here, number):
         assert list(pool.map(makers.make, [BATCH] * 9)) == [here] * 9
 
 
+def test_the_working_folder_of_a_person_changes_nothing(makers, here, tmp_path, monkeypatch):
+    for name in ("models", "components", "queue"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('another program')")
+    monkeypatch.chdir(tmp_path)
+    makers.start(1)
+    ready(makers, 1)
+    assert makers._idle.get().make(BATCH) == here
+
+
 def test_where_none_can_be_started_this_one_does_it(makers, here, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     makers.start(2)

@@ -24,7 +24,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.types.standard_artifacts import Examples
 
 from components.gates.serving_validator import process
-from models.errors import UserError
+from models.errors import UserError, node_of
 from pipeline.config import load_config
 from pipeline.environment.leftovers import remove_unfinished
 from pipeline.runners.local import runner
@@ -164,6 +164,19 @@ def test_a_node_that_fails_beside_others_ends_the_run(tmp_path):
     assert ("One", True) in error.value.reported
     assert ("Two", False) not in error.value.reported
     assert (tmp_path / "lines").read_text() == "1\n"
+
+
+def test_the_node_that_failed_is_known_also_where_another_was_ended_for_it(tmp_path, monkeypatch):
+    sleeper = subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(process, "_running", {sleeper})
+    failer = Failer(reason="wrong").with_id("One")
+    with pytest.raises(Exception, match="wrong") as error:
+        launch_beside(tmp_path, Beside(tmp_path / "never", "ended"), failer, last=write(tmp_path, "2", "Two"))
+    assert node_of(error.value) == "One"
+    wrapped = OSError("full")
+    wrapped.__cause__ = error.value
+    assert (node_of(wrapped), node_of(None), node_of(ValueError())) == ("One", None, None)
+    assert sleeper.wait(10) == -signal.SIGKILL
 
 
 def test_a_run_that_ends_early_ends_what_runs_beside_it(tmp_path, monkeypatch):
