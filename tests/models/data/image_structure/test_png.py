@@ -58,7 +58,7 @@ def test_a_wrong_checksum_of_what_every_decoder_needs_is_refused():
 
 @pytest.mark.parametrize(("depth", "key"), [(1, 1), (2, 1), (2, 2), (4, 7), (8, 40)])
 def test_a_transparent_grey_of_any_depth(depth, key):
-    levels = (GREY // 8 % 2**depth).astype(np.uint8)
+    levels = (GREY.astype(int) // 8 % 2**depth).astype(np.uint8)
     bits = (levels[..., None] >> np.arange(depth)[::-1]) & 1
     packed = np.packbits(bits.reshape(24, -1), axis=1)
     shown = np.where(levels == key, 255, levels.astype(int) * 255 // (2**depth - 1))

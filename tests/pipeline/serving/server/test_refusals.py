@@ -93,7 +93,7 @@ BAD = {
     "NaN": (b'{"signature_name": "embed", "instances": [NaN, Infinity]}', "instance 0 must be a string"),
     "huge number": (b'{"signature_name": "embed", "instances": [' + b"9" * 10_000 + b"]}", "JSON Parse error|instance 0"),
     "huge exponent": (b'{"signature_name": 1e999999, "instances": ["x"]}', "must be a string, not a number"),
-    "nested objects": (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
+    "nested objects": (b'{"a":' * 12_000 + b"1" + b"}" * 12_000, "nested too deeply"),
     "inputs number": ({"signature_name": "embed", "inputs": 7}, "must be a list, not a number"),
     "inputs null": ({"signature_name": "compare", "inputs": None}, "must be an object with the keys"),
     "instances string": ({"signature_name": "embed", "instances": "x"}, "must be a list, not a string"),
