@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tfx.components.evaluator.component import Evaluator as StockEvaluator
+from tfx.components import Evaluator as StockEvaluator
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.types.component_spec import ChannelParameter
 from tfx.types.standard_component_specs import EvaluatorSpec as StockSpec
