@@ -248,7 +248,8 @@ class TestAFirstModel:
         assert summary["timings"].keys() == NODES
         assert summary["peak_memory_mb"].keys() <= NODES | {"load TFX"}
         assert 0 < summary["threshold"] < 2
-        assert sum(summary["timings"].values()) <= summary["seconds"]
+        one_after_the_other = {node: took for node, took in summary["timings"].items() if node != "ServingValidator"}
+        assert sum(one_after_the_other.values()) <= summary["seconds"]
         assert summary["cached"] == []
         assert summary["config"]["training"]["epochs"] == 2
         assert summary["versions"].keys() >= {"python", "tfx", "tensorflow", "siamese-pipeline"}

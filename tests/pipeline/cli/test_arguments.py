@@ -80,9 +80,8 @@ def test_every_option_that_is_a_path_is_known():
         for name, function in vars(importlib.import_module(module.name)).items():
             if inspect.isfunction(function) and function.__module__ == module.name and not name.startswith("_"):
                 for option, one in inspect.signature(function).parameters.items():
-                    if re.search(r"pathlib\.(_local\.)?Path", str(one.annotation)) and "OptionInfo" in str(
-                        one.annotation
-                    ):
+                    described = str(one.annotation)
+                    if re.search(r"pathlib\.(_local\.)?Path", described) and "OptionInfo" in described:
                         found.add(f"--{option}")
     assert "--scores" in found
     assert found - {"--model"} <= app_module._PATHS
