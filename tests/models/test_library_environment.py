@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -176,4 +177,6 @@ def test_what_libraries_log_is_not_printed(library):
         text=True,
         check=True,
     )
-    assert done.stderr.splitlines() == ["own message", "own again"][: 1 + library]
+    native = re.compile(r"WARNING: All log messages before absl|[IWEF]\d{4} |To enable the following instructions")
+    lines = [line for line in done.stderr.splitlines() if not native.match(line)]  # of TensorFlow 2.21
+    assert lines == ["own message", "own again"][: 1 + library]
