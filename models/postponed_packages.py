@@ -1,7 +1,7 @@
 """Packages whose ``__init__`` loads much that this project never uses: it runs only once something in it is asked for.
 
 TFX's list of components loads all of the client of Kubernetes, Beam all of Google's. A submodule of such a package is
-imported without it. No package of TFX is among them: 1.21 mends others in what looks like a list of contents.
+imported without it. No package of TFX is among them: 1.21 repairs others in what looks like a list of contents.
 """
 
 import importlib

@@ -19,6 +19,7 @@ from components.image_example_gen.settings import IngestSettings
 from models.settings import ImageSettings
 
 _ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from
+_SECONDS = 300.0  # for a batch; one of 32 photographs in HEIC takes one minute
 _MUCH = 1 << 20  # bytes of a batch whose decoding, which is no Python, takes the most time
 _PROGRAM = f"""
 import signal
@@ -77,7 +78,8 @@ class Makers:
     def _made_by(self, process: "_Process", batch: list[Image]) -> list[Made]:
         try:
             made = process.make(batch)
-        except (OSError, EOFError):  # it was killed: it takes no more, and costs no image
+        except (OSError, EOFError):  # it was killed, or hangs: it takes no more, and costs no image
+            process.end()
             return self._made_here(batch, self._own.make(batch))
         self._idle.put(process)
         return self._made_here(batch, made)
@@ -117,9 +119,11 @@ class _Process:
 
         Raises:
           RuntimeError: what nobody expects of an image, with its name.
-          OSError, EOFError: the process has ended.
+          OSError, EOFError: the process has ended, or does not answer in time.
         """
         self._connection.send(batch)
+        if not self._connection.poll(_SECONDS):
+            raise TimeoutError(f"no images from another process within {_SECONDS:g} s")
         answer: list[Made | None] | str = self._connection.recv()
         if isinstance(answer, str):
             raise RuntimeError(answer)  # noqa: TRY004 - what the other process raised

@@ -39,7 +39,7 @@ def run(
     from pipeline.config import load_config
 
     loaded = load_config(config, overrides or (), data, beam or ())
-    from pipeline.runners.local.run import run as run_pipeline  # after it: an error is told sooner
+    from pipeline.runners.local.run import run as run_pipeline  # after it: an error is reported sooner
 
     code = run_pipeline(loaded, output)
     if code > 128:  # a signal: threads of Beam and gRPC that are still at work must not delay the end

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from components.image_example_gen import image_making
+from components.image_example_gen import image_making, making_processes
 from components.image_example_gen.image_making import Image, ImageMaker
 from components.image_example_gen.making_processes import Makers
 from components.image_example_gen.settings import IngestSettings
@@ -110,8 +110,9 @@ def test_a_large_image_is_left_to_this_process(makers, here, monkeypatch):
     assert makers._made_here(BATCH, [None] * len(BATCH)) == here
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_is_killed_costs_no_image(makers, here, number):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+def test_a_process_that_is_killed_or_hangs_costs_no_image(makers, here, number, monkeypatch):
+    monkeypatch.setattr(making_processes, "_SECONDS", 0.5)
     makers.start(1)
     ready(makers, 1)
     for pid in children():

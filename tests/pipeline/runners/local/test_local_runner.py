@@ -47,6 +47,11 @@ def launch(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tup
     """What the runner reports of the nodes, one after the other."""
     for first, second in pairwise(nodes):
         second.add_upstream_node(first)
+    return launched(folder, nodes, run_id)
+
+
+def launched(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tuple[str, bool]]:
+    """What the runner reports of a pipeline, which an error has too."""
     pipeline = compiler.Compiler().compile(
         Pipeline("small", str(folder / "artifacts"), runner.sqlite(folder / "m.sqlite"), nodes, enable_cache=True)
     )
@@ -54,7 +59,7 @@ def launch(folder: Path, nodes: list[BaseNode], run_id: str = "run") -> list[tup
     reported: list[tuple[str, bool]] = []
     try:
         runner.run_nodes(pipeline, lambda node, finished: reported.append((node, finished)))
-    except Exception as error:
+    except BaseException as error:
         error.reported = reported
         raise
     return reported
@@ -129,17 +134,7 @@ def test_a_node_that_fails_ends_the_run(tmp_path):
 def launch_beside(folder: Path, beside: BaseNode, *others: BaseNode, last: BaseNode) -> list[tuple[str, bool]]:
     """``beside`` needs none of the others, and ``last`` needs it."""
     last.add_upstream_node(beside)
-    pipeline = compiler.Compiler().compile(
-        Pipeline("small", str(folder / "artifacts"), runner.sqlite(folder / "m.sqlite"), [*others, beside, last])
-    )
-    runtime_parameter_utils.substitute_runtime_parameter(pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: "run"})
-    reported: list[tuple[str, bool]] = []
-    try:
-        runner.run_nodes(pipeline, lambda node, finished: reported.append((node, finished)))
-    except BaseException as error:
-        error.reported = reported
-        raise
-    return reported
+    return launched(folder, [*others, beside, last])
 
 
 def test_a_node_whose_work_another_process_does_runs_beside_the_others(tmp_path):
