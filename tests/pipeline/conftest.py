@@ -1,4 +1,4 @@
-"""A server and a client for all tests of the cluster (they take seconds to start), and a small compiled pipeline."""
+"""The command line; a server and a client of the cluster, which take seconds to start; a small compiled pipeline."""
 
 import re
 import sys
@@ -10,6 +10,20 @@ import yaml
 from pipeline.cli import main
 
 NODES = ("ImageExampleGen", "NewData", "Trainer", "Outcome")
+
+
+@pytest.fixture
+def command_line(monkeypatch, capfd):
+    """The command as a user runs it: exit code, standard output, standard error."""
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        capture = capfd.readouterr()
+        return ended.value.code, capture.out, capture.err
+
+    return called
 
 
 @pytest.fixture(scope="session")

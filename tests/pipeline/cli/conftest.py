@@ -1,23 +1,6 @@
 import re
-import sys
 
 import pytest
-
-from pipeline.cli import main
-
-
-@pytest.fixture
-def command_line(monkeypatch, capfd):
-    """The command as a user runs it: exit code, standard output, standard error."""
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        capture = capfd.readouterr()
-        return ended.value.code, capture.out, capture.err
-
-    return called
 
 
 @pytest.fixture

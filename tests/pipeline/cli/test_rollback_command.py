@@ -3,7 +3,6 @@
 import fcntl
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from rich.console import Console
 from components.run_outcome.summary import RunSummary
 from components.serving_folder.push import Provenance, push
 from components.serving_folder.serving_folder import history, served, versions
-from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.environment.output_folder import serving_address, serving_address_of_runs
 from pipeline.runs.listing import show_history
@@ -20,18 +18,9 @@ from pipeline.serving.offline import model_folder, store_address
 
 
 @pytest.fixture
-def siamese(monkeypatch, capfd):
-    """Exit code, standard output, standard error."""
+def siamese(command_line, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        capture = capfd.readouterr()
-        return ended.value.code, capture.out, capture.err
-
-    return called
+    return command_line
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from models.code_digest import code_digest
 from models.errors import UserError
 from models.settings import ModelSettings
 from models.training.hosts.rendezvous import ChiefMessage, Publisher, path_of, read
-from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.runners.local import hosts
 from pipeline.runners.local import run as run_module
@@ -22,17 +21,8 @@ ADDRESSES = ("a:1", "b:1")
 
 
 @pytest.fixture
-def siamese(monkeypatch, capfd):
-    """The command as a user runs it: exit code, standard output, standard error."""
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["siamese", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        capture = capfd.readouterr()
-        return ended.value.code, capture.out, capture.err
-
-    return called
+def siamese(command_line):
+    return command_line
 
 
 @pytest.fixture
