@@ -17,6 +17,7 @@ if [ -n "${DEBIAN_ROOT:-}" ]; then
   root=$(cd "$DEBIAN_ROOT" && pwd)
 else
   root=$(mktemp -d "${TMPDIR:-/tmp}/debian13-XXXXXX")
+  chmod 755 "$root"  # The user without rights goes through it: it is the "/" there.
   trap 'rm -rf --one-file-system "$root"' EXIT
 fi
 
@@ -44,6 +45,7 @@ git -c safe.directory="*" clone --quiet --no-hardlinks "$source" "$root/home/use
 chroot "$root" chown --recursive user:user /home/user
 # Mounts and processes end with the command.
 unshare --mount true || fail "no mounts are allowed here"
+chroot --userspec=user:user "$root" true || fail "no program can be run as a user without rights in $root"
 unshare --mount --pid --fork --kill-child bash -c '
   root=$1; shift
   mount -t proc proc "$root/proc"
