@@ -76,6 +76,12 @@ def code_digest(*code: Any) -> str:
 
 
 @cache
+def project_digest() -> str:
+    """SHA-256 of all code and data files of the project, and of the versions of all libraries that count."""
+    return _project().whole()
+
+
+@cache
 def _library_versions() -> list[str]:
     formats = (name for name in ("avif", "webp", *features.codecs) if features.check(name))
     return [*map(version, _LIBRARIES), *formats]
@@ -111,12 +117,21 @@ class SourceTree:
         modules, taken = self._followed(names)
         libraries = sorted(frozenset[str]().union(*(self._source(module).libraries for module in modules)))
         versions = [*_library_versions(), *((name, _version_of_module(name)) for name in libraries)]
-        digest = hashlib.sha256(json.dumps([versions, sorted(taken)]).encode())
-        for file in self._files(modules):
+        return self._of_files([versions, sorted(taken)], self._files(modules))
+
+    def _of_files(self, beside: list[Any], files: Iterable[Path]) -> str:
+        digest = hashlib.sha256(json.dumps(beside).encode())
+        for file in files:
             content = self._read(file)
             digest.update(f"{file.relative_to(self._root).as_posix()} {len(content)}\n".encode())
             digest.update(content)
         return digest.hexdigest()
+
+    def whole(self) -> str:
+        """SHA-256 over all files below the project's packages, and the versions of libraries."""
+        versions = [*_library_versions(), *((name, _version_of_module(name)) for name in sorted(_WHERE_IMPORTED))]
+        files = (file for package in _PACKAGES for file in self._root.joinpath(package).rglob("*") if file.is_file())
+        return self._of_files(versions, sorted(file for file in files if file.suffix != ".pyc"))
 
     def closure(self, *names: str) -> list[str]:
         """The paths that the digest is made of, relative to the root, sorted.

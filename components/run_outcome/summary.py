@@ -61,6 +61,8 @@ class RunSummary(BaseModel):
     timings: dict[str, float] = {}  # seconds a component
     peak_memory_mb: dict[str, float] = {}  # of the process while the component ran
     cached: list[str] = []
+    same_as: str | None = None  # the earlier run on the same inputs, whose verdict and figures these are
+    settled: str | None = None  # the digest of the inputs that lead to this verdict
     seconds: float = 0.0
     seed: int
     config_digest: str

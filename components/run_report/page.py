@@ -44,8 +44,6 @@ def render(content: Content) -> str:
     curves = read_curves(content.training) if content.training else {}
     embeddings = read_map(content.training, summary.seed) if content.training else None
     return template().render(
-        headline=summary.outcome.headline,
-        explanations=list(explanations(summary)),
         confusion=_confusion(content),
         pictures=pictures(scores, content.pairs, select_pairs(scores)) if scores is not None and content.pairs else {},
         figures=charts,
@@ -79,7 +77,7 @@ def updated(page: str, summary: RunSummary, lineage: list[tuple[str, str]]) -> s
     """
     current = template()
     context = current.new_context(_of_the_runner(summary, lineage))
-    for name in ("run", "lineage", "times"):
+    for name in ("title", "run", "lineage", "times"):
         head, begin, rest = page.partition(f"<!--{name}-->")
         _, end, tail = rest.partition(f"<!--/{name}-->")
         page = "".join([head, begin, *current.blocks[name](context), end, tail])
@@ -110,9 +108,14 @@ def card_html(markdown: str) -> str:
 
 
 def _of_the_runner(summary: RunSummary, lineage: list[tuple[str, str]]) -> dict[str, Any]:
-    """The values of the blocks ``run``, ``lineage`` and ``times``."""
-    durations = figures.of_durations(summary.timings, summary.peak_memory_mb)
-    return {"summary": summary, "lineage": lineage, "durations": durations}
+    """The values of the blocks ``title``, ``run``, ``lineage`` and ``times``."""
+    return {
+        "summary": summary,
+        "headline": summary.outcome.headline,
+        "explanations": list(explanations(summary)),
+        "lineage": lineage,
+        "durations": figures.of_durations(summary.timings, summary.peak_memory_mb),
+    }
 
 
 def _confusion(content: Content) -> tuple[int, int, int, int] | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _VERDICT_TYPE = "siamese.GateVerdict"  # of components.run_outcome.artifacts, which imports TFX
 
+_READONLY = mlmd.SqliteMetadataSourceConfig.READONLY
+
 # The nodes that make a model, in order, and the output of each.
 _OUTPUTS = {
     "ImageExampleGen": "examples",
@@ -79,6 +81,31 @@ def unfinished(metadata: Path) -> set[int]:
     return {one.id for one in _store(metadata).get_executions() if one.last_known_state not in ended}
 
 
+def repeat_nodes(metadata: Path, earlier: str, run_id: str) -> None:
+    """Records a run of which each node reuses the artifacts of that node in an earlier run, as TFX records it.
+
+    Args:
+      metadata: the store's file.
+      earlier: a run in it.
+      run_id: the new run.
+    """
+    store = _store(metadata, mlmd.SqliteMetadataSourceConfig.READWRITE)
+    run = store.get_context_by_type_and_name("pipeline_run", earlier)
+    reused = []
+    for execution in sorted(store.get_executions_by_context(run.id), key=lambda one: one.id):
+        around = [one for one in store.get_contexts_by_execution(execution.id) if one.type in ("pipeline", "node")]
+        events = [
+            (None, mlmd.Event(artifact_id=one.artifact_id, type=one.type, path=one.path))
+            for one in store.get_events_by_execution_ids([execution.id])
+        ]
+        cached = mlmd.Execution(type_id=execution.type_id, last_known_state=mlmd.Execution.CACHED)
+        reused.append(store.put_execution(cached, events, around)[0])
+    # Last, and in one step: a run has all its nodes or none.
+    (context,) = store.put_contexts([mlmd.Context(type_id=run.type_id, name=run_id)])
+    associations = [mlmd.Association(execution_id=one, context_id=context) for one in reused]
+    store.put_attributions_and_associations([], associations)
+
+
 def artifacts_of(nodes: Mapping[str, Node]) -> dict[str, ArtifactRecord]:
     """The output artifacts of the completed nodes, by the names in ``run_record.files.SOURCES``."""
     found = {name: nodes[node].artifact(key) for name, (node, key) in SOURCES.items() if node in nodes}
@@ -120,11 +147,13 @@ def read_lineage(metadata: Path, run_id: str) -> Lineage:
     )
 
 
-def _store(path: Path) -> metadata_store.MetadataStore:
-    """The store in an existing file, read-only."""
+def _store(
+    path: Path, mode: "mlmd.SqliteMetadataSourceConfig.ConnectionMode.ValueType" = _READONLY
+) -> metadata_store.MetadataStore:
+    """The store in an existing file."""
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(path)
-    connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+    connection.sqlite.connection_mode = mode
     try:
         return metadata_store.MetadataStore(connection)
     except Exception as error:

@@ -346,7 +346,9 @@ class TestABetterModel:
         assert again.summary["already_serving"]
         assert again.summary["pushed_version"] == longer.summary["pushed_version"]
         assert again.versions == longer.versions
-        assert "Trainer" in again.summary["cached"]
+        assert again.summary["same_as"] == longer.summary["run_id"]
+        assert set(again.summary["cached"]) == NODES
+        assert again.summary["metrics"] == longer.summary["metrics"]
 
 
 class TestAnAnomaly:
@@ -395,12 +397,13 @@ def test_a_run_that_has_a_model_shows_what_its_training_was_fed(story, output, n
 def test_every_run_has_a_page_and_the_graph_drew_it_where_it_came_to_its_end(story, output, name):
     run = story[name].summary
     page = (output / "runs" / run["run_id"] / "report.html").read_text()
-    assert run["run_id"] in page
+    assert f"run {run['run_id']}</title>" in page
     (drawn,) = re.findall(r"<!--times-->(.*?)<!--/times-->", page, re.DOTALL)
-    assert "Time and memory" in drawn  # what the graph's last node cannot know
+    # What the graph's last node cannot know; a run that has reused everything has no times.
+    assert ("Time and memory" in drawn) == (name != "again")
     pages = [path.read_text() for path in (output / "artifacts" / "RunReport").rglob("report.html")]
     same = [one for one in pages if f"run {run['run_id']}," in one]
-    assert len(same) == (name != "anomaly")
+    assert len(same) == (name == "first")  # the one of "again" is that of the run whose results it has
     assert all("Time and memory" not in one for one in same)
 
 

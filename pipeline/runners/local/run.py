@@ -42,6 +42,7 @@ from pipeline.environment.run_environment import RunEnvironment
 from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
 from pipeline.runners.local.images import data_fingerprint, images_of
 from pipeline.runners.local.signals import Ending, ending_in_order
+from pipeline.runners.local.unchanged import Inputs, repeat
 from pipeline.terminal import Stages, quiet, show_summary
 
 LOG = "log.txt"
@@ -79,6 +80,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
         check_writable(serving_address(config.push.serving_dir, output))
         data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
         check_weights(config.encoder, config.image)
+        inputs = Inputs(config, output, data_root, data_digest)
         run_id = new_run_id(output)
         run_dir = output / "runs" / run_id
         run_dir.mkdir(parents=True)
@@ -91,15 +93,19 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
                 soft_wrap=True,
             )
             with announced_run(output, run_id) as announce_end:
-                summary = _execute(config, output, data_root, data_digest, run_id, console)
+                earlier = inputs.earlier()
+                summary = (earlier and _repeated(config, output, earlier, run_id, console)) or _execute(
+                    config, output, data_root, data_digest, run_id, console
+                )
                 ending.record()
                 announce_end(summary)
+            summary.settled = inputs.settled(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             recorded = _recorded(summary, run_dir)
             if recorded and summary.signal in (None, signal.SIGINT):  # whoever sent another may not wait for a report
                 _report(output, run_dir)
-            failed = summary.status in ("failed", "interrupted")
-            if not_sent := failed and _alert(config, summary.outcome, run_dir):
+            alerts = summary.same_as or summary.status in ("failed", "interrupted")  # the node Outcome sends the others
+            if not_sent := alerts and _alert(config, summary.outcome, run_dir):
                 summary.alert = not_sent
                 recorded = _recorded(summary, run_dir)
             show_summary(console, summary, run_dir, output)
@@ -177,12 +183,35 @@ def _report(output: Path, run_dir: Path) -> None:
 
 
 def _alert(config: Config, outcome: Outcome, run_dir: Path | None) -> str | None:
-    """Notifies ``alerts.webhook`` of a failed run; returns why it could not. The node Outcome sends the others."""
+    """Notifies ``alerts.webhook`` of a run that had no node Outcome; returns why it could not."""
     from components.run_outcome.webhook import notify  # httpx
 
     files = {"summary": FILE, "log": LOG, "report": "report.html"}
     paths = {name: run_dir / file for name, file in files.items()} if run_dir else {}
     return notify(config.alerts, outcome, {name: str(path) for name, path in paths.items() if path.is_file()})
+
+
+def _repeated(config: Config, output: Path, earlier: RunSummary, run_id: str, console: Console) -> RunSummary | None:
+    """The summary of a run that has the verdict of an earlier one; None if it has to be executed."""
+    summary, stages = _begun(config, run_id), Stages(console)
+    stages.start("unchanged inputs")
+    repeated = False
+    try:
+        repeated = repeat(output, earlier, summary)
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the graph decides
+        traceback.print_exception(error)
+    finally:
+        stages.finish(failed=not repeated)
+    if not repeated:
+        return None
+    console.print(
+        f"    [dim]images, configuration, code and the model that serves are those of run {summary.same_as}: "
+        "its results hold[/]",
+        soft_wrap=True,
+    )
+    return summary
 
 
 def _execute(

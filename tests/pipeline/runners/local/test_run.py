@@ -3,6 +3,7 @@ import json
 import os
 import re
 import stat
+from unittest import mock
 
 import pytest
 from ended_runs import alerting, ending
@@ -11,6 +12,7 @@ from components.run_outcome.summary import read_summaries
 from components.run_outcome.verdict import DataRefused, GateResult
 from models.errors import NotEnoughNewData, RejectedData, UserError
 from pipeline.config import load_config
+from pipeline.runners.local import run as run_module
 from pipeline.runners.local.run import run
 
 
@@ -155,3 +157,32 @@ def test_nothing_is_sent_of_a_run_that_was_skipped_or_that_nobody_is_notified_of
     assert receiver.received == []
     skipped = read_summaries(tmp_path / "out")[1]
     assert (skipped.status, skipped.skipped, skipped.gates) == ("skipped", "3 new images", [few])
+
+
+def test_a_second_run_on_the_same_is_answered_from_the_first_and_reported(
+    data, tmp_path, executed, receiver, monkeypatch, capfd
+):
+    def repeated(output, earlier, summary):
+        summary.status, summary.same_as = earlier.status, earlier.run_id
+        summary.conclude(summary.outcome)
+        return True
+
+    config = alerting(data, receiver, "refused")
+    assert run(config, tmp_path / "out") == 3
+    assert receiver.received == []  # the node Outcome of the graph does it
+    monkeypatch.setattr(run_module, "repeat", repeated)
+    assert run(config, tmp_path / "out") == 3
+    assert len(executed) == 1
+    ((_, body),) = receiver.received
+    assert body["outcome"]["status"] == "refused"
+    assert f"are those of run {executed[0]}: its results hold" in " ".join(capfd.readouterr().out.split())
+    first, second = read_summaries(tmp_path / "out")
+    assert (second.same_as, second.settled) == (first.run_id, first.settled)
+
+
+@pytest.mark.parametrize("answer", [False, OSError("no store")])
+def test_a_run_whose_predecessor_cannot_be_taken_over_is_executed(data, tmp_path, executed, monkeypatch, answer):
+    assert run(data, tmp_path / "out") == 3
+    monkeypatch.setattr(run_module, "repeat", mock.Mock(side_effect=[answer]))
+    assert run(data, tmp_path / "out") == 3
+    assert len(executed) == 2
