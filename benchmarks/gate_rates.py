@@ -24,8 +24,8 @@ from scipy import stats
 from components.gates.model_gate.baseline_gates import Change, Test, change_gate
 from components.gates.model_gate.bootstrap import Units, bounds, standard_errors
 from components.gates.model_gate.settings import GateSettings, MeasureSettings
+from models.verification.arrays import Floats
 from models.verification.metrics import PairMetrics
-from models.verification.rates import Floats
 
 LOSSES = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)  # true loss over the allowed one; negative: the candidate is better
 ERRORS = 0.08  # of the served model

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from models.verification.arrays import Floats
 from models.verification.metrics import FARS, GENUINE_PRIOR, DefaultOptions, PairMetrics
-from models.verification.rates import Floats
 
 MODULE = __name__
 CODE_DIGEST = "code_digest"  # the Evaluator's cache key is its configuration: another code is another configuration

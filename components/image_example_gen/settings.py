@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from components.storage.skips import SYSTEM_NAMES
-from models.data import image_formats
+from models.data.image_structure.budget import MAX_BYTES, MAX_FRAMES, MAX_PIXELS
 from models.settings import Affects, Settings
 
 Layout = Literal["identity", "group/identity"]
@@ -47,13 +47,13 @@ class IngestSettings(Settings):
         2000, ge=0, description="images of the previous span that the new ones are compared with"
     )
     max_pixels: Annotated[int, Affects.CONFIGURATION] = Field(
-        image_formats.MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
+        MAX_PIXELS, ge=64, description="an image with more is set aside undecoded"
     )
     max_bytes: Annotated[int, Affects.CONFIGURATION] = Field(
-        image_formats.MAX_BYTES, ge=1024, le=2**30, description="a longer file is set aside"
+        MAX_BYTES, ge=1024, le=2**30, description="a longer file is set aside"
     )
     max_frames: Annotated[int, Affects.CONFIGURATION] = Field(
-        image_formats.MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded"
+        MAX_FRAMES, ge=1, description="an animation with more is set aside undecoded"
     )
     max_quarantined: Annotated[float, Affects.CONFIGURATION] = Field(
         0.1, ge=0, le=1, description="a larger share of unusable images stops the run"

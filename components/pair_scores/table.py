@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.data.features import SLICES
-from models.verification.rates import Floats
+from models.verification.arrays import Floats
 
 FILE = "scores.parquet"
 

@@ -12,12 +12,8 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from models.data.image_structure import bmp, gif, heif, jpeg, netpbm, png, tiff, webp
-from models.data.image_structure.budget import MAX_METADATA, Budget
+from models.data.image_structure.budget import MAX_BYTES, MAX_FRAMES, MAX_METADATA, MAX_PIXELS, Budget
 from models.data.image_structure.budget import UnreadableImage as UnreadableImage  # noqa: PLC0414 - for the users of this
-
-MAX_PIXELS = 50_000_000
-MAX_BYTES = 64 * 1024**2
-MAX_FRAMES = 1000
 
 DAMAGED = "damaged: TensorFlow cannot decode it"  # though Pillow could
 

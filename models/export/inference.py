@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from models.addresses import by_plain_name
 from models.checksums import model_damage
-from models.data.image_formats import DAMAGED, MAX_BYTES, UnreadableImage, normalise
+from models.data.image_formats import DAMAGED, UnreadableImage, normalise
+from models.data.image_structure.budget import MAX_BYTES
 from models.errors import UserError, first_line
 from models.export.manifest import ModelManifest
 from models.library_environment import import_tensorflow
 from models.user_files import open_regular, shown
+from models.verification.arrays import Floats
 from models.verification.calibration import Calibration
-from models.verification.rates import Floats
 
 _BATCH = 64
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from models.data.dataset import ImageTable, Ints, PairTable
 from models.errors import TrainingFailed
 from models.network.distances import DISTANCES
+from models.verification.arrays import Floats
 from models.verification.calibration import best_accuracy
 from models.verification.metrics import metric_value
-from models.verification.rates import Floats
 
 progress = logging.getLogger("siamese.progress")
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.errors import UserError
 from models.settings.calibration import CalibrationSettings
-from models.verification.rates import Confusion, Floats, ranking
+from models.verification.arrays import Floats
+from models.verification.rates import Confusion, ranking
 
 _BEST_ACCURACY = CalibrationSettings()
 

@@ -7,16 +7,22 @@ from the *distance*: as float32 the score saturates at 0 and 1, where it ties pa
 at the operating threshold, and the calibration error, are computed from the *score*, which is what serves.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from models.verification.rates import Bools, Confusion, Floats, RocCurve, ranking
+from models.lazy_modules import np
+from models.verification.rates import Confusion, RocCurve, ranking
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.verification.arrays import Bools, Floats
 
 FARS = (0.01, 0.1, 0.001)
 GENUINE_PRIOR = 0.01
@@ -82,7 +88,7 @@ class PairMetrics:
         rows = None if weights is None else np.asarray(weights, np.float64)[None]
         return {name: float(values[0]) for name, values in self.measure(names, rows).items()}
 
-    def _measurable(self, metric: "MetricDefinition") -> bool:
+    def _measurable(self, metric: MetricDefinition) -> bool:
         if metric.ranks:
             return len(self.distance) > 0 and bool(np.isfinite(self.distance).all())
         return bool(np.isfinite(self.distance if self.score is None else self.score).all())

@@ -3,15 +3,18 @@
 NumPy only. "Accepted" means: called the same. Every rate of nothing (no pair of a kind, nothing accepted) is NaN.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from models.lazy_modules import np
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from models.verification.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,13 @@ class RocCurve:
     impostors: Floats
 
     @classmethod
-    def of(cls, same: Bools, distance: Floats, weights: Floats | None = None) -> "RocCurve":
+    def of(cls, same: Bools, distance: Floats, weights: Floats | None = None) -> RocCurve:
         """Of pairs: ``same`` [n], ``distance`` [n] finite, n > 0; ``weights`` [k, n], default: each counts once."""
         order, last = ranking(distance)
         return cls.ranked(same, order, last, np.ones((1, len(same))) if weights is None else weights)
 
     @classmethod
-    def ranked(cls, same: Bools, order: NDArray[np.int64], last: NDArray[np.int64], weights: Floats) -> "RocCurve":
+    def ranked(cls, same: Bools, order: NDArray[np.int64], last: NDArray[np.int64], weights: Floats) -> RocCurve:
         """Of pairs whose ``ranking`` is known."""
         ordered, genuine = weights[:, order], same[order]
         sides = (np.cumsum(ordered * side, axis=1)[:, last] for side in (genuine, ~genuine))

@@ -23,7 +23,7 @@ from models.data.image_formats import DAMAGED
 from models.errors import UserError
 from models.export.inference import LoadedModel, read_image
 from models.user_files import create_text, replacing
-from models.verification.rates import Floats
+from models.verification.arrays import Floats
 
 
 def model_folder(model: Path | str) -> Path:

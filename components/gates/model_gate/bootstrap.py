@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from models.verification.rates import Floats
+from models.verification.arrays import Floats
 
 _BLOCK = 4_000_000  # weights in memory at once: 32 MB
 _MEANT = 0.95  # of the resamples in which a measure must have a meaning

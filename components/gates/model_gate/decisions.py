@@ -14,8 +14,8 @@ from components.gates.model_gate.settings import GateSettings, MeasureSettings
 from components.gates.model_gate.slices import slice_gates
 from components.pair_scores.table import ScoredPairs
 from components.run_outcome.verdict import GateResult
+from models.verification.arrays import Floats
 from models.verification.metrics import Interval, MeasuredIntervals, PairMetrics, higher_is_better, metric_value
-from models.verification.rates import Floats
 
 # Distances of a collapsed encoder differ by rounding alone; those of the weakest trained one by much more.
 _SPREAD = 1e-3

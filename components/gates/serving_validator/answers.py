@@ -18,8 +18,8 @@ from components.gates.serving_validator.canary_requests import (
 )
 from models.export.inference import score_embeddings
 from models.export.manifest import ModelManifest
+from models.verification.arrays import Floats
 from models.verification.calibration import Calibration
-from models.verification.rates import Floats
 
 _TEXT = {
     TOGETHER: "for all pairs in one request",

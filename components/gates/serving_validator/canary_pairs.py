@@ -12,7 +12,7 @@ from PIL import Image
 from components.gates.serving_validator.canary_requests import CanaryRequests
 from components.storage.tfrecords import find_shards, read_records
 from models.data import features
-from models.verification.rates import Floats
+from models.verification.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.pair_scores.table import ScoredPairs
-from models.verification.rates import Confusion, Floats, RocCurve
+from models.verification.arrays import Floats
+from models.verification.rates import Confusion, RocCurve
 
 _MOST_POINTS = 2000  # of a curve; a screen has fewer pixels
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 from components.pair_scores.table import ScoredPairs
 from components.run_report.charts.curves import at_threshold, at_thresholds, rates, reliability, score_shares
 from components.run_report.charts.training_logs import Curve, EmbeddingMap
-from models.verification.rates import Floats
+from models.verification.arrays import Floats
 
 Names = tuple[str, str]  # of the model and of the baseline
 MODELS = ("new model", "served model")

@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+# What a caller allows that has nothing else configured.
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 64 * 1024**2
+MAX_FRAMES = 1000
+
 MAX_PARTS = 100_000  # segments, chunks, blocks, strips, tiles, comments: a decoder takes microseconds for each
 MAX_SIDE = 1_000_000  # pixels, as in libpng; a decoder has work for each line, and TensorFlow refuses more
 MAX_METADATA = 128 * 1024  # of an EXIF or XMP block, of which only the orientation is read

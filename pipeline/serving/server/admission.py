@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
 
-from models.data.image_formats import MAX_BYTES, MAX_PIXELS
+from models.data.image_structure.budget import MAX_BYTES, MAX_PIXELS
 
 _TOO_MANY_BYTES = "too many bytes of other requests are waiting already; try again"
 
