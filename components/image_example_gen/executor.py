@@ -18,7 +18,7 @@ from components.image_example_gen.near_duplicates import Near
 from components.image_example_gen.settings import IngestSettings
 from components.image_example_gen.sources.address import OpenedSource, open_source
 from components.image_example_gen.sources.source import Found
-from components.image_example_gen.transforms import WriteImages, chunked
+from components.image_example_gen.transforms import WriteImages, chunked, packed
 from components.storage.pair_lists import read_pair_lists
 from models.data.features import PREVIOUS, SPLITS
 from models.errors import RejectedData, UserError
@@ -51,12 +51,13 @@ class Executor(BaseBeamExecutor):
         previous = drift_sample(opened, settings.drift_sample, seed)
         image_records.check_space(examples.uri, image_records.bytes_needed(len(found) + len(previous), image))
         logging.info("%d images in %s", len(found), root)
-        write = WriteImages(opened.source, examples.uri, settings, image, seed)
-        rows = self._write_images(write, examples.uri, report.uri, found)
+        folder = f"{report.uri}/.rows"
+        write = WriteImages(opened.source, examples.uri, folder, settings, image, seed)
+        rows = self._write_images(write, examples.uri, folder, found)
         compared = 0
         if opened.previous and previous:
-            write = WriteImages(opened.previous, examples.uri, settings, image, seed)
-            written = self._write_images(write, examples.uri, report.uri, previous)
+            write = WriteImages(opened.previous, examples.uri, folder, settings, image, seed)
+            written = self._write_images(write, examples.uri, folder, previous)
             compared = sum(not row.reason for row in written)
 
         dropped = quarantine.find_dropped(rows)
@@ -89,26 +90,16 @@ class Executor(BaseBeamExecutor):
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         logging.info("%d images kept, %d files set aside", len(kept), len(quarantined))
 
-    def _write_images(self, write: WriteImages, uri: str, report_uri: str, found: list[Found]) -> list[Found]:
+    def _write_images(self, write: WriteImages, uri: str, folder: str, found: list[Found]) -> list[Found]:
         """Runs the Beam pipeline; its rows are returned through files, sorted by path."""
-        folder = f"{report_uri}/.rows"
         with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Chunks" >> beam.Create(chunked(found))
-                | "WriteImages" >> write
-                | "ToJson" >> beam.Map(json.dumps)
-                | "WriteRows" >> beam.io.WriteToText(f"{folder}/rows")
-            )
-        rows = []
-        for path in tf.io.gfile.glob(f"{folder}/rows*"):
-            with tf.io.gfile.GFile(path) as file:
-                rows += [Found(*row) for line in file for row in json.loads(line)]
+            _ = pipeline | "Chunks" >> beam.Create(list(map(packed, chunked(found)))) | "WriteImages" >> write
+        rows = image_records.read_rows(folder)
         tf.io.gfile.rmtree(folder)
         image_records.remove_half_written(uri)
         if len(rows) != len(found):
             raise RuntimeError(f"{uri}: {len(rows)} of {len(found)} files are accounted for")
-        return sorted(rows)
+        return rows
 
 
 def drift_sample(opened: OpenedSource, size: int, seed: int) -> list[Found]:

@@ -1,4 +1,4 @@
-"""From the bytes of image files to rows and records: normalised, decoded, hashed, assigned to a split."""
+"""From image files to rows and records: read, normalised, decoded, hashed, assigned to a split."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from components.image_example_gen.image_records import image_example
 from components.image_example_gen.near_duplicates import perceptual_hashes
 from components.image_example_gen.settings import IngestSettings
-from components.image_example_gen.sources.source import Found
+from components.image_example_gen.sources.source import Found, Reader
 from components.image_example_gen.splits import final_split
 from models.data import canonical_pixels, image_formats
 from models.settings import ImageSettings
@@ -25,11 +25,33 @@ Made = tuple[Found, bytes]  # the row of an image, and its record; none where it
 
 
 class Image(NamedTuple):
-    """An image in progress: first with its file's bytes, then with those of its normalised container."""
+    """An image in progress: without or with its file's bytes, then with those of its normalised container."""
 
     row: Found
-    data: bytes
+    data: bytes | None = None
     source: image_formats.Normalised | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of its data, or of its file."""
+        return self.row.bytes if self.data is None else len(self.data)
+
+
+def read_image(row: Found, reader: Reader, limit: int) -> Image:
+    """The image with its file's bytes, or with the reason why it has none.
+
+    Args:
+      row: of the image.
+      reader: of its source.
+      limit: bytes of a file.
+    """
+    try:
+        return Image(row, reader.read(row, limit))
+    except image_formats.UnreadableImage as error:
+        reason = error.reason
+    except OSError as error:
+        reason = f"cannot be read: {type(error).__name__}"
+    return Image(row._replace(reason=reason), b"")
 
 
 class ImageMaker:
@@ -39,11 +61,19 @@ class ImageMaker:
       settings: of the ingest.
       image: of canonical pixels.
       seed: of the splits.
+      reader: of images that come without their files' bytes.
       takes_large: whether it makes images of more than ``LARGE`` pixels, one at a time; else it leaves them.
     """
 
-    def __init__(self, settings: IngestSettings, image: ImageSettings, seed: int, takes_large: bool = True) -> None:
-        self._settings, self._image, self._seed = settings, image, seed
+    def __init__(
+        self,
+        settings: IngestSettings,
+        image: ImageSettings,
+        seed: int,
+        reader: Reader | None = None,
+        takes_large: bool = True,
+    ) -> None:
+        self._settings, self._image, self._seed, self._reader = settings, image, seed, reader
         self._decode = Decoder(image)
         self._batch = max(1, min(_BATCH, _BATCH_BYTES // (image.height * image.width * image.channels)))
         self._takes_large, self._large = takes_large, threading.Lock()
@@ -56,7 +86,7 @@ class ImageMaker:
         size = 0
         for image in images:
             batch.append(image)
-            size += len(image.data)
+            size += image.bytes
             if len(batch) == self._batch or size >= _BATCH_BYTES:
                 yield batch
                 batch, size = [], 0
@@ -69,13 +99,18 @@ class ImageMaker:
         Raises:
           RuntimeError: what nobody expects of an image, with its name.
         """
-        normalised = [self._normalised(image) for image in batch]
+        normalised = [self._normalised(self._read(image)) for image in batch]
         groups = self.batches(image for image in normalised if image)  # a file may be small and its pixels many
         made = (one for images in groups for one in self._made(images))
         return [next(made) if image else None for image in normalised]
 
+    def _read(self, image: Image) -> Image:
+        if image.data is not None or self._reader is None:
+            return image
+        return read_image(image.row, self._reader, self._settings.max_bytes)
+
     def _normalised(self, image: Image) -> Image | None:
-        if image.row.reason:
+        if image.row.reason or image.data is None:
             return image
         try:
             source = self._normalise(image.data)

@@ -4,6 +4,7 @@ Uncompressed, so that what reads pixels by reference can seek to a record. The o
 """
 
 import glob
+import json
 import math
 import secrets
 import shutil
@@ -25,6 +26,7 @@ from models.settings import ImageSettings
 
 _OVERHEAD = 768  # bytes of an Example beside its pixels, and of its row
 _LEVELS = np.arange(256)  # of brightness
+_ROWS = "rows"  # in the place of a split
 _HALF_WRITTEN = ".half-written"  # a folder, beside the splits: whatever reads a split must not see such files
 
 
@@ -98,6 +100,20 @@ def chunk_writer(uri: str, chunk: int, chunks: int) -> Iterator[Callable[[str, b
         final = chunk_path(uri, split, chunk, chunks)
         tf.io.gfile.makedirs(final.rpartition("/")[0])
         tf.io.gfile.rename(half_written(split), final, overwrite=True)
+
+
+@contextmanager
+def rows_writer(uri: str, chunk: int, chunks: int) -> Iterator[Callable[[list[Found]], None]]:
+    """Writes the rows of one chunk under ``uri``, as ``chunk_writer`` its images."""
+    with chunk_writer(uri, chunk, chunks) as write:
+        yield lambda rows: write(_ROWS, json.dumps(rows).encode())
+
+
+def read_rows(uri: str) -> list[Found]:
+    """The rows of all chunks, sorted by path."""
+    files = tf.io.gfile.glob(f"{glob.escape(uri)}/Split-{_ROWS}/*.tfrecord")
+    chunks = tf.data.TFRecordDataset(sorted(files)).as_numpy_iterator()
+    return sorted(Found(*row) for chunk in chunks for row in json.loads(chunk))
 
 
 def rewrite_chunk(uri: str, chunk: int, chunks: int, moves: Mapping[str, str]) -> None:

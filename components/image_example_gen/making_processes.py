@@ -3,49 +3,45 @@
 Until they have loaded TensorFlow, this process works alone.
 """
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from components.image_example_gen.helper_processes import connection_to_parent, take
 from components.image_example_gen.image_making import Image, ImageMaker, Made
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.sources.source import Source
 from models.settings import ImageSettings
 
-_ROOT = Path(__file__).parents[2]  # where ``components`` and ``models`` are imported from
+_Settings = tuple[IngestSettings, ImageSettings, int, Source | None]
+
+AT_A_TIME = 2  # batches of a process: the one that it makes, and the next
 _SECONDS = 300.0  # for a batch; one of 32 photographs in HEIC takes one minute
 _MUCH = 1 << 20  # bytes of a batch whose decoding, which is no Python, takes the most time
-_PROGRAM = f"""
-import signal
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the other process decides
-from models.library_environment import import_tensorflow, loading
-with loading():
-    tensorflow = import_tensorflow()
-    from {__name__} import main
-main(tensorflow)
-"""
 
 
 class Makers:
-    """Makes images in this process and others; used by several threads."""
+    """Makes images in this process and others; used by several threads.
 
-    def __init__(self, settings: IngestSettings, image: ImageSettings, seed: int) -> None:
-        self._settings = (settings, image, seed)
-        self._own = ImageMaker(*self._settings)
+    Args:
+      settings: of the ingest.
+      image: of canonical pixels.
+      seed: of the splits.
+      source: of images that come without their files' bytes: each process reads its own.
+      others: how many processes there are beside this one.
+    """
+
+    def __init__(
+        self, settings: IngestSettings, image: ImageSettings, seed: int, source: Source | None = None, others: int = 0
+    ) -> None:
         self._here = threading.Lock()  # two threads with small images would wait for each other's Python
-        self._processes: list[_Process] = []
         self._idle: SimpleQueue[_Process] = SimpleQueue()
-
-    def start(self, count: int) -> None:
-        """Starts so many processes, unless some are there."""
-        if not self._processes:
-            self._processes = [_Process(self._settings, self._idle) for _ in range(count)]
+        self._processes = [_Process((settings, image, seed, source), self._idle) for _ in range(others)]
+        self._open = ExitStack()
+        reader = self._open.enter_context(source.reader()) if source else None
+        self._own = ImageMaker(settings, image, seed, reader)  # while the others do the same
 
     def batches(self, images: Iterable[Image]) -> Iterator[list[Image]]:
         """Consecutive images that are made together."""
@@ -59,7 +55,7 @@ class Makers:
         """
         with suppress(Empty):
             return self._made_by(self._idle.get_nowait(), batch)
-        if sum(len(image.data) for image in batch) > _MUCH:
+        if sum(image.bytes for image in batch) > _MUCH:
             return self._made_here(batch, self._own.make(batch))
         while not self._here.acquire(timeout=0.001 if self._processes else -1):
             with suppress(Empty):
@@ -70,16 +66,22 @@ class Makers:
             self._here.release()
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the processes; no thread is at work."""
         for process in self._processes:
             process.end()
         self._processes = []
+        self._open.close()
+
+    @property
+    def threads(self) -> int:
+        """That keep all processes busy."""
+        return 1 + AT_A_TIME * len(self._processes)
 
     def _made_by(self, process: "_Process", batch: list[Image]) -> list[Made]:
         try:
             made = process.make(batch)
         except (OSError, EOFError):  # it was killed, or hangs: it takes no more, and costs no image
-            process.end()
+            process.kill()
             return self._made_here(batch, self._own.make(batch))
         self._idle.put(process)
         return self._made_here(batch, made)
@@ -93,25 +95,16 @@ class Makers:
 
 
 class _Process:
-    """One process, which puts itself among the idle ones once it is ready."""
+    """One process. Once it is ready it puts itself among the idle ones, as often as it takes batches at a time.
 
-    def __init__(self, settings: tuple[IngestSettings, ImageSettings, int], idle: "SimpleQueue[_Process]") -> None:
-        self._connection, other = Pipe()
-        paths = filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])
-        environment = {"PYTHONPATH": os.pathsep.join(paths), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        with other:
-            number = other.fileno()
-            command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(number)]
-            self._popen: subprocess.Popen[bytes] | None = None
-            with suppress(OSError):  # none can be started: this process works alone
-                self._popen = subprocess.Popen(
-                    command,
-                    env={**os.environ, **environment},
-                    pass_fds=[number],
-                    stdin=subprocess.DEVNULL,
-                    cwd=_ROOT,  # from where Python imports first
-                )
-        if self._popen:
+    It finds the next batch when it has made one: a thread of this process may take milliseconds to bring it.
+    """
+
+    def __init__(self, settings: _Settings, idle: "SimpleQueue[_Process]") -> None:
+        self._helper = take()
+        self._sending, self._answering = threading.Lock(), threading.Condition()
+        self._sent = self._answered = 0
+        if self._helper.started:  # else this process works alone
             threading.Thread(target=self._ready, args=(settings, idle), daemon=True).start()
 
     def make(self, batch: list[Image]) -> list[Made | None]:
@@ -121,35 +114,47 @@ class _Process:
           RuntimeError: what nobody expects of an image, with its name.
           OSError, EOFError: the process has ended, or does not answer in time.
         """
-        self._connection.send(batch)
-        if not self._connection.poll(_SECONDS):
-            raise TimeoutError(f"no images from another process within {_SECONDS:g} s")
-        answer: list[Made | None] | str = self._connection.recv()
+        with self._sending:
+            self._helper.connection.send(batch)
+            number = self._sent
+            self._sent += 1
+        with self._answering:
+            self._answering.wait_for(lambda: self._answered == number)
+        try:
+            if not self._helper.connection.poll(_SECONDS):
+                raise TimeoutError(f"no images from another process within {_SECONDS:g} s")
+            answer: list[Made | None] | str = self._helper.connection.recv()
+        finally:
+            with self._answering:
+                self._answered += 1
+                self._answering.notify_all()
         if isinstance(answer, str):
             raise RuntimeError(answer)  # noqa: TRY004 - what the other process raised
         return answer
 
-    def end(self) -> None:
-        if self._popen:
-            self._popen.kill()
-            self._popen.wait()
-        self._connection.close()
+    def kill(self) -> None:
+        self._helper.kill()
 
-    def _ready(self, settings: tuple[IngestSettings, ImageSettings, int], idle: "SimpleQueue[_Process]") -> None:
+    def end(self) -> None:
+        self._helper.end()
+
+    def _ready(self, settings: _Settings, idle: "SimpleQueue[_Process]") -> None:
         with suppress(OSError, EOFError):
-            self._connection.send(settings)
-            self._connection.recv()
-            idle.put(self)
+            self._helper.connection.send(settings)
+            self._helper.connection.recv()
+            for _ in range(AT_A_TIME):
+                idle.put(self)
 
 
 def main(tf: Any) -> None:
-    """Makes images until the other end of the connection is closed, whose number is the process's only argument."""
-    connection = Connection(int(sys.argv[1]))
+    """Makes images until the other end of the connection is closed."""
+    connection = connection_to_parent()
     tf.config.threading.set_intra_op_parallelism_threads(1)  # the other cores have processes of their own
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    with suppress(EOFError, OSError):
-        settings, image, seed = connection.recv()
-        maker = ImageMaker(settings, image, seed, takes_large=False)
+    with suppress(EOFError, OSError), ExitStack() as stack:
+        settings, image, seed, source = connection.recv()
+        reader = stack.enter_context(source.reader()) if source else None
+        maker = ImageMaker(settings, image, seed, reader, takes_large=False)
         connection.send(None)
         while True:
             batch = connection.recv()

@@ -32,6 +32,11 @@ class Digests:
         self._stored = _read(store) if store else {}
         self._kept: dict[str, list[str]] = {}
 
+    @property
+    def count(self) -> int:
+        """Of how many files the digest was asked for."""
+        return len(self._kept)
+
     def of(self, folder: Folder, files: Sequence[File], longest: int | None = None) -> list[str]:
         """The digest of each file; see ``Folder.digest``."""
         pieces = [files[start : start + _PIECE] for start in range(0, len(files), _PIECE)]

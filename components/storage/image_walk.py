@@ -18,7 +18,7 @@ To change what counts as an image, or what is skipped, change this module.
 import os
 import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from components.storage.other_files import NOT_AN_IMAGE, seems_no_image, why_not_read
@@ -64,7 +64,7 @@ def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
         reason = BROKEN_LINK if file.linked and not file.changed else "not a regular file"
     elif printable(file.path) != file.path:
         reason = "its name is not UTF-8"
-    elif PurePosixPath(file.path).suffix.lower() in _SUFFIXES:
+    elif _suffix(file.path) in _SUFFIXES:
         return ""
     else:
         try:
@@ -74,6 +74,13 @@ def why_not_an_image(file: File, beginning: Callable[[], bytes]) -> str:
         else:
             return "" if has_image_magic(first) else why_not_read(file.path, file.bytes, first)
     return f"{NOT_AN_IMAGE}: {reason}" if seems_no_image(file.path) else reason
+
+
+def _suffix(path: str) -> str:
+    """As ``PurePath.suffix`` in lower case, in a tenth of its time."""
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
 def printable(name: str) -> str:

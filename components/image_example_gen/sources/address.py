@@ -58,6 +58,10 @@ class SpanSource:
         self.spans = tuple(spans)
         self._sources = {span.number: open_one(span.address) for span in spans}
 
+    @property
+    def shareable(self) -> bool:
+        return False  # its reader opens the spans one after the other
+
     def list(self) -> Listing:
         listings = [(span, self._sources[span.number].list()) for span in self.spans]
         found = [_in_span(image, span) for span, one in listings for image in one.found]

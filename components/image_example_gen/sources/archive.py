@@ -32,6 +32,8 @@ class ArchiveSource:
       name: of its file; its content decides which format it has.
     """
 
+    shareable = False  # an archive is read in its order
+
     def __init__(self, folder: Folder, name: str, layout: Layout, skip: Sequence[str] = SYSTEM_NAMES) -> None:
         self._folder, self._name, self._layout, self._skip = folder, name, layout, tuple(skip)
         self._archive: _Archive | None = None

@@ -37,6 +37,8 @@ class FolderSource:
       max_bytes: of a longer file, which is never read, only the beginning counts.
     """
 
+    shareable = True
+
     def __init__(
         self, folder: Folder, layout: Layout, skip: Sequence[str] = SYSTEM_NAMES, max_bytes: int | None = None
     ) -> None:

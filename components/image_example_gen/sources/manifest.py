@@ -44,6 +44,8 @@ class ManifestSource:
     it, or is empty; either way it is nobody's genuine image, so that it gets an identity of its own.
     """
 
+    shareable = True
+
     def __init__(self, folder: Folder, name: str, max_bytes: int | None = None) -> None:
         self._folder, self._name = folder, name
         self._max_bytes = max_bytes  # of a longer file, which is never read, only the beginning counts

@@ -102,6 +102,10 @@ class Reader(Protocol):
 class Source(Protocol):
     """Images somewhere. Picklable: it is sent to Beam's workers."""
 
+    @property
+    def shareable(self) -> bool:
+        """Whether a reader may be used by several threads, and several processes read as quickly as one."""
+
     def list(self) -> Listing:
         """Reads names, and of files whose names do not decide the first bytes.
 

@@ -8,12 +8,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from components.image_example_gen.helper_processes import MANY, end_waiting, prepared
 from components.run_outcome.summary import FILE, RunSummary, recorded_summaries
 from components.run_outcome.verdict import Outcome, cause_of
 from components.serving_folder.serving_folder import check_writable, history, served_key
@@ -78,7 +79,8 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
         _close_vanished(config, output)
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
-        data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
+        digests = Digests(output / DIGESTS)
+        data_digest = data_fingerprint(config, data_root, digests)
         check_weights(config.encoder, config.image)
         inputs = Inputs(config, output, data_root, data_digest)
         run_id = new_run_id(output)
@@ -94,9 +96,10 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
             )
             with announced_run(output, run_id) as announce_end:
                 earlier = inputs.earlier()
-                summary = (earlier and _repeated(config, output, earlier, run_id, console)) or _execute(
-                    config, output, data_root, data_digest, run_id, console
-                )
+                summary = earlier and _repeated(config, output, earlier, run_id, console)
+                if not summary:
+                    with prepared() if digests.count >= MANY else nullcontext():
+                        summary = _execute(config, output, data_root, data_digest, run_id, console)
                 ending.record()
                 announce_end(summary)
             summary.settled = inputs.settled(summary)
@@ -268,8 +271,13 @@ def _run_graph(config: Config, output: Path, data_root: str, data_digest: str, r
         environment = load_environment(config, plain, data_root, data_digest, run_id, stages)
         from pipeline.runners.local import runner
 
+        def on_node(node: str, finished: bool) -> None:
+            stages.on_node(node, finished)
+            if finished and node == "ImageExampleGen":
+                end_waiting()
+
         try:
-            runner.run(config, environment, stages.on_node)
+            runner.run(config, environment, on_node)
         except Exception as error:
             if cause_of(error, NotEnoughNewData):
                 stages.finish()  # the node did its work

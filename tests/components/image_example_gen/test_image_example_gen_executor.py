@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from apache_beam.testing.test_pipeline import TestPipeline
-from apache_beam.testing.util import assert_that, equal_to
 from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 
@@ -184,22 +183,22 @@ def test_other_processes_give_the_same_files(data, tmp_path, monkeypatch):
     Image.new("L", (40, 30)).save(data / "identität 1" / "large.jpg")
     (data / "identität 2" / "damaged.png").write_bytes((data / "identität 1" / "0.png").read_bytes()[:-30])
     run(data, tmp_path / "here", max_quarantined=0.5)
-    monkeypatch.setattr(transforms, "_MANY", 0)
+    monkeypatch.setattr(transforms, "MANY", 0)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     made = []
     real = making_processes._Process.make
     monkeypatch.setattr(making_processes._Process, "make", lambda *args: made.append(real(*args)) or made[-1])
-    start = making_processes.Makers.start
+    start = making_processes.Makers.__init__
 
-    def start_and_wait(makers, count):
-        start(makers, count)
+    def start_and_wait(makers, *arguments):
+        start(makers, *arguments)
         until = time.monotonic() + 120
-        while makers._idle.qsize() < count:
+        while makers._idle.qsize() < 2 * making_processes.AT_A_TIME:
             assert time.monotonic() < until
             time.sleep(0.05)
         makers._here.acquire()  # this process is busy
 
-    monkeypatch.setattr(making_processes.Makers, "start", start_and_wait)
+    monkeypatch.setattr(making_processes.Makers, "__init__", start_and_wait)
     run(data, tmp_path / "there", max_quarantined=0.5)
     assert sum(len(some) for some in made) == 39
     for name in ("examples", "report"):
@@ -371,13 +370,13 @@ def test_increments_are_read_with_a_sample_of_the_one_before(data, tmp_path):
 def test_a_chunk_written_again_replaces_itself(data, tmp_path):
     source = FolderSource(open_folder(str(data)), "identity")
     found = source.list().found
-    write = transforms.WriteImages(source, str(tmp_path / "out"), IngestSettings(split=SPLIT), IMAGE, seed=2)
-    ids = [one.image_id for one in found]
+    folders = [str(tmp_path / name) for name in ("out", "rows")]
+    write = transforms.WriteImages(source, *folders, IngestSettings(split=SPLIT), IMAGE, seed=2)
     written = []
     for _ in range(2):
         with TestPipeline() as pipeline:
-            rows = pipeline | beam.Create(transforms.chunked(found, 7)) | write
-            assert_that(rows | beam.FlatMap(lambda some: [row.image_id for row in some]), equal_to(ids))
+            _ = pipeline | beam.Create([transforms.packed(chunk) for chunk in transforms.chunked(found, 7)]) | write
+        assert [row.image_id for row in image_records.read_rows(folders[1])] == [one.image_id for one in found]
         written.append(contents(tmp_path / "out"))
     assert written[0] == written[1]
 

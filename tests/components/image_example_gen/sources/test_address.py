@@ -27,6 +27,8 @@ from components.storage.folders import read_file
 
 @register_source("images in JSON (.json)", has_suffix(".json"))
 class JsonSource:
+    shareable = True
+
     def __init__(self, address, settings):
         self._images = {
             f"{identity}/{number}.png": text.encode()
