@@ -18,11 +18,12 @@ class RequestError(Exception):
     Attributes:
       status: the HTTP status; a client may repeat the request after 429 and 503.
       message: what is wrong, and with which instance.
+      nonsense: whether it was no request at all; its answer has to wait (``connections.NONSENSE_SECONDS``).
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, nonsense: bool = False) -> None:
         super().__init__(status, message)
-        self.status, self.message = status, message
+        self.status, self.message, self.nonsense = status, message, nonsense
 
     def __str__(self) -> str:
         return self.message

@@ -20,6 +20,9 @@ MAX_CONNECTIONS = 900  # below the 1,024 files that a process may usually open
 MAX_PIPELINED = 16
 MAX_UNREAD_BYTES = 256 * 1024**2  # of answers, on all connections
 LINGER_SECONDS = 2.0  # for what a client still sends after an answer that did not need it
+NONSENSE_SECONDS = (
+    0.1  # before what is no HTTP or no JSON is answered: whoever sends nothing else has less of the server
+)
 _LINGER_PAUSE = 0.01
 _CHECK_SECONDS = 1.0
 _END_OF_HEADERS = b"\r\n\r\n"
@@ -32,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._header_bytes, self._tail = 0, b""
         self._within_headers = True
+        self._refusing = False  # nonsense, whose answer waits
         self._arriving = False  # a request, of which the headers are there
         self._deadline: float | None = None  # for the headers, or for the rest of a request once the server stops
         self._waits_since = self._unread_since = self.loop.time()
@@ -57,6 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more: what it asked is answered, then the connection is closed."""
+        if self._refusing:
+            return True
         if self._arriving or self._unanswered is None:
             return False
         self._unanswered.keep_alive = False
@@ -80,6 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
         return (one for one in self.connections if isinstance(one, BoundedProtocol) and one is not self)
 
     def data_received(self, data: bytes) -> None:
+        if self._refusing:
+            return
         if self._within_headers:
             self._header_bytes += self._header_part(data)
             if self._header_bytes > MAX_HEADER_BYTES:  # before they are parsed: they may arrive all at once
@@ -140,7 +148,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unanswered.keep_alive = False
             self.flow.pause_reading()
         else:
-            self._refuse(b"400 Bad Request", msg.encode("ascii"))
+            self._refusing, self._deadline = True, None
+            self.flow.pause_reading()
+            self.loop.call_later(NONSENSE_SECONDS, self._refuse, b"400 Bad Request", msg.encode("ascii"))
 
     def _await_headers(self) -> None:
         self._within_headers = True

@@ -1,5 +1,6 @@
 """What the model server and the transformer share: metrics, errors as JSON, the application of their endpoints."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.serving.server.admission import RequestError
-from pipeline.serving.server.connections import Lingering
+from pipeline.serving.server.connections import NONSENSE_SECONDS, Lingering
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -127,6 +128,8 @@ def application(
 
 async def _refused(_: Request, error: Exception) -> Response:
     known = error if isinstance(error, RequestError) else RequestError(500, str(error))
+    if known.nonsense:
+        await asyncio.sleep(NONSENSE_SECONDS)
     return _error(known.status, known.message)
 
 

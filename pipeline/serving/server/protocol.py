@@ -79,16 +79,18 @@ def parse_json(body: bytes | bytearray, limits: Limits) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except RecursionError:
-        raise bad_request("JSON Parse error: nested too deeply") from None
+        raise _no_json("nested too deeply") from None
     except UnicodeDecodeError:
-        raise bad_request("JSON Parse error: not in UTF-8") from None
+        raise _no_json("not in UTF-8") from None
     except ValueError as error:
-        raise bad_request(
-            f"JSON Parse error: {error}" if body.strip() else "JSON Parse error: the body is empty"
-        ) from None
+        raise _no_json(str(error) if body.strip() else "the body is empty") from None
     if not isinstance(document, dict):
         raise bad_request(f"the body must be a JSON object, not {_kind(document)}")
     return document
+
+
+def _no_json(why: str) -> RequestError:
+    return RequestError(400, f"JSON Parse error: {why}", nonsense=True)
 
 
 def _rows_of_instances(instances: Any, inputs: tuple[str, ...], limits: Limits) -> list[tuple[bytes, ...]]:

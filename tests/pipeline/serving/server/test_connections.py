@@ -143,6 +143,42 @@ class TestHeaders:
                 assert time.monotonic() < until
 
 
+class TestNonsense:
+    @pytest.mark.parametrize(
+        "sent",
+        [b"\0\1\2 nonsense\r\n\r\n", request("POST", "/read", CHUNKED, body=b"zz\r\n"), b"GET\r\n\r\n" * 2],
+        ids=["bytes", "chunk", "line"],
+    )
+    def test_what_is_no_http_waits_for_its_answer_and_others_do_not(self, url, monkeypatch, sent):
+        monkeypatch.setattr(connections, "NONSENSE_SECONDS", 1.0)
+        begun = time.monotonic()
+        with connection(url) as client:
+            client.sendall(sent)
+            with connection(url) as other:
+                other.sendall(request("GET", "/healthz"))
+                assert other.recv(4096).startswith(b"HTTP/1.1 200")
+                assert time.monotonic() < begun + 0.9
+            assert everything(client).startswith(b"HTTP/1.1 400")
+        assert 0.9 < time.monotonic() - begun < GUARD
+
+    def test_more_of_it_changes_nothing(self, url, monkeypatch):
+        monkeypatch.setattr(connections, "NONSENSE_SECONDS", 0.3)
+        with connection(url) as client:
+            with suppress(OSError):
+                for _ in range(10):
+                    client.sendall(b"\0nonsense\r\n\r\n")
+                    time.sleep(0.01)
+            assert everything(client).count(b"HTTP/1.1") == 1
+
+    def test_whoever_does_not_wait_leaves_nothing_behind(self, url, monkeypatch):
+        monkeypatch.setattr(connections, "NONSENSE_SECONDS", 0.2)
+        for _ in range(20):
+            with connection(url) as client:
+                client.sendall(b"\0nonsense\r\n\r\n")
+        time.sleep(0.4)
+        assert httpx.get(f"{url}/healthz").status_code == 200
+
+
 class TestAnswersThatNobodyReads:
     def test_there_is_a_deadline(self, url, monkeypatch):
         monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.3)

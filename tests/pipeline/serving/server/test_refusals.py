@@ -18,7 +18,7 @@ from running_server import serving
 from tiny_model import GREY, pair_example, patterns, png
 
 from components.serving_folder.storage import link_or_copy
-from pipeline.serving.server import connections
+from pipeline.serving.server import connections, endpoints
 from pipeline.serving.server.admission import Limits
 
 PREDICT = "/v1/models/siamese:predict"
@@ -346,3 +346,17 @@ def slow_upload(url):
     with connection(url) as client:
         client.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{{".encode())
         yield client
+
+
+@pytest.mark.parametrize("body", [b"[" * 10_000, b"", b"\xff", b"{'single': 1}"])
+def test_what_is_no_json_waits_for_its_answer(server, monkeypatch, body):
+    monkeypatch.setattr(endpoints, "NONSENSE_SECONDS", 0.5)
+    begun = time.monotonic()
+    answer = httpx.post(server.url + PREDICT, content=body)
+    assert (answer.status_code, "JSON Parse error" in answer.json()["error"]) == (400, True)
+    assert time.monotonic() - begun >= 0.5
+
+
+def test_a_wrong_request_in_json_does_not(server, monkeypatch):
+    monkeypatch.setattr(endpoints, "NONSENSE_SECONDS", 60)
+    assert httpx.post(server.url + PREDICT, json={"instances": "no list"}, timeout=30).status_code == 400
