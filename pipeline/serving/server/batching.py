@@ -1,10 +1,12 @@
 """Dynamic batching: concurrent requests are answered by one call of the model.
 
 There is no batching delay: an idle model is called at once, and requests that arrive during the call form the next
-batch. So a single client sees the latency of one call, and many clients fill the batches.
+batch. So a single client sees the latency of one call, and many clients fill the batches. Several calls at a time are
+made only of a model that takes long: the others would cost more in threads and small batches than a second core gives.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -12,6 +14,9 @@ from typing import Any
 
 from pipeline.serving.server.admission import RequestError
 from pipeline.serving.server.instances import Prepared
+
+_LONG = 0.01  # seconds of a call, of which there may be several at a time
+_WEIGHT = 0.1  # of the last call in the mean
 
 Row = tuple[bytes, ...]
 Answer = dict[str, Any] | Exception
@@ -38,7 +43,7 @@ class Batcher:
     Args:
       answer: rows to answers, one each; runs in ``executor``.
       executor: runs the calls of the model.
-      calls: number of concurrent calls.
+      calls: number of concurrent calls, if they take long.
       max_batch: rows in a call.
       max_pixels: of all images in a call of more than one row.
       on_batch: called with the number of rows of each call.
@@ -57,6 +62,7 @@ class Batcher:
         self._calls, self._max_batch, self._max_pixels = calls, max_batch, max_pixels
         self._queue: deque[tuple[_Ticket, int, Row, int]] = deque()
         self._running = 0
+        self._seconds = 0.0  # of a call, the mean of the last ones
 
     async def submit(self, prepared: Prepared) -> list[dict[str, Any]]:
         """The answers to the rows of one request, in order.
@@ -72,13 +78,21 @@ class Batcher:
         return checked([answer or {} for answer in ticket.answers])
 
     def _next(self) -> None:
-        if self._running == self._calls or not (batch := self._take()):
+        calls = self._calls if self._seconds > _LONG else 1
+        if self._running >= calls or not (batch := self._take()):
             return
         self._running += 1
         self._on_batch(len(batch))
         rows = [row for _, _, row, _ in batch]
-        answered = asyncio.get_running_loop().run_in_executor(self._executor, self._answer, rows)
+        answered = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, rows)
         answered.add_done_callback(lambda future: self._finish(batch, future))
+
+    def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
+        begun = time.perf_counter()
+        try:
+            return self._answer(rows)
+        finally:
+            self._seconds += _WEIGHT * (time.perf_counter() - begun - self._seconds)
 
     def _take(self) -> list[tuple[_Ticket, int, Row, int]]:
         batch: list[tuple[_Ticket, int, Row, int]] = []

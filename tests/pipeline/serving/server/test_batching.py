@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -104,3 +105,25 @@ def test_a_client_that_left_is_not_answered(model):
 
     asyncio.run(asked())
     assert model.batches == [[b"a"], [b"c"]]
+
+
+@pytest.mark.parametrize(("seconds", "at_a_time"), [(0.0, 1), (0.05, 2)])
+def test_only_a_model_that_takes_long_is_asked_by_several_threads(seconds, at_a_time):
+    running, most = [], []
+
+    def model(rows):
+        running.append(rows)
+        most.append(len(running))
+        time.sleep(seconds)
+        running.remove(rows)
+        return [{"x": row[0]} for row in rows]
+
+    async def asked():
+        with ThreadPoolExecutor(2) as executor:
+            batcher = Batcher(model, executor, 2, 1, 100)
+            requests = (batcher.submit(Prepared([(bytes([number]),)], [1])) for number in range(30))
+            return await asyncio.gather(*requests)
+
+    answers = asyncio.run(asked())
+    assert [one[0]["x"] for one in answers] == [bytes([number]) for number in range(30)]
+    assert max(most) == at_a_time
