@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from pipeline.serving.server.admission import RequestError
@@ -78,14 +79,12 @@ class Batcher:
         return checked([answer or {} for answer in ticket.answers])
 
     def _next(self) -> None:
-        calls = self._calls if self._seconds > _LONG else 1
-        if self._running >= calls or not (batch := self._take()):
-            return
-        self._running += 1
-        self._on_batch(len(batch))
-        rows = [row for _, _, row, _ in batch]
-        answered = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, rows)
-        answered.add_done_callback(lambda future: self._finish(batch, future))
+        while self._running < (self._calls if self._seconds > _LONG else 1) and (batch := self._take()):
+            self._running += 1
+            self._on_batch(len(batch))
+            rows = [row for _, _, row, _ in batch]
+            answered = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, rows)
+            answered.add_done_callback(partial(self._finish, batch))
 
     def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
         begun = time.perf_counter()
