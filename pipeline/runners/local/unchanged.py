@@ -14,11 +14,11 @@ from pathlib import Path
 from components.run_outcome.summary import RunSummary, recorded_summaries, versions
 from components.serving_folder.serving_folder import served_key
 from components.storage.artifact_checksums import damage
-from components.storage.folders import read_file
 from models.addresses import is_address
 from models.code_digest import project_digest
 from models.data.features import AUGMENTED
 from models.export.manifest import CARD_FILE
+from models.user_files import MOST_BYTES, read_text
 from pipeline.config.configuration import Config
 from pipeline.environment.output_folder import METADATA, check_metadata, serving_address, written_metadata
 from pipeline.environment.pretrained import weights_digest
@@ -45,7 +45,7 @@ class Inputs:
         content = {
             "config": config.model_dump(mode="json"),
             "images": [data_root, data_digest],
-            "schema": read_file(schema).decode("utf-8", "replace") if schema else None,
+            "schema": read_text(schema, "data-bad-schema", MOST_BYTES) if schema else None,
             "weights": weights_digest(config.encoder, kept=True),
             "code": project_digest(),
             "versions": versions(),
