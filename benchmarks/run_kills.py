@@ -27,6 +27,7 @@ from benchmarks._small_runs import require, run_arguments, write_images
 
 _VERDICTS = (0, 3)
 _WAYS = ("process", "group", "process", "group", "child", "push")  # in turn
+_CHILD_SECONDS = 60.0
 
 
 def main() -> None:
@@ -111,11 +112,7 @@ class Place:
         with suppress(ProcessLookupError):
             (os.kill if way == "process" else os.killpg)(process.pid, signal.SIGKILL)
         ended = process.wait()
-        with suppress(ProcessLookupError):  # of a process that was killed alone, the children end by themselves
-            os.killpg(process.pid, 0)
-            time.sleep(5)
-            os.killpg(process.pid, 0)
-            raise AssertionError("violated: a child of a killed run is still there")
+        _await_children(process.pid)
         return ended == -signal.SIGKILL
 
     def listed(self) -> list[dict[str, Any]]:
@@ -154,6 +151,16 @@ class Place:
         left = [*self._temporary.iterdir(), *self._output.rglob(".staging-*"), *self._output.rglob("beam-temp*")]
         require(not left, f"no temporary files are left: {left}")
         return len(folders)
+
+
+def _await_children(group: int) -> None:
+    """Waits for those of a process that was killed alone, which end by themselves once they have loaded TensorFlow."""
+    until = time.monotonic() + _CHILD_SECONDS
+    with suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.killpg(group, 0)
+            time.sleep(0.1)
+        raise AssertionError("violated: a child of a killed run is still there")
 
 
 def _children(pid: int) -> Iterator[int]:
