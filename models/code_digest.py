@@ -130,8 +130,13 @@ class SourceTree:
     def whole(self) -> str:
         """SHA-256 over all files below the project's packages, and the versions of libraries."""
         versions = [*_library_versions(), *((name, _version_of_module(name)) for name in sorted(_WHERE_IMPORTED))]
-        files = (file for package in _PACKAGES for file in self._root.joinpath(package).rglob("*") if file.is_file())
-        return self._of_files(versions, sorted(file for file in files if file.suffix != ".pyc"))
+        files = (file for package in _PACKAGES for file in self._root.joinpath(package).rglob("*"))
+        return self._of_files(versions, sorted(file for file in files if self._is_source(file)))
+
+    def _is_source(self, file: Path) -> bool:
+        """Whether it is no bytecode, no hidden file, and no folder."""
+        parts = file.relative_to(self._root).parts
+        return not any(part.startswith((".", "__pycache__")) for part in parts) and file.is_file()
 
     def closure(self, *names: str) -> list[str]:
         """The paths that the digest is made of, relative to the root, sorted.

@@ -18,7 +18,12 @@ class LazyModule:
     def __init__(self, name: str) -> None:
         self._name = name
 
+    def __reduce__(self) -> tuple[type["LazyModule"], tuple[str]]:
+        return LazyModule, (self._name,)
+
     def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):  # of protocols, such as that of copies
+            raise AttributeError(attribute)
         found = getattr(importlib.import_module(self._name), attribute)
         setattr(self, attribute, found)
         return found

@@ -77,7 +77,10 @@ def prepared() -> Iterator[None]:
 
 def take() -> HelperProcess:
     """One of the processes that are prepared, or a new one."""
-    return _waiting.pop() if _waiting else HelperProcess()
+    try:
+        return _waiting.pop()
+    except IndexError:
+        return HelperProcess()
 
 
 def end_waiting() -> None:

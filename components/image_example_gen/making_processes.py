@@ -57,7 +57,7 @@ class Makers:
             return self._made_by(self._idle.get_nowait(), batch)
         if sum(image.bytes for image in batch) > _MUCH:
             return self._made_here(batch, self._own.make(batch))
-        while not self._here.acquire(timeout=0.001 if self._processes else -1):
+        while not self._here.acquire(timeout=0.005 if self._processes else -1):
             with suppress(Empty):
                 return self._made_by(self._idle.get_nowait(), batch)
         try:
@@ -105,7 +105,8 @@ class _Process:
         self._sending, self._answering = threading.Lock(), threading.Condition()
         self._sent = self._answered = 0
         if self._helper.started:  # else this process works alone
-            threading.Thread(target=self._ready, args=(settings, idle), daemon=True).start()
+            self._starting = threading.Thread(target=self._ready, args=(settings, idle), daemon=True)
+            self._starting.start()
 
     def make(self, batch: list[Image]) -> list[Made | None]:
         """As ``ImageMaker.make``.
@@ -136,6 +137,9 @@ class _Process:
         self._helper.kill()
 
     def end(self) -> None:
+        self._helper.kill()
+        if self._helper.started:
+            self._starting.join()  # which the end of the process ends
         self._helper.end()
 
     def _ready(self, settings: _Settings, idle: "SimpleQueue[_Process]") -> None:

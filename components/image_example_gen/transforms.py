@@ -3,7 +3,7 @@
 import pickle
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
@@ -84,7 +84,7 @@ class _WriteChunk(beam.DoFn):
         self._ahead = deque[tuple[_Writing, Future[list[Made]]]]()
         self._open: list[_Writing] = []
 
-    def process(self, element: bytes) -> None:
+    def process(self, element: bytes) -> Iterable[None]:
         chunk: Chunk = pickle.loads(element)  # noqa: S301 - what ``packed`` made
         makers = self._makers or self._started(chunk.of)
         writing = _Writing(chunk, self._uri, self._rows)
@@ -96,6 +96,7 @@ class _WriteChunk(beam.DoFn):
                 self._ahead.append((writing, self._pool.submit(makers.make, batch)))
                 writing.batches += 1
             writing.begun = True
+        return ()
 
     def finish_bundle(self) -> None:
         with self._discarded_on_errors():

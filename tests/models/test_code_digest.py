@@ -257,3 +257,20 @@ class TestThisProject:
         ):  # pairs may be mined with the distance that serves
             closure = SourceTree(ROOT).closure(f"components.{component}.component")
             assert not [file for file in closure if "losses" in file or "training" in file]
+
+
+def test_the_whole_is_of_every_source_and_of_nothing_that_python_writes_beside(tmp_path):
+    for name, content in PROJECT.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    before = SourceTree(tmp_path).whole()
+    cache = tmp_path / "models" / "__pycache__"
+    cache.mkdir()
+    for path in (cache / "data.cpython-310.pyc.139", cache / "data.cpython-310.pyc", tmp_path / "models" / ".data.swp"):
+        path.write_bytes(b"x")
+    assert SourceTree(tmp_path).whole() == before
+    for name in ("components/other/unrelated.py", "components/room/templates/page.html.j2"):
+        (tmp_path / name).write_text("changed")
+        assert SourceTree(tmp_path).whole() != before
+        before = SourceTree(tmp_path).whole()

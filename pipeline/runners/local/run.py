@@ -102,9 +102,11 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
                         summary = _execute(config, output, data_root, data_digest, run_id, console)
                 ending.record()
                 announce_end(summary)
-            summary.settled = inputs.settled(summary)
             summary.seconds = round(time.monotonic() - started, 1)
             recorded = _recorded(summary, run_dir)
+            if recorded and (settled := _settled(inputs, summary)):
+                summary.settled = settled
+                recorded = _recorded(summary, run_dir)
             if recorded and summary.signal in (None, signal.SIGINT):  # whoever sent another may not wait for a report
                 _report(output, run_dir)
             alerts = summary.same_as or summary.status in ("failed", "interrupted")  # the node Outcome sends the others
@@ -132,6 +134,15 @@ def _ended_if_not_executed(begun: RunSummary, run_dir: Path, ending: Ending) -> 
 
 def _begun(config: Config, run_id: str) -> RunSummary:
     return RunSummary.begun(run_id, config.model_dump(mode="json"), config.digest())
+
+
+def _settled(inputs: Inputs, summary: RunSummary) -> str | None:
+    """``Inputs.settled``, which reads what serves: a failure costs the next run its quick answer, and nothing else."""
+    try:
+        return inputs.settled(summary)
+    except Exception as error:  # noqa: BLE001 - into the log
+        traceback.print_exception(error)
+        return None
 
 
 def _recorded(summary: RunSummary, run_dir: Path) -> bool:
@@ -201,9 +212,7 @@ def _repeated(config: Config, output: Path, earlier: RunSummary, run_id: str, co
     repeated = False
     try:
         repeated = repeat(output, earlier, summary)
-    except UserError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the graph decides
+    except Exception as error:  # noqa: BLE001 - the graph decides, and reports what is wrong
         traceback.print_exception(error)
     finally:
         stages.finish(failed=not repeated)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from components.baseline.report import BaselineReport
 from components.run_outcome.summary import RunSummary, recorded_summaries, versions
 from components.serving_folder.serving_folder import served_key
 from components.storage.artifact_checksums import damage
@@ -18,6 +19,7 @@ from models.addresses import is_address
 from models.code_digest import project_digest
 from models.data.features import AUGMENTED
 from models.export.manifest import CARD_FILE
+from models.training.hosts.cluster import hosts
 from models.user_files import MOST_BYTES, read_text
 from pipeline.config.configuration import Config
 from pipeline.environment.output_folder import METADATA, check_metadata, serving_address, written_metadata
@@ -49,6 +51,7 @@ class Inputs:
             "weights": weights_digest(config.encoder, kept=True),
             "code": project_digest(),
             "versions": versions(),
+            "hosts": hosts().count,
         }
         self._content = json.dumps(content, sort_keys=True)
         self._serving = serving_address(config.push.serving_dir, output)
@@ -100,16 +103,29 @@ def repeat(output: Path, earlier: RunSummary, summary: RunSummary) -> bool:
     artifacts = [one for node in nodes.values() for several in node.outputs.values() for one in several]
     if not nodes or not all(node.finished for node in nodes.values()) or not _intact([one.uri for one in artifacts]):
         return False
-    with written_metadata(output):
+    _copy_files(output, earlier.run_id, summary.run_id)
+    with written_metadata(output):  # last: an error before it leaves a run that the graph can begin
         repeat_nodes(output / METADATA, earlier.run_id, summary.run_id)
     for name in set(RunSummary.model_fields) - {"run_id", "seconds", "timings", "peak_memory_mb", "config", "alert"}:
         setattr(summary, name, getattr(earlier, name))
     summary.same_as = earlier.same_as or earlier.run_id
-    summary.cached = list(nodes)
-    summary.already_serving = earlier.status == "pushed"
+    summary.cached, summary.timings = list(nodes), dict.fromkeys(nodes, 0.0)
+    if earlier.status == "pushed" and not earlier.already_serving:
+        _compare_with_itself(summary)
     summary.conclude(summary.outcome)
-    _copy_files(output, earlier.run_id, summary.run_id)
     return True
+
+
+def _compare_with_itself(summary: RunSummary) -> None:
+    """The model of this run serves, since the earlier run pushed it; that one had another baseline, or none."""
+    model = summary.baseline.get("model_digest")
+    summary.already_serving = True
+    summary.baseline = BaselineReport(status="served", version=summary.pushed_version, model_digest=model).model_dump()
+    summary.baseline_metrics, summary.gains = {}, {}
+    same = f"the model that serves, version {summary.pushed_version}, is this one"
+    summary.gates = [
+        gate.model_copy(update={"reason": same}) if gate.name.startswith("baseline") else gate for gate in summary.gates
+    ]
 
 
 def _intact(uris: Sequence[str]) -> bool:
@@ -121,5 +137,5 @@ def _copy_files(output: Path, earlier: str, run_id: str) -> None:
     listings = output / "quarantine"
     pairs += [(listings / f"{earlier}{ending}", listings / f"{run_id}{ending}") for ending in _LISTINGS]
     for source, target in pairs:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # a full disk is met by what has to be written
             shutil.copyfile(source, target)

@@ -17,7 +17,7 @@ from pipeline.serving.server.admission import RequestError
 from pipeline.serving.server.instances import Prepared
 
 _LONG = 0.01  # seconds of a call, of which there may be several at a time
-_WEIGHT = 0.1  # of the last call in the mean
+_WEIGHT = 0.1  # of the last call in the mean; one that takes much longer counts as twice that
 
 Row = tuple[bytes, ...]
 Answer = dict[str, Any] | Exception
@@ -80,10 +80,11 @@ class Batcher:
 
     def _next(self) -> None:
         while self._running < (self._calls if self._seconds > _LONG else 1) and (batch := self._take()):
+            answer = self._answer if self._running else self._timed  # several slow each other
             self._running += 1
             self._on_batch(len(batch))
             rows = [row for _, _, row, _ in batch]
-            answered = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, rows)
+            answered = asyncio.get_running_loop().run_in_executor(self._executor, answer, rows)
             answered.add_done_callback(partial(self._finish, batch))
 
     def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
@@ -91,7 +92,7 @@ class Batcher:
         try:
             return self._answer(rows)
         finally:
-            self._seconds += _WEIGHT * (time.perf_counter() - begun - self._seconds)
+            self._seconds += _WEIGHT * (min(time.perf_counter() - begun, 2 * _LONG) - self._seconds)
 
     def _take(self) -> list[tuple[_Ticket, int, Row, int]]:
         batch: list[tuple[_Ticket, int, Row, int]] = []

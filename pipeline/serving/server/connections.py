@@ -35,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._header_bytes, self._tail = 0, b""
         self._within_headers = True
+        self._cycles: list[RequestResponseCycle] = []  # the requests that are not answered
         self._refusing = False  # nonsense, whose answer waits
         self._arriving = False  # a request, of which the headers are there
         self._deadline: float | None = None  # for the headers, or for the rest of a request once the server stops
@@ -58,6 +59,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._check is not None:
             self._check.cancel()
         super().connection_lost(exc)
+        for cycle in self._cycles:  # uvicorn does it for the newest request alone: the others would write to nobody
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles = []
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more: what it asked is answered, then the connection is closed."""
@@ -115,12 +120,15 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ValueError("too many requests at a time")
         self._arriving, self._deadline = True, None
         super().on_headers_complete()
+        if (cycle := self._unanswered) and cycle not in self._cycles:
+            self._cycles.append(cycle)
 
     def on_message_complete(self) -> None:
         self._within_headers, self._arriving = True, False  # of the connection's next request
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._cycles = [one for one in self._cycles if not one.response_complete]
         super().on_response_complete()
         if self._within_headers:
             self._await_headers()

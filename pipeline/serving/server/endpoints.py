@@ -20,6 +20,8 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 Route = tuple[str, Callable[[Request], Awaitable[Response]], list[str]]  # (path, endpoint, methods)
 
+_nonsense = asyncio.Semaphore(64)  # answers that wait; with more, their connections would be missing for others
+
 _log = logging.getLogger("siamese.server")
 
 
@@ -128,8 +130,9 @@ def application(
 
 async def _refused(_: Request, error: Exception) -> Response:
     known = error if isinstance(error, RequestError) else RequestError(500, str(error))
-    if known.nonsense:
-        await asyncio.sleep(NONSENSE_SECONDS)
+    if known.nonsense and not _nonsense.locked():
+        async with _nonsense:
+            await asyncio.sleep(NONSENSE_SECONDS)
     return _error(known.status, known.message)
 
 

@@ -180,9 +180,23 @@ def test_a_second_run_on_the_same_is_answered_from_the_first_and_reported(
     assert (second.same_as, second.settled) == (first.run_id, first.settled)
 
 
-@pytest.mark.parametrize("answer", [False, OSError("no store")])
+@pytest.mark.parametrize("answer", [False, OSError("no store"), UserError("damaged", "config-damaged-metadata")])
 def test_a_run_whose_predecessor_cannot_be_taken_over_is_executed(data, tmp_path, executed, monkeypatch, answer):
     assert run(data, tmp_path / "out") == 3
     monkeypatch.setattr(run_module, "repeat", mock.Mock(side_effect=[answer]))
     assert run(data, tmp_path / "out") == 3
     assert len(executed) == 2
+
+
+def test_what_serves_and_cannot_be_read_after_the_run_costs_no_verdict(data, tmp_path, executed, monkeypatch):
+    answers = iter(["none", UserError("no answer", "store-unreachable")])
+
+    def served(_):
+        if isinstance(answer := next(answers), UserError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("pipeline.runners.local.unchanged.served_key", served)
+    assert run(data, tmp_path / "out") == 3
+    (summary,) = read_summaries(tmp_path / "out")
+    assert (summary.status, summary.settled) == ("refused", None)

@@ -19,7 +19,9 @@ from pipeline.runners.local import unchanged
 from pipeline.runners.local.unchanged import Inputs, repeat
 from pipeline.runs.metadata import nodes_of
 
-SETTLING = GateResult(name="floors", passed=True, reason="every floor is reached")
+TWO_HOSTS = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}'
+FLOORS = GateResult(name="floors", passed=True, reason="every floor is reached")
+ALONE = GateResult(name="baseline", passed=True, reason="nothing serves yet to compare with")
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_a_run_that_found_its_model_in_serving_is_found_in_turn(output, served):
     assert found(inputs(output)) == "r1"
 
 
-@pytest.mark.parametrize("what", ["configuration", "images", "place of images", "code", "libraries"])
+@pytest.mark.parametrize("what", ["configuration", "images", "place of images", "code", "libraries", "hosts"])
 def test_anything_else_than_before_is_run(output, served, monkeypatch, what):
     ended(output, "r1", "refused", inputs(output))
     changed = {
@@ -87,6 +89,8 @@ def test_anything_else_than_before_is_run(output, served, monkeypatch, what):
     }
     if what == "code":
         monkeypatch.setattr(unchanged, "project_digest", lambda: "other code")
+    if what == "hosts":
+        monkeypatch.setenv("TF_CONFIG", TWO_HOSTS)
     if what == "libraries":
         monkeypatch.setattr(unchanged, "versions", lambda: {"tfx": "2.0"})
     assert found(changed.get(what, lambda: inputs(output))()) is None
@@ -144,7 +148,9 @@ class Recorded:
             exit_code=0,
             seed=3,
             config_digest="c",
-            gates=[SETTLING],
+            gates=[FLOORS, ALONE],
+            baseline={"status": "none"},
+            gains={"auc": {"value": 0.1}},
             threshold=0.7,
             timings={"Trainer": 4.0},
             seconds=9,
@@ -177,7 +183,11 @@ def test_a_repeated_run_has_the_verdict_and_every_node_reused(recorded):
     new = recorded.new
     assert (new.run_id, new.status, new.exit_code, new.pushed_version) == ("r2", "pushed", 0, 5)
     assert (new.already_serving, new.same_as, new.cached) == (True, "r1", ["Trainer", "Pusher"])
-    assert (new.gates, new.threshold, new.timings, new.seconds, new.alert) == ([SETTLING], 0.7, {}, 0, None)
+    assert (new.threshold, new.seconds, new.alert) == (0.7, 0, None)
+    assert new.timings == {"Trainer": 0.0, "Pusher": 0.0}
+    assert new.gates[0] == FLOORS
+    assert (new.gates[1].passed, "version 5" in new.gates[1].reason) == (True, True)
+    assert (new.baseline["status"], new.baseline["version"], new.baseline_metrics, new.gains) == ("served", 5, {}, {})
     assert new.config == {"name": "faces", "seed": 3}
     before, after = recorded.nodes("r1"), recorded.nodes("r2")
     assert list(after) == list(before)
@@ -193,6 +203,7 @@ def test_a_repeated_run_can_be_repeated(recorded):
     (recorded.output / "runs" / "r3").mkdir()
     assert recorded.repeated()
     assert recorded.new.same_as == "r1"
+    assert recorded.new.baseline["version"] == 5
     assert list(recorded.nodes("r3")) == ["Trainer", "Pusher"]
 
 
@@ -229,6 +240,11 @@ def test_a_store_that_fails_in_between_has_no_part_of_the_run(recorded):
     ):
         recorded.repeated()
     assert recorded.nodes() == {}
+
+
+def test_files_that_cannot_be_copied_do_not_matter(recorded):
+    (recorded.output / "runs" / "r1" / "model_card.md").mkdir()
+    assert recorded.repeated()
 
 
 def test_a_damaged_store_is_named(recorded):

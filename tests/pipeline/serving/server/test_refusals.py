@@ -1,10 +1,12 @@
 # ruff: noqa: E501 - a malformed body and its error on one line
 """Every malformed request is a 4xx with a reason; other requests are not affected."""
 
+import asyncio
 import base64
 import json
 import re
 import socket
+import struct
 import threading
 import time
 import zlib
@@ -360,3 +362,36 @@ def test_what_is_no_json_waits_for_its_answer(server, monkeypatch, body):
 def test_a_wrong_request_in_json_does_not(server, monkeypatch):
     monkeypatch.setattr(endpoints, "NONSENSE_SECONDS", 60)
     assert httpx.post(server.url + PREDICT, json={"instances": "no list"}, timeout=30).status_code == 400
+
+
+def test_a_client_that_resets_while_its_nonsense_waits_fills_no_log(server, monkeypatch, caplog):
+    monkeypatch.setattr(endpoints, "NONSENSE_SECONDS", 0.3)
+    url = httpx.URL(server.url)
+    sent = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n[".encode()
+    for _ in range(5):
+        client = socket.create_connection((url.host, url.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(sent + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.05)
+        client.close()
+    time.sleep(0.6)
+    assert caplog.records == []
+
+
+def test_only_so_many_answers_to_nonsense_wait(server, monkeypatch):
+    monkeypatch.setattr(endpoints, "NONSENSE_SECONDS", 1.0)
+    monkeypatch.setattr(endpoints, "_nonsense", asyncio.Semaphore(2))
+    seconds = []
+
+    def ask():
+        begun = time.monotonic()
+        answer = httpx.post(server.url + PREDICT, content=b"[", timeout=30)
+        assert answer.status_code == 400
+        seconds.append(time.monotonic() - begun)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one >= 0.9 for one in seconds) == 2
