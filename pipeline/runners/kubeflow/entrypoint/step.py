@@ -20,6 +20,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.standard_artifacts import Boolean, Float, Integer, String
 from tfx.utils import import_utils
 
+from pipeline.config.beam import of_pipeline_args
+from pipeline.runners.beam.checks import check_runner
 from pipeline.runners.in_process_beam import quicken
 from pipeline.runners.kubeflow.compile.passes import CONDITION
 from pipeline.runners.kubeflow.entrypoint import artifacts
@@ -100,6 +102,7 @@ def _run_driver(driver: str, executor_input: pipeline_spec_pb2.ExecutorInput, in
 
 def _context(executor: type[BaseExecutor], step: Step, scratch: str) -> BaseExecutor.Context:
     if issubclass(executor, BaseBeamExecutor):
+        check_runner(of_pipeline_args(step.beam_args))
         quicken()
         return BaseBeamExecutor.Context(beam_pipeline_args=list(step.beam_args), unique_id=step.node, tmp_dir=scratch)
     return BaseExecutor.Context(extra_flags=list(step.beam_args), unique_id=step.node, tmp_dir=scratch)

@@ -1,0 +1,91 @@
+"""The job before the pipeline, on Beam's own job service and pools of workers in processes of their own."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import beam_services
+import pytest
+
+import pipeline
+from components.run_outcome.verdict import one_line
+from models.errors import UserError
+from pipeline.config.beam import BeamSettings
+from pipeline.runners.beam.workers import check_workers, differences, versions
+
+ROOT = Path(pipeline.__file__).parents[1]
+
+
+def settings(services):
+    return BeamSettings(runner="PortableRunner", args=tuple(services.options))
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    with beam_services.services(tmp_path_factory.mktemp("logs")) as running:
+        yield running
+
+
+def test_workers_of_the_same_environment(services):
+    check_workers(settings(services))
+
+
+def test_what_is_not_begun_by_a_cluster_is_not_checked():
+    check_workers(BeamSettings())
+    check_workers(BeamSettings(runner="PortableRunner", args=("--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK")))
+
+
+def test_workers_with_other_code(tmp_path):
+    """A pool that imports the packages of another checkout."""
+    for package in ("components", "configs", "models", "pipeline"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "components" / "image_example_gen" / "transforms.py").open("a") as file:
+        file.write("OTHER = True\n")
+    with (
+        beam_services.services(tmp_path, {"PYTHONPATH": str(tmp_path)}) as services,
+        pytest.raises(UserError) as refused,
+    ):
+        check_workers(settings(services))
+    assert refused.value.code == "beam-versions"
+    assert versions()["siamese-pipeline"] in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_workers_that_cannot_begin(tmp_path):
+    """Their Python has no Beam; Beam itself would wait for them without end."""
+    bare = tmp_path / "bin" / "python"
+    bare.parent.mkdir()
+    bare.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I -S \"$@\"\n")
+    bare.chmod(0o755)
+    started = time.monotonic()
+    with (
+        beam_services.services(tmp_path, {"PATH": str(bare.parent)}) as services,
+        pytest.raises(UserError) as refused,
+    ):
+        check_workers(settings(services), patience=10)
+    assert refused.value.code == "beam-workers"
+    assert time.monotonic() - started < 120
+
+
+def test_the_cause_of_a_failure_in_a_worker_is_shown(services):
+    """Beam reports it within a log of several tracebacks."""
+    job = beam.Pipeline(argv=settings(services).pipeline_args)
+    job | beam.Create(["seventeen"]) | "Read" >> beam.Map(int)
+    with pytest.raises(Exception, match="Traceback") as failed:
+        job.run().wait_until_finish()
+    assert len(str(failed.value)) > 2000
+    line = one_line(failed.value)
+    assert line.startswith("ValueError: invalid literal for int() with base 10: 'seventeen'")
+    assert "Read" in line
+
+
+def test_differences_are_named():
+    ours = {"Python": "3.13", "apache-beam": "2.61.0", "tfx": "1.16.0"}
+    assert differences(ours, ours) == ""
+    found = differences(ours, {"Python": "3.12", "apache-beam": "2.61.0"})
+    assert "Python 3.12" in found
+    assert "3.13" in found
+    assert "tfx" in found
+    assert "apache-beam" not in found
