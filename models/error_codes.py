@@ -23,7 +23,7 @@ _FAILED = " (exit code 1)"
 
 # ``code: cause -> remedy``, sorted; an indented line continues the one before.
 _TABLE = """
-beam-no-answer: a server that an option of Beam names does not answer: job service, worker pool, or a cluster's REST server
+beam-no-answer: a server that an option of Beam names does not answer: job service, pool of workers, or cluster
   -> start it, or correct the address; `beam.check_workers=false` for a pool that only the cluster reaches
 beam-no-job-server: Java, or the jar of the job server that Beam would start, is missing
   -> install Java, name the jar of the installed Beam, or a job server that runs (`--job_endpoint`)

@@ -167,7 +167,7 @@ def first_line(error: Exception) -> str:
 
 
 def remote_cause(text: str) -> str:
-    """The innermost cause in an error's text that has the traceback of another process, Python's or Java's, in one line.
+    """The innermost cause, in one line, in the text of an error that has tracebacks of Python's or Java's in it.
 
     Beam wraps what its workers report in several of them. A text without one stays as it is.
     """

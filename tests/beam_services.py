@@ -34,9 +34,7 @@ def services(logs: Path, pool_environment: Mapping[str, str] | None = None) -> I
     """A job service and a pool of workers; ``pool_environment`` changes the environment variables of the pool."""
     with ExitStack() as stack:
         job = stack.enter_context(_service(logs, "portability.local_job_service_main", "--port", {}))
-        pool = stack.enter_context(
-            _service(logs, "worker.worker_pool_main", "--service_port", pool_environment or {})
-        )
+        pool = stack.enter_context(_service(logs, "worker.worker_pool_main", "--service_port", pool_environment or {}))
         yield Services(job, pool)
 
 

@@ -1,4 +1,4 @@
-"""``python on_loopback.py MODULE ...``: a module of Beam's, whose servers listen on all addresses, on loopback alone."""
+"""``python on_loopback.py MODULE ...``: a module of Beam's, whose servers listen on loopback alone."""
 
 import runpy
 import socket
@@ -12,7 +12,7 @@ _server = grpc.server
 def _on_loopback(*arguments, **options):
     server = _server(*arguments, **options)
     add = server.add_insecure_port
-    server.add_insecure_port = lambda address: add(address.replace("[::]", "127.0.0.1").replace("localhost", "127.0.0.1"))
+    server.add_insecure_port = lambda address: add(f"127.0.0.1:{address.rpartition(':')[2]}")
     return server
 
 

@@ -49,7 +49,7 @@ class BeamSettings(Settings):
 
     @property
     def kind(self) -> str:
-        """The runner's name as Beam reads it: "flink" of ``FlinkRunner``, of ``flink``, and of the class's full name."""
+        """The runner's name as Beam reads it: "flink" of ``FlinkRunner``, ``flink`` and the class's full name."""
         return self.runner.rpartition(".")[2].lower().removesuffix("runner")
 
     @property
@@ -92,7 +92,7 @@ class BeamSettings(Settings):
 
     @property
     def workers_have_code(self) -> bool:
-        """Whether this package is where the workers run: they are this process or its children, or an option names them.
+        """Whether workers have this package: they are this process or its children, or an option names them.
 
         The image of a Docker environment is named by its configuration; ``sdk_container_image`` is Dataflow's.
         """

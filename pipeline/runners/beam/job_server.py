@@ -24,8 +24,8 @@ def check_java(beam: BeamSettings) -> None:
     launcher = beam.options.get("job_server_java_launcher", "java")
     if not shutil.which(launcher):
         raise UserError(
-            f"{beam.runner}: Beam's job server needs Java, and there is no {launcher} on the PATH; install one, or name "
-            "a job server that runs: --job_endpoint=HOST:PORT",
+            f"{beam.runner}: Beam's job server needs Java, and there is no {launcher} on the PATH; install it, or "
+            "name a job server that runs: --job_endpoint=HOST:PORT",
             code="beam-no-job-server",
         )
 
@@ -53,8 +53,8 @@ def check_jar(beam: BeamSettings, option: str, name: str) -> str | None:
         theirs = _version_in(beam, f"--{option}={given}", Path(given))
         if theirs not in (None, ours):
             raise UserError(
-                f"{beam.runner}: --{option}={given}: is of Beam {theirs}, and Beam {ours} is installed; take the jar of "
-                "the same version",
+                f"{beam.runner}: --{option}={given}: is of Beam {theirs}, and Beam {ours} is installed; take the jar "
+                "of the same version",
                 code="beam-versions",
             )
     return given.rpartition("/")[2]
@@ -67,8 +67,8 @@ def _check_download(beam: BeamSettings, option: str, name: str) -> None:
         return
     if why := http_fault(_MAVEN):
         raise UserError(
-            f"{beam.runner}: the jar of Beam's job server is not there, and cannot be downloaded: {why}; name its file: "
-            f"--{option}=.../{name}, or a job server that runs: --job_endpoint=HOST:PORT",
+            f"{beam.runner}: the jar of Beam's job server is not there, and cannot be downloaded: {why}; name its "
+            f"file: --{option}=.../{name}, or a job server that runs: --job_endpoint=HOST:PORT",
             code="beam-no-job-server",
         )
 

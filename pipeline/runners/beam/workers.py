@@ -44,8 +44,8 @@ def check_workers(settings: BeamSettings, patience: float = _PATIENCE) -> None:
         with suppress(Exception):  # what cannot be reached cannot be cancelled
             result.cancel()
         raise UserError(
-            f"{settings.runner}: no worker has finished a first job, of one element, within {patience:g} s; see the log "
-            "of the workers",
+            f"{settings.runner}: no worker has finished a first job, of one element, within {patience:g} s; see "
+            "their log",
             code="beam-workers",
         )
 

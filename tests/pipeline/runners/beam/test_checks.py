@@ -195,8 +195,13 @@ class TestWorkers:
         checks.check_runner(settings("PortableRunner", *options, check_workers=False))
 
     @pytest.mark.parametrize(
-        "option", ["--environment_config={}", '--environment_config={{"url": "{}"}}', "--environment_options=external_service_address={}"]
-    )  # fmt: skip
+        "option",
+        [
+            "--environment_config={}",
+            '--environment_config={{"url": "{}"}}',
+            "--environment_options=external_service_address={}",
+        ],
+    )
     def test_a_pool_answers(self, grpc_server, nobody, option):
         checks.check_runner(settings("PortableRunner", *self.options(grpc_server, option.format(grpc_server))))
         refused = refusal(settings("PortableRunner", *self.options(grpc_server, option.format(nobody))))

@@ -34,7 +34,8 @@ def test_workers_of_the_same_environment(services):
 
 def test_what_is_not_begun_by_a_cluster_is_not_checked():
     check_workers(BeamSettings())
-    check_workers(BeamSettings(runner="PortableRunner", args=("--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK")))
+    loopback = ("--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK")
+    check_workers(BeamSettings(runner="PortableRunner", args=loopback))
 
 
 def test_workers_with_other_code(tmp_path):
