@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -30,23 +30,32 @@ class Services(NamedTuple):
 
 
 @contextmanager
-def services(logs: Path, pool_environment: Mapping[str, str] | None = None) -> Iterator[Services]:
-    """A job service and a pool of workers; ``pool_environment`` changes the environment variables of the pool."""
+def services(
+    logs: Path, pool_environment: Mapping[str, str] | None = None, pool_command: Sequence[str] = ()
+) -> Iterator[Services]:
+    """A job service and a pool of workers.
+
+    ``pool_environment`` changes the environment variables of the pool; ``pool_command`` is called with its command.
+    """
     with ExitStack() as stack:
         job = stack.enter_context(_service(logs, "portability.local_job_service_main", "--port", {}))
-        pool = stack.enter_context(_service(logs, "worker.worker_pool_main", "--service_port", pool_environment or {}))
+        pool = stack.enter_context(
+            _service(logs, "worker.worker_pool_main", "--service_port", pool_environment or {}, pool_command)
+        )
         yield Services(job, pool)
 
 
 @contextmanager
-def _service(logs: Path, module: str, option: str, environment: Mapping[str, str]) -> Iterator[str]:
+def _service(
+    logs: Path, module: str, option: str, environment: Mapping[str, str], command: Sequence[str] = ()
+) -> Iterator[str]:
     port = free_port()
     log = logs / f"{module}.{port}.log"
     # The pool starts its workers as `python`.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, str(_LAUNCHER), f"apache_beam.runners.{module}", f"{option}={port}"],
+            [*command, sys.executable, str(_LAUNCHER), f"apache_beam.runners.{module}", f"{option}={port}"],
             stdout=file,
             stderr=file,
             cwd=logs,  # from where Python imports first

@@ -81,7 +81,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
         config = with_absolute_paths(config)  # the working folder will be another one
     with locked(output), temporary_folder(output):
         mark(output, config.data.source)
-        check_runner(config.beam)
+        check_runner(config.beam, str(output))
         data_root = images_of(config, output)
         data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
         with quiet(output / LOG) as console:

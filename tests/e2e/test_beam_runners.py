@@ -36,7 +36,6 @@ class Run:
     """What a run wrote."""
 
     output: Path
-    temporary: Path
     code: int
     shown: str
 
@@ -51,8 +50,7 @@ class Run:
 
 
 def siamese_run(data: Path, folder: Path, beam: str | None = None) -> Run:
-    output, temporary = folder / "output", folder / "temporary"
-    temporary.mkdir()
+    output = folder / "output"
     sets = [part for one in SETTINGS for part in ("--set", one)]
     options = ["--beam", beam] if beam else []
     done = subprocess.run(
@@ -62,9 +60,8 @@ def siamese_run(data: Path, folder: Path, beam: str | None = None) -> Run:
         text=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
     )
-    return Run(output, temporary, done.returncode, done.stdout)
+    return Run(output, done.returncode, done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +145,6 @@ def test_evaluations_are_the_same(here, elsewhere):
     assert theirs.keys() == ours.keys()
     for name, metrics in ours.items():
         assert theirs[name] == pytest.approx(metrics, abs=CLOSE, nan_ok=True), name
-
-
-def test_nothing_is_packaged_for_workers_that_have_the_package(elsewhere):
-    assert not list(elsewhere.temporary.rglob("*.tar.gz"))
-    assert not list(elsewhere.temporary.rglob("setup.py"))
 
 
 def test_the_workers_are_a_stage_of_their_own(here, elsewhere):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from models.addresses import is_address
 from models.errors import UserError, first_line
 from models.library_environment import loading
 from pipeline.config.beam import LOCAL_FLINK, BeamSettings
@@ -21,11 +22,15 @@ _REFUSED = {
     "ray": _NO_RAY,
     "rayfnapi": _NO_RAY,
 }
-_INSTEAD = "take FlinkRunner, SparkRunner, DataflowRunner, or PortableRunner with a job service"
+_INSTEAD = "take FlinkRunner, SparkRunner, or PortableRunner with a job service"
 
 
-def check_runner(beam: BeamSettings) -> None:
+def check_runner(beam: BeamSettings, artifacts: str) -> None:
     """Checks that the runner is there and answers; does nothing for the default, which is in this process.
+
+    Args:
+      beam: the runner and its options.
+      artifacts: where they are written to, a path or an address.
 
     Raises:
       UserError: it is unknown or computes wrongly, an option, Java or its jar is missing, a server does not answer, or
@@ -36,22 +41,23 @@ def check_runner(beam: BeamSettings) -> None:
     if reason := _REFUSED.get(beam.kind):
         raise UserError(f"beam.runner {beam.runner}: {reason}; {_INSTEAD}", code="beam-refused-runner")
     if check := _CHECKS.get(beam.kind):
-        check(beam)
+        check(beam, artifacts)
     elif not beam.known:
         _check_known(beam.runner)
 
 
-def _check_portable(beam: BeamSettings) -> None:
+def _check_portable(beam: BeamSettings, _artifacts: str) -> None:
     _check_job_service(beam)
     _check_workers(beam)
 
 
-def _check_flink(beam: BeamSettings) -> None:
+def _check_flink(beam: BeamSettings, _artifacts: str) -> None:
     if beam.options.get("job_endpoint"):
         _check_job_service(beam)
     else:
         master = beam.options.get("flink_master", LOCAL_FLINK[0])
-        jar = check_jar(beam, "flink_job_server_jar", "beam-runners-flink-*-job-server-{}.jar")
+        wanted = beam.options.get("flink_version") or "*"
+        jar = check_jar(beam, "flink_job_server_jar", f"beam-runners-flink-{wanted}-job-server-{{}}.jar")
         if master in LOCAL_FLINK or "flink_submit_uber_jar" not in beam.options:
             check_java(beam)
         if master not in LOCAL_FLINK:
@@ -59,7 +65,7 @@ def _check_flink(beam: BeamSettings) -> None:
     _check_workers(beam)
 
 
-def _check_spark(beam: BeamSettings) -> None:
+def _check_spark(beam: BeamSettings, _artifacts: str) -> None:
     if beam.options.get("job_endpoint"):
         _check_job_service(beam)
     else:
@@ -75,7 +81,7 @@ def _check_spark(beam: BeamSettings) -> None:
     _check_workers(beam)
 
 
-def _check_dataflow(beam: BeamSettings) -> None:
+def _check_dataflow(beam: BeamSettings, artifacts: str) -> None:
     if not find_spec("apitools"):
         raise UserError(
             f"beam.runner {beam.runner}: Beam's part for Google Cloud is missing: pip install 'apache-beam[gcp]'",
@@ -85,9 +91,15 @@ def _check_dataflow(beam: BeamSettings) -> None:
         _required(beam, name, example)
     if not beam.packages_code:
         raise _missing(beam, "--sdk_container_image=IMAGE, with this package and Beam's boot program in it")
+    if not is_address(artifacts):
+        raise UserError(
+            f"beam.runner {beam.runner}: its machines mount no disk of yours, and artifacts go to {artifacts}; take "
+            " a cluster that mounts it, with FlinkRunner or SparkRunner",
+            code="beam-refused-runner",
+        )
 
 
-_CHECKS: dict[str, Callable[[BeamSettings], None]] = {
+_CHECKS: dict[str, Callable[[BeamSettings, str], None]] = {
     "portable": _check_portable,
     "flink": _check_flink,
     "spark": _check_spark,
@@ -138,6 +150,9 @@ def _elsewhere(beam: BeamSettings) -> bool:
 def _check_flink_version(beam: BeamSettings, theirs: str, jar: str | None) -> None:
     named = re.match(r"beam-runners-flink-(\d+\.\d+)-", jar or "")
     wanted = named[1] if named else beam.options.get("flink_version")
+    if not (wanted or jar):
+        version = ".".join(theirs.split(".")[:2])
+        raise _missing(beam, f"--flink_version={version}, that of the cluster; Beam takes the newest that it knows")
     if wanted and not f"{theirs}.".startswith(f"{wanted}."):
         raise UserError(
             f"{beam.runner}: the cluster is Flink {theirs}, and the job server is for Flink {wanted}; take the jar, or "

@@ -1,12 +1,14 @@
-"""A job of one element, run before the pipeline: the workers begin, and have the code and the versions of this process.
+"""A job of one element, run before the pipeline: workers begin, see its folder, and have the versions of this process.
 
-Beam compares neither, and waits without end for a worker that cannot begin.
+Beam compares nothing, and waits without end for a worker that cannot begin.
 """
 
 import platform
 import re
+import tempfile
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineState
@@ -20,34 +22,44 @@ _LIBRARIES = ("apache-beam", "tfx", "tensorflow", "tensorflow-transform", "tenso
 _CODE = "siamese-pipeline"
 
 
-def check_workers(settings: BeamSettings, patience: float = _PATIENCE) -> None:
+def check_workers(settings: BeamSettings, folder: Path, patience: float = _PATIENCE) -> None:
     """Runs the job where the workers of a portable runner are other processes; does nothing elsewhere.
 
+    Args:
+      settings: the runner and its options.
+      folder: where artifacts are written; made if it is not there.
+      patience: seconds until the job must be done.
+
     Raises:
-      UserError: no worker has begun within ``patience`` seconds, one cannot load this package, or versions disagree.
+      UserError: no worker has begun in time, one cannot load this package or does not see the folder, or versions
+        disagree.
     """
     if not settings.workers_elsewhere:
         return
-    try:
-        pipeline = beam.Pipeline(argv=settings.pipeline_args)
-        pipeline | beam.Create([versions()]) | beam.Map(_compare)
-        result = pipeline.run()
-        state = result.wait_until_finish(duration=int(patience * 1000))
-    except Exception as error:
-        cause = remote_cause(str(error))
-        if found := re.search(rf"{VersionsDisagree.__name__}: (.*?)( \[while running|$)", cause):
-            raise UserError(f"{settings.runner}: {found[1]}", code="beam-versions") from error
-        raise UserError(
-            f"{settings.runner}: a first job, of one element, failed: {cause[:500]}", code="beam-workers"
-        ) from error
-    if state != PipelineState.DONE:
-        with suppress(Exception):  # what cannot be reached cannot be cancelled
-            result.cancel()
-        raise UserError(
-            f"{settings.runner}: no worker has finished a first job, of one element, within {patience:g} s; see "
-            "their log",
-            code="beam-workers",
-        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".workers-", dir=folder) as shared:
+        try:
+            pipeline = beam.Pipeline(argv=settings.pipeline_args)
+            pipeline | beam.Create([versions()]) | beam.Map(_compare, shared)
+            result = pipeline.run()
+            state = result.wait_until_finish(duration=int(patience * 1000))
+        except Exception as error:
+            raise _refusal(settings, remote_cause(str(error))) from error
+        if state != PipelineState.DONE:
+            with suppress(Exception):  # what cannot be reached cannot be cancelled
+                result.cancel()
+            raise UserError(
+                f"{settings.runner}: no worker has finished a first job, of one element, within {patience:g} s; see "
+                "their log",
+                code="beam-workers",
+            )
+
+
+def _refusal(settings: BeamSettings, cause: str) -> UserError:
+    for kind, code in ((VersionsDisagree, "beam-versions"), (FolderNotShared, "beam-workers")):
+        if found := re.search(rf"{kind.__name__}: (.*?)( \[while running|$)", cause):
+            return UserError(f"{settings.runner}: {found[1]}", code=code)
+    return UserError(f"{settings.runner}: a first job, of one element, failed: {cause[:500]}", code="beam-workers")
 
 
 def versions() -> dict[str, str]:
@@ -74,7 +86,18 @@ class VersionsDisagree(Exception):
     """The workers have other versions than the process that started the run."""
 
 
-def _compare(theirs: dict[str, str]) -> None:
-    """Runs where the workers do, on the versions of the process that started the job."""
+class FolderNotShared(Exception):
+    """The workers do not see the folder that artifacts are written to."""
+
+
+def _compare(theirs: dict[str, str], shared: str) -> None:
+    """Runs where the workers do; ``theirs`` and the new folder ``shared`` are of the process that started the job."""
     if found := differences(theirs, versions()):
         raise VersionsDisagree(f"the workers have {found}")
+    try:
+        Path(shared, "worker").touch()
+    except OSError as error:
+        raise FolderNotShared(
+            f"the workers cannot write to {Path(shared).parent}: {error.strerror}; it must be a disk that they mount "
+            "at the same path, for the same user"
+        ) from None

@@ -78,7 +78,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
     with locked(output), temporary_folder(output):
         mark(output, config.data.source)
         _close_vanished(config, output)
-        check_runner(config.beam)
+        check_runner(config.beam, str(output))
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         digests = Digests(output / DIGESTS)

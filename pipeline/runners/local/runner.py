@@ -47,11 +47,11 @@ def run(
     """Runs the graph to its end under ``environment.run_id``; ``create`` makes another one than the entire graph.
 
     Raises:
-      UserError: the workers of Beam do not begin, or have other versions.
+      UserError: the workers of Beam do not begin, do not see the folder of artifacts, or have other versions.
       Exception: what a node raised; nothing downstream of it has run.
     """
     if config.beam.workers_elsewhere:
-        _check_workers(config.beam, on_node)
+        _check_workers(config.beam, Path(environment.artifacts), on_node)
     quicken()
     pipeline = compiler.Compiler().compile((create or create_pipeline)(config, environment))
     runtime_parameter_utils.substitute_runtime_parameter(
@@ -60,11 +60,11 @@ def run(
     run_nodes(pipeline, on_node)
 
 
-def _check_workers(beam: BeamSettings, on_node: OnNode) -> None:
+def _check_workers(beam: BeamSettings, artifacts: Path, on_node: OnNode) -> None:
     from pipeline.runners.beam.workers import check_workers  # only for workers elsewhere
 
     on_node(_WORKERS, False)
-    check_workers(beam)
+    check_workers(beam, artifacts)
     on_node(_WORKERS, True)
 
 

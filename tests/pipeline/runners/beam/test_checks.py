@@ -32,7 +32,7 @@ def refusal(beam):
     """The error, which must come within seconds."""
     started = time.monotonic()
     with pytest.raises(UserError) as refused:
-        checks.check_runner(beam)
+        checks.check_runner(beam, "/out")
     assert time.monotonic() - started < LONGEST
     assert "\n" not in str(refused.value)
     return refused.value
@@ -107,7 +107,7 @@ def jar(tmp_path):
 def test_the_default_is_not_checked_and_nothing_is_loaded_for_it():
     code = (
         "import sys; from pipeline.config import load_config; from pipeline.runners.beam.checks import check_runner; "
-        "check_runner(load_config().beam); print(*sys.modules)"
+        "check_runner(load_config().beam, '/out'); print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"grpc", "apache_beam", "tensorflow", "tfx"} & set(loaded)
@@ -118,7 +118,7 @@ def test_the_checks_of_other_runners_do_not_load_beam(grpc_server):
         "import sys; from pipeline.config.beam import BeamSettings; "
         "from pipeline.runners.beam.checks import check_runner; "
         f"check_runner(BeamSettings(runner='PortableRunner', args=('--job_endpoint={grpc_server}', "
-        "'--environment_type=LOOPBACK'))); print(*sys.modules)"
+        "'--environment_type=LOOPBACK')), '/out'); print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "grpc" in loaded
@@ -135,24 +135,30 @@ class TestRunners:
     @pytest.mark.parametrize("name", ["NoSuchRunner", "no.such.module.Runner", "apache_beam.NoSuchRunner"])
     def test_one_that_does_not_exist_is_refused_by_name(self, name):
         with pytest.raises(UserError, match=name) as refused:  # without a limit: it takes Beam to know
-            checks.check_runner(settings(name))
+            checks.check_runner(settings(name), "/out")
         assert refused.value.code == "beam-unknown-runner"
 
     @pytest.mark.parametrize("name", ["DirectRunner", "direct", "BundleBasedDirectRunner"])
     def test_beams_own_in_this_process_need_nothing(self, name):
-        checks.check_runner(settings(name))
+        checks.check_runner(settings(name), "/out")
 
     def test_a_class_by_its_full_name(self):
-        checks.check_runner(settings("apache_beam.runners.runner.PipelineRunner"))
+        checks.check_runner(settings("apache_beam.runners.runner.PipelineRunner"), "/out")
 
     @pytest.mark.parametrize("missing", ["project", "region", "temp_location", "sdk_container_image"])
     def test_dataflow_lacks_an_option(self, missing):
         given = {"project": "p", "region": "r", "temp_location": "gs://b/t", "sdk_container_image": "i"}
-        checks.check_runner(settings("DataflowRunner", *(f"--{name}={value}" for name, value in given.items())))
+        options = (f"--{name}={value}" for name, value in given.items())
+        checks.check_runner(settings("DataflowRunner", *options), "gs://bucket/out")
         del given[missing]
         refused = refusal(settings("DataflowRunner", *(f"--{name}={value}" for name, value in given.items())))
         assert refused.code == "beam-option"
         assert missing in str(refused)
+
+    def test_dataflow_does_not_see_a_folder_of_this_machine(self):
+        given = ("--project=p", "--region=r", "--temp_location=gs://b/t", "--sdk_container_image=i")
+        refused = refusal(settings("DataflowRunner", *given))
+        assert (refused.code, "/out" in str(refused)) == ("beam-refused-runner", True)
 
 
 class TestJobService:
@@ -179,8 +185,10 @@ class TestJobService:
         assert (refused.code, "--job_endpoint" in str(refused)) == ("beam-option", True)
 
     def test_one_answers(self, grpc_server):
-        checks.check_runner(settings("PortableRunner", f"--job_endpoint={grpc_server}", "--environment_type=LOOPBACK"))
-        checks.check_runner(settings("PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"))
+        checks.check_runner(
+            settings("PortableRunner", f"--job_endpoint={grpc_server}", "--environment_type=LOOPBACK"), "/out"
+        )
+        checks.check_runner(settings("PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"), "/out")
 
 
 class TestWorkers:
@@ -192,7 +200,7 @@ class TestWorkers:
         refused = refusal(settings("PortableRunner", *options))
         assert refused.code == "beam-no-answer"
         assert f"--environment_config={nobody}" in str(refused)
-        checks.check_runner(settings("PortableRunner", *options, check_workers=False))
+        checks.check_runner(settings("PortableRunner", *options, check_workers=False), "/out")
 
     @pytest.mark.parametrize(
         "option",
@@ -203,7 +211,7 @@ class TestWorkers:
         ],
     )
     def test_a_pool_answers(self, grpc_server, nobody, option):
-        checks.check_runner(settings("PortableRunner", *self.options(grpc_server, option.format(grpc_server))))
+        checks.check_runner(settings("PortableRunner", *self.options(grpc_server, option.format(grpc_server))), "/out")
         refused = refusal(settings("PortableRunner", *self.options(grpc_server, option.format(nobody))))
         assert nobody in str(refused)
 
@@ -221,7 +229,9 @@ class TestWorkers:
     def test_containers_without_an_image_lack_this_package(self, grpc_server):
         refused = refusal(settings("PortableRunner", f"--job_endpoint={grpc_server}"))
         assert refused.code == "beam-option"
-        checks.check_runner(settings("PortableRunner", f"--job_endpoint={grpc_server}", "--environment_config=image:1"))
+        checks.check_runner(
+            settings("PortableRunner", f"--job_endpoint={grpc_server}", "--environment_config=image:1"), "/out"
+        )
 
     def test_an_environment_that_does_not_exist(self, grpc_server):
         refused = refusal(settings("PortableRunner", f"--job_endpoint={grpc_server}", "--environment_type=EXTERN"))
@@ -252,7 +262,7 @@ class TestJobServerOfItsOwn:
 
     def test_a_jar_that_beam_has_downloaded_before(self, java, jar, tmp_path):
         jar()
-        checks.check_runner(settings("FlinkRunner", f"--jar_cache_dir={tmp_path}"))
+        checks.check_runner(settings("FlinkRunner", f"--jar_cache_dir={tmp_path}"), "/out")
 
     def test_a_jar_of_another_beam(self, java, jar):
         refused = refusal(settings("FlinkRunner", f"--flink_job_server_jar={jar(beam='2.1.0')}"))
@@ -260,8 +270,8 @@ class TestJobServerOfItsOwn:
         assert {"2.1.0", BEAM} <= set(str(refused).replace(",", " ").split())
 
     def test_all_is_there(self, java, jar):
-        checks.check_runner(settings("FlinkRunner", f"--flink_job_server_jar={jar()}"))
-        checks.check_runner(settings("SparkRunner", f"--spark_job_server_jar={jar()}"))
+        checks.check_runner(settings("FlinkRunner", f"--flink_job_server_jar={jar()}"), "/out")
+        checks.check_runner(settings("SparkRunner", f"--spark_job_server_jar={jar()}"), "/out")
 
 
 class TestClusters:
@@ -284,12 +294,20 @@ class TestClusters:
 
     def test_flink_of_the_jars_version(self, java, jar, http_server):
         master = f"http://{http_server({'flink-version': '1.19.1'})}/"
-        checks.check_runner(settings("FlinkRunner", *self.options(jar(), master)))
+        checks.check_runner(settings("FlinkRunner", *self.options(jar(), master)), "/out")
+
+    def test_the_version_of_a_cluster_is_not_guessed(self, java, jar, http_server, tmp_path):
+        jar()
+        given = (f"--jar_cache_dir={tmp_path}", "--environment_type=LOOPBACK")
+        master = f"--flink_master={http_server({'flink-version': '1.19.1'})}"
+        refused = refusal(settings("FlinkRunner", *given, master))
+        assert (refused.code, "--flink_version=1.19" in str(refused)) == ("beam-option", True)
+        checks.check_runner(settings("FlinkRunner", *given, master, "--flink_version=1.19"), "/out")
 
     def test_a_job_that_is_submitted_to_flink_itself_needs_no_java(self, jar, http_server, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         master = http_server({"flink-version": "1.19.1"})
-        checks.check_runner(settings("FlinkRunner", *self.options(jar(), master, "--flink_submit_uber_jar")))
+        checks.check_runner(settings("FlinkRunner", *self.options(jar(), master, "--flink_submit_uber_jar")), "/out")
 
     def test_spark_does_not_answer(self, java, jar, nobody):
         given = f"--spark_job_server_jar={jar()}", "--environment_type=LOOPBACK"

@@ -1,5 +1,6 @@
 """The job before the pipeline, on Beam's own job service and pools of workers in processes of their own."""
 
+import os
 import shutil
 import sys
 import time
@@ -28,14 +29,29 @@ def services(tmp_path_factory):
         yield running
 
 
-def test_workers_of_the_same_environment(services):
-    check_workers(settings(services))
+def test_workers_of_the_same_environment(services, tmp_path):
+    check_workers(settings(services), tmp_path / "artifacts")
+    assert not list((tmp_path / "artifacts").iterdir())
 
 
-def test_what_is_not_begun_by_a_cluster_is_not_checked():
-    check_workers(BeamSettings())
+@pytest.mark.skipif(not shutil.which("unshare") or os.geteuid() != 0, reason="no root to give the pool another disk")
+def test_workers_that_do_not_see_the_folder(tmp_path, services):
+    """A pool whose mount namespace has another disk in its place."""
+    (tmp_path / "hidden").mkdir()
+    pool = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none '{tmp_path}/hidden' && exec \"$@\"", "sh"]
+    with (
+        beam_services.services(tmp_path, pool_command=pool) as apart,
+        pytest.raises(UserError) as refused,
+    ):
+        check_workers(settings(apart), tmp_path / "hidden")
+    assert refused.value.code == "beam-workers"
+    assert str(tmp_path / "hidden") in str(refused.value)
+
+
+def test_what_is_not_begun_by_a_cluster_is_not_checked(tmp_path):
+    check_workers(BeamSettings(), tmp_path)
     loopback = ("--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK")
-    check_workers(BeamSettings(runner="PortableRunner", args=loopback))
+    check_workers(BeamSettings(runner="PortableRunner", args=loopback), tmp_path)
 
 
 def test_workers_with_other_code(tmp_path):
@@ -48,7 +64,7 @@ def test_workers_with_other_code(tmp_path):
         beam_services.services(tmp_path, {"PYTHONPATH": str(tmp_path)}) as services,
         pytest.raises(UserError) as refused,
     ):
-        check_workers(settings(services))
+        check_workers(settings(services), tmp_path)
     assert refused.value.code == "beam-versions"
     assert versions()["siamese-pipeline"] in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -65,7 +81,7 @@ def test_workers_that_cannot_begin(tmp_path):
         beam_services.services(tmp_path, {"PATH": str(bare.parent)}) as services,
         pytest.raises(UserError) as refused,
     ):
-        check_workers(settings(services), patience=10)
+        check_workers(settings(services), tmp_path, patience=10)
     assert refused.value.code == "beam-workers"
     assert time.monotonic() - started < 120
 
@@ -80,6 +96,16 @@ def test_the_cause_of_a_failure_in_a_worker_is_shown(services):
     line = one_line(failed.value)
     assert line.startswith("ValueError: invalid literal for int() with base 10: 'seventeen'")
     assert "Read" in line
+
+
+@pytest.mark.parametrize("kind", ["EXTERNAL", "LOOPBACK", "PROCESS", "DOCKER"])
+@pytest.mark.parametrize("runner", ["PortableRunner", "FlinkRunner", "SparkRunner"])
+def test_tfx_packages_nothing_for_workers_that_have_the_package(runner, kind):
+    from tfx.utils.dependency_utils import make_beam_dependency_flags
+
+    options = ("--job_endpoint=h:1", f"--environment_type={kind}", "--environment_config=x:1")
+    args = BeamSettings(runner=runner, args=options).pipeline_args
+    assert make_beam_dependency_flags(args) == args
 
 
 def test_differences_are_named():
