@@ -78,6 +78,6 @@ def test_workers_in_other_processes_write_the_same_files(images, tmp_path):
     """Several chunks of the ingest, whose images are those of one bundle."""
     here = run(images, tmp_path / "here", HERE)
     assert run(images, tmp_path / "elsewhere", ELSEWHERE) == here
-    assert len([path for path in here if path.startswith("examples/Split-train/")]) == 3
+    assert any(path.endswith("-of-00003.tfrecord") for path in here)
     assert "ingest/quarantine.csv" in here
     assert sum(path.startswith("pairs/Split-") for path in here) == 3
