@@ -28,7 +28,10 @@ SETTINGS = (
     *("gates.floors={accuracy: 0.5}", "gates.beats_pixels=false"),
 )
 JAR = "FLINK_JOB_SERVER_JAR"
-CLOSE = 1e-9  # of sums that are merged in another order; of calibration_error, the 11th digit differs
+CLOSE = 1e-9
+# The last bit of a float32 score depends on the batch that it is computed in, and TFX forms batches by the clock: two runs
+# in one process may differ by that too. Metrics of the order of pairs do not change with it, the mean of scores does.
+CLOSE_SCORES = 1e-6
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,17 @@ def test_pairs_are_the_same_files(here, elsewhere):
     assert elsewhere.files("PairGenerator", "pairs") == files
 
 
+def close(name: str, value: float) -> Any:
+    return pytest.approx(value, abs=CLOSE_SCORES if name == "calibration_error" else CLOSE, nan_ok=True)
+
+
 def test_metrics_and_threshold_are_the_same(here, elsewhere):
     ours, theirs = here.summary, elsewhere.summary
     assert ours["metrics"].keys() >= {"accuracy", "auc", "eer", "calibration_error"}
     assert theirs["metrics"].keys() == ours["metrics"].keys()
     for name, metric in ours["metrics"].items():
         for part in ("value", "low", "high"):
-            assert theirs["metrics"][name][part] == pytest.approx(metric[part], abs=CLOSE), (name, part)
+            assert theirs["metrics"][name][part] == close(name, metric[part]), (name, part)
     assert theirs["threshold"] == pytest.approx(ours["threshold"], abs=CLOSE)
     assert [(gate["name"], gate["passed"]) for gate in theirs["gates"]] == [
         (gate["name"], gate["passed"]) for gate in ours["gates"]
@@ -143,8 +150,10 @@ def test_evaluations_are_the_same(here, elsewhere):
     ours, theirs = found
     assert len(ours) > 1
     assert theirs.keys() == ours.keys()
-    for name, metrics in ours.items():
-        assert theirs[name] == pytest.approx(metrics, abs=CLOSE, nan_ok=True), name
+    for one, metrics in ours.items():
+        assert theirs[one].keys() == metrics.keys()
+        for name, value in metrics.items():
+            assert theirs[one][name] == close(name, value), (one, name)
 
 
 def test_the_workers_are_a_stage_of_their_own(here, elsewhere):
