@@ -29,8 +29,8 @@ SETTINGS = (
 )
 JAR = "FLINK_JOB_SERVER_JAR"
 CLOSE = 1e-9
-# The last bit of a float32 score depends on the batch that it is computed in, and TFX forms batches by the clock: two runs
-# in one process may differ by that too. Metrics of the order of pairs do not change with it, the mean of scores does.
+# The last bit of a float32 score depends on the batch that it is computed in, and TFX forms batches by the clock: two
+# runs in one process may differ by it. Metrics of the order of pairs do not change with it, the mean of scores does.
 CLOSE_SCORES = 1e-6
 
 

@@ -94,7 +94,7 @@ def _check_dataflow(beam: BeamSettings, artifacts: str) -> None:
     if not is_address(artifacts):
         raise UserError(
             f"beam.runner {beam.runner}: its machines mount no disk of yours, and artifacts go to {artifacts}; take "
-            " a cluster that mounts it, with FlinkRunner or SparkRunner",
+            "a cluster that mounts it, with FlinkRunner or SparkRunner",
             code="beam-refused-runner",
         )
 

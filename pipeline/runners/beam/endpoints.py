@@ -74,12 +74,12 @@ def flink_version(option: str, master: str) -> str:
 
 
 def http_fault(url: str) -> str | None:
-    """Why no HTTP server answers at an address; None if one does, whatever it answers."""
+    """Why there is nothing at an address of HTTP; None if there is."""
     try:
-        request("GET", url, seconds=PATIENCE, most_bytes=0)
+        answer = request("GET", url, seconds=PATIENCE, most_bytes=0)
     except RequestFailed as error:
         return str(error)
-    return None
+    return f"HTTP {answer.status}" if answer.status >= 400 else None
 
 
 def _connection_fault(address: str) -> str | None:

@@ -65,9 +65,12 @@ def _check_download(beam: BeamSettings, option: str, name: str) -> None:
     cache = Path(beam.options.get("jar_cache_dir") or _CACHE).expanduser()
     if any(cache.glob(name)):
         return
-    if why := http_fault(_MAVEN):
+    there = f"{name.rpartition('-')[0]}/{version('apache-beam')}/{name}"
+    if "*" in name:  # whichever Flink's it is
+        there = "beam-sdks-java-core/maven-metadata.xml"
+    if why := http_fault(f"{_MAVEN}{there}"):
         raise UserError(
-            f"{beam.runner}: the jar of Beam's job server is not there, and cannot be downloaded: {why}; name its "
+            f"{beam.runner}: the jar of Beam's job server is not there, and Maven does not offer it: {why}; name its "
             f"file: --{option}=.../{name}, or a job server that runs: --job_endpoint=HOST:PORT",
             code="beam-no-job-server",
         )
