@@ -1,6 +1,6 @@
 """What a runner of Beam's needs, checked before a run begins: each failure is one line within seconds.
 
-Beam is imported only to look up a runner that is not in the tables here.
+Beam is imported only to look up a runner that is not in the tables here, or which Flink it takes by itself.
 """
 
 import re
@@ -56,12 +56,14 @@ def _check_flink(beam: BeamSettings, _artifacts: str) -> None:
         _check_job_service(beam)
     else:
         master = beam.options.get("flink_master", LOCAL_FLINK[0])
-        wanted = beam.options.get("flink_version") or "*"
+        wanted = beam.options.get("flink_version")
+        if not (wanted or beam.options.get("flink_job_server_jar")):
+            wanted = _newest_flink()
         jar = check_jar(beam, "flink_job_server_jar", f"beam-runners-flink-{wanted}-job-server-{{}}.jar")
         if master in LOCAL_FLINK or "flink_submit_uber_jar" not in beam.options:
             check_java(beam)
         if master not in LOCAL_FLINK:
-            _check_flink_version(beam, flink_version("--flink_master", master), jar)
+            _check_flink_version(beam, flink_version("--flink_master", master), jar, wanted)
     _check_workers(beam)
 
 
@@ -147,12 +149,16 @@ def _elsewhere(beam: BeamSettings) -> bool:
     return any(":" in one and not is_local(one) for one in servers)
 
 
-def _check_flink_version(beam: BeamSettings, theirs: str, jar: str | None) -> None:
+def _newest_flink() -> str:
+    """The version of Flink that Beam takes where none is named."""
+    with loading():
+        from apache_beam.options.pipeline_options import FlinkRunnerOptions
+    return str(FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS[-1])
+
+
+def _check_flink_version(beam: BeamSettings, theirs: str, jar: str | None, wanted: str | None) -> None:
     named = re.match(r"beam-runners-flink-(\d+\.\d+)-", jar or "")
-    wanted = named[1] if named else beam.options.get("flink_version")
-    if not (wanted or jar):
-        version = ".".join(theirs.split(".")[:2])
-        raise _missing(beam, f"--flink_version={version}, that of the cluster; Beam takes the newest that it knows")
+    wanted = named[1] if named else wanted
     if wanted and not f"{theirs}.".startswith(f"{wanted}."):
         raise UserError(
             f"{beam.runner}: the cluster is Flink {theirs}, and the job server is for Flink {wanted}; take the jar, or "

@@ -36,7 +36,7 @@ def check_jar(beam: BeamSettings, option: str, name: str) -> str | None:
     Args:
       beam: the runner and its options.
       option: that names the jar.
-      name: of the jar in Maven's repository, a pattern with the version as ``{}``.
+      name: of the jar in Maven's repository, with the version of Beam as ``{}``.
 
     Returns:
       The name of the jar, if it is given.
@@ -63,12 +63,9 @@ def check_jar(beam: BeamSettings, option: str, name: str) -> str | None:
 def _check_download(beam: BeamSettings, option: str, name: str) -> None:
     """Checks that Beam has downloaded the jar before, or can."""
     cache = Path(beam.options.get("jar_cache_dir") or _CACHE).expanduser()
-    if any(cache.glob(name)):
+    if (cache / name).is_file():
         return
-    there = f"{name.rpartition('-')[0]}/{version('apache-beam')}/{name}"
-    if "*" in name:  # whichever Flink's it is
-        there = "beam-sdks-java-core/maven-metadata.xml"
-    if why := http_fault(f"{_MAVEN}{there}"):
+    if why := http_fault(f"{_MAVEN}{name.rpartition('-')[0]}/{version('apache-beam')}/{name}"):
         raise UserError(
             f"{beam.runner}: the jar of Beam's job server is not there, and Maven does not offer it: {why}; name its "
             f"file: --{option}=.../{name}, or a job server that runs: --job_endpoint=HOST:PORT",

@@ -14,6 +14,7 @@ from importlib.metadata import version
 import beam_services
 import grpc
 import pytest
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from models.errors import UserError
 from pipeline.config.beam import BeamSettings, joined
@@ -262,7 +263,7 @@ class TestJobServerOfItsOwn:
 
     def test_a_jar_that_beam_has_downloaded_before(self, java, jar, tmp_path):
         jar()
-        checks.check_runner(settings("FlinkRunner", f"--jar_cache_dir={tmp_path}"), "/out")
+        checks.check_runner(settings("FlinkRunner", f"--jar_cache_dir={tmp_path}", "--flink_version=1.19"), "/out")
 
     def test_a_jar_of_another_beam(self, java, jar):
         refused = refusal(settings("FlinkRunner", f"--flink_job_server_jar={jar(beam='2.1.0')}"))
@@ -296,13 +297,15 @@ class TestClusters:
         master = f"http://{http_server({'flink-version': '1.19.1'})}/"
         checks.check_runner(settings("FlinkRunner", *self.options(jar(), master)), "/out")
 
-    def test_the_version_of_a_cluster_is_not_guessed(self, java, jar, http_server, tmp_path):
-        jar()
+    def test_flink_of_another_version_than_beam_takes_by_itself(self, java, jar, http_server, tmp_path):
+        newest = FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS[-1]
         given = (f"--jar_cache_dir={tmp_path}", "--environment_type=LOOPBACK")
-        master = f"--flink_master={http_server({'flink-version': '1.19.1'})}"
+        for flink in (newest, "1.15"):
+            jar(name=f"beam-runners-flink-{flink}-job-server-{BEAM}.jar")
+        master = f"--flink_master={http_server({'flink-version': '1.15.4'})}"
         refused = refusal(settings("FlinkRunner", *given, master))
-        assert (refused.code, "--flink_version=1.19" in str(refused)) == ("beam-option", True)
-        checks.check_runner(settings("FlinkRunner", *given, master, "--flink_version=1.19"), "/out")
+        assert (refused.code, newest in str(refused)) == ("beam-versions", True)
+        checks.check_runner(settings("FlinkRunner", *given, master, "--flink_version=1.15"), "/out")
 
     def test_a_job_that_is_submitted_to_flink_itself_needs_no_java(self, jar, http_server, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
