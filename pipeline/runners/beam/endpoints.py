@@ -5,7 +5,6 @@ import socket
 from contextlib import suppress
 
 from models.errors import UserError
-from models.http_client import RequestFailed, request
 
 PATIENCE = 4.0  # seconds for an answer
 _AT_ONCE = 0.5  # seconds in which most servers answer
@@ -61,6 +60,8 @@ def flink_version(option: str, master: str) -> str:
     Raises:
       UserError: no Flink answers there.
     """
+    from models.http_client import RequestFailed, request  # httpx
+
     what = "REST server of Flink"
     url = (master if "://" in master else f"http://{master}").rstrip("/")
     try:
@@ -75,6 +76,8 @@ def flink_version(option: str, master: str) -> str:
 
 def http_fault(url: str) -> str | None:
     """Why there is nothing at an address of HTTP; None if there is."""
+    from models.http_client import RequestFailed, request  # httpx
+
     try:
         answer = request("GET", url, seconds=PATIENCE, most_bytes=0)
     except RequestFailed as error:

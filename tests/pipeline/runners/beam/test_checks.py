@@ -111,7 +111,7 @@ def test_the_default_is_not_checked_and_nothing_is_loaded_for_it():
         "check_runner(load_config().beam, '/out'); print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"grpc", "apache_beam", "tensorflow", "tfx"} & set(loaded)
+    assert not {"grpc", "httpx", "apache_beam", "tensorflow", "tfx"} & set(loaded)
 
 
 def test_the_checks_of_other_runners_do_not_load_beam(grpc_server):
