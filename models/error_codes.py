@@ -23,8 +23,19 @@ _FAILED = " (exit code 1)"
 
 # ``code: cause -> remedy``, sorted; an indented line continues the one before.
 _TABLE = """
+beam-no-answer: a server that an option of Beam names does not answer: job service, pool of workers, or cluster
+  -> start it, or correct the address; `beam.check_workers=false` for a pool that only the cluster reaches
+beam-no-job-server: Java, or the jar of the job server that Beam would start, is missing
+  -> install Java, name the jar of the installed Beam, or a job server that runs (`--job_endpoint`)
+beam-option: an option that the runner needs is missing or malformed -> add what the message names to `--beam`
+beam-refused-runner: a runner that computes wrongly, cannot be imported, or does not see the artifacts of a run
+  -> take `FlinkRunner`, `SparkRunner`, or `PortableRunner` with a job service
 beam-unknown-runner: `beam.runner` (or `--beam`) names no runner that this Beam has
   -> take a runner's name or the full name of its class, e.g. `FlinkRunner`, and install what it needs
+beam-versions: workers, job server or cluster have other versions than the process that starts the run
+  -> run all from one release: for workers the image, for the job server the jar of the installed Beam
+beam-workers: Beam's workers do not begin, cannot load this package, or do not see the folder of artifacts
+  -> see their log; they need this package, in the same Python, and the output folder at the same path
 config-conflicting-options: two options exclude each other -> leave one of them out
 config-damaged-metadata: the metadata store of an output folder is damaged, or cannot be read
   -> move it away with the command of the message: the next run makes a new one, and every artifact again

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from itertools import takewhile
 from typing import Any
 
 
@@ -119,6 +120,8 @@ _DISK_TEXTS = {
     # SQLite has rolled back by itself, and ML Metadata reports its own attempt to commit.
     "cannot commit - no transaction is active": "the metadata store cannot be written: the disk is full, or fails",
 }
+_TRACEBACK = "Traceback (most recent call last):"
+_CAUSED_BY = "Caused by: "  # Java's
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 _FILE = r"(?:(/[^;:'\"\n]+)[;:] ?(?:\[Errno \d+\] )?%s|%s: '([^'\n]+)')"
 
@@ -161,6 +164,24 @@ def first_line(error: Exception) -> str:
     """The first line with content of an error of TensorFlow's, without the graph's nodes around it."""
     lines = (line.strip() for line in str(error).splitlines())
     return next((line for line in lines if line and line != "Graph execution error:"), type(error).__name__)[:300]
+
+
+def remote_cause(text: str) -> str:
+    """The innermost cause, in one line, in the text of an error that has tracebacks of Python's or Java's in it.
+
+    Beam wraps what its workers report in several of them. A text without one stays as it is.
+    """
+    lines = text.splitlines()
+    found = lines
+    for number, line in enumerate(lines):
+        if line.endswith(_TRACEBACK):
+            frames = (after for after, one in enumerate(lines[number + 1 :], number + 1) if not one[:1].isspace())
+            found = lines[next(frames, number) :]
+        elif line.startswith(_CAUSED_BY):
+            found = [line.removeprefix(_CAUSED_BY), *lines[number + 1 :]]
+    if found is not lines:  # a message may have several lines: up to the next frame, or empty line
+        found = list(takewhile(lambda line: line.strip() and not line[0].isspace(), found))
+    return " ".join(" ".join(found).split())
 
 
 def note_node(error: BaseException, node: str) -> None:

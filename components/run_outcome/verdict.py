@@ -21,6 +21,7 @@ from models.errors import (
     chain,
     disk_fault,
     memory_fault,
+    remote_cause,
 )
 
 OUTCOME_FILE = "outcome.json"
@@ -355,6 +356,8 @@ def cause_of(error: BaseException | None, kind: type[E]) -> E | None:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception that is no ``UserError``, for people: its class and its text."""
+    """An exception that is no ``UserError``, for people: its class and its text, or the cause in another process."""
     text = " ".join(str(error).split())
+    if (cause := remote_cause(str(error))) != text:
+        return cause[:500]
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__

@@ -55,7 +55,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
     Raises:
       UserError: the images cannot be ingested, or the file exists or cannot be written.
     """
-    from components.run_outcome.verdict import DISK_CODE, cause_of
+    from components.run_outcome.verdict import DISK_CODE, cause_of, one_line
     from components.storage.digests import Digests
     from models.addresses import is_plain
     from pipeline.config.configuration import with_absolute_paths
@@ -69,6 +69,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
         writable,
         written_metadata,
     )
+    from pipeline.runners.beam.checks import check_runner
     from pipeline.runners.local.images import data_fingerprint, images_of
     from pipeline.runners.local.run import load_environment
     from pipeline.terminal import Stages, quiet
@@ -80,6 +81,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
         config = with_absolute_paths(config)  # the working folder will be another one
     with locked(output), temporary_folder(output):
         mark(output, config.data.source)
+        check_runner(config.beam, str(output))
         data_root = images_of(config, output)
         data_digest = data_fingerprint(config, data_root, Digests(output / DIGESTS))
         with quiet(output / LOG) as console:
@@ -98,7 +100,7 @@ def _write_schema(config: "Config", output: Path, file: Path, force: bool) -> in
                     raise UserError(str(mine), mine.code) from None
                 if fault := disk_fault(error):
                     raise UserError(fault, DISK_CODE) from None
-                console.print(f"[bold red]error:[/] {escape(str(error)[:500])}  [dim]{escape(str(output / LOG))}[/]")
+                console.print(f"[bold red]error:[/] {escape(one_line(error))}  [dim]{escape(str(output / LOG))}[/]")
                 return ExitCode.FAILED
     return 0
 

@@ -31,12 +31,10 @@ from models.settings import (
 from models.settings.base import affecting, change_paths
 from models.settings.tuner import TunerSettings
 from models.training.search_space import fitted_to
+from pipeline.config.beam import BeamSettings
 from pipeline.config.kubeflow import KubeflowSettings
 
 DIGITS = "sklearn:digits"  # data.source of the handwritten digits that ship with scikit-learn
-
-# By its full name: on the default stack the short one fails, on the current one it first tries to download a runner.
-_IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 class DataSettings(IngestSettings):
@@ -52,23 +50,6 @@ class DataSettings(IngestSettings):
     schema_file: Annotated[str | None, Affects.CONFIGURATION, IsPath()] = Field(
         None, description="a reviewed schema (pbtxt); default: made from this file"
     )
-
-
-class BeamSettings(Settings):
-    """The runner of Beam; its other options go into ``args``."""
-
-    runner: str = Field(_IN_PROCESS, description="name or class of the runner; --beam sets it too")
-    args: tuple[str, ...] = Field((), description="options of the runner and of Beam, e.g. --parallelism=8")
-
-    @property
-    def pipeline_args(self) -> list[str]:
-        """The arguments of each Beam pipeline.
-
-        Unless an image or a dependency is named, TFX packages its own sources for each component (5 s each), which a
-        runner in this process never installs. Cloudpickle is Beam's default from 2.66 on, and the quicker one.
-        """
-        in_process = ["--sdk_container_image=in-process", "--pickle_library=cloudpickle"]
-        return [f"--runner={self.runner}", *(in_process if self.runner == _IN_PROCESS else ()), *self.args]
 
 
 class Config(Settings):

@@ -17,6 +17,7 @@ from models.addresses import as_in_a_shell, is_address
 from models.errors import UserError
 from models.settings.base import change_paths, is_section, sections_in
 from models.user_files import read_text, shown
+from pipeline.config.beam import RUNNER, joined
 from pipeline.config.configuration import DIGITS, Config
 from pipeline.config.overrides import override
 from pipeline.config.yaml_text import parse_yaml
@@ -197,9 +198,9 @@ def _add_beam(content: dict[str, Any], options: list[str]) -> None:
     section = content.setdefault("beam", {}) if options else {}
     if not isinstance(section, dict):
         return
-    for option in options:
+    for option in joined(options):
         name, _, value = option.partition("=")
-        if name == "--runner" and value:
+        if name == RUNNER and value:
             section["runner"] = value
         else:
             section["args"] = [*section.get("args", ()), option]

@@ -18,6 +18,7 @@ from tfx.types import standard_artifacts
 from components.artifact_types import IngestReport, PairReport
 from components.image_example_gen.executor import Executor as Ingest
 from components.image_example_gen.settings import IngestSettings
+from components.image_example_gen.transforms import CHUNK
 from components.pair_generator.executor import Executor as Pairing
 from components.pair_generator.settings import PairSettings
 from models.settings import ImageSettings
@@ -36,7 +37,7 @@ ELSEWHERE = [
 @pytest.fixture(name="images")
 def _images(tmp_path) -> Path:
     root = tmp_path / "my images"
-    for number in range(60):
+    for number in range(2 * CHUNK + 60):
         path = root / f"identität {number % 12}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(number).integers(0, 256, (12, 12), dtype=np.uint8)
@@ -74,7 +75,9 @@ def run(images: Path, output: Path, options: list[str]) -> dict[str, str]:
 
 
 def test_workers_in_other_processes_write_the_same_files(images, tmp_path):
+    """Several chunks of the ingest, whose images are those of one bundle."""
     here = run(images, tmp_path / "here", HERE)
     assert run(images, tmp_path / "elsewhere", ELSEWHERE) == here
+    assert any(path.endswith("-of-00003.tfrecord") for path in here)
     assert "ingest/quarantine.csv" in here
     assert sum(path.startswith("pairs/Split-") for path in here) == 3

@@ -26,7 +26,7 @@ _COMMAND = re.compile(r"(?<![\w/.-])siamese((?: [a-z]+)+)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9_-]*")
 # Of other programs: Beam, pip, docker, kubectl, mypy.
 _FOREIGN = re.compile(
-    r"--(driver|runner|sdk|parallelism|environment|experiments|no-|job_endpoint|artifact_endpoint|temp_location)"
+    r"--(driver|runner|sdk|parallelism|environment|experiments|no-|job_endpoint|artifact_endpoint|temp_location|flink_|spark_)"
 )
 
 

@@ -40,6 +40,7 @@ from pipeline.environment.output_folder import (
 )
 from pipeline.environment.pretrained import check_weights
 from pipeline.environment.run_environment import RunEnvironment
+from pipeline.runners.beam.checks import check_runner
 from pipeline.runners.local.hosts import announced_run, check_chief, rendezvous_folder
 from pipeline.runners.local.images import data_fingerprint, images_of
 from pipeline.runners.local.signals import Ending, ending_in_order
@@ -77,6 +78,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
     with locked(output), temporary_folder(output):
         mark(output, config.data.source)
         _close_vanished(config, output)
+        check_runner(config.beam, str(output))
         data_root = images_of(config, output)
         check_writable(serving_address(config.push.serving_dir, output))
         digests = Digests(output / DIGESTS)
@@ -98,7 +100,7 @@ def _run(config: Config, output: Path, ending: Ending) -> int:
                 earlier = inputs.earlier()
                 summary = earlier and _repeated(config, output, earlier, run_id, console)
                 if not summary:
-                    with prepared() if digests.count >= MANY else nullcontext():
+                    with prepared() if digests.count >= MANY and config.beam.in_process else nullcontext():
                         summary = _execute(config, output, data_root, data_digest, run_id, console)
                 ending.record()
                 announce_end(summary)

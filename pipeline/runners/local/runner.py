@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from apache_beam.runners.runner import create_runner
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -21,13 +20,15 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import import_utils, telemetry_utils
 
 from components.gates.serving_validator.process import allow_running, end_running
-from models.errors import UserError, first_line, note_node
+from models.errors import note_node
+from pipeline.config.beam import BeamSettings
 from pipeline.config.configuration import Config
 from pipeline.environment.run_environment import RunEnvironment
 from pipeline.graph import create_pipeline
 from pipeline.runners.in_process_beam import quicken
 from pipeline.runners.local.launcher import Launcher
 
+_WORKERS = "workers of Beam"  # a stage of its own, shown like a node
 OnNode = Callable[[str, bool], None]  # (node id, whether it has finished)
 
 
@@ -46,16 +47,25 @@ def run(
     """Runs the graph to its end under ``environment.run_id``; ``create`` makes another one than the entire graph.
 
     Raises:
-      UserError: Beam knows no such runner.
+      UserError: the workers of Beam do not begin, do not see the folder of artifacts, or have other versions.
       Exception: what a node raised; nothing downstream of it has run.
     """
-    _check_runner(config.beam.runner)
+    if config.beam.workers_elsewhere:
+        _check_workers(config.beam, Path(environment.artifacts), on_node)
     quicken()
     pipeline = compiler.Compiler().compile((create or create_pipeline)(config, environment))
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: environment.run_id}
     )
     run_nodes(pipeline, on_node)
+
+
+def _check_workers(beam: BeamSettings, artifacts: Path, on_node: OnNode) -> None:
+    from pipeline.runners.beam.workers import check_workers  # only for workers elsewhere
+
+    on_node(_WORKERS, False)
+    check_workers(beam, artifacts)
+    on_node(_WORKERS, True)
 
 
 def run_nodes(pipeline: pipeline_pb2.Pipeline, on_node: OnNode) -> None:
@@ -139,12 +149,3 @@ def _threads(count: int) -> Iterator[Callable[..., Future[None]]]:
                 raise
     finally:
         allow_running()  # the next run
-
-
-def _check_runner(name: str) -> None:
-    try:
-        create_runner(name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise UserError(
-            f"beam.runner {name}: Beam has no such runner: {first_line(error)}", code="beam-unknown-runner"
-        ) from None

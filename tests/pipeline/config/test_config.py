@@ -11,6 +11,7 @@ import yaml
 from models.errors import UserError
 from models.settings import TrainingSettings
 from pipeline.config import DIGITS, Config, as_json, load_config
+from pipeline.config.beam import of_pipeline_args
 
 CONFIGS = sorted(path.name for path in resources.files("configs").iterdir() if path.name.endswith(".yaml"))
 
@@ -256,8 +257,10 @@ def test_a_configuration_is_frozen():
 def test_beam_runs_in_this_process_by_default():
     in_process = load_config().beam.pipeline_args
     assert "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner" in in_process
-    elsewhere = load_config(overrides=["beam.runner=FlinkRunner", "beam.args=[--parallelism=4]"]).beam.pipeline_args
-    assert elsewhere == ["--runner=FlinkRunner", "--parallelism=4"]
+    assert "--sdk_container_image=none" in in_process
+    container = ["beam.runner=FlinkRunner", "beam.args=[--flink_master=host:8081, --parallelism=4]"]
+    elsewhere = load_config(overrides=container).beam.pipeline_args
+    assert elsewhere == ["--runner=FlinkRunner", "--flink_master=host:8081", "--parallelism=4"]
 
 
 def test_settings_are_canonical_json():
@@ -330,10 +333,61 @@ def test_on_is_a_key_and_no_truth_value(tmp_path, text):
 
 
 def test_beams_options_are_passed_on():
-    config = load_config(overrides=["beam.args=[--a=1]"], beam=["--runner=FlinkRunner --b='x y'", "--c"])
-    assert config.beam.runner == "FlinkRunner"
-    assert config.beam.pipeline_args == ["--runner=FlinkRunner", "--a=1", "--b=x y", "--c"]
+    config = load_config(overrides=["beam.args=[--a=1]"], beam=["--runner=Other --b='x y'", "--c"])
+    assert config.beam.runner == "Other"
+    assert config.beam.pipeline_args == ["--runner=Other", "--a=1", "--b=x y", "--c"]
     assert load_config(beam=["--direct_num_workers=2"]).beam.runner == load_config().beam.runner
+
+
+def test_beams_options_may_have_a_blank_before_their_value():
+    blank = load_config(beam=["--runner FlinkRunner --parallelism 8 --streaming", "--flink_master host:8081"]).beam
+    assert blank == load_config(beam=["--runner=FlinkRunner --parallelism=8 --streaming --flink_master=host:8081"]).beam
+    assert blank.runner == "FlinkRunner"
+    assert blank.options == {"parallelism": "8", "streaming": "", "flink_master": "host:8081"}
+    assert load_config(overrides=["beam.args=[--parallelism, '8']"]).beam.args == ("--parallelism=8",)
+
+
+@pytest.mark.parametrize("args", ["[--runner=FlinkRunner]", "[parallelism=8]", "['8']"])
+def test_what_is_no_option_of_beam_is_an_error(args):
+    with pytest.raises(UserError, match=r"beam\.args"):
+        load_config(overrides=[f"beam.args={args}"])
+
+
+@pytest.mark.parametrize(
+    ("runner", "options", "environment"),
+    [
+        ("FlinkRunner", "", "LOOPBACK"),
+        ("flink", "--flink_master=[local]", "LOOPBACK"),
+        ("FlinkRunner", "--flink_master=host:8081", "DOCKER"),
+        ("SparkRunner", "", "LOOPBACK"),
+        ("SparkRunner", "--spark_master_url=spark://host:7077", "DOCKER"),
+        ("PortableRunner", "--job_endpoint=host:8099", "DOCKER"),
+        ("PortableRunner", "--environment_type=EXTERNAL", "EXTERNAL"),
+    ],
+)
+def test_where_the_workers_of_beam_run(runner, options, environment):
+    beam = load_config(beam=[f"--runner={runner} {options}"]).beam
+    assert beam.environment == environment
+    assert beam.workers_elsewhere == (environment != "LOOPBACK")
+    assert ("--sdk_container_image=none" in beam.pipeline_args) == (environment != "DOCKER")
+
+
+def test_options_that_bring_packages_to_the_workers_are_kept():
+    for option in ("--setup_file=/s.py", "--extra_package=/p.tar.gz", "--sdk_container_image=image:1"):
+        beam = load_config(beam=[f"--runner=PortableRunner --environment_type=EXTERNAL {option}"]).beam
+        assert beam.pipeline_args == ["--runner=PortableRunner", "--environment_type=EXTERNAL", option]
+
+
+def test_whether_workers_are_looked_for_changes_no_digest():
+    changed = load_config(overrides=["beam.check_workers=false"])
+    assert (changed.beam.check_workers, changed.digest()) == (False, load_config().digest())
+
+
+def test_the_settings_of_a_pipelines_arguments():
+    flink = load_config(beam=["--runner=FlinkRunner --flink_master=host:8081 --environment_type=EXTERNAL"]).beam
+    assert of_pipeline_args(flink.pipeline_args).pipeline_args == flink.pipeline_args
+    assert of_pipeline_args(load_config().beam.pipeline_args).in_process
+    assert of_pipeline_args([]).kind == "direct"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.standard_artifacts import Boolean, Float, Integer, String
 from tfx.utils import import_utils
 
+from pipeline.config.beam import BeamSettings, of_pipeline_args
+from pipeline.runners.beam.checks import check_runner
 from pipeline.runners.in_process_beam import quicken
 from pipeline.runners.kubeflow.compile.passes import CONDITION
 from pipeline.runners.kubeflow.entrypoint import artifacts
@@ -67,6 +69,8 @@ def run_step(step: Step, events: Events) -> None:
     artifacts.make_room(outputs)
 
     executor = import_utils.import_class_by_path(step.executor_class)
+    if issubclass(executor, BaseBeamExecutor):
+        _check_beam(of_pipeline_args(step.beam_args), next(iter(folders.values())))
     with tempfile.TemporaryDirectory(prefix="tfx-") as scratch:
         executor(_context(executor, step, scratch)).Do(inputs, outputs, properties)
     outputs_utils.tag_output_artifacts_with_version(outputs)
@@ -96,6 +100,15 @@ def _run_driver(driver: str, executor_input: pipeline_spec_pb2.ExecutorInput, in
         executor_input.inputs.parameter_values[name].CopyFrom(value)
     for key, several in resolved.artifacts.items():
         executor_input.outputs.artifacts[key].artifacts[0].metadata.MergeFrom(several.artifacts[0].metadata)
+
+
+def _check_beam(beam: BeamSettings, folder: str) -> None:
+    """Checks the runner; workers elsewhere do not see the disk of a pod, unless it is a volume that they mount too."""
+    check_runner(beam, folder)
+    if beam.workers_elsewhere:
+        from pipeline.runners.beam.workers import check_workers  # only for them
+
+        check_workers(beam, Path(folder))
 
 
 def _context(executor: type[BaseExecutor], step: Step, scratch: str) -> BaseExecutor.Context:

@@ -25,7 +25,6 @@ from tfx.types.standard_artifacts import Examples
 
 from components.gates.serving_validator import process
 from models.errors import UserError, node_of
-from pipeline.config import load_config
 from pipeline.environment.leftovers import remove_unfinished
 from pipeline.runners.local import runner
 from pipeline.runs.metadata import unfinished
@@ -244,11 +243,3 @@ def test_what_an_interrupted_node_had_written_is_known_to_be_unfinished(tmp_path
     assert not rest.exists()
     assert len(written(tmp_path)) == 1
     assert unfinished(tmp_path / "none") == set()
-
-
-def test_an_unknown_beam_runner_is_the_users_error(tmp_path):
-    config = load_config(overrides=["beam.runner=NoSuchRunner"])
-    with pytest.raises(UserError) as error:
-        runner.run(config, None, lambda *_: None)
-    assert error.value.code == "beam-unknown-runner"
-    assert "NoSuchRunner" in str(error.value)
