@@ -12,10 +12,10 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHONS := "$(CURDIR)/$(BIN)/python" python3 python python3.13 python3.12 python3.11 python3.10 python3.9 \
   /usr/bin/python3 /usr/local/bin/python3
 
-.PHONY: help setup run test test-fast test-current test-fuzz check format lock kubeflow-client bench reference picture clean
+.PHONY: help setup run test test-fast test-current test-fuzz test-s3 check format lock kubeflow-client bench reference picture clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
 	  printf '  make %-17s%s\n' "$$name" "$$text"; done
 
 setup: ## Make or repair .venv only
@@ -41,6 +41,10 @@ test-current: ## Run the fast tests and the default run on the current stack, in
 
 test-fuzz: setup ## Mutate image files for ten minutes
 	@FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/models/data/test_image_budget.py -k mutated $(ARGS)
+
+test-s3: setup kubeflow-client ## Run the tests of s3:// on a real object store, SeaweedFS, which Go builds into .tools
+	@scripts/build_seaweedfs.sh
+	@$(BIN)/python -m pytest -m s3 --numprocesses 2 --dist loadfile $(ARGS)
 
 check: setup ## Lint, formatting, types and the layers of imports
 	$(BIN)/ruff check

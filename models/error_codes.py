@@ -110,6 +110,8 @@ data-split-empty: a split has no images -> raise its share in `data.split`, or a
 data-split-overlap: the same image, by name or by content, is in two splits -> remove the duplicates, or split again
 data-too-few-identities: a split has fewer than two identities -> add identities, or change `data.split` or `seed`
 data-too-many-unusable: more images cannot be used than `data.max_quarantined` allows -> see `quarantine.csv` of the run
+data-unreachable: the object store of the images or lists cannot be reached, or stops answering
+  -> check that the store runs, the address, AWS_ENDPOINT_URL and the network, then start the same run again
 data-unreadable: a file or folder cannot be read -> check that it exists, and its permissions
 data-unreadable-image: an image is missing, damaged or in an unknown format
   -> replace the image, or take it from the list
@@ -197,6 +199,8 @@ model-not-writable: this user may not write to (or read) the serving folder
 model-nothing-served: the serving folder holds no version -> push a model first
 model-store-library: the library for this kind of object store is not installed
   -> install the extra that the message names
+model-store-replaces: the object store of the serving folder has no conditional writes: it ignores If-None-Match
+  -> use a store that has them (Amazon's, Google's, MinIO, SeaweedFS from 3.97), or a folder on a disk
 model-threshold-target: the target of calibration cannot be measured on so few validation pairs
   -> ask for a less strict calibration.value, or give more images or pairs
 model-unknown-run: nothing serves, or the serving version was not pushed by a known run -> name a run of siamese runs

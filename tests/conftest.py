@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import signal
+import uuid
 from types import SimpleNamespace
 
 import pytest
@@ -92,3 +93,28 @@ def browser():
         )
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory):
+    """A real object store, one for the session."""
+    from seaweedfs import SeaweedFS, missing
+
+    if reason := missing():
+        pytest.skip(reason)
+    store = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    yield store
+    store.stop()
+
+
+@pytest.fixture
+def s3(seaweedfs, monkeypatch):
+    """The address of an empty folder in it, which this process may read and write."""
+    from s3fs import S3FileSystem
+    from seaweedfs.store import BUCKET
+
+    for name, value in seaweedfs.environment().items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()  # which holds clients with the keys of another test
+    yield f"s3://{BUCKET}/{uuid.uuid4()}"
+    S3FileSystem.clear_instance_cache()

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from components.serving_folder.storage import (
     CHUNK,
@@ -15,13 +15,13 @@ from components.serving_folder.storage import (
     file_digests,
     version_numbers,
 )
-from models.errors import UserError
+from components.storage.object_stores import EXTRAS, fault_of, open_object, open_store
+from models.errors import UserError, chain
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _FACTS = ("size", "ETag", "etag", "md5Hash", "crc32c", "generation", "created", "mtime")  # of one store or another
-_EXTRAS = {"gs": "gs", "gcs": "gs", "s3": "s3", "s3a": "s3"}
 
 
 class StoreFiles:
@@ -45,7 +45,7 @@ class StoreFiles:
         }
 
     def open(self, name: str) -> BinaryIO:
-        return cast("BinaryIO", self._store.open(f"{self._key}/{name}", "rb"))
+        return open_object(self._store, f"{self._key}/{name}")
 
 
 class ObjectStore(ServingStorage):
@@ -55,6 +55,7 @@ class ObjectStore(ServingStorage):
         self.address = address
         self._store, root = _opened(address)
         self._root = root.rstrip("/")
+        self._never_replaces = False  # not known yet
 
     def numbers(self) -> set[int]:
         return version_numbers([PurePosixPath(key.rstrip("/")).name for key in self._list(self._root)])
@@ -92,9 +93,10 @@ class ObjectStore(ServingStorage):
                 with source.open(name) as file:  # one request: the object appears atomically
                     self._store.pipe_file(f"{self._key(version)}/{name}", file.read())
             self._verify(version, digests)
-        except BaseException:
-            with contextlib.suppress(Exception):  # otherwise the next push removes it
-                self._delete(version)
+        except BaseException as error:
+            if not _is_silent(error):
+                with contextlib.suppress(Exception):  # otherwise a later push removes it
+                    self._delete(version)
             raise
         return version
 
@@ -122,13 +124,29 @@ class ObjectStore(ServingStorage):
         key = f"{self._root}/{HISTORY}/{name}"
         try:
             self._store.pipe_file(key, content, mode="create")  # conditional on the server, with s3fs and gcsfs
-        except Exception:
-            # Each store has its own exception for it.
+        except Exception as error:
+            if _is_silent(error) or ((fault := fault_of(error)) and fault.kind == "credentials"):
+                raise
+            # Each store has its own exception for a name that is taken.
             self._store.invalidate_cache()
             if not self._store.exists(key):
                 raise
             return bool(self._store.cat_file(key) == content)  # a request that was sent twice finds its own record
+        self._check_conditions(key, content)
         return True
+
+    def _check_conditions(self, key: str, content: bytes) -> None:
+        """Creates a record a second time, once: a store that allows it gives two writers the same number."""
+        if self._never_replaces:
+            return
+        try:
+            self._store.pipe_file(key, content, mode="create")
+        except Exception:  # noqa: BLE001 - each store has its own exception for a name that is taken
+            self._never_replaces = True
+            return
+        message = "the store replaces objects where it must not: it ignores If-None-Match, and two runs could write one"
+        right = "use a store with conditional writes, or a newer version of this one"
+        raise UserError(f"{self.address}: {message} version; {right}", "model-store-replaces")
 
     def _key(self, version: int) -> str:
         return f"{self._root}/{version}"
@@ -138,7 +156,9 @@ class ObjectStore(ServingStorage):
         try:
             # Some stores list an empty object that stands for the folder itself.
             return [one for one in map(str, self._store.ls(key, detail=False)) if one.strip("/") != key.strip("/")]
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if (fault := fault_of(error)) and fault.kind == "no bucket":
+                raise
             return []
 
     def _upload(self, source: ModelFiles, name: str, version: int) -> None:
@@ -156,14 +176,17 @@ class ObjectStore(ServingStorage):
                 self._store.rm_file(f"{self._key(version)}/{name}")
 
 
-def _opened(address: str) -> tuple["AbstractFileSystem", str]:
-    from fsspec.core import url_to_fs  # takes a quarter of a second; needed for object stores only
+def _is_silent(error: BaseException) -> bool:
+    """Whether the store let a request wait until it was given up: another one would cost as much time."""
+    return any(isinstance(one, TimeoutError) or "Timeout" in type(one).__name__ for one in chain(error))
 
+
+def _opened(address: str) -> tuple["AbstractFileSystem", str]:
     protocol = address.partition("://")[0]
     try:
-        opened: Any = url_to_fs(address)
+        return open_store(address)
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
+        extra = EXTRAS.get(protocol)
         what = f"pip install 'siamese-pipeline[{extra}]'" if extra else str(error)
         message = f"{address}: {protocol}:// needs a library that is not installed: {what}"
         raise UserError(message, "model-store-library") from None
@@ -171,4 +194,3 @@ def _opened(address: str) -> tuple["AbstractFileSystem", str]:
         raise UserError(f"{address}: not the URL of a serving folder: {error}", "model-bad-url") from None
     except OSError as error:
         raise UserError(f"{address}: cannot be reached: {error.strerror or error}", "model-unreachable") from None
-    return opened[0], opened[1]

@@ -15,6 +15,7 @@ from components.serving_folder.storage import (
     file_digests,
     is_saved_model,
     model_digest,
+    user_errors,
 )
 from models.checksums import model_damage
 from models.errors import UserError
@@ -134,7 +135,9 @@ def roll_back(
       UserError: no earlier version, an unknown or damaged one, or the model that serves already.
     """
     storage = open_storage(serving_dir)
-    if not storage.versions():
+    with user_errors(storage.address, "read"):
+        nothing_serves = not storage.versions()
+    if nothing_serves:
         message = f"{storage.address}: no version serves there; there is nothing to roll back"
         raise UserError(message, "model-nothing-served")
     with publication.writing(storage, 0) as history:

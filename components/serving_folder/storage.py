@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from pydantic import ValidationError
 
+from components.storage.object_stores import explained, fault_of
 from models.addresses import is_address
 from models.errors import UserError
 from models.export.manifest import FILE as MANIFEST
@@ -31,6 +32,7 @@ HIGHEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+_STORE_CODES = {"credentials": "model-no-credentials", "denied": "model-not-writable"}
 
 
 class ModelFiles(Protocol):
@@ -179,7 +181,7 @@ def version_numbers(names: Collection[str]) -> set[int]:
 
 @contextlib.contextmanager
 def user_errors(address: str, doing: str = "written to") -> Iterator[None]:
-    """Raises ``UserError`` for a full or read-only disk, a missing bucket and missing credentials."""
+    """Raises ``UserError`` for a full or read-only disk, and for a store that is missing, denied or does not answer."""
     try:
         yield
     except Exception as error:
@@ -193,11 +195,11 @@ def user_errors(address: str, doing: str = "written to") -> Iterator[None]:
 
 def _explained(address: str, doing: str, error: Exception) -> tuple[str, str] | None:
     """(code, message) of an error that the user can fix."""
-    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:300]
-    if "Credentials" in type(error).__name__:  # each store's own class
-        return "model-no-credentials", f"{address}: no credentials for it: {reason}"
+    if is_address(address):
+        return _explained_of_store(address, error)
     if not isinstance(error, OSError):
         return None
+    reason = " ".join(str(error.strerror or error).split())[:300]
     if error.errno in _FULL:
         if doing == "read":
             return None  # of the disk that a copy goes to
@@ -207,9 +209,14 @@ def _explained(address: str, doing: str, error: Exception) -> tuple[str, str] | 
     if error.errno in _CLOSED or isinstance(error, PermissionError):
         right = "give this user the right, or set push.serving_dir elsewhere"
         return "model-not-writable", f"{address}: cannot be {doing} ({reason}); {right}"
-    if is_address(address) and isinstance(error, FileNotFoundError):
-        return "model-unreachable", f"{address}: cannot be {doing}: {reason or 'there is no such bucket'}"
     return None
+
+
+def _explained_of_store(address: str, error: Exception) -> tuple[str, str] | None:
+    fault = fault_of(error)
+    if fault is None or (isinstance(error, OSError) and error.filename is not None):
+        return None  # of the model or its copy, on this machine
+    return _STORE_CODES.get(fault.kind, "model-unreachable"), explained(address, fault)
 
 
 def _sha256(files: ModelFiles, name: str) -> str:

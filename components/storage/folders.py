@@ -1,4 +1,4 @@
-"""Folders of this machine, or of any store that Beam's file systems read: lists their files, opens them."""
+"""Folders of this machine, of an object store, or of what else Beam's file systems read: their files, opened."""
 
 import errno
 import glob
@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, Protocol
 
 from components.storage.image_walk import File, is_skipped, local_file, printable, walk, why_not_an_image
 from components.storage.named_files import NamedFiles
+from components.storage.object_stores import EXTRAS
 from components.storage.skips import Skips
+from components.storage.store_folder import StoreFolder
 from components.storage.text_files import one_text
 from models.addresses import is_address
 from models.data.image_formats import MAGIC_BYTES
@@ -19,7 +21,6 @@ from models.errors import UserError, first_line
 from models.user_files import MOST_BYTES, open_regular, read_bytes, shown
 
 _BLOCK = 1 << 20
-_EXTRAS = ("gs", "s3")  # of this project, named after the scheme that they read
 
 
 class Folder(Protocol):
@@ -75,7 +76,10 @@ class Folder(Protocol):
 
 def open_folder(address: str) -> Folder:
     """The folder at an address: a path of this machine, or ``scheme://...``."""
-    return RemoteFolder(address.rstrip("/")) if is_address(address) else LocalFolder(address)
+    if not is_address(address):
+        return LocalFolder(address)
+    in_store = address.partition("://")[0] in EXTRAS
+    return StoreFolder(address.rstrip("/")) if in_store else RemoteFolder(address.rstrip("/"))
 
 
 def folder_and_name(address: str) -> tuple[Folder, str]:
@@ -197,7 +201,7 @@ class LocalFolder:
 
 
 class RemoteFolder:
-    """A folder of a store that Beam's file systems read."""
+    """A folder of any other store, such as ``hdfs://``, that Beam's file systems read."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -252,9 +256,7 @@ class RemoteFolder:
 
         try:
             found: list[Any] = FileSystems.match([glob.escape(self.address) + pattern])[0].metadata_list
-        except Exception as error:  # each store raises its own: no rights, no network, no such bucket, no library
-            scheme = self.address.partition("://")[0]
-            hint = f" (it needs siamese-pipeline[{scheme}] and your credentials)" if scheme in _EXTRAS else ""
-            message = f"{self.address}: cannot be listed: {first_line(error)}{hint}"
+        except Exception as error:  # each store raises its own: no rights, no network, no library
+            message = f"{self.address}: cannot be listed: {first_line(error)}"
             raise UserError(message, code="data-unreadable") from error
         return found

@@ -29,5 +29,6 @@ from kubeflow_backend.backend import Backend, Run
 from kubeflow_backend.driver import Task
 from kubeflow_backend.pods import Kill
 from kubeflow_backend.specification import Refused
+from kubeflow_backend.stores import S3Stores
 
-__all__ = ["Backend", "Kill", "Refused", "Run", "Task"]
+__all__ = ["Backend", "Kill", "Refused", "Run", "S3Stores", "Task"]

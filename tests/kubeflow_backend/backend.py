@@ -34,14 +34,19 @@ class Run:
 class Backend:
     """A cluster: an object store, a metadata store and pods, all under one folder."""
 
-    def __init__(self, folder: Path, publish_logs: bool = True) -> None:
-        """Args: publish_logs: the API server's PUBLISH_LOGS, which is on in KFP's own manifests."""
-        self._folder, self._stores, self._publish_logs = folder, Stores(folder), publish_logs
+    def __init__(self, folder: Path, publish_logs: bool = True, stores: Stores | None = None) -> None:
+        """Creates a cluster.
+
+        Args:
+          publish_logs: the API server's PUBLISH_LOGS, which is on in KFP's own manifests.
+          stores: default: buckets under the folder.
+        """
+        self._folder, self._stores, self._publish_logs = folder, stores or Stores(folder), publish_logs
 
     def artifact(self, run: Run, task: str, key: str) -> tuple[Path, dict[str, Any]]:
         """(where the object store keeps it, its metadata) of an output."""
         found = self._stores.runtime_artifact(run.tasks[task].outputs[key])
-        return self._stores.bucket / self._stores.path(found["uri"]), found["metadata"]
+        return self._stores.local(found["uri"]), found["metadata"]
 
     def run(
         self,

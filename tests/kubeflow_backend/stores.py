@@ -10,6 +10,7 @@ import yaml
 from google.protobuf import json_format, struct_pb2
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+from s3fs import S3FileSystem
 
 from kubeflow_backend.specification import Refused
 
@@ -31,6 +32,10 @@ class Stores:
         if scheme is None:
             raise Refused(f"failed to generate local path for URI {uri}: unsupported storage scheme")
         return Path(_SCHEMES[scheme]) / uri.removeprefix(scheme)
+
+    def local(self, uri: str) -> Path:
+        """Where an artifact lies, for a test to look at it."""
+        return self.bucket / self.path(uri)
 
     def download(self, uri: str, local: Path) -> None:
         """Fetches every object whose key begins with the artifact's, as older launchers do.
@@ -63,8 +68,11 @@ class Stores:
                     raise Refused(f"uploadFile(): unable to complete copying {entry.path!r}: is a directory")
                 self._upload(Path(entry), target / entry.name)
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(local, target)
+            self._put(local, target)
+
+    def _put(self, local: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(local, target)
 
     def record(self, key: str, schema: str, uri: str, metadata: dict[str, Any]) -> int:
         """Puts an artifact into the metadata store, with what the launcher adds; returns its id."""
@@ -90,6 +98,30 @@ class Stores:
             "uri": artifact.uri,
             "metadata": metadata,
         }
+
+
+class S3Stores(Stores):
+    """The same with its buckets in a real object store, whose address and keys are in the environment."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._s3 = S3FileSystem()
+
+    def local(self, uri: str) -> Path:
+        self.download(uri, super().local(uri))
+        return super().local(uri)
+
+    def download(self, uri: str, local: Path) -> None:
+        key = uri.removeprefix("s3://")
+        bucket, _, prefix = key.partition("/")
+        self._s3.invalidate_cache()
+        for name in self._s3.find(bucket, prefix=prefix):
+            target = Path(os.path.normpath(local / os.path.relpath(name, key)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._s3.get_file(name, str(target))
+
+    def _put(self, local: Path, target: Path) -> None:
+        self._s3.put_file(str(local), str(target.relative_to(self.bucket / _SCHEMES["s3://"])))
 
 
 def _to_mlmd(name: str, value: Any) -> mlmd.Value:

@@ -123,7 +123,7 @@ def open_source(address: str, settings: IngestSettings) -> OpenedSource:
     """The images at an address: of the source that matches it, else of a folder; with ``{SPAN}``, of its increments.
 
     Args:
-      address: ``data.source``: a path of this machine, or ``scheme://...`` that Beam reads.
+      address: ``data.source``: a path of this machine, or ``scheme://...``.
 
     Raises:
       UserError: no increment exists.

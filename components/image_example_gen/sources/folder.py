@@ -64,6 +64,8 @@ class FolderSource:
         try:
             return self._folder.files(skips)
         except UserError as error:
+            if error.code != "data-folder-missing":
+                raise
             expected = ", or ".join([f"a folder of {' or '.join(FORMS.values())}", *SOURCE_TYPES])
             raise UserError(f"{error}; expected {expected}", code=error.code) from None
 

@@ -207,6 +207,19 @@ def test_a_store_without_a_way_to_create_only_says_taken_by_an_error_of_its_own(
     assert storage.records() == {"1.json": b"mine"}
 
 
+def test_a_store_without_conditional_writes_takes_no_push(store, model, monkeypatch):
+    push(model("A"), store)
+    pipe = type(memory).pipe_file
+    monkeypatch.setattr(
+        type(memory), "pipe_file", lambda self, path, value, mode="overwrite", **kwargs: pipe(self, path, value)
+    )
+    with pytest.raises(UserError) as raised:
+        push(model("B"), store)
+    assert raised.value.code == "model-store-replaces"
+    assert served_digest(store) == "A"
+    assert len(versions(store)) == 1
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
