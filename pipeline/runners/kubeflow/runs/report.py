@@ -11,12 +11,26 @@ from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.runners.kubeflow.runs.server import Event
-from pipeline.runners.kubeflow.runs.watch import Watch, outcome_of
+from pipeline.runners.kubeflow.runs.server import Cluster, Event
+from pipeline.runners.kubeflow.runs.watch import Watch, verdict_of
 
 
-def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> Path:
-    """Writes the report of a run that has ended; returns its path.
+def fetch_run_page(cluster: Cluster, root: str, result: Event, to: Path) -> str | None:
+    """Writes the report that the run drew, if a server can read the pipeline root; returns which, else None."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / PAGE
+        about = {key: result[key] for key in ("run_id", "pipeline", "namespace")}
+        file = {"pipeline_root": root, "node": "RunReport", "pattern": f"*/report/{PAGE}", "to": str(page)}
+        answer = cluster.ask("artifact", **about, **file)
+        if answer["source"]:
+            write_text(page.read_text(encoding="utf-8"), to)
+        return answer["source"]
+
+
+def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> None:
+    """Writes the report of a run that has ended, with keys for its pipeline root.
+
+    A run that failed is reported without them as well: its verdict and the time of each node.
 
     Args:
       root: the pipeline root.
@@ -32,17 +46,20 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
         artifacts = RunInRoot(root, result["pipeline"], result["run_id"])
         page = artifacts.page()
     except Exception as error:
-        message = f"{root}: cannot be read from here: {' '.join(str(error).split())[:300]}"
-        raise UserError(message, code="kubeflow-root-unreadable") from error
+        if result["state"] != "FAILED":
+            message = f"{root}: cannot be read from here: {' '.join(str(error).split())[:300]}"
+            raise UserError(message, code="kubeflow-root-unreadable") from error
+        artifacts = page = None
     if page is not None:
-        return write_text(page.decode("utf-8"), to)
+        write_text(page.decode("utf-8"), to)
+        return
     values = config.model_dump(mode="json") if config else {}
     summary = RunSummary.begun(result["run_id"], values, config.digest() if config else "")
     with tempfile.TemporaryDirectory() as folder:
-        record = RunRecord(*artifacts.fetch(Path(folder)))
+        record = RunRecord(*(artifacts.fetch(Path(folder)) if artifacts else ({}, {})))
         record.fill(summary)
         summary.timings = watched.seconds
-        outcome = outcome_of(result, watched.failure, root)
+        outcome = verdict_of(result, watched.failure, root).outcome
         if outcome is None:
             raise UserError(
                 f"run {summary.run_id}: it succeeded, but neither its report nor its outcome is in its root",
@@ -53,4 +70,4 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
         source = config.data.source if config else None
         lineage = record.lineage(summary.run_id, {"ImageExampleGen": {"data_root": source or "the run's images"}})
         content = load_content(record, summary, lineage_lines(lineage, summary), record.quarantine())
-        return write_text(render(content), to)
+        write_text(render(content), to)
