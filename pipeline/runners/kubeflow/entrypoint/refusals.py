@@ -1,0 +1,133 @@
+"""The refusal of the attempt before: a node whose user made an error is not evaluated again.
+
+Kubeflow's launcher ends with 1 whatever its command ended with, and a compiled pipeline cannot say which failures are
+tried again: that is the installation's ``retryPolicy``. So the backend may start a node again that has refused its
+input. Such an attempt finds the refusal of the one before, and ends with it before TFX is imported. It is looked for in
+
+1. the log of the pod before, through the server of Kubeflow's UI, which no pod needs credentials for;
+2. that log as the launcher has uploaded it: ``.../<node>/<uuid>/executor-logs-<attempt>`` since 2.16.1, without the
+   number in 2.16.0; through the same server, or with keys for the pipeline root;
+3. ``.../<node>/<uuid>/refused.json``, which is written where the log is not uploaded, with keys for the pipeline root.
+
+The driver makes ``<uuid>`` once for all attempts of a node in a run, from its resolved inputs. So a refusal is never that
+of another run, or of other inputs. Where a person starts the failed nodes of a run again, attempts are counted anew, and
+the first looks for nothing; a log that is older than an hour counts for nothing either.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import urlencode
+
+from pipeline.runners.kubeflow.client.steps import pod_before
+from pipeline.runners.kubeflow.entrypoint.alerts import open_root, within
+
+FILE = "refused.json"
+
+_SECONDS = 5.0  # for one of these places
+_BYTES = 16 << 20  # of a log
+_YOUNG = timedelta(hours=1)
+_LOGS = "executor-logs"
+_NUMBERED = re.compile(r"(.+)-(\d+)")
+_KINDS = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
+
+
+def refusal_before(node: str, executor_input: str) -> dict[str, Any] | None:
+    """The event with which the attempt before refused its input; None of a first attempt, or of another failure.
+
+    Args:
+      node: its id.
+      executor_input: the launcher's ExecutorInput, JSON.
+    """
+    outputs = _uris(executor_input)
+    pod = pod_before(os.environ.get("KFP_POD_NAME", ""), node)
+    log, is_first = _log_before(outputs.get(_LOGS))
+    is_first = is_first or os.environ.get("KFP_RETRY_INDEX") == "0"
+    if is_first or not (pod or log or "KFP_RETRY_INDEX" in os.environ):
+        return None
+    for read in _places(pod, log, outputs):
+        if text := within(_SECONDS, read):
+            return _refusal(text, node)
+    return None
+
+
+def record_refusal(event: dict[str, Any], executor_input: str) -> None:
+    """Writes a refusal beside the node's outputs, where the launcher uploads no numbered log of it."""
+    outputs = _uris(executor_input)
+    if outputs and not _NUMBERED.fullmatch(outputs.get(_LOGS, "")):
+        within(_SECONDS, lambda: _write(_beside(outputs), json.dumps(event)))
+
+
+def _places(pod: str | None, log: str | None, outputs: dict[str, str]) -> Iterator[Callable[[], str]]:
+    if ui := _ui():
+        if pod:
+            yield lambda: _ask(f"{ui}/k8s/pod/logs", podname=pod)
+        if log:
+            scheme, _, path = log.partition("://")
+            bucket, _, key = path.partition("/")
+            yield lambda: _ask(f"{ui}/artifacts/get", source=_KINDS[scheme], bucket=bucket, key=key)
+    if log:
+        yield lambda: _read(log)
+    if outputs:
+        yield lambda: _read(_beside(outputs))
+
+
+def _ui() -> str | None:
+    """The address of the UI's server: the environment's, or of the service in the pod's own namespace."""
+    if given := os.environ.get("KF_PIPELINES_UI_ENDPOINT"):
+        return given.rstrip("/")
+    host, port = (os.environ.get(f"ML_PIPELINE_UI_SERVICE_{name}") for name in ("HOST", "PORT"))
+    return f"http://[{host}]:{port}" if host and ":" in host else f"http://{host}:{port}" if host else None
+
+
+def _uris(executor_input: str) -> dict[str, str]:
+    """The URIs of a node's outputs, by key."""
+    outputs = json.loads(executor_input).get("outputs", {}).get("artifacts", {})
+    return {key: str(one["artifacts"][0]["uri"]) for key, one in outputs.items() if one.get("artifacts")}
+
+
+def _log_before(uri: str | None) -> tuple[str | None, bool]:
+    """(the URI of the log of the attempt before, whether this is known to be a first attempt)."""
+    if uri is None or not (match := _NUMBERED.fullmatch(uri)):
+        return uri, False
+    number = int(match[2])
+    return (None, True) if number == 0 else (f"{match[1]}-{number - 1}", False)
+
+
+def _beside(outputs: dict[str, str]) -> str:
+    return f"{next(iter(outputs.values())).rpartition('/')[0]}/{FILE}"
+
+
+def _ask(url: str, **query: str) -> str:
+    from models.http_client import request
+
+    answer = request("GET", f"{url}?{urlencode(query)}", seconds=_SECONDS, most_bytes=_BYTES)
+    return answer.content.decode(errors="replace") if answer.is_success else ""
+
+
+def _read(uri: str) -> str:
+    files, path = open_root(uri)
+    return str(files.cat_file(path).decode(errors="replace"))
+
+
+def _write(uri: str, text: str) -> None:
+    files, path = open_root(uri)
+    files.makedirs(path.rpartition("/")[0], exist_ok=True)
+    files.pipe_file(path, text.encode())
+
+
+def _refusal(log: str, node: str) -> dict[str, Any] | None:
+    """The refusal at the end of a log; None where the attempt ended otherwise, or too long ago."""
+    for line in reversed(log.splitlines()):
+        with suppress(ValueError, TypeError, KeyError):
+            event = json.loads(line)
+            if event["event"] not in ("failed", "refused", "terminated", "finished"):
+                continue
+            first = datetime.fromisoformat(event.get("first") or event["time"])
+            is_young = datetime.now(timezone.utc) - first < _YOUNG
+            return {**event, "first": first.isoformat()} if event.get("settled") and is_young else None
+    return None
