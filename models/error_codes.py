@@ -62,7 +62,8 @@ data-archive-refused: an entry of an archive leads out of it, or its content is 
   -> pack the images again, by relative paths and without links
 data-bad-schema: the reviewed schema is not one of image Examples in text format
   -> make one with `siamese schema`, and edit that
-data-disk-space (may pass): the images do not fit on the disk -> free disk space, or choose another output folder or `TMPDIR`
+data-disk-space (may pass): the images do not fit on the disk
+  -> free disk space, or choose another output folder or `TMPDIR`
 data-drift: the new images differ from those of the span before, or val or test from train, by more than is allowed
   -> check the data; if the change is intended, raise data.validation.drift or data.validation.skew
 data-folder-missing: the folder of the images does not exist -> correct `--data` or `data.source`

@@ -68,9 +68,8 @@ class Logs:
     def why_not_started(self, node: str, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Why the driver of a node failed."""
         known = self._workflow.drivers.get(node) if self._workflow else None
-        names = [known[-1].name] if known else driver_pods(self._name, node)
-        reason = _go_error(self._read(names)) or _error_of(f"{node}-driver", tasks) or (known[-1].message if known else "")
-        return {"reason": reason or None}
+        names, message = ([known[-1].name], known[-1].message) if known else (driver_pods(self._name, node), "")
+        return {"reason": _go_error(self._read(names)) or _error_of(f"{node}-driver", tasks) or message or None}
 
     def last(self, node: str, attempt: int, *events: str) -> dict[str, Any]:
         """The last of these events in the log of an attempt, from 1; empty where the log is not available."""

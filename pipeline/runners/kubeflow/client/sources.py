@@ -100,16 +100,19 @@ class Kubectl:
 
     def log(self, pod: str, namespace: str, created: str) -> str:  # noqa: ARG002 - pods have names that are unique
         """The log of a pod that has not been deleted."""
-        return in_time(_SECONDS, self.name, lambda: str(self._read(pod, namespace)))
+        content: bytes = in_time(_SECONDS, self.name, lambda: self._read(pod, namespace))
+        return content.decode(errors="replace")
 
     def _read(self, pod: str, namespace: str) -> Any:
         if self._pods is None:
             from kubernetes import client, config
 
             self._pods = client.CoreV1Api(config.new_client_from_config(context=self._context))
+        # Not as the client parses it: a log of one line of JSON would come as a table.
+        options = {"_preload_content": False, "_request_timeout": (5, _SECONDS)}
         return self._pods.read_namespaced_pod_log(
-            pod, namespace, container="main", limit_bytes=_BYTES, _request_timeout=(5, _SECONDS)
-        )
+            pod, namespace, container="main", limit_bytes=_BYTES, **options
+        ).read()
 
 
 class Sources:

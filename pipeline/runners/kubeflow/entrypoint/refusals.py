@@ -9,9 +9,9 @@ input. Such an attempt finds the refusal of the one before, and ends with it bef
    number in 2.16.0; through the same server, or with keys for the pipeline root;
 3. ``.../<node>/<uuid>/refused.json``, which is written where the log is not uploaded, with keys for the pipeline root.
 
-The driver makes ``<uuid>`` once for all attempts of a node in a run, from its resolved inputs. So a refusal is never that
-of another run, or of other inputs. Where a person starts the failed nodes of a run again, attempts are counted anew, and
-the first looks for nothing; a log that is older than an hour counts for nothing either.
+The driver makes ``<uuid>`` once for all attempts of a node in a run, from its resolved inputs. So a refusal is never
+that of another run, or of other inputs. Where a person starts the failed nodes of a run again, attempts are counted
+from the beginning, and the first looks for nothing; a refusal that is older than an hour does not count either.
 """
 
 import json
@@ -51,7 +51,7 @@ def refusal_before(node: str, executor_input: str) -> dict[str, Any] | None:
         return None
     for read in _places(pod, log, outputs):
         if text := within(_SECONDS, read):
-            return _refusal(text, node)
+            return _refusal(text)
     return None
 
 
@@ -120,7 +120,7 @@ def _write(uri: str, text: str) -> None:
     files.pipe_file(path, text.encode())
 
 
-def _refusal(log: str, node: str) -> dict[str, Any] | None:
+def _refusal(log: str) -> dict[str, Any] | None:
     """The refusal at the end of a log; None where the attempt ended otherwise, or too long ago."""
     for line in reversed(log.splitlines()):
         with suppress(ValueError, TypeError, KeyError):

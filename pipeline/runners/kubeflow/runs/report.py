@@ -7,6 +7,7 @@ from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
 from components.run_report.content import load_content
+from components.run_report.page import FILE as PAGE
 from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config

@@ -141,9 +141,11 @@ def show_verdict(console: Console, verdict: Verdict, result: Event) -> int:
     if verdict.outcome is None:
         tried = "; ".join(f"{name}: {why}" for name, why in result["reasons"].items())
         tried = f"{tried}; {_ROOT}: no keys for it, or no outcome in it" if tried else "see the log of the node Outcome"
-        console.print(f"\n[bold]Succeeded[/]; whether it pushed cannot be read from here. {escape(tried)}", soft_wrap=True)
+        console.print(
+            f"\n[bold]Succeeded[/]; whether it pushed cannot be read from here. {escape(tried)}", soft_wrap=True
+        )
         if result["log"]:
-            console.print(f"Read it: {escape(result['log'])} | grep '\"event\": \"outcome\"'", soft_wrap=True)
+            console.print(f'Read it: {escape(result["log"])} | grep \'"event": "outcome"\'', soft_wrap=True)
         return ExitCode.UNREADABLE
     if verdict.source:
         console.print(f"[dim]verdict from {escape(verdict.source)}[/]", soft_wrap=True)
