@@ -22,10 +22,14 @@ PHASES = {
 }
 
 
+def digest(name: str) -> int:
+    """The 32 bit FNV-1a hash of a node's full name."""
+    return functools.reduce(lambda h, byte: ((h ^ byte) * 16777619) % 2**32, name.encode(), 2166136261)
+
+
 def node_id(name: str) -> str:
-    """Argo's: the workflow's name and the 32 bit FNV-1a hash of the node's."""
-    digest = functools.reduce(lambda h, byte: ((h ^ byte) * 16777619) % 2**32, name.encode(), 2166136261)
-    return f"{WORKFLOW}-{digest}"
+    """Argo's: the workflow's name and the hash of the node's."""
+    return f"{WORKFLOW}-{digest(name)}"
 
 
 class Names(NamedTuple):

@@ -33,6 +33,7 @@ _BYTES = 16 << 20  # of a log
 _YOUNG = timedelta(hours=1)
 _LOGS = "executor-logs"
 _NUMBERED = re.compile(r"(.+)-(\d+)")
+_ENDS = ("failed", "refused", "terminated", "finished")  # events
 _KINDS = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
 
 
@@ -43,15 +44,15 @@ def refusal_before(node: str, executor_input: str) -> dict[str, Any] | None:
       node: its id.
       executor_input: the launcher's ExecutorInput, JSON.
     """
-    outputs = _uris(executor_input)
-    pod = pod_before(os.environ.get("KFP_POD_NAME", ""), node)
-    log, is_first = _log_before(outputs.get(_LOGS))
-    is_first = is_first or os.environ.get("KFP_RETRY_INDEX") == "0"
-    if is_first or not (pod or log or "KFP_RETRY_INDEX" in os.environ):
-        return None
-    for read in _places(pod, log, outputs):
-        if text := within(_SECONDS, read):
-            return _refusal(text)
+    with suppress(Exception):  # whatever is wrong with the environment, the node itself is tried
+        outputs = _uris(executor_input)
+        pod = pod_before(os.environ.get("KFP_POD_NAME", ""), node)
+        number = _attempt(outputs.get(_LOGS, ""))
+        if number == 0 or (number is None and pod is None):
+            return None
+        for read in _places(pod, _log_before(outputs.get(_LOGS)), outputs):
+            if text := within(_SECONDS, read):
+                return _refusal(text)
     return None
 
 
@@ -90,12 +91,17 @@ def _uris(executor_input: str) -> dict[str, str]:
     return {key: str(one["artifacts"][0]["uri"]) for key, one in outputs.items() if one.get("artifacts")}
 
 
-def _log_before(uri: str | None) -> tuple[str | None, bool]:
-    """(the URI of the log of the attempt before, whether this is known to be a first attempt)."""
+def _attempt(log: str) -> int | None:
+    """Which attempt this is, from 0, by the URI of its log or its variable; None of servers before 2.16.1."""
+    number = match[2] if (match := _NUMBERED.fullmatch(log)) else os.environ.get("KFP_RETRY_INDEX", "")
+    return int(number) if number.isdecimal() else None
+
+
+def _log_before(uri: str | None) -> str | None:
+    """The URI of the log of the attempt before: its own where attempts have no number."""
     if uri is None or not (match := _NUMBERED.fullmatch(uri)):
-        return uri, False
-    number = int(match[2])
-    return (None, True) if number == 0 else (f"{match[1]}-{number - 1}", False)
+        return uri
+    return f"{match[1]}-{int(match[2]) - 1}"
 
 
 def _beside(outputs: dict[str, str]) -> str:
@@ -125,9 +131,11 @@ def _refusal(log: str) -> dict[str, Any] | None:
     for line in reversed(log.splitlines()):
         with suppress(ValueError, TypeError, KeyError):
             event = json.loads(line)
-            if event["event"] not in ("failed", "refused", "terminated", "finished"):
+            if event["event"] not in _ENDS:
                 continue
+            if not event.get("settled"):
+                return None
             first = datetime.fromisoformat(event.get("first") or event["time"])
             is_young = datetime.now(timezone.utc) - first < _YOUNG
-            return {**event, "first": first.isoformat()} if event.get("settled") and is_young else None
+            return {**event, "first": first.isoformat()} if is_young else None
     return None
