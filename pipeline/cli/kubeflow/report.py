@@ -20,6 +20,9 @@ def report(
     patience: Patience = 600.0,
 ) -> None:
     """Write the report of a run once it has ended: its own, or one that shows why it failed."""
+    from models.library_environment import prepare_native_libraries
+
+    prepare_native_libraries()  # before TensorFlow loads, whose start-up lines are nothing to a person
     from pipeline.runners.kubeflow.runs.watch import Watch
 
     loaded, cluster = options.target()

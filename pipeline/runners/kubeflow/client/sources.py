@@ -96,7 +96,8 @@ class Kubectl:
     name = "kubectl's configuration"
 
     def __init__(self, context: str | None) -> None:
-        self._context, self._pods = context, None
+        self._context = context
+        self._pods: Any = None
 
     def log(self, pod: str, namespace: str, created: str) -> str:  # noqa: ARG002 - pods have names that are unique
         """The log of a pod that has not been deleted."""

@@ -36,8 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     events.say("started", executor=arguments.executor_class_path)
     if refusal := refusal_before(arguments.node, arguments.json_serialized_invocation_args):
         about = {key: refusal.get(key) for key in ("reason", "error_code", "gates", "settled", "first")}
-        events.say("failed", **about, seconds=events.seconds)
-        return ExitCode.USER_ERROR
+        events.say(refusal["event"], **about, seconds=events.seconds)
+        return ExitCode.REFUSED if refusal["event"] == "refused" else ExitCode.USER_ERROR
     alerts = arguments.alerts, arguments.json_serialized_invocation_args
     record_attempt(arguments.node, *alerts)
     try:
@@ -85,7 +85,8 @@ def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
 def _fail(error: BaseException, events: Events, executor_input: str) -> Outcome:
     outcome = Outcome.of_error(error, run_id="", failed_component=events.node)
     if outcome.status == "refused":
-        events.say("refused", reason=str(cause_of(error, GateRefusal)), seconds=events.seconds)
+        said = events.say("refused", reason=str(cause_of(error, GateRefusal)), settled=True, seconds=events.seconds)
+        record_refusal(said, executor_input)
         return outcome
     if rejected := cause_of(error, RejectedData):
         events.say("rejected", counts=rejected.counts)

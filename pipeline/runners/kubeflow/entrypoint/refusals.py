@@ -1,4 +1,4 @@
-"""The refusal of the attempt before: a node whose user made an error is not evaluated again.
+"""The refusal of the attempt before: a node that refused its input, or whose gate refused, is not evaluated again.
 
 Kubeflow's launcher ends with 1 whatever its command ended with, and a compiled pipeline cannot say which failures are
 tried again: that is the installation's ``retryPolicy``. So the backend may start a node again that has refused its

@@ -20,12 +20,19 @@ def fetch_run_page(cluster: Cluster, root: str, result: Event, to: Path) -> str 
     """Writes the report that the run drew, if a server can read the pipeline root; returns which, else None."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / PAGE
-        about = {key: result[key] for key in ("run_id", "pipeline", "namespace")}
-        file = {"pipeline_root": root, "node": "RunReport", "pattern": f"*/report/{PAGE}", "to": str(page)}
-        answer = cluster.ask("artifact", **about, **file)
-        if answer["source"]:
+        source: str | None = cluster.ask(
+            "artifact",
+            run_id=result["run_id"],
+            pipeline=result["pipeline"],
+            namespace=result["namespace"],
+            pipeline_root=root,
+            node="RunReport",
+            pattern=f"*/report/{PAGE}",
+            to=str(page),
+        )["source"]
+        if source:
             write_text(page.read_text(encoding="utf-8"), to)
-        return answer["source"]
+        return source
 
 
 def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> None:
@@ -43,6 +50,8 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
     Raises:
       UserError: the pipeline root cannot be read from here, or has no artifact of the run.
     """
+    artifacts: RunInRoot | None = None
+    page = None
     try:
         artifacts = RunInRoot(root, result["pipeline"], result["run_id"])
         page = artifacts.page()
@@ -50,14 +59,14 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
         if result["state"] != "FAILED":
             message = f"{root}: cannot be read from here: {' '.join(str(error).split())[:300]}"
             raise UserError(message, code="kubeflow-root-unreadable") from error
-        artifacts = page = None
+        artifacts = None
     if page is not None:
         write_text(page.decode("utf-8"), to)
         return
     values = config.model_dump(mode="json") if config else {}
     summary = RunSummary.begun(result["run_id"], values, config.digest() if config else "")
     with tempfile.TemporaryDirectory() as folder:
-        record = RunRecord(*(artifacts.fetch(Path(folder)) if artifacts else ({}, {})))
+        record = RunRecord(*(artifacts.fetch(Path(folder)) if artifacts is not None else ({}, {})))
         record.fill(summary)
         summary.timings = watched.seconds
         outcome = verdict_of(result, watched.failure, root).outcome
