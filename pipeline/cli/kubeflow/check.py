@@ -8,7 +8,6 @@ import typer
 from models.errors import ExitCode
 from pipeline.cli.kubeflow.app import app
 
-
 _INSTALLATION = (
     "which failures are tried again, Argo's configuration decides: as Kubeflow 2.17 sets it, deleted pods alone; as "
     "earlier versions leave it, all but those. kubeflow/README.md, step 2, sets both"

@@ -140,6 +140,12 @@ def test_the_next_attempt_ends_before_tfx_is_imported(attempt):
     assert (events[-1]["reason"], events[-1]["error_code"], events[-1]["settled"]) == (REASON, "data-no-images", True)
 
 
+def test_a_gates_refusal_stays_one(attempt):
+    log = refusal(event="refused", reason="eer is worse", error_code=None)
+    code, events = attempt(1, {argo.pod_name("Node", 0): log})
+    assert (code, events[-1]["event"], events[-1]["reason"]) == (3, "refused", "eer is worse")
+
+
 @pytest.mark.parametrize(
     ("log", "why"),
     [
