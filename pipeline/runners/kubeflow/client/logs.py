@@ -52,8 +52,8 @@ class Logs:
 
     @property
     def namespace(self) -> str:
-        """Of the run's pods."""
-        return self._workflow.namespace if self._workflow else self._client.namespace or DEFAULT_NAMESPACE
+        """Of the run's pods; empty where it is not known, as on a server of one user."""
+        return self._workflow.namespace if self._workflow else self._client.namespace or ""
 
     def why(self, node: str, attempt: int) -> dict[str, Any]:
         """Why an attempt failed: reason, error code, gates, whether it is a refusal."""
@@ -75,9 +75,10 @@ class Logs:
         """The last of these events in the log of an attempt, from 1; empty where the log is not available."""
         return _last(self._log(node, attempt), *events)
 
-    def pod(self, node: str, attempt: int) -> str:
-        """The name, or the likeliest one, of an attempt's pod; empty where nothing is known."""
-        return next(iter(self._names(node, attempt)), "")
+    def command(self, node: str, attempt: int) -> str:
+        """The command for the log of an attempt, whose pod may have another name where Argo's record is not known."""
+        pod = next(iter(self._names(node, attempt)), "POD")
+        return f"kubectl -n {self.namespace or DEFAULT_NAMESPACE} logs {pod} -c main"
 
     def _attempt(self, node: str, attempt: int) -> Pod | None:
         known = self._workflow.attempts.get(node, []) if self._workflow else []

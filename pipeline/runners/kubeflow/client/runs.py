@@ -60,6 +60,7 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
         if graph is None:
             graph = _graph(client, run)
             say({"event": "following", "run_id": run.run_id, "pipeline": graph.name, "nodes": len(graph.nodes)})
+        sources.renew()
         tasks = [task.to_dict() for task in (run.run_details and run.run_details.task_details) or ()]
         logs, now = Logs(client, run.run_id, tasks, graph.metadata, sources), steps(graph.nodes, tasks)
         for name, step in now.items():
@@ -167,7 +168,7 @@ def _outcome(run: Any, graph: Graph, now: Mapping[str, Step], logs: Logs, root: 
         if now[_OUTCOME].state == SUCCEEDED:
             logs.sources.answered = None  # from here on: the source of the verdict
             found["outcome"] = logs.last(_OUTCOME, attempt, "outcome")
-            found["log"] = f"kubectl -n {logs.namespace} logs {logs.pod(_OUTCOME, attempt)} -c main"
+            found["log"] = logs.command(_OUTCOME, attempt)
         found["outcome"] = found["outcome"] or _written(run, graph, logs, root, now[_OUTCOME].state == SUCCEEDED)
     return found
 

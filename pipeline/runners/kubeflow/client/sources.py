@@ -101,7 +101,7 @@ class Kubectl:
 
     def log(self, pod: str, namespace: str, created: str) -> str:  # noqa: ARG002 - pods have names that are unique
         """The log of a pod that has not been deleted."""
-        content: bytes = in_time(_SECONDS, self.name, lambda: self._read(pod, namespace))
+        content: bytes = in_time(_SECONDS, self.name, lambda: self._read(pod, namespace or DEFAULT_NAMESPACE))
         return content.decode(errors="replace")
 
     def _read(self, pod: str, namespace: str) -> Any:
@@ -117,7 +117,7 @@ class Kubectl:
 
 
 class Sources:
-    """All sources of one run, asked in their order; those that cannot be reached are asked once.
+    """All sources of one run, asked in their order; namespaces may be empty where they are not known.
 
     Attributes:
       answered: the name of the source that answered last; None where none has.
@@ -127,21 +127,27 @@ class Sources:
     def __init__(self, client: Client, run_id: str) -> None:
         self._client = client
         self.ui = UiServer(client, run_id)
-        self._logs: list[LogSource] = [self.ui, ApiServer(client, run_id), Kubectl(client.kube_context)]
+        self._all: tuple[LogSource, ...] = (self.ui, ApiServer(client, run_id), Kubectl(client.kube_context))
+        self._reachable: list[LogSource] = list(self._all)
         self.answered: str | None = None
         self.reasons: dict[str, str] = {}
 
+    def renew(self) -> None:
+        """Asks those again that could not be reached."""
+        self._reachable = list(self._all)
+
     def log(self, pods: list[str], namespace: str, created: str) -> str | None:
         """The log of the first of these pods that has one; None where no source has any."""
-        for source in tuple(self._logs):
+        for source in tuple(self._reachable):
             for pod in pods:
                 try:
                     text = source.log(pod, namespace, created)
                 except Exception as error:  # noqa: BLE001 - the next one may answer
-                    self._failed(source, error)
-                    if source not in self._logs:
-                        break
-                    continue
+                    self.reasons[source.name] = self._why(error)
+                    if getattr(error, "status", None):  # an answer, of the servers or of Kubernetes
+                        continue
+                    self._reachable.remove(source)
+                    break
                 self.answered = source.name
                 return text
         return None
@@ -157,12 +163,6 @@ class Sources:
             return None
         self.answered = self.ui.name if content is not None else self.answered
         return content
-
-    def _failed(self, source: LogSource, error: Exception) -> None:
-        self.reasons[source.name] = self._why(error)
-        answered = getattr(error, "status", None)  # of the SDK's exceptions, and of Kubernetes's
-        if not answered:
-            self._logs.remove(source)
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, (kfp_server_api.ApiException, http.HTTPError, Failed)):
