@@ -21,9 +21,6 @@ def follow(run: Run, options: Server, poll: Poll = 5.0, patience: Patience = 600
 
 def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
     """Starts or follows a run (``operation``) and shows its progress; returns the exit code."""
-    from models.library_environment import prepare_native_libraries
-
-    prepare_native_libraries()  # before TensorFlow loads, whose start-up lines are nothing to a person
     from pipeline.runners.kubeflow.runs.watch import Watch, show_verdict, verdict_of
 
     console = stdout()

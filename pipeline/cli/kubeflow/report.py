@@ -1,5 +1,6 @@
 """``siamese kubeflow report``: the report of a run on the cluster."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,10 +21,9 @@ def report(
     patience: Patience = 600.0,
 ) -> None:
     """Write the report of a run once it has ended: its own, or one that shows why it failed."""
-    from models.library_environment import prepare_native_libraries
-
-    prepare_native_libraries()  # before TensorFlow loads, whose start-up lines are nothing to a person
+    from pipeline.runners.kubeflow.runs.page import fetch_run_page
     from pipeline.runners.kubeflow.runs.watch import Watch
+    from pipeline.terminal import quiet
 
     loaded, cluster = options.target()
     watched, root = Watch(stdout()), pipeline_root or loaded.kubeflow.pipeline_root
@@ -32,10 +32,11 @@ def report(
     if not root:
         message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
         raise UserError(message, code="kubeflow-no-pipeline-root")
-    from pipeline.runners.kubeflow.runs.report import fetch_run_page, write_run_page
-
     if source := fetch_run_page(cluster, root, result, to):
         stdout().print(f"[dim]from {escape(source)}[/]", soft_wrap=True)
     else:
-        write_run_page(root, result, watched, loaded if options.config else None, to)
+        with quiet(Path(os.devnull)) as console, console.status("drawing the report"):
+            from pipeline.runners.kubeflow.runs.report import write_run_page
+
+            write_run_page(root, result, watched, loaded if options.config else None, to)
     stdout().print(escape(str(to)), soft_wrap=True)

@@ -75,6 +75,8 @@ def _answered(error: Any) -> tuple[str, str | None]:
         message = body.get("message") or body.get("error_message") or body.get("error") or ""
     except (TypeError, ValueError, AttributeError):
         message = error.body or error.reason or ""
+    if isinstance(message, str) and message.lstrip().startswith("<"):  # a page, of a server that has no such call
+        message = error.reason or ""
     why = _line(message if isinstance(message, str) else json.dumps(message))
     what, code = _STATUSES.get(error.status, (f"the server failed ({error.status})", None))
     return f"{what}: {why}" if why else what, code

@@ -22,6 +22,7 @@ _LOG = "/apis/v1alpha1/runs/{run}/nodes/{pod}/log"  # in every version from 2.0 
 _KINDS = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
 _BYTES = 64 << 20  # of a log or a file
 _SECONDS = 20.0  # to wait for Kubernetes
+_LONGEST = 160  # characters of a reason
 
 
 class LogSource(Protocol):
@@ -166,9 +167,11 @@ class Sources:
 
     def _why(self, error: Exception) -> str:
         if isinstance(error, (kfp_server_api.ApiException, http.HTTPError, Failed)):
-            return explain(error, "")[0].removeprefix("the server: ")
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        return " ".join(str(reason).split())[:200]
+            reason = explain(error, "")[0].removeprefix("the server: ")
+        else:
+            reason = str(getattr(error, "reason", None) or error) or type(error).__name__
+        line = " ".join(reason.split())
+        return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 
 def _fits(name: str, pattern: str) -> bool:

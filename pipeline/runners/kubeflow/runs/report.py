@@ -7,32 +7,12 @@ from components.run_outcome.summary import RunSummary
 from components.run_record.lineage import lineage_lines
 from components.run_record.record import RunRecord
 from components.run_report.content import load_content
-from components.run_report.page import FILE as PAGE
 from components.run_report.page import render, write_text
 from models.errors import UserError
 from pipeline.config.configuration import Config
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
-from pipeline.runners.kubeflow.runs.server import Cluster, Event
+from pipeline.runners.kubeflow.runs.server import Event
 from pipeline.runners.kubeflow.runs.watch import Watch, verdict_of
-
-
-def fetch_run_page(cluster: Cluster, root: str, result: Event, to: Path) -> str | None:
-    """Writes the report that the run drew, if a server can read the pipeline root; returns which, else None."""
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / PAGE
-        source: str | None = cluster.ask(
-            "artifact",
-            run_id=result["run_id"],
-            pipeline=result["pipeline"],
-            namespace=result["namespace"],
-            pipeline_root=root,
-            node="RunReport",
-            pattern=f"*/report/{PAGE}",
-            to=str(page),
-        )["source"]
-        if source:
-            write_text(page.read_text(encoding="utf-8"), to)
-        return source
 
 
 def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> None:

@@ -10,7 +10,6 @@ from rich.status import Status
 
 from components.run_outcome.verdict import GateResult, Outcome
 from models.errors import ExitCode
-from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome
 from pipeline.runners.kubeflow.runs.server import Cluster, Event
 from pipeline.terminal import show_outcome
 
@@ -116,6 +115,8 @@ def verdict_of(result: Event, failure: Outcome | None, pipeline_root: str | None
       failure: by the first node that failed; None if none did.
       pipeline_root: if the server does not return it.
     """
+    from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome  # seconds
+
     fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
     root = result["pipeline_root"] or pipeline_root
     of_run = (root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
