@@ -28,6 +28,7 @@ class Logs:
       tasks: the API's, of this moment.
       metadata: node -> (annotations, labels) of its pods: how many.
       sources: of the run.
+      folder: URI of the run in the pipeline root; empty where it is not known.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Logs:
         tasks: Sequence[Mapping[str, Any]],
         metadata: Mapping[str, tuple[int, int]],
         sources: Sources,
+        folder: str,
     ) -> None:
+        self._folder = folder
         self._client, self._run_id, self._metadata, self.sources = client, run_id, metadata, sources
         self._name = workflow_of(tasks)
 
@@ -55,9 +58,11 @@ class Logs:
         """Of the run's pods; empty where it is not known, as on a server of one user."""
         return self._workflow.namespace if self._workflow else self._client.namespace or ""
 
-    def why(self, node: str, attempt: int) -> dict[str, Any]:
-        """Why an attempt failed: reason, error code, gates, whether it is a refusal."""
+    def why(self, node: str, attempt: int, last: bool = False) -> dict[str, Any]:
+        """Why an attempt, or the ``last`` one, failed: reason, error code, gates, whether it is a refusal."""
         pod, text = self._attempt(node, attempt), self._log(node, attempt)
+        if last and not text:
+            text = self._uploaded(node, attempt)
         end = _last(text, "failed", "refused", "terminated")
         about = {key: end.get(key) for key in ("reason", "error_code", "gates")}
         if not about["reason"]:
@@ -88,6 +93,16 @@ class Logs:
         if known := self._attempt(node, attempt):
             return [known.name]
         return pods(self._name, node, attempt, self._metadata.get(node, (0, 0)))
+
+    def _uploaded(self, node: str, attempt: int) -> str:
+        """The log of a node that failed for good, as the launcher has uploaded it; pods are deleted after an hour.
+
+        Nothing else is in the folder of such a node: it is read as one archive.
+        """
+        for name in (f"executor-logs-{attempt - 1}", "executor-logs"):  # the latter: of 2.16.0
+            if content := self.sources.file(f"{self._folder}/{node}", f"*/{name}", self.namespace):
+                return content.decode(errors="replace")
+        return ""
 
     def _log(self, node: str, attempt: int) -> str:
         return self._read(self._names(node, attempt))

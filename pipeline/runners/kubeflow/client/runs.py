@@ -62,7 +62,8 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
             say({"event": "following", "run_id": run.run_id, "pipeline": graph.name, "nodes": len(graph.nodes)})
         sources.renew()
         tasks = [task.to_dict() for task in (run.run_details and run.run_details.task_details) or ()]
-        logs, now = Logs(client, run.run_id, tasks, graph.metadata, sources), steps(graph.nodes, tasks)
+        folder = _folder(run, graph, request.get("pipeline_root"))
+        logs, now = Logs(client, run.run_id, tasks, graph.metadata, sources, folder), steps(graph.nodes, tasks)
         for name, step in now.items():
             _report(before.get(name), step, logs, tasks, say)
         before = now
@@ -75,7 +76,7 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
                 "pipeline": graph.name,
                 "pipeline_root": run.runtime_config.pipeline_root if run.runtime_config else None,
                 "namespace": logs.namespace,
-                **_outcome(run, graph, now, logs, request.get("pipeline_root")),
+                **_outcome(run, now, logs, folder),
                 "source": sources.answered,
                 "reasons": sources.reasons,
             }
@@ -139,7 +140,9 @@ def _report(before: Step | None, step: Step, logs: Logs, tasks: Sequence[Mapping
     if before is None or before.state != step.state:
         why: dict[str, Any] = {}
         if step.state == FAILED:
-            why = logs.why_not_started(step.name, tasks) if step.before else logs.why(step.name, step.attempt)
+            why = (
+                logs.why_not_started(step.name, tasks) if step.before else logs.why(step.name, step.attempt, last=True)
+            )
         say({"event": "step", **step._asdict(), **why})
 
 
@@ -149,7 +152,7 @@ def _error(run: Any) -> str | None:
     return next((str(error.message) for error in errors if error and error.message), None)
 
 
-def _outcome(run: Any, graph: Graph, now: Mapping[str, Step], logs: Logs, root: str | None) -> dict[str, Any]:
+def _outcome(run: Any, now: Mapping[str, Step], logs: Logs, folder: str) -> dict[str, Any]:
     """How a run ended.
 
     Returns:
@@ -169,31 +172,30 @@ def _outcome(run: Any, graph: Graph, now: Mapping[str, Step], logs: Logs, root: 
             logs.sources.answered = None  # from here on: the source of the verdict
             found["outcome"] = logs.last(_OUTCOME, attempt, "outcome")
             found["log"] = logs.command(_OUTCOME, attempt)
-        found["outcome"] = found["outcome"] or _written(run, graph, logs, root, now[_OUTCOME].state == SUCCEEDED)
+        found["outcome"] = found["outcome"] or _written(logs, folder, now[_OUTCOME].state == SUCCEEDED)
     return found
 
 
-def _written(run: Any, graph: Graph, logs: Logs, root: str | None, ended: bool) -> dict[str, Any] | None:
+def _written(logs: Logs, folder: str, ended: bool) -> dict[str, Any] | None:
     """The outcome in the pipeline root: of the node Outcome, or of the pod that ended the run before it."""
-    root = (run.runtime_config.pipeline_root if run.runtime_config else None) or root
-    if not root:
-        return None
     where, pattern = (_OUTCOME, f"*/outcome/{_FILE}") if ended else (_FAILED_FOLDER, _FILE)
-    content = logs.sources.file(_folder(root, graph.name, run.run_id, where), pattern, logs.namespace)
+    content = logs.sources.file(f"{folder}/{where}", pattern, logs.namespace)
     try:
         return dict(json.loads(content)) if content else None
     except ValueError:
         return None
 
 
-def _folder(root: str, pipeline: str, run_id: str, node: str) -> str:
-    return f"{root.rstrip('/')}/{pipeline}/{run_id}/{node}"
+def _folder(run: Any, graph: Graph, root: str | None) -> str:
+    """The URI of a run in its pipeline root; empty where the root is not known."""
+    root = (run.runtime_config.pipeline_root if run.runtime_config else None) or root
+    return f"{root.rstrip('/')}/{graph.name}/{run.run_id}" if root else ""
 
 
 def artifact(client: Client, request: Request, _say: Say) -> dict[str, Any]:
     """Copies a file that a node of a run has written to ``to``; ``source``: where it was read, None if nowhere."""
     sources = Sources(client, request["run_id"])
-    folder = _folder(request["pipeline_root"], request["pipeline"], request["run_id"], request["node"])
+    folder = f"{request['pipeline_root'].rstrip('/')}/{request['pipeline']}/{request['run_id']}/{request['node']}"
     content = sources.file(folder, request["pattern"], request["namespace"])
     if content is not None:
         Path(request["to"]).write_bytes(content)

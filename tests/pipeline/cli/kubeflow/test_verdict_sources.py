@@ -165,6 +165,15 @@ def test_what_the_launcher_could_not_do_is_the_reason(siamese, ended):
     assert out.rstrip().splitlines()[-1] == "Failed in Trainer: failed to upload: AccessDenied"
 
 
+@pytest.mark.parametrize("name", ["executor-logs-1", "executor-logs"])
+def test_the_uploaded_log_of_a_node_outlives_its_pod(siamese, ended, server, name):
+    run = ended("FAILED", {"Trainer": ["failed", "failed"]}, ui="2.17")
+    folder = f"minio/mlpipeline/siamese/faces/{run}/Trainer/uuid"
+    server.set(objects={f"{folder}/{name}": failure("Trainer", reason="no luck"), f"{folder}/executor-logs-0": "{}"})
+    code, out, _ = siamese("follow", run, "--poll", 0.1)
+    assert (code, out.rstrip().splitlines()[-1]) == (1, "Failed in Trainer: no luck")
+
+
 @pytest.mark.parametrize("root", [ROOT, "gs://bucket/root"])
 def test_the_report_is_fetched_through_the_ui(siamese, ended, server, tmp_path, root):
     run = ended("SUCCEEDED", NODES, root, ui="2.17")
