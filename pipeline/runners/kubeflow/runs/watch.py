@@ -10,6 +10,7 @@ from rich.status import Status
 
 from components.run_outcome.verdict import GateResult, Outcome
 from models.errors import ExitCode
+from pipeline.runners.kubeflow.entrypoint.alerts import PATIENCE
 from pipeline.runners.kubeflow.runs.server import Cluster, Event
 from pipeline.terminal import show_outcome
 
@@ -18,6 +19,7 @@ _NOT_STARTED = "it was never started: {reason}"
 _NO_LOG = "its log cannot be read from here; see the run's page"
 _NO_DRIVER_LOG = "see the log of its driver"
 _ROOT = "the pipeline root"
+_PATIENCE = 5.0  # seconds for the pipeline root where the reason is known, and only gates may be added
 
 
 class Watch:
@@ -115,17 +117,18 @@ def verdict_of(result: Event, failure: Outcome | None, pipeline_root: str | None
       failure: by the first node that failed; None if none did.
       pipeline_root: if the server does not return it.
     """
+    with suppress(ValidationError):
+        if result["outcome"]:
+            return Verdict(Outcome.model_validate(result["outcome"]), result["source"])
     from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome  # seconds
 
     fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
     root = result["pipeline_root"] or pipeline_root
-    of_run = (root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
+    patience = _PATIENCE if result["source"] else PATIENCE  # without keys a store keeps everybody waiting
+    of_run = (root, result["pipeline"], result["run_id"], patience) if root and result["pipeline"] else None
     if result["skipped"]:
         skipped = Outcome.of_skip(result["skipped"], map(GateResult.model_validate, result["gates"]), **fields)
         return Verdict(skipped.after(read_gates(*of_run)) if of_run else skipped, result["source"])
-    with suppress(ValidationError):
-        if result["outcome"]:
-            return Verdict(Outcome.model_validate(result["outcome"]), result["source"])
     if of_run and (written := read_outcome(*of_run)):
         return Verdict(written, f"{_ROOT} {root}")
     state = str(result["state"]).lower()
