@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ from pipeline.runners.kubeflow.entrypoint.alerts import open_root, within
 
 FILE = "refused.json"
 
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _SECONDS = 5.0  # for one of these places
 _BYTES = 16 << 20  # of a log
 _YOUNG = timedelta(hours=1)
@@ -66,11 +68,12 @@ def record_refusal(event: dict[str, Any], executor_input: str) -> None:
 def _places(pod: str | None, log: str | None, outputs: dict[str, str]) -> Iterator[Callable[[], str]]:
     if ui := _ui():
         if pod:
-            yield lambda: _ask(f"{ui}/k8s/pod/logs", podname=pod)
-        if log:
-            scheme, _, path = log.partition("://")
+            yield lambda: _ask(f"{ui}/k8s/pod/logs", podname=pod, podnamespace=_namespace())
+        scheme, _, path = (log or "").partition("://")
+        if scheme in _KINDS:
             bucket, _, key = path.partition("/")
-            yield lambda: _ask(f"{ui}/artifacts/get", source=_KINDS[scheme], bucket=bucket, key=key)
+            about = {"source": _KINDS[scheme], "bucket": bucket, "key": key, "namespace": _namespace()}
+            yield lambda: _ask(f"{ui}/artifacts/get", **about)
     if log:
         yield lambda: _read(log)
     if outputs:
@@ -83,6 +86,13 @@ def _ui() -> str | None:
         return given.rstrip("/")
     host, port = (os.environ.get(f"ML_PIPELINE_UI_SERVICE_{name}") for name in ("HOST", "PORT"))
     return f"http://[{host}]:{port}" if host and ":" in host else f"http://{host}:{port}" if host else None
+
+
+def _namespace() -> str:
+    """The pod's own; empty where it has no service account, which the UI's server takes for its own."""
+    with suppress(OSError):
+        return _NAMESPACE.read_text(encoding="utf-8").strip()
+    return ""
 
 
 def _uris(executor_input: str) -> dict[str, str]:
@@ -111,7 +121,8 @@ def _beside(outputs: dict[str, str]) -> str:
 def _ask(url: str, **query: str) -> str:
     from models.http_client import request
 
-    answer = request("GET", f"{url}?{urlencode(query)}", seconds=_SECONDS, most_bytes=_BYTES)
+    given = {key: value for key, value in query.items() if value}
+    answer = request("GET", f"{url}?{urlencode(given)}", seconds=_SECONDS, most_bytes=_BYTES)
     return answer.content.decode(errors="replace") if answer.is_success else ""
 
 
