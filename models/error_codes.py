@@ -4,6 +4,7 @@
 ``raise UserError(message, code="...")`` where it is found. Codes are stable: scripts may test for them.
 
 A code stands for exit code 2, or for 1 where ``(exit code 1)`` follows it: the input is not to blame, or not alone.
+``(may pass)`` follows where the cause may pass by itself: on a cluster another attempt may succeed.
 """
 
 from typing import NamedTuple
@@ -17,9 +18,10 @@ class ErrorCode(NamedTuple):
     cause: str
     remedy: str
     exit_code: ExitCode
+    may_pass: bool  # by itself, without a change of the input
 
 
-_FAILED = " (exit code 1)"
+_FAILED, _MAY_PASS = " (exit code 1)", " (may pass)"
 
 # ``code: cause -> remedy``, sorted; an indented line continues the one before.
 _TABLE = """
@@ -71,7 +73,8 @@ data-archive-refused: an entry of an archive leads out of it, or its content is 
   -> pack the images again, by relative paths and without links
 data-bad-schema: the reviewed schema is not one of image Examples in text format
   -> make one with `siamese schema`, and edit that
-data-disk-space: the images do not fit on the disk -> free disk space, or choose another output folder or `TMPDIR`
+data-disk-space (may pass): the images do not fit on the disk
+  -> free disk space, or choose another output folder or `TMPDIR`
 data-drift: the new images differ from those of the span before, or val or test from train, by more than is allowed
   -> check the data; if the change is intended, raise data.validation.drift or data.validation.skew
 data-folder-missing: the folder of the images does not exist -> correct `--data` or `data.source`
@@ -110,9 +113,9 @@ data-split-empty: a split has no images -> raise its share in `data.split`, or a
 data-split-overlap: the same image, by name or by content, is in two splits -> remove the duplicates, or split again
 data-too-few-identities: a split has fewer than two identities -> add identities, or change `data.split` or `seed`
 data-too-many-unusable: more images cannot be used than `data.max_quarantined` allows -> see `quarantine.csv` of the run
-data-unreachable: the object store of the images or lists cannot be reached, or stops answering
+data-unreachable (may pass): the object store of the images or lists cannot be reached, or stops answering
   -> check that the store runs, the address, AWS_ENDPOINT_URL and the network, then start the same run again
-data-unreadable: a file or folder cannot be read -> check that it exists, and its permissions
+data-unreadable (may pass): a file or folder cannot be read -> check that it exists, and its permissions
 data-unreadable-image: an image is missing, damaged or in an unknown format
   -> replace the image, or take it from the list
 kubeflow-check-failed: A check of the compiled pipeline found what the backend would refuse or fail to run.
@@ -169,7 +172,7 @@ kubeflow-unknown-node: A key of `kubeflow` names a node that the pipeline does n
   -> Use one of the nodes that the message lists.
 kubeflow-unknown-schedule: The server has no schedule of that name.
   -> List the schedules: `siamese kubeflow schedule list`.
-disk-full: the disk, its quota or the limit on files is reached, it fails, or is read-only
+disk-full (may pass): the disk, its quota or the limit on files is reached, it fails, or is read-only
   -> free some space, or give another --output, and start the same run again: finished components are reused
 memory-exhausted (exit code 1): the memory of the machine, of its limits or of the GPU ran out
   -> end other programs, or take smaller batches (training.batch), images or encoder; then start the same run again
@@ -180,7 +183,7 @@ model-damaged: files of the version are missing or differ from what was pushed
   -> restore an earlier version with `siamese rollback`
 model-damaged-candidate (exit code 1): the trained model cannot be loaded again
   -> run again; if it happens again, see log.txt
-model-disk-full: the disk of the serving folder has no room for the model
+model-disk-full (may pass): the disk of the serving folder has no room for the model
   -> free some space, or set push.serving_dir to another disk
 model-folder-is-file: the serving folder, or a folder above it, is a file -> name a folder
 model-no-credentials: the object store of the serving folder accepts no credentials from this process
@@ -205,7 +208,7 @@ model-threshold-target: the target of calibration cannot be measured on so few v
   -> ask for a less strict calibration.value, or give more images or pairs
 model-unknown-run: nothing serves, or the serving version was not pushed by a known run -> name a run of siamese runs
 model-unknown-version: the serving folder holds no such version -> choose one that the message lists
-model-unreachable: the object store or the bucket cannot be reached -> check the URL and the network
+model-unreachable (may pass): the object store or the bucket cannot be reached -> check the URL and the network
 model-version-limit: a version has the highest possible number -> remove that version; a push takes the next higher one
 serve-invalid-answer: the server's model is not one of this pipeline -> check the name of the model
 serve-no-answer: no server answers at the address of --model -> check that it runs, and the address
@@ -213,13 +216,13 @@ serve-no-platform: serving_validator.runtime asks for Docker or Kubernetes, and 
   -> start Docker, or set serving_validator.runtime to process
 serve-port-unavailable: the port is in use, or the address is not one of this machine -> choose another --port or --host
 serve-refused: the server refused the request -> see the reason in the message
-system-error: a file, a folder or the memory is not as any command expects it
+system-error (may pass): a file, a folder or the memory is not as any command expects it
   -> the message names the file and what the system reported; correct that
 train-batch-too-small: More devices share a training step than it has identities or pairs for.
   -> Raise training.batch, or use fewer devices.
 train-collapsed (exit code 1): the encoder has mapped all images to one point
   -> lower training.learning_rate, lengthen training.warmup, or take loss.name: contrastive
-train-disk-full: The disk of the artifacts cannot hold the pixels of the splits.
+train-disk-full (may pass): The disk of the artifacts cannot hold the pixels of the splits.
   -> Free disk space, or set training.in_memory: on.
 train-host-missing: A worker did not join within training.join_minutes.
   -> Run siamese join with the same output folder on the host that is named.
@@ -243,7 +246,7 @@ train-tuning-failed (exit code 1): no trial of the tuner was trained to its end
 train-weights: The pretrained weights of a backbone cannot be read or downloaded, or belong to another network.
   -> Set encoder.weights to a file of the same network (include_top=False), a URL, imagenet or none.
 train-weights-not-found: the file of encoder.weights does not exist -> check the path
-train-weights-unusable: encoder.weights cannot be downloaded, or are of another network
+train-weights-unusable (may pass): encoder.weights cannot be downloaded, or are of another network
   -> give weights of encoder.backbone without its top
 train-worker-failed: another host ended the training with a user error -> see the message, and the log of that host
 """
@@ -251,9 +254,10 @@ train-worker-failed: another host ended the training with a user error -> see th
 
 def _entry(line: str) -> tuple[str, ErrorCode]:
     name, _, phrases = line.partition(": ")
-    code, failed, _ = name.partition(_FAILED)
     cause, remedy = phrases.split(" -> ")
-    return code, ErrorCode(cause, remedy, ExitCode.FAILED if failed else ExitCode.USER_ERROR)
+    exit_code = ExitCode.FAILED if name.endswith(_FAILED) else ExitCode.USER_ERROR
+    code = name.removesuffix(_FAILED).removesuffix(_MAY_PASS)
+    return code, ErrorCode(cause, remedy, exit_code, name.endswith(_MAY_PASS))
 
 
 CODES: dict[str, ErrorCode] = dict(map(_entry, _TABLE.strip().replace("\n  ", " ").split("\n")))

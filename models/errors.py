@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     FAILED = 1  # anything that is neither below: a collapsed training, a defect
     USER_ERROR = 2  # the input, the data or the configuration is wrong
     REFUSED = 3  # a gate refused the model; what served still serves
+    UNREADABLE = 4  # a run on a cluster succeeded; whether it pushed cannot be read from here
     INTERRUPTED = 130  # 128 + SIGINT
     TERMINATED = 143  # 128 + SIGTERM
 

@@ -14,7 +14,8 @@ from models.error_codes import CODES  # noqa: E402 - a script runs without the p
 ERRORS = """# Error codes
 
 An error is one line, `error: <what is wrong, where, what would be right> [<code>]`, and exit code 2; or 1 where the
-input is not to blame, or not alone. The codes are stable: scripts may test for them. This page is generated from
+input is not to blame, or not alone. Where the cause *may pass* by itself, a node on Kubeflow is tried again; any other
+error with exit code 2 is evaluated once. The codes are stable: scripts may test for them. This page is generated from
 `models/error_codes.py`.
 
 | code | exit code | usual cause | remedy |
@@ -25,7 +26,7 @@ input is not to blame, or not alone. The codes are stable: scripts may test for 
 def pages() -> dict[Path, str]:
     """Each page with its text."""
     rows = (
-        f"| `{code}` | {int(entry.exit_code)} | {entry.cause} | {entry.remedy} |\n"
+        f"| `{code}` | {int(entry.exit_code)}{', may pass' * entry.may_pass} | {entry.cause} | {entry.remedy} |\n"
         for code, entry in sorted(CODES.items())
     )
     return {ROOT / "docs" / "reference" / "errors.md": ERRORS + "".join(rows)}

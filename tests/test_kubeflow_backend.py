@@ -118,7 +118,8 @@ def test_values_and_artifacts_arrive_as_from_the_driver_and_the_launcher(backend
     assert took["artifact"].keys() == {"name", "type", "uri", "metadata"}
     assert took["artifact"]["type"] == {"instanceSchema": ""}  # forgotten
     pod = {"HOME", "KFP_POD_NAME", "KFP_POD_UID", "KUBERNETES_SERVICE_HOST", "LC_CTYPE", "PATH", "TMPDIR"}
-    assert set(environment["names"]) <= pod | {"SIAMESE_MOUNT_ROOT"}
+    service = {"ML_PIPELINE_UI_SERVICE_HOST", "ML_PIPELINE_UI_SERVICE_PORT"}
+    assert set(environment["names"]) <= pod | service | {"SIAMESE_MOUNT_ROOT"}
 
 
 def test_a_run_may_set_parameters(backend, file, spec):

@@ -204,6 +204,13 @@ class Outcome(BaseModel):
         ends = {"pushed": ExitCode.PUSHED, "skipped": ExitCode.SKIPPED, "refused": ExitCode.REFUSED}
         return ends.get(self.status, ExitCode.FAILED)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the same run would fail alike: by the user's own error, unless its cause may pass by itself."""
+        return self.exit_code == ExitCode.USER_ERROR and not (
+            self.error_code in CODES and CODES[self.error_code].may_pass
+        )
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def sentence(self) -> str:

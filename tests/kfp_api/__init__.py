@@ -24,7 +24,8 @@ class Server:
         "page" (a login page) | "lose" (do it, then drop) | "hold" (do it, answer when released) | "twin" (another
         client enables one of the same name), "after": calls that succeed first, "times": how often}].
         ``header``: [name, value] that every call must have. ``multi_user``. ``frames``: of a run, one a request.
-        ``logs``: pod -> text. ``wait_held``: until a call is held. ``release``: it.
+        ``logs``: pod -> text. ``standalone``, ``ui``, ``objects``, ``kubernetes``, ``nested``, ``workflows``: as
+        ``store.Store`` has them. ``wait_held``: until a call is held. ``release``: it.
         """
         request = urllib.request.Request(f"{self.address}/control", json.dumps(order).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=60) as answer:

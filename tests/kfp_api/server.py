@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import ui
 from bodies import Bad
 from store import Store
 
@@ -88,6 +89,8 @@ class Handler(BaseHTTPRequestHandler):
                 store = STATE.store
                 own = store.recurring[path.rpartition("/")[2].partition(":")[0]]
                 store.add_recurring({**own, "mode": "ENABLE"})
+        if isinstance(answer, ui.Answer):
+            return self._answer(answer.status, answer.body, answer.kind)
         if isinstance(answer, str):
             return self._answer(200, answer, "text/plain")
         return self._answer(200, answer)
@@ -96,11 +99,12 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    def _answer(self, status: int, body: Any, kind: str = "application/json") -> None:
-        data = (body if isinstance(body, str) else json.dumps(body)).encode()
+    def _answer(self, status: int, body: Any, kind: str | None = "application/json") -> None:
+        data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
         try:
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            if kind:
+                self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -135,7 +139,7 @@ def _control(order: dict[str, Any]) -> dict[str, Any]:
         store = STATE.store
     STATE.rules = order.get("rules", STATE.rules)
     STATE.header = order.get("header", STATE.header)
-    for key in ("multi_user", "frames", "logs"):
+    for key in ("multi_user", "frames", "logs", "standalone", "ui", "objects", "kubernetes", "nested", "workflows"):
         setattr(store, key, order.get(key, getattr(store, key)))
     if order.get("wait_held"):
         STATE.held.wait(30)
@@ -181,9 +185,22 @@ def _route(method: str, path: str, query: dict[str, str], raw: bytes, headers: A
         del store.recurring[match[1]]
         return {}
     if match := re.fullmatch(r"GET /apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log", call):
+        if store.standalone:
+            raise Bad(400, f"Failed to read logs for run {match[1]}: Failed to read logs from archive {match[2]}")
         if match[2] not in store.logs:
             raise Bad(500, f"Failed to read logs from pod {match[2]}")
         return store.logs[match[2]]
+    if match := re.fullmatch(r"GET /apis/v1beta1/runs/([^/]+)", call):
+        return store.look_at_workflow(match[1])
+    if store.ui and call == "GET /k8s/pod/logs":
+        return ui.pod_log(query, store.logs)
+    if store.ui and call == "GET /artifacts/get":
+        objects = {name: content.encode() for name, content in store.objects.items()}
+        return ui.artifact(query, objects, folders=store.ui >= "2.17")
+    if store.kubernetes and (match := re.fullmatch(r"GET /api/v1/namespaces/kubeflow/pods/([^/]+)/log", call)):
+        if match[1] not in store.logs or query.get("container") != "main":
+            raise Bad(404, f'pods "{match[1]}" not found')
+        return store.logs[match[1]]
     raise Bad(404, f"Not Found: {method} {path}")
 
 

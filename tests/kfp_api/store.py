@@ -26,6 +26,12 @@ class Store:
         self.multi_user = False
         self.frames: list[Thing] = []  # of a run, one a request: state, nodes
         self.logs: dict[str, str] = {}  # pod -> its log
+        self.standalone = False  # a server that looks for pods in no namespace, as that of one user does
+        self.ui: str | None = None  # the version of the UI's server at the same address
+        self.objects: dict[str, str] = {}  # <scheme>/<bucket>/<key> -> content, which the UI's server reads
+        self.kubernetes = False  # whether the API of Kubernetes is at the same address
+        self.nested = False  # whether every template has a retry, as Kubeflow Pipelines 2.17 configures Argo
+        self.workflows = False  # whether a run of v1beta1 has Argo's workflow
         self._clock = 0
 
     def now(self) -> str:
@@ -93,8 +99,20 @@ class Store:
             frame = self.frames[min(run["looks"], len(self.frames) - 1)]
             run["looks"] += 1
             run["state"] = frame["state"]
-            run["run_details"] = {"task_details": argo.task_details(frame["nodes"], frame.get("seconds", 65))}
+            tasks = argo.task_details(frame["nodes"], frame.get("seconds", 65), self.nested)
+            run["run_details"] = {"task_details": tasks}
+            if "error" in frame:
+                run["error"] = {"code": 13, "message": frame["error"]}
         return run
+
+    def look_at_workflow(self, run_id: str) -> Thing:
+        """The run of v1beta1, as of the last request."""
+        run = self.one(self.runs, run_id)
+        if not self.workflows:
+            return {"run": {"id": run_id}, "pipeline_runtime": {}}
+        frame = self.frames[min(max(run["looks"] - 1, 0), len(self.frames) - 1)]
+        manifest = argo.manifest(frame["nodes"], frame.get("messages", {}), self.nested)
+        return {"run": {"id": run_id}, "pipeline_runtime": {"workflow_manifest": manifest}}
 
     def add_recurring(self, body: Thing) -> Thing:
         checked(body, "V2beta1RecurringRun")

@@ -128,3 +128,10 @@ def test_what_kserve_takes_over_from_kubernetes_is_what_kubernetes_takes(version
         },
     }
     kubernetes_validate.validate(pod, version, strict=True)
+
+
+def test_argos_configuration_retries_pods_and_no_graph():
+    """A graph whose pod has failed for good has no message; a pod always has one."""
+    patch = yaml.safe_load((KUBEFLOW / "argo-retries.yaml").read_text())
+    defaults = yaml.safe_load(patch["data"]["workflowDefaults"])["spec"]["templateDefaults"]["retryStrategy"]
+    assert defaults == {"limit": "2", "retryPolicy": "Always", "expression": 'lastRetry.message != ""'}

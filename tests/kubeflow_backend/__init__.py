@@ -16,6 +16,8 @@ Written from its Go sources (kubeflow/pipelines, backend/src, 2.5 to 2.17), not 
 - ``driver/container.go`` and ``argocompiler/dag.go`` (``depends``): a task whose condition does not hold is skipped,
   and Argo omits whatever depends on its success; neither fails the run. Output parameters come from the output file,
   else from a file each;
+- since 2.16 the log of a task that failed is uploaded as well; since 2.16.1 each attempt has its own, with its number,
+  and the variable KFP_RETRY_INDEX; the UI's server reads it, and the logs of pods;
 - Kubernetes: ``$(NAME)`` in arguments, a fresh file system; Argo: order, two pods at a time, retries of a failed pod
   with the same input (any failure of the command or of the launcher; not the driver's).
 

@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from kubeflow_backend.driver import Job, Task
 from kubeflow_backend.pods import Kill, Pod
 from kubeflow_backend.specification import parse, run_parameters
 from kubeflow_backend.stores import Stores
+from kubeflow_backend.ui import serving_ui
 
 DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"  # the server's default
 
@@ -34,14 +36,25 @@ class Run:
 class Backend:
     """A cluster: an object store, a metadata store and pods, all under one folder."""
 
-    def __init__(self, folder: Path, publish_logs: bool = True, stores: Stores | None = None) -> None:
-        """Creates a cluster.
+    def __init__(
+        self,
+        folder: Path,
+        publish_logs: bool = True,
+        version: tuple[int, ...] = (2, 17, 0),
+        ui: bool = True,
+        stores: Stores | None = None,
+    ) -> None:
+        """Makes an empty cluster.
 
         Args:
+          folder: for all of it.
           publish_logs: the API server's PUBLISH_LOGS, which is on in KFP's own manifests.
+          version: of Kubeflow Pipelines.
+          ui: whether the UI's server is in the pods' namespace, as in a standalone installation.
           stores: default: buckets under the folder.
         """
         self._folder, self._stores, self._publish_logs = folder, stores or Stores(folder), publish_logs
+        self._version, self._ui = version, ui
 
     def artifact(self, run: Run, task: str, key: str) -> tuple[Path, dict[str, Any]]:
         """(where the object store keeps it, its metadata) of an output."""
@@ -74,28 +87,43 @@ class Backend:
         for name, task in (cached or {}).items():
             run.tasks[name] = Task("SUCCEEDED", outputs=task.outputs, parameters=task.parameters)
         root = f"{pipeline_root.rstrip('/')}/{compiled.spec.pipeline_info.name}/{run.run_id}"
-        job = Job(run.run_id, compiled, values, root, self._stores, run.tasks, self._publish_logs)
+        logs: dict[str, str] = {}
+        with serving_ui(self._stores.bucket, logs) if self._ui else nullcontext() as ui:
+            job = Job(
+                run.run_id,
+                compiled,
+                values,
+                root,
+                self._stores,
+                run.tasks,
+                self._publish_logs,
+                self._version,
+                ui,
+                logs,
+            )
+            self._run(run, job, kill or {})
+        return run
+
+    def _run(self, run: Run, job: Job, kill: dict[str, Kill]) -> None:
+        upstream = job.compiled.upstream
         waiting = {name for name, task in run.tasks.items() if task.state == "PENDING"}
         busy: dict[Future[None], str] = {}
         with ThreadPoolExecutor(2) as pods:
             while waiting or busy:
-                for name in self._left_out(run, compiled.upstream, waiting):
+                for name in self._left_out(run, upstream, waiting):
                     waiting.remove(name)
                     run.tasks[name].state = "SKIPPED"
                 ready = [
-                    name
-                    for name in sorted(waiting)
-                    if all(run.tasks[up].state == "SUCCEEDED" for up in compiled.upstream[name])
+                    name for name in sorted(waiting) if all(run.tasks[up].state == "SUCCEEDED" for up in upstream[name])
                 ]
                 for name in ready[: 2 - len(busy)]:
                     waiting.remove(name)
-                    busy[pods.submit(Pod(self._folder, job, name, (kill or {}).get(name)).run)] = name
+                    busy[pods.submit(Pod(self._folder, job, name, kill.get(name)).run)] = name
                 if not busy:
                     break  # what waits, waits for something that failed
                 for done in wait(busy, return_when=FIRST_COMPLETED).done:
                     busy.pop(done)
                     done.result()
-        return run
 
     @staticmethod
     def _left_out(run: Run, upstream: dict[str, set[str]], waiting: set[str]) -> list[str]:

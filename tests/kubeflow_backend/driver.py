@@ -54,6 +54,9 @@ class Job:
       stores: objects and metadata.
       tasks: by name.
       publish_logs: the server's PUBLISH_LOGS: each task has one output more, its log.
+      version: of Kubeflow Pipelines.
+      ui: (host, port) of the UI's server; None: no service of that name is in the pods' namespace.
+      pod_logs: pod -> its log.
     """
 
     run_id: str
@@ -63,6 +66,9 @@ class Job:
     stores: Stores
     tasks: dict[str, Task]
     publish_logs: bool
+    version: tuple[int, ...] = (2, 17, 0)
+    ui: tuple[str, int] | None = None
+    pod_logs: dict[str, str] = field(default_factory=dict)
 
     def component(self, name: str) -> Any:
         """The ComponentSpec of a task."""

@@ -14,11 +14,13 @@ from typing import Any, TextIO
 
 from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
+from kfp_api import argo
 
 from kubeflow_backend.driver import LOGS, Job, executor_input, triggered
 from kubeflow_backend.forked import COMMAND, forked
 from kubeflow_backend.specification import Refused, fits, plain
 
+NUMBERED = (2, 16, 1)  # since then each attempt has a number, and a log of its own among the artifacts
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 
 
@@ -61,10 +63,11 @@ class Pod:
             pod = self._folder / "pods" / f"{self._job.run_id[:8]}-{self._name}-{attempt}"
             self._result.logs.append("")
             try:
-                code = self._attempt(pod, given)
+                code = self._attempt(pod, given, attempt, retries)
             except Refused as error:
                 code = 1
                 self._result.logs[-1] += str(error)
+            self._job.pod_logs[self._pod_name(attempt, retries)] = self._result.logs[-1]
             shutil.rmtree(pod, ignore_errors=True)
             self._result.codes.append(code)
             if code == 0:
@@ -72,15 +75,29 @@ class Pod:
                 return
         self._result.state = "FAILED"
 
-    def _attempt(self, pod: Path, executor: dict[str, Any]) -> int:
+    def _pod_name(self, attempt: int, retries: int) -> str:
+        """Argo's: of the pod of an attempt, from 0."""
+        workflow = f"{self._job.compiled.spec.pipeline_info.name}-{self._job.run_id[:5]}"
+        metadata = self._platform.get("podMetadata", {})
+        counts = [len(metadata.get(key, {})) for key in ("annotations", "labels")]
+        template = "retry-system-container-impl" if retries else "system-container-impl"
+        template = f"metadata-{counts[0]}-{counts[1]}-{template}" if any(counts) else template
+        path = f"{workflow}.root.{self._name}.executor" + (f"({attempt})" if retries else "")
+        return f"{workflow}-{template}-{argo.digest(path)}"
+
+    def _attempt(self, pod: Path, executor: dict[str, Any], attempt: int, retries: int) -> int:
         """A fresh pod: its file system, the downloads, the command, the uploads."""
         for volume in self._platform.get("pvcMount", []):
             if not Path(volume["mountPath"]).is_dir():
                 raise Refused(f"persistentvolumeclaim {volume['constant']} not found")
         for name in ("mount", "work", "home", "tmp"):
             (pod / name).mkdir(parents=True)
-        environment = self._environment(pod)
+        environment = self._environment(pod, self._pod_name(attempt, retries))
+        if retries and self._job.version >= NUMBERED:
+            environment["KFP_RETRY_INDEX"] = str(attempt)
         given = json_format.ParseDict(executor, pipeline_spec_pb2.ExecutorInput())
+        if self._job.publish_logs and self._job.version >= NUMBERED:
+            given.outputs.artifacts[LOGS].artifacts[0].uri += f"-{attempt}"
         self._add_defaults(given)
         given.outputs.output_file = str(pod / "tmp" / "kfp_outputs" / "output_metadata.json")
         for key, parameter in given.outputs.parameters.items():
@@ -102,9 +119,12 @@ class Pod:
             code = self._execute(command, environment, pod / "work", file)
         if code == 0:
             self._publish(pod / "mount", given)
+        elif code > 0 and self._job.publish_logs and self._job.version >= (2, 16):
+            uri = given.outputs.artifacts[LOGS].artifacts[0].uri
+            self._job.stores.upload(self._local(pod / "mount", uri), uri, self._job.root)
         return code
 
-    def _environment(self, pod: Path) -> dict[str, str]:
+    def _environment(self, pod: Path, name: str) -> dict[str, str]:
         folders = {}
         for volume in self._platform.get("emptyDirMounts", []):
             folder = folders[volume["mountPath"]] = pod / "volumes" / volume["volumeName"]
@@ -113,12 +133,19 @@ class Pod:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # the image's
             "HOME": str(pod / "home"),
             "TMPDIR": str(pod / "tmp"),
-            "KFP_POD_NAME": pod.name,
+            "KFP_POD_NAME": name,
             "KFP_POD_UID": "1f0e",
             "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+            **self._service(),
             **{one.name: _mounted(one.value, folders) for one in self._container.env},
             "SIAMESE_MOUNT_ROOT": str(pod / "mount"),  # where nobody may write to /
         }
+
+    def _service(self) -> dict[str, str]:
+        if self._job.ui is None:
+            return {}
+        host, port = self._job.ui
+        return {"ML_PIPELINE_UI_SERVICE_HOST": host, "ML_PIPELINE_UI_SERVICE_PORT": str(port)}
 
     def _add_defaults(self, given: Any) -> None:
         for key, declared in self._job.component(self._name).input_definitions.parameters.items():

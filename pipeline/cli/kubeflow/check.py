@@ -8,6 +8,11 @@ import typer
 from models.errors import ExitCode
 from pipeline.cli.kubeflow.app import app
 
+_INSTALLATION = (
+    "which failures are tried again, Argo's configuration decides: as Kubeflow 2.17 sets it, deleted pods alone; as "
+    "earlier versions leave it, all but those. kubeflow/README.md, step 2, sets both"
+)
+
 
 @app.command()
 def check(
@@ -26,3 +31,4 @@ def check(
     if errors(findings):
         raise typer.Exit(ExitCode.USER_ERROR)
     print(f"{file}: no errors found" + (f"; warnings: {len(lines(findings))}" if findings else ""))
+    print(f"note: {_INSTALLATION}")

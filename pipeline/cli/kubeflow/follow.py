@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 @cluster_command(app)
 def follow(run: Run, options: Server, poll: Poll = 5.0, patience: Patience = 600.0) -> NoReturn:
     """Follow a run that was started before; exit codes as for submit."""
-    _, cluster = options.target()
-    raise typer.Exit(watch(cluster, "follow", {"run_id": run, "poll": poll, "patience": patience}))
+    loaded, cluster = options.target()
+    request = {"run_id": run, "poll": poll, "patience": patience, "pipeline_root": loaded.kubeflow.pipeline_root}
+    raise typer.Exit(watch(cluster, "follow", request))
 
 
 def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
     """Starts or follows a run (``operation``) and shows its progress; returns the exit code."""
-    from pipeline.runners.kubeflow.runs.watch import Watch, outcome_of, show_verdict
+    from pipeline.runners.kubeflow.runs.watch import Watch, show_verdict, verdict_of
 
     console = stdout()
     watched = Watch(console)
@@ -35,4 +36,4 @@ def watch(cluster: "Cluster", operation: str, request: dict[str, Any]) -> int:
     if "state" not in result:  # started, not followed
         console.print(f"[dim]siamese kubeflow follow {result['run_id']}[/]", soft_wrap=True)
         return 0
-    return show_verdict(console, outcome_of(result, watched.failure, request.get("pipeline_root")))
+    return show_verdict(console, verdict_of(result, watched.failure, request["pipeline_root"]), result)

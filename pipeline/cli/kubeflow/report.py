@@ -1,5 +1,6 @@
 """``siamese kubeflow report``: the report of a run on the cluster."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,16 +21,22 @@ def report(
     patience: Patience = 600.0,
 ) -> None:
     """Write the report of a run once it has ended: its own, or one that shows why it failed."""
+    from pipeline.runners.kubeflow.runs.page import fetch_run_page
     from pipeline.runners.kubeflow.runs.watch import Watch
+    from pipeline.terminal import quiet
 
     loaded, cluster = options.target()
-    watched = Watch(stdout())
-    result = watched.ask(cluster, "follow", run_id=run, poll=poll, patience=patience)
-    root = pipeline_root or result["pipeline_root"] or loaded.kubeflow.pipeline_root
+    watched, root = Watch(stdout()), pipeline_root or loaded.kubeflow.pipeline_root
+    result = watched.ask(cluster, "follow", run_id=run, poll=poll, patience=patience, pipeline_root=root)
+    root = pipeline_root or result["pipeline_root"] or root
     if not root:
         message = "no pipeline root: give --pipeline-root, or set kubeflow.pipeline_root"
         raise UserError(message, code="kubeflow-no-pipeline-root")
-    from pipeline.runners.kubeflow.runs.report import write_run_page
+    if source := fetch_run_page(cluster, root, result, to):
+        stdout().print(f"[dim]from {escape(source)}[/]", soft_wrap=True)
+    else:
+        with quiet(Path(os.devnull)) as console, console.status("drawing the report"):
+            from pipeline.runners.kubeflow.runs.report import write_run_page
 
-    path = write_run_page(root, result, watched, loaded if options.config else None, to)
-    stdout().print(escape(str(path)), soft_wrap=True)
+            write_run_page(root, result, watched, loaded if options.config else None, to)
+    stdout().print(escape(str(to)), soft_wrap=True)

@@ -22,7 +22,7 @@ def submit(
     """Start one run now, and follow it.
 
     Exit code 0: pushed, the identical model already serves, or too few new images (with --no-follow: started). 3:
-    refused by a gate. 2: the input is wrong. 1: failed.
+    refused by a gate. 2: the input is wrong. 4: succeeded, but its verdict cannot be read from here. 1: failed.
     """
     loaded, cluster = options.target()
     with options.compiled() as file:

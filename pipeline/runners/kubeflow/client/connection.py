@@ -5,6 +5,7 @@ A failure is one line, with the error code where the user can fix it.
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ Request = Mapping[str, Any]
 Say = Callable[[dict[str, Any]], None]  # writes one line of the answer
 
 _BYTES = 64 << 20  # of an answer
+_NOTHING: Mapping[str, str] = {}
 _CREDENTIALS = "SIAMESE_KFP_TOKEN, KF_PIPELINES_SA_TOKEN_PATH (a file) or SIAMESE_KFP_COOKIES"
 _STATUSES: dict[int, tuple[str, str | None]] = {
     400: ("refused (400)", "kubeflow-request-refused"),
@@ -73,6 +75,8 @@ def _answered(error: Any) -> tuple[str, str | None]:
         message = body.get("message") or body.get("error_message") or body.get("error") or ""
     except (TypeError, ValueError, AttributeError):
         message = error.body or error.reason or ""
+    if isinstance(message, str) and message.lstrip().startswith("<"):  # a page, of a server that has no such call
+        message = error.reason or ""
     why = _line(message if isinstance(message, str) else json.dumps(message))
     what, code = _STATUSES.get(error.status, (f"the server failed ({error.status})", None))
     return f"{what}: {why}" if why else what, code
@@ -131,8 +135,8 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
     def request(self, method: str, url: str, **options: Any) -> Any:
         options["_request_timeout"] = options.get("_request_timeout") or self.timeout
         call = super().request
-        answer = _in_time(sum(self.timeout), url, lambda: call(method, url, **options))
-        if "text/html" in (answer.getheader("Content-Type") or ""):
+        answer = in_time(sum(self.timeout), url, lambda: call(method, url, **options))
+        if "/apis/" in url and "text/html" in (answer.getheader("Content-Type") or ""):
             address = url.partition("/apis/")[0]
             message = (
                 f"{address}: a web page answered, not the API (probably a login page): set {_CREDENTIALS}, or bypass "
@@ -142,7 +146,7 @@ class _Rest(kfp_server_api.rest.RESTClientObject):
         return answer
 
 
-def _in_time(seconds: float, url: str, call: Callable[[], Any]) -> Any:
+def in_time(seconds: float, url: str, call: Callable[[], Any]) -> Any:
     """The result of a call that ends in time: a timeout of a socket starts again with every byte that drips."""
     ended: list[tuple[Any, BaseException | None]] = []
 
@@ -169,6 +173,7 @@ class Client(kfp.client.Client):
     def __init__(self, host: str | None, **options: Any) -> None:
         self._named = bool(host or os.environ.get("KF_PIPELINES_ENDPOINT"))
         self._healthz: Any = None
+        self.kube_context = options.get("kube_context")
         super().__init__(host=host, **options)
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:  # noqa: ARG002 - the SDK's signature
@@ -202,9 +207,43 @@ class Client(kfp.client.Client):
         return str(self._existing_config.host)
 
     @property
-    def api(self) -> Any:
-        """The API client below the SDK's methods, for calls that have no method."""
-        return self._run_api.api_client
+    def ui(self) -> str:
+        """The address of the UI's server, which may be that of the API as well: it passes requests on."""
+        if self._uihost:
+            return str(self._get_url_prefix()).rstrip("/")
+        in_cluster = re.sub(r"^(https?://)?ml-pipeline\.([^:]+):8888$", r"http://ml-pipeline-ui.\2", self.address)
+        return in_cluster.replace("/services/ml-pipeline:", "/services/ml-pipeline-ui:").rstrip("/")
+
+    def get(self, path: str, query: Mapping[str, str] = _NOTHING, host: str | None = None, page: bool = False) -> bytes:
+        """The answer to a call that has no method of the SDK: at most ``_BYTES``, in time.
+
+        Args:
+          path: of the call, quoted.
+          query: its parameters.
+          host: default: the API's address.
+          page: whether the answer may be a web page.
+
+        Raises:
+          Refused: it is a web page, such as a login page.
+          Failed: it is longer. Also the errors of the SDK and of HTTP.
+        """
+        answer = self._run_api.api_client.call_api(
+            path,
+            "GET",
+            query_params=list(query.items()),
+            auth_settings=["Bearer"],
+            _preload_content=False,
+            _return_http_data_only=True,
+            _host=host,
+        )
+        if not page and "text/html" in (answer.getheader("Content-Type") or ""):
+            message = f"a web page answered (probably a login page): set {_CREDENTIALS}"
+            raise Refused(message, code="kubeflow-not-logged-in")
+        content: bytes = in_time(sum(_Rest.timeout), path, lambda: answer.read(_BYTES + 1, decode_content=True))
+        answer.close()
+        if len(content) > _BYTES:
+            raise Failed(f"{path}: the answer is longer than {_BYTES:,} bytes")
+        return content
 
     def link(self, kind: str, identity: str) -> str:
         """The page of a run or a recurring run."""

@@ -1,22 +1,20 @@
-"""One run: start it, watch it to its end, stop it; and the logs of its nodes."""
+"""One run: start it, watch it to its end, stop it, and fetch its files."""
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import kfp_server_api
-from urllib3.exceptions import HTTPError
+from pipeline.runners.kubeflow.client.connection import Client, Failed, Request, Say, explain, is_temporary
+from pipeline.runners.kubeflow.client.logs import Logs
+from pipeline.runners.kubeflow.client.sources import Sources
+from pipeline.runners.kubeflow.client.steps import ENDED, FAILED, SKIPPED, SUCCEEDED, Step, steps
 
-from pipeline.runners.kubeflow.client.connection import Client, Failed, Refused, Request, Say, explain, is_temporary
-from pipeline.runners.kubeflow.client.steps import ENDED, FAILED, SKIPPED, SUCCEEDED, Step, pods, steps, workflow_of
-
-# In every version from 2.0 to 2.17 (backend/src/apiserver/main.go); the node is the name of its pod.
-_LOG = "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"
 _OUTCOME = "Outcome"  # the node whose log has the run's outcome
 _NEW_DATA = "NewData"  # the node whose log has the reason of a skipped run
+_FILE, _FAILED_FOLDER = "outcome.json", "failed"  # those of ``pipeline.runners.kubeflow.entrypoint.alerts``
 
 
 class Graph(NamedTuple):
@@ -57,24 +55,30 @@ def follow(client: Client, request: Request, say: Say) -> dict[str, Any]:
     """
     before: Mapping[str, Step] = {}
     graph: Graph | None = None
+    sources = Sources(client, request["run_id"])
     for run in _polled(client, request["run_id"], request["poll"], request["patience"], say):
         if graph is None:
             graph = _graph(client, run)
             say({"event": "following", "run_id": run.run_id, "pipeline": graph.name, "nodes": len(graph.nodes)})
+        sources.renew()
         tasks = [task.to_dict() for task in (run.run_details and run.run_details.task_details) or ()]
-        logs, now = _Logs(client, run.run_id, workflow_of(tasks), graph.metadata), steps(graph.nodes, tasks)
+        folder = _folder(run, graph, request.get("pipeline_root"))
+        logs, now = Logs(client, run.run_id, tasks, graph.metadata, sources, folder), steps(graph.nodes, tasks)
         for name, step in now.items():
-            _report(before.get(name), step, logs, say)
+            _report(before.get(name), step, logs, tasks, say)
         before = now
         if (run.state or "").upper() in ENDED:
             return {
                 "run_id": run.run_id,
                 "link": client.link("runs", run.run_id),
                 "state": run.state,
-                "error": run.error.message if run.error else None,
+                "error": _error(run),
                 "pipeline": graph.name,
                 "pipeline_root": run.runtime_config.pipeline_root if run.runtime_config else None,
-                **_outcome(run, now, logs),
+                "namespace": logs.namespace,
+                **_outcome(run, now, logs, folder),
+                "source": sources.answered,
+                "reasons": sources.reasons,
             }
     raise AssertionError("a run that is polled ends")
 
@@ -130,66 +134,72 @@ def _metadata_counts(platform: Mapping[str, Any], label: str) -> tuple[int, int]
     return len(config.get("annotations") or {}), len(config.get("labels") or {})
 
 
-def _report(before: Step | None, step: Step, logs: "_Logs", say: Say) -> None:
+def _report(before: Step | None, step: Step, logs: Logs, tasks: Sequence[Mapping[str, Any]], say: Say) -> None:
     for attempt in range(before.attempt if before else 1, step.attempt):
         say({"event": "retry", "node": step.name, "attempt": attempt, **logs.why(step.name, attempt)})
     if before is None or before.state != step.state:
-        failed = step.state == FAILED and not step.before
-        say({"event": "step", **step._asdict(), **(logs.why(step.name, step.attempt) if failed else {})})
-
-
-def _outcome(run: Any, now: Mapping[str, Step], logs: "_Logs") -> dict[str, Any]:
-    """The outcome of a run, or why it was skipped, with the gates of a run that was."""
-    outcome = skipped = None
-    gates: list[dict[str, Any]] = []
-    if _OUTCOME in now and now[_OUTCOME].state == SKIPPED and (run.state or "").upper() == SUCCEEDED:
-        event = logs.last(_NEW_DATA, now[_NEW_DATA].attempt, "skipped") if _NEW_DATA in now else {}
-        skipped = event.get("reason") or f"its conditions do not hold: see the log of {_NEW_DATA}"
-        gates = event.get("gates") or []
-    elif _OUTCOME in now:
-        outcome = logs.last(_OUTCOME, now[_OUTCOME].attempt, "outcome") or None
-    return {"outcome": outcome, "skipped": skipped, "gates": gates}
-
-
-class _Logs(NamedTuple):
-    """The logs of a run's nodes, read from their pods through the server; those of deleted pods may be archived."""
-
-    client: Client
-    run_id: str
-    workflow: str  # Argo's name of the run
-    metadata: Mapping[str, tuple[int, int]]  # as a graph has it
-
-    def why(self, node: str, attempt: int) -> dict[str, Any]:
-        """Why an attempt failed, from the last line of its log: reason, error code, gates, whether it is a refusal."""
-        end = self.last(node, attempt, "failed", "refused", "terminated")
-        about = {key: end.get(key) for key in ("reason", "error_code", "gates")}
-        return {**about, "refused": end.get("event") == "refused"}
-
-    def last(self, node: str, attempt: int, *events: str) -> dict[str, Any]:
-        """The last of these events in the log of an attempt, from 1; empty where the log is not available."""
-        names = pods(self.workflow, node, attempt, self.metadata.get(node, (0, 0)))
-        found = next((found for pod in names if (found := self._events(pod)) is not None), [])
-        return next((event for event in reversed(found) if event["event"] in events), {})
-
-    def _events(self, pod: str) -> list[dict[str, Any]] | None:
-        try:
-            answer = self.client.api.call_api(
-                _LOG,
-                "GET",
-                {"run_id": self.run_id, "node_id": pod},
-                auth_settings=["Bearer"],
-                _preload_content=False,
-                _return_http_data_only=True,
+        why: dict[str, Any] = {}
+        if step.state == FAILED:
+            why = (
+                logs.why_not_started(step.name, tasks) if step.before else logs.why(step.name, step.attempt, last=True)
             )
-        except (kfp_server_api.ApiException, HTTPError, Refused):
-            return None  # no pod of that name, or no log of it: logs are optional
-        found = []
-        for line in answer.data.decode(errors="replace").splitlines():
-            with suppress(ValueError):  # other lines, which the launcher writes between the events
-                event = json.loads(line)
-                if isinstance(event, dict) and "event" in event:
-                    found.append(event)
-        return found
+        say({"event": "step", **step._asdict(), **why})
 
 
-OPERATIONS = {"start": start, "follow": follow, "stop": stop}
+def _error(run: Any) -> str | None:
+    """The error that the API has of a run, or of one of its states."""
+    errors = [run.error, *(state.error for state in run.state_history or ())]
+    return next((str(error.message) for error in errors if error and error.message), None)
+
+
+def _outcome(run: Any, now: Mapping[str, Step], logs: Logs, folder: str) -> dict[str, Any]:
+    """How a run ended.
+
+    Returns:
+      outcome: as the node Outcome, or the pod that ended the run, reported it; None where it is not known.
+      skipped, gates: why a run was skipped, and the gates that it reached.
+      log: the command for the log of the node Outcome; None of a run without it.
+    """
+    found: dict[str, Any] = {"outcome": None, "skipped": None, "gates": [], "log": None}
+    succeeded = (run.state or "").upper() == SUCCEEDED
+    if succeeded and _OUTCOME in now and now[_OUTCOME].state == SKIPPED:
+        event = logs.last(_NEW_DATA, now[_NEW_DATA].attempt, "skipped") if _NEW_DATA in now else {}
+        found["skipped"] = event.get("reason") or f"its conditions do not hold: see the log of {_NEW_DATA}"
+        found["gates"] = event.get("gates") or []
+    elif _OUTCOME in now:
+        attempt = now[_OUTCOME].attempt
+        if now[_OUTCOME].state == SUCCEEDED:
+            logs.sources.answered = None  # from here on: the source of the verdict
+            found["outcome"] = logs.last(_OUTCOME, attempt, "outcome")
+            found["log"] = logs.command(_OUTCOME, attempt)
+        found["outcome"] = found["outcome"] or _written(logs, folder, now[_OUTCOME].state == SUCCEEDED)
+    return found
+
+
+def _written(logs: Logs, folder: str, ended: bool) -> dict[str, Any] | None:
+    """The outcome in the pipeline root: of the node Outcome, or of the pod that ended the run before it."""
+    where, pattern = (_OUTCOME, f"*/outcome/{_FILE}") if ended else (_FAILED_FOLDER, _FILE)
+    content = logs.sources.file(f"{folder}/{where}", pattern, logs.namespace)
+    try:
+        return dict(json.loads(content)) if content else None
+    except ValueError:
+        return None
+
+
+def _folder(run: Any, graph: Graph, root: str | None) -> str:
+    """The URI of a run in its pipeline root; empty where the root is not known."""
+    root = (run.runtime_config.pipeline_root if run.runtime_config else None) or root
+    return f"{root.rstrip('/')}/{graph.name}/{run.run_id}" if root else ""
+
+
+def artifact(client: Client, request: Request, _say: Say) -> dict[str, Any]:
+    """Copies a file that a node of a run has written to ``to``; ``source``: where it was read, None if nowhere."""
+    sources = Sources(client, request["run_id"])
+    folder = f"{request['pipeline_root'].rstrip('/')}/{request['pipeline']}/{request['run_id']}/{request['node']}"
+    content = sources.file(folder, request["pattern"], request["namespace"])
+    if content is not None:
+        Path(request["to"]).write_bytes(content)
+    return {"source": sources.answered, "reasons": sources.reasons}
+
+
+OPERATIONS = {"start": start, "follow": follow, "stop": stop, "artifact": artifact}

@@ -5,6 +5,9 @@ and, where the task has a retry policy, in that ``executor(0)``, ``executor(1)``
 (backend/src/v2/compiler/argocompiler/container.go). The API gives each with its display name, its state and the ids of
 its children, but without its own id. Argo's ids are the workflow's name and a hash of the node's full name, so they can
 be computed; so can the names of pods, by which logs are read (RetrievePodName in backend/src/common/util/workflow.go).
+
+The controller's configuration of Kubeflow Pipelines 2.17 gives every template a retry (``templateDefaults``): there the
+full name has an attempt at each level, ``workflow(0).root(0).Trainer(0).executor(0)``.
 """
 
 import re
@@ -17,7 +20,8 @@ SKIPPED, CANCELED = "SKIPPED", "CANCELED"
 ENDED = {SUCCEEDED, FAILED, SKIPPED, CANCELED}
 
 _MOST_ATTEMPTS = 20
-_TEMPLATE = "system-container-impl"
+_TEMPLATE, _DRIVER = "system-container-impl", "system-container-driver"
+_POD = re.compile(rf"(?P<workflow>.+?)(?P<template>(-metadata-\d+-\d+)?(-retry)?-{_TEMPLATE}|)-(?P<hash>\d+)")
 
 
 class Step(NamedTuple):
@@ -46,7 +50,9 @@ def _step(name: str, tasks: Mapping[str, Mapping[str, Any]], children: set[str],
         return Step(name, FAILED, seconds=_seconds(driver), before=True)
     if state == PENDING:
         return Step(name, RUNNING if _state(driver) == RUNNING else PENDING)
-    attempts = [n for n in range(_MOST_ATTEMPTS) if _node_id(workflow, f"{name}.executor({n})") in children]
+    attempts = [
+        n for n in range(_MOST_ATTEMPTS) if any(_node_id(workflow, path) in children for path in _paths(name, n))
+    ]
     seconds = _seconds(group) if state in ENDED else None
     # None of our containers ends within two seconds: its outputs are those of an earlier run.
     cached = state == SUCCEEDED and not attempts and seconds is not None and seconds < 2
@@ -65,16 +71,47 @@ def pods(workflow: str, name: str, attempt: int, metadata: tuple[int, int] = (0,
     if not workflow:
         return []
     mark = f"metadata-{metadata[0]}-{metadata[1]}-" if any(metadata) else ""
+    plain, nested = _paths(name, attempt - 1)
     found = []
-    for suffix, prefix in ((f"executor({attempt - 1})", "retry-"), ("executor", "")):
-        identity = _node_id(workflow, f"{name}.{suffix}")
+    for path, prefix in ((plain, "retry-"), (nested, "retry-"), (nested, ""), (f".root.{name}.executor", "")):
+        identity = _node_id(workflow, path)
         found += [f"{workflow}-{mark}{prefix}{_TEMPLATE}-{identity.rpartition('-')[2]}", identity]
-    return found
+    return list(dict.fromkeys(found))
 
 
-def _node_id(workflow: str, name: str) -> str:
-    """Argo's id of a node of the pipeline."""
-    return argo_id(workflow, f"{workflow}.root.{name}")
+def driver_pods(workflow: str, name: str) -> list[str]:
+    """The possible names of the pod of a node's driver, likeliest first."""
+    if not workflow:
+        return []
+    ids = [_node_id(workflow, path) for path in (f".root.{name}-driver", f"(0).root(0).{name}-driver(0)")]
+    return [f"{workflow}-{_DRIVER}-{identity.rpartition('-')[2]}" for identity in ids] + ids
+
+
+def pod_before(pod: str, name: str) -> str | None:
+    """The name of the pod of the attempt before; None of a first attempt, and of a name that does not tell.
+
+    Args:
+      pod: as the variable KFP_POD_NAME has it, in every version.
+      name: of the node.
+    """
+    if not (match := _POD.fullmatch(pod)):
+        return None
+    workflow = match["workflow"]
+    for attempt in range(1, _MOST_ATTEMPTS):
+        for path, before in zip(_paths(name, attempt), _paths(name, attempt - 1), strict=True):
+            if _node_id(workflow, path).endswith(f"-{match['hash']}"):
+                return f"{workflow}{match['template']}-{_node_id(workflow, before).rpartition('-')[2]}"
+    return None
+
+
+def _paths(name: str, attempt: int) -> tuple[str, str]:
+    """Argo's full names of an attempt, from 0, without the workflow's: plain, and with a retry of every template."""
+    return f".root.{name}.executor({attempt})", f"(0).root(0).{name}(0).executor({attempt})"
+
+
+def _node_id(workflow: str, path: str) -> str:
+    """Argo's id of a node of the pipeline, by its full name without the workflow's."""
+    return argo_id(workflow, f"{workflow}{path}")
 
 
 def argo_id(workflow: str, name: str) -> str:

@@ -20,6 +20,7 @@ from models.errors import ExitCode, GateRefusal, RejectedData, Terminated
 from models.library_environment import check_docstrings, loading, prepare_native_libraries
 from pipeline.runners.kubeflow.entrypoint.alerts import alert, record_attempt
 from pipeline.runners.kubeflow.entrypoint.events import Events
+from pipeline.runners.kubeflow.entrypoint.refusals import record_refusal, refusal_before
 
 _TERMINATED = "terminated (SIGTERM): the run was stopped, the node drained, or its time limit passed"
 
@@ -33,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     events.listen()
     signal.signal(signal.SIGTERM, _terminate)
     events.say("started", executor=arguments.executor_class_path)
+    if refusal := refusal_before(arguments.node, arguments.json_serialized_invocation_args):
+        about = {key: refusal.get(key) for key in ("reason", "error_code", "gates", "settled", "first")}
+        events.say(refusal["event"], **about, seconds=events.seconds)
+        return ExitCode.REFUSED if refusal["event"] == "refused" else ExitCode.USER_ERROR
     alerts = arguments.alerts, arguments.json_serialized_invocation_args
     record_attempt(arguments.node, *alerts)
     try:
@@ -55,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         alert(Outcome(run_id="", status="failed", error=_TERMINATED, failed_component=arguments.node), *alerts, events)
         return ExitCode.TERMINATED
     except BaseException as error:  # noqa: BLE001 - the log has it and the pod fails
-        outcome = _fail(error, events)
+        outcome = _fail(error, events, arguments.json_serialized_invocation_args)
         alert(outcome, *alerts, events)
         return outcome.exit_code
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -77,21 +82,25 @@ def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(number)
 
 
-def _fail(error: BaseException, events: Events) -> Outcome:
+def _fail(error: BaseException, events: Events, executor_input: str) -> Outcome:
     outcome = Outcome.of_error(error, run_id="", failed_component=events.node)
     if outcome.status == "refused":
-        events.say("refused", reason=str(cause_of(error, GateRefusal)), seconds=events.seconds)
+        said = events.say("refused", reason=str(cause_of(error, GateRefusal)), settled=True, seconds=events.seconds)
+        record_refusal(said, executor_input)
         return outcome
     if rejected := cause_of(error, RejectedData):
         events.say("rejected", counts=rejected.counts)
     events.say("traceback", text="".join(traceback.format_exception(error)).rstrip()[-20_000:])
-    events.say(
+    said = events.say(
         "failed",
         reason=outcome.error,
         error_code=outcome.error_code,
         gates=[gate.model_dump() for gate in outcome.gates],
+        settled=outcome.is_settled,
         seconds=events.seconds,
     )
+    if outcome.is_settled:
+        record_refusal(said, executor_input)
     return outcome
 
 

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from components.run_outcome.settings import FailureAlerts
 from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE, GateResult, Outcome, gate_results
 from models.addresses import is_address
-from models.errors import ExitCode
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
 FAILED, _ATTEMPTS = "failed", "attempts"
@@ -37,7 +36,7 @@ def record_attempt(node: str, settings: str | None, executor_input: str) -> None
 
 
 def alert(outcome: Outcome, settings: str | None, executor_input: str, events: Events) -> None:
-    """On the last attempt of the node, or if the user's input is wrong: records the failure, sends the alert.
+    """On the last attempt of the node, or if another would fail alike: records the failure, sends the alert.
 
     Args:
       outcome: of the node.
@@ -56,7 +55,7 @@ def alert(outcome: Outcome, settings: str | None, executor_input: str, events: E
             return
         from components.run_outcome.webhook import notify  # httpx
 
-        unknown = recorded is None and about.attempts > 1 and outcome.exit_code != ExitCode.USER_ERROR
+        unknown = recorded is None and about.attempts > 1 and not outcome.is_settled
         not_sent = notify(about.alerts, shown, {"run": base} if base else None, _NOTE if unknown else "")
         if about.alerts.webhook:
             events.say("alert", sent=not_sent is None, reason=not_sent)
@@ -82,7 +81,7 @@ def _first_for_good(base: str, outcome: Outcome, attempts: int) -> Outcome | Non
     """The outcome with every gate of the run, recorded, if the node failed for good and as the first; else None."""
     files, path = open_root(base)
     files.invalidate_cache()
-    may_be_tried_again = attempts > 1 and outcome.exit_code != ExitCode.USER_ERROR
+    may_be_tried_again = attempts > 1 and not outcome.is_settled
     if may_be_tried_again and _attempts(files, f"{path}/{_ATTEMPTS}/{outcome.failed_component}") < attempts:
         return None
     marker = f"{path}/{FAILED}/{OUTCOME_FILE}"

@@ -23,13 +23,15 @@ class Events(logging.Handler):
         self.node, self._stream, self._writing = node, stream or sys.stdout, threading.Lock()
         self._started = time.monotonic()
 
-    def say(self, event: str, **details: Any) -> None:
-        """Writes one line; a value that is no JSON is written as text."""
+    def say(self, event: str, **details: Any) -> dict[str, Any]:
+        """Writes one line, and returns it; a value that is no JSON is written as text."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "event": event, "node": self.node, **details}, default=str)
+        said = {"time": now, "event": event, "node": self.node, **details}
+        line = json.dumps(said, default=str)
         with self._writing:
             self._stream.write(line + "\n")
             self._stream.flush()
+        return said
 
     @property
     def seconds(self) -> float:

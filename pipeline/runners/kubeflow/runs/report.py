@@ -12,11 +12,13 @@ from models.errors import UserError
 from pipeline.config.configuration import Config
 from pipeline.runners.kubeflow.runs.run_artifacts import RunInRoot
 from pipeline.runners.kubeflow.runs.server import Event
-from pipeline.runners.kubeflow.runs.watch import Watch, outcome_of
+from pipeline.runners.kubeflow.runs.watch import Watch, verdict_of
 
 
-def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> Path:
-    """Writes the report of a run that has ended; returns its path.
+def write_run_page(root: str, result: Event, watched: Watch, config: Config | None, to: Path) -> None:
+    """Writes the report of a run that has ended, with keys for its pipeline root.
+
+    A run that failed is reported without them as well: its verdict and the time of each node.
 
     Args:
       root: the pipeline root.
@@ -28,21 +30,26 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
     Raises:
       UserError: the pipeline root cannot be read from here, or has no artifact of the run.
     """
+    artifacts: RunInRoot | None = None
+    page = None
     try:
         artifacts = RunInRoot(root, result["pipeline"], result["run_id"])
         page = artifacts.page()
     except Exception as error:
-        message = f"{root}: cannot be read from here: {' '.join(str(error).split())[:300]}"
-        raise UserError(message, code="kubeflow-root-unreadable") from error
+        if result["state"] != "FAILED":
+            message = f"{root}: cannot be read from here: {' '.join(str(error).split())[:300]}"
+            raise UserError(message, code="kubeflow-root-unreadable") from error
+        artifacts = None
     if page is not None:
-        return write_text(page.decode("utf-8"), to)
+        write_text(page.decode("utf-8"), to)
+        return
     values = config.model_dump(mode="json") if config else {}
     summary = RunSummary.begun(result["run_id"], values, config.digest() if config else "")
     with tempfile.TemporaryDirectory() as folder:
-        record = RunRecord(*artifacts.fetch(Path(folder)))
+        record = RunRecord(*(artifacts.fetch(Path(folder)) if artifacts is not None else ({}, {})))
         record.fill(summary)
         summary.timings = watched.seconds
-        outcome = outcome_of(result, watched.failure, root)
+        outcome = verdict_of(result, watched.failure, root).outcome
         if outcome is None:
             raise UserError(
                 f"run {summary.run_id}: it succeeded, but neither its report nor its outcome is in its root",
@@ -53,4 +60,4 @@ def write_run_page(root: str, result: Event, watched: Watch, config: Config | No
         source = config.data.source if config else None
         lineage = record.lineage(summary.run_id, {"ImageExampleGen": {"data_root": source or "the run's images"}})
         content = load_content(record, summary, lineage_lines(lineage, summary), record.quarantine())
-        return write_text(render(content), to)
+        write_text(render(content), to)

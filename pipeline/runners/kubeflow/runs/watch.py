@@ -1,7 +1,7 @@
 """A run on the cluster as a person watches it: nodes as they start, are tried again and end, and its outcome."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -10,13 +10,16 @@ from rich.status import Status
 
 from components.run_outcome.verdict import GateResult, Outcome
 from models.errors import ExitCode
-from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome
+from pipeline.runners.kubeflow.entrypoint.alerts import PATIENCE
 from pipeline.runners.kubeflow.runs.server import Cluster, Event
 from pipeline.terminal import show_outcome
 
 _MARKS = {"SUCCEEDED": "[green]✓[/]", "FAILED": "[red]✗[/]", "CANCELED": "[red]✗[/]", "SKIPPED": "[dim]-[/]"}
-_NOT_STARTED = "it was never started: see the log of its driver"
+_NOT_STARTED = "it was never started: {reason}"
 _NO_LOG = "its log cannot be read from here; see the run's page"
+_NO_DRIVER_LOG = "see the log of its driver"
+_ROOT = "the pipeline root"
+_PATIENCE = 5.0  # seconds for the pipeline root where the reason is known, and only gates may be added
 
 
 class Watch:
@@ -83,7 +86,9 @@ class Watch:
             self._fail(event)
 
     def _fail(self, event: Event) -> None:
-        reason = _NOT_STARTED if event["before"] else event.get("reason") or _NO_LOG
+        reason = event.get("reason") or (_NO_DRIVER_LOG if event["before"] else _NO_LOG)
+        if event["before"]:
+            reason = _NOT_STARTED.format(reason=reason)
         self._print(f"    {escape(reason)}")
         if self.failure is None:
             self.failure = Outcome.of_failed_node(event["name"], {**event, "reason": reason}, run_id="")
@@ -92,41 +97,61 @@ class Watch:
         self._console.print(text, soft_wrap=True)
 
 
-def outcome_of(result: Event, failure: Outcome | None, pipeline_root: str | None) -> Outcome | None:
-    """The outcome of a run that has ended; None if it succeeded and its outcome cannot be read from here.
+class Verdict(NamedTuple):
+    """How a run has ended: its outcome, None where it succeeded and its outcome cannot be read from here.
+
+    Attributes:
+      outcome: of the run.
+      source: what answered; None where nothing did, or nothing was needed.
+    """
+
+    outcome: Outcome | None
+    source: str | None = None
+
+
+def verdict_of(result: Event, failure: Outcome | None, pipeline_root: str | None) -> Verdict:
+    """The verdict of a run that has ended.
 
     Args:
       result: of following the run.
       failure: by the first node that failed; None if none did.
       pipeline_root: if the server does not return it.
     """
+    with suppress(ValidationError):
+        if result["outcome"]:
+            return Verdict(Outcome.model_validate(result["outcome"]), result["source"])
+    from pipeline.runners.kubeflow.runs.run_artifacts import read_gates, read_outcome  # seconds
+
     fields = {"name": result["pipeline"] or "", "run_id": result["run_id"]}
     root = result["pipeline_root"] or pipeline_root
-    of_run = (root, result["pipeline"], result["run_id"]) if root and result["pipeline"] else None
+    patience = _PATIENCE if result["source"] else PATIENCE  # without keys a store keeps everybody waiting
+    of_run = (root, result["pipeline"], result["run_id"], patience) if root and result["pipeline"] else None
     if result["skipped"]:
         skipped = Outcome.of_skip(result["skipped"], map(GateResult.model_validate, result["gates"]), **fields)
-        return skipped.after(read_gates(*of_run)) if of_run else skipped
-    if result["outcome"]:
-        with suppress(ValidationError):
-            return Outcome.model_validate(result["outcome"])
-    elif of_run and (written := read_outcome(*of_run)):
-        return written
+        return Verdict(skipped.after(read_gates(*of_run)) if of_run else skipped, result["source"])
+    if of_run and (written := read_outcome(*of_run)):
+        return Verdict(written, f"{_ROOT} {root}")
     state = str(result["state"]).lower()
     if state == "succeeded" and not (failure and failure.status == "refused"):
-        return None
+        return Verdict(None)
     if failure is None:
-        return Outcome(status="failed", error=result["error"] or f"the run is {state}; see its page", **fields)
+        return Verdict(Outcome(status="failed", error=result["error"] or f"the run is {state}; see its page", **fields))
     failed = failure.model_copy(update=fields)
-    return failed.after(read_gates(*of_run)) if of_run else failed
+    return Verdict(failed.after(read_gates(*of_run)) if of_run else failed, result["source"])
 
 
-def show_verdict(console: Console, outcome: Outcome | None) -> int:
-    """Prints the outcome; returns the exit code. None: the run succeeded, but its outcome cannot be read from here."""
-    if outcome is None:
+def show_verdict(console: Console, verdict: Verdict, result: Event) -> int:
+    """Prints the verdict of a run, and where it was read; returns the exit code."""
+    if verdict.outcome is None:
+        tried = "; ".join(f"{name}: {why}" for name, why in result["reasons"].items())
+        tried = f"{tried}; {_ROOT}: no keys for it, or no outcome in it" if tried else "see the log of the node Outcome"
         console.print(
-            "\n[bold]Succeeded[/]; whether it pushed cannot be read from here: see the log of the node Outcome",
-            soft_wrap=True,
+            f"\n[bold]Succeeded[/]; whether it pushed cannot be read from here. {escape(tried)}", soft_wrap=True
         )
-        return ExitCode.FAILED
-    show_outcome(console, outcome)
-    return outcome.exit_code
+        if result["log"]:
+            console.print(f'Read it: {escape(result["log"])} | grep \'"event": "outcome"\'', soft_wrap=True)
+        return ExitCode.UNREADABLE
+    if verdict.source:
+        console.print(f"[dim]verdict from {escape(verdict.source)}[/]", soft_wrap=True)
+    show_outcome(console, verdict.outcome)
+    return verdict.outcome.exit_code

@@ -117,10 +117,10 @@ def test_a_run_is_started_followed_and_pushed(siamese, server, pipeline_file):
         ),
         ({"state": "CANCELED", "nodes": {}}, {}, 1, "Failed: the run is canceled; see its page"),
         (
-            {"state": "SUCCEEDED", "nodes": ALL},
+            {"state": "FAILED", "nodes": {}, "error": "the workflow could not be made"},
             {},
             1,
-            "Succeeded; whether it pushed cannot be read from here: see the log of the node Outcome",
+            "Failed: the workflow could not be made",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """Executors for the entrypoint's tests: each shows one behaviour of a node."""
 
+import errno
 import logging
 import os
 import signal
@@ -34,6 +35,22 @@ class Clearer(BaseExecutor):
 class Refuser(BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
         raise UserError("photos/a.jpg: is no image", "data-no-images")
+
+
+class Counted(BaseExecutor):
+    """Fails as the variable FAILURE says, after adding a line to the file in COUNT."""
+
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        with Path(os.environ["COUNT"]).open("a") as file:
+            file.write("evaluated\n")
+        failures = {
+            "user": UserError("photos: no images", "data-no-images"),
+            "unreachable": UserError("s3://bucket: no answer", "model-unreachable"),
+            "disk": OSError(errno.ESTALE, "Stale file handle", "/data/a.png"),
+            "memory": MemoryError(),
+            "defect": RuntimeError("no luck"),
+        }
+        raise failures[os.environ["FAILURE"]]
 
 
 class Breaker(BaseExecutor):

@@ -91,6 +91,10 @@ def test_a_users_error_is_sent_at_once_and_not_again(fail, receiver):
     assert receiver.received[0][1]["outcome"]["error_code"] == "data-no-images"
 
 
+def test_a_users_error_that_may_pass_is_sent_after_the_last_attempt(fail):
+    assert [fail(UserError("gs://bucket: no answer", "model-unreachable")) for _ in range(3)] == [0, 0, 1]
+
+
 def test_without_the_root_each_attempt_is_sent_and_says_so(fail, receiver):
     assert [fail(DEFECT, root="nonsense://store") for _ in range(2)] == [1, 2]
     assert "may be tried again" in receiver.received[0][1]["text"]
