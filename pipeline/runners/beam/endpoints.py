@@ -4,6 +4,7 @@ import json
 import socket
 from contextlib import suppress
 
+from models.addresses import is_address
 from models.errors import UserError
 
 PATIENCE = 4.0  # seconds for an answer
@@ -63,7 +64,7 @@ def flink_version(option: str, master: str) -> str:
     from models.http_client import RequestFailed, request  # httpx
 
     what = "REST server of Flink"
-    url = (master if "://" in master else f"http://{master}").rstrip("/")
+    url = (master if is_address(master) else f"http://{master}").rstrip("/")
     try:
         answer = request("GET", f"{url}/v1/overview", seconds=PATIENCE, most_bytes=1 << 16)
     except RequestFailed as error:

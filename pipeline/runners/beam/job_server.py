@@ -6,6 +6,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+from models.addresses import is_address
 from models.errors import UserError
 from pipeline.config.beam import BeamSettings
 from pipeline.runners.beam.endpoints import http_fault
@@ -49,7 +50,7 @@ def check_jar(beam: BeamSettings, option: str, name: str) -> str | None:
     if not given:
         _check_download(beam, option, name.format(ours))
         return None
-    if "://" not in given:
+    if not is_address(given):
         theirs = _version_in(beam, f"--{option}={given}", Path(given))
         if theirs not in (None, ours):
             raise UserError(
