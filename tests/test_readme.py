@@ -32,7 +32,10 @@ def test_commands_and_their_options_exist(name, arguments):
     assert set(re.findall(r"--[a-z-]+", arguments)) <= known
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"^make ([a-z0-9-]+)|`make ([a-z0-9-]+)", README, re.MULTILINE))))
+TARGETS = set(re.findall(r"^make ([a-z0-9-]+)|`make ([a-z0-9-]+)", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
 def test_make_targets_exist(target):
     name = "".join(target)
     assert re.search(rf"^{name}:.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
