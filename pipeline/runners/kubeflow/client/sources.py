@@ -15,11 +15,11 @@ import kfp_server_api
 import urllib3.exceptions as http
 
 from pipeline.runners.kubeflow.client.connection import Client, Failed, explain, in_time
+from pipeline.runners.kubeflow.client.steps import UI_STORES
 
 DEFAULT_NAMESPACE = "kubeflow"  # of a standalone installation
 
 _LOG = "/apis/v1alpha1/runs/{run}/nodes/{pod}/log"  # in every version from 2.0 to 2.17 (backend/src/apiserver/main.go)
-_KINDS = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
 _BYTES = 64 << 20  # of a log or a file
 _SECONDS = 20.0  # to wait for Kubernetes
 _LONGEST = 160  # characters of a reason
@@ -71,7 +71,7 @@ class UiServer:
         """One object of the store, or a folder as ``tar.gz``; None where there is nothing."""
         scheme, _, path = uri.partition("://")
         bucket, _, key = path.partition("/")
-        query = {"source": _KINDS[scheme], "bucket": bucket, "key": key, "namespace": namespace}
+        query = {"source": UI_STORES[scheme], "bucket": bucket, "key": key, "namespace": namespace}
         try:
             return self._client.get("/artifacts/get", query, self._client.ui, page=scheme == "gs")
         except kfp_server_api.ApiException as error:
@@ -155,7 +155,7 @@ class Sources:
 
     def file(self, folder: str, pattern: str, namespace: str) -> bytes | None:
         """A file of the pipeline root; None where no source has it."""
-        if folder.partition("://")[0] not in _KINDS:
+        if folder.partition("://")[0] not in UI_STORES:
             return None
         try:
             content = self.ui.file(folder, pattern, namespace)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 PENDING, RUNNING, SUCCEEDED, FAILED = "PENDING", "RUNNING", "SUCCEEDED", "FAILED"
 SKIPPED, CANCELED = "SKIPPED", "CANCELED"
+UI_STORES = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
 ENDED = {SUCCEEDED, FAILED, SKIPPED, CANCELED}
 
 _MOST_ATTEMPTS = 20

@@ -6,7 +6,6 @@ pod ends.
 """
 
 import json
-import os
 import threading
 import uuid
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 from components.run_outcome.settings import FailureAlerts
 from components.run_outcome.verdict import OUTCOME_FILE, VERDICT_FILE, GateResult, Outcome, gate_results
+from components.storage.object_stores import open_store
 from models.addresses import is_address
 from pipeline.runners.kubeflow.entrypoint.events import Events
 
@@ -126,15 +126,11 @@ def open_root(uri: str) -> tuple[Any, str]:
     Raises:
       Exception: whatever the client of an object store raises if it is missing.
     """
-    import fsspec
-
-    scheme, _, path = uri.partition("://") if is_address(uri) else ("file", "", uri)
-    options: dict[str, Any] = {}
-    if scheme == "minio":  # the backend's own name for an object store that speaks S3
-        scheme = "s3"
-        if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-            options["endpoint_url"] = endpoint
-    return fsspec.filesystem(scheme, **options), path.rstrip("/")
+    address = uri if is_address(uri) else f"file://{uri}"
+    if address.startswith("minio://"):  # the backend's own name for an object store that speaks S3
+        address = address.replace("minio", "s3", 1)
+    files, path = open_store(address)
+    return files, path.rstrip("/")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T | None:

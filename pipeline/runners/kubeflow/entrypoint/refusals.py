@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline.runners.kubeflow.client.steps import pod_before
+from pipeline.runners.kubeflow.client.steps import UI_STORES, pod_before
 from pipeline.runners.kubeflow.entrypoint.alerts import open_root, within
 
 FILE = "refused.json"
@@ -36,7 +36,6 @@ _YOUNG = timedelta(hours=1)
 _LOGS = "executor-logs"
 _NUMBERED = re.compile(r"(.+)-(\d+)")
 _ENDS = ("failed", "refused", "terminated", "finished")  # events
-_KINDS = {"minio": "minio", "s3": "s3", "gs": "gcs"}  # scheme of a pipeline root -> the UI's name of the store
 
 
 def refusal_before(node: str, executor_input: str) -> dict[str, Any] | None:
@@ -70,9 +69,9 @@ def _places(pod: str | None, log: str | None, outputs: dict[str, str]) -> Iterat
         if pod:
             yield lambda: _ask(f"{ui}/k8s/pod/logs", podname=pod, podnamespace=_namespace())
         scheme, _, path = (log or "").partition("://")
-        if scheme in _KINDS:
+        if scheme in UI_STORES:
             bucket, _, key = path.partition("/")
-            about = {"source": _KINDS[scheme], "bucket": bucket, "key": key, "namespace": _namespace()}
+            about = {"source": UI_STORES[scheme], "bucket": bucket, "key": key, "namespace": _namespace()}
             yield lambda: _ask(f"{ui}/artifacts/get", **about)
     if log:
         yield lambda: _read(log)
